@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One encoding each for binary, numbers, times and JSON (docs/spec/notes.md §2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from lakzegel_core.errors import FormatError, LimitError
+from lakzegel_core.limits import MAX_INT, MAX_JSON_DEPTH
+
+JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
+_TIME_LENGTH: Final = 20
+
+
+def b64(data: bytes) -> str:
+    """Standard base64 with padding, RFC 4648 §4."""
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
+
+
+def unb64(text: str, *, what: str, size: int | None = None) -> bytes:
+    """The bytes of canonical standard base64; exactly ``size`` of them when given.
+
+    Raises:
+        FormatError: any other alphabet, padding, spare bit or length.
+    """
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (ValueError, UnicodeEncodeError):
+        raise FormatError(what, "not base64") from None
+    if b64(data) != text:
+        raise FormatError(what, "not the canonical base64")
+    if size is not None and len(data) != size:
+        raise FormatError(what, f"{len(data)} bytes where {size} belong")
+    return data
+
+
+def parse_decimal(text: str, *, what: str) -> int:
+    """The number of an ASCII decimal without sign or leading zero, below 2^53.
+
+    Raises:
+        FormatError: anything else that ``int`` would take.
+    """
+    if not (text.isascii() and text.isdigit()) or (len(text) > 1 and text[0] == "0"):
+        raise FormatError(what, "not a decimal number")
+    if len(text) > len(str(MAX_INT)) or int(text) > MAX_INT:
+        raise LimitError(what, "number too large")
+    return int(text)
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC, whole seconds: ``2026-11-24T02:07:45Z``."""
+    return moment.astimezone(UTC).strftime(TIME_FORMAT)
+
+
+def parse_time(text: str, *, what: str) -> datetime:
+    """The moment of ``2026-11-24T02:07:45Z``, aware, in UTC.
+
+    Raises:
+        FormatError: any other spelling of a time.
+    """
+    try:
+        moment = datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise FormatError(what, "not a time like 2026-11-24T02:07:45Z") from None
+    if len(text) != _TIME_LENGTH or format_time(moment) != text:
+        raise FormatError(what, "not the canonical time")
+    return moment
+
+
+def canonical_json(value: JsonValue) -> bytes:
+    """The RFC 8785 encoding of strings, whole numbers, booleans, null, arrays and objects.
+
+    Raises:
+        FormatError: a float, a number of 2^53 or more, a key that is not ASCII, a lone surrogate.
+    """
+    _check_json(value, 0)
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise FormatError("json", "a string is not Unicode") from None
+
+
+def parse_canonical_json(data: bytes, *, what: str, max_size: int) -> JsonValue:
+    """The value of canonical JSON: parsed, encoded again, compared.
+
+    Raises:
+        LimitError: more than ``max_size`` bytes or too deep.
+        FormatError: not canonical.
+    """
+    if len(data) > max_size:
+        raise LimitError(what, f"{len(data)} bytes, at most {max_size}")
+    try:
+        value: JsonValue = json.loads(data.decode("utf-8"), parse_float=_refuse_number)
+        again = canonical_json(value)
+    except RecursionError:
+        raise LimitError(what, "nested too deep") from None
+    except ValueError:
+        raise FormatError(what, "not JSON") from None
+    if again != data:
+        raise FormatError(what, "not the canonical JSON")
+    return value
+
+
+def _refuse_number(text: str) -> int:
+    raise ValueError(text)
+
+
+def _check_json(value: JsonValue, depth: int) -> None:
+    if depth > MAX_JSON_DEPTH:
+        raise LimitError("json", "nested too deep")
+    if value is None or isinstance(value, str | bool):
+        return
+    if isinstance(value, int):
+        if abs(value) > MAX_INT:
+            raise LimitError("json", "number too large")
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not key.isascii():
+                raise FormatError("json", "a key is not ASCII")
+            _check_json(inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_json(inner, depth + 1)
+    else:
+        raise FormatError("json", f"cannot encode {type(value).__name__}")
