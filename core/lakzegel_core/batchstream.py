@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from lakzegel_core.batch import Header, batch_id, split_header
+from lakzegel_core.batchheader import Header, batch_id, split_header
 from lakzegel_core.errors import (
     DigestMismatchError,
     LimitError,

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 from lakzegel_core import age, age_header, age_stream
 from lakzegel_core.encoding import b64, parse_decimal, unb64
 from lakzegel_core.errors import FormatError, LimitError, SizeMismatchError
+from lakzegel_core.fields import slug
+from lakzegel_core.keys import check_name
 from lakzegel_core.limits import DIGEST, MAX_ITEMS, MAX_KEYRING
-from lakzegel_core.names import check_device, check_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,8 +90,8 @@ def decode_keyring(data: bytes) -> Keyring:
     if len(slots) != items * SLOT:
         raise SizeMismatchError(f"keyring: {len(slots)} bytes of slots for {items} items")
     return Keyring(
-        check_origin(lines[1]),
-        check_device(lines[2]),
+        check_name(lines[1]),
+        slug(lines[2], what="keyring device"),
         parse_decimal(lines[3], what="keyring epoch"),
         parse_decimal(lines[4], what="keyring batch"),
         items,
