@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a policy must not tell the receiver: folders and people (docs/spec/policy.md §5).
+
+    device = "laptop-7"
+
+    [[source]]
+    name = "s1"
+    label = "Postvak IN"
+    path = "/home/minister/Mail"
+
+    [exclude]
+    folders = ["Privé"]
+    correspondents = ["thuis@example.org"]
+
+One age file a device, for its annex key and the office's recipients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lakzegel_core import age, fields
+from lakzegel_core.errors import PolicyError
+from lakzegel_core.limits import MAX_ANNEX
+from lakzegel_core.policy import Policy, Source, source_label
+from lakzegel_core.tables import load_toml
+
+_SLACK: Final = 65_536  # an age header for the most recipients a policy can name
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAnnex:
+    """Where a source lies on this device, and what people call it."""
+
+    name: str
+    label: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Annex:
+    """A device's part of a policy that only it and the office can read."""
+
+    text: str
+    device: str
+    sources: tuple[SourceAnnex, ...]
+    folders: tuple[str, ...]
+    correspondents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveSource:
+    """A source as the agent works with it; ``label`` is what sealed items name it by."""
+
+    source: Source
+    label: str
+    path: str
+
+
+def parse_annex(text: str) -> Annex:
+    """The annex of a TOML text.
+
+    Raises:
+        PolicyError: names the key and what is wrong with it.
+    """
+    top = load_toml(text, what="annex", max_size=MAX_ANNEX)
+    device = top.parsed("device", fields.slug)
+    sources = []
+    for table in top.tables("source"):
+        label = table.parsed("label", source_label) if table.has("label") else None
+        path = table.take("path", str) if table.has("path") else None
+        sources.append(SourceAnnex(table.parsed("name", source_label), label, path))
+        table.done()
+    exclude = top.table("exclude")
+    annex = Annex(
+        text, device, tuple(sources), exclude.strings("folders"), exclude.strings("correspondents")
+    )
+    exclude.done()
+    top.done()
+    return annex
+
+
+def seal_annex(
+    annex: Annex, recipients: Sequence[age.Recipient], *, random: Callable[[int], bytes]
+) -> bytes:
+    """The age file, for the device's annex key and the policy's recipients."""
+    return age.encrypt(annex.text.encode(), recipients, random=random)
+
+
+def open_annex(data: bytes, identities: Sequence[age.Identity], *, device: str) -> Annex:
+    """The annex, when one of the identities opens it and it is for this device.
+
+    Raises:
+        DecryptError, FormatError, PolicyError.
+    """
+    plain = age.decrypt(data, identities, max_size=MAX_ANNEX + _SLACK)
+    try:
+        annex = parse_annex(plain.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise PolicyError("annex: not UTF-8") from None
+    if annex.device != device:
+        raise PolicyError(f"annex: is for device {annex.device}, not {device}")
+    return annex
+
+
+def effective_sources(policy: Policy, annex: Annex | None) -> tuple[EffectiveSource, ...]:
+    """The policy's sources, with the annex's labels and paths put in.
+
+    Raises:
+        PolicyError: a source has no path, two have one label, or the annex names an unknown one.
+    """
+    extra = {source.name: source for source in annex.sources} if annex else {}
+    result = []
+    for source in policy.sources:
+        more = extra.pop(source.name, SourceAnnex(source.name, None, None))
+        path = more.path or source.path
+        if path is None:
+            raise PolicyError(f"source {source.name} has a path in neither policy nor annex")
+        whole = replace(source, path=path)
+        result.append(EffectiveSource(whole, more.label or source.name, path))
+    if extra:
+        raise PolicyError(f"annex: source {next(iter(extra))} is not in the policy")
+    if len({entry.label for entry in result}) != len(result):
+        raise PolicyError("annex: two sources have one label")
+    return tuple(result)

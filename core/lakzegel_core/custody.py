@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Replays a log's entries and refuses what may not be there (docs/spec/entries.md).
+
+The receiver admits by it, the office verifies by it: one rule, one place. ``check`` proves an entry
+against everything before it and changes nothing; ``apply`` checks and then takes it in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Final, Self
+
+from lakzegel_core import (
+    admission,
+    batch,
+    custody_rules,
+    delegation,
+    enrolment,
+    entries,
+    finding,
+    hold,
+    keyringchange,
+    note,
+    policy,
+    revocation,
+)
+from lakzegel_core.admission import Admission
+from lakzegel_core.batch import Header, State
+from lakzegel_core.custody_state import (
+    AdmissionState,
+    CheckedEntry,
+    DelegationEntry,
+    DeviceState,
+    EpochState,
+    HeadState,
+    PolicyEntry,
+)
+from lakzegel_core.delegation import Delegation
+from lakzegel_core.enrolment import Enrolment, Reason
+from lakzegel_core.entries import Entry
+from lakzegel_core.errors import (
+    FormatError,
+    NotAdmittedError,
+    PolicyError,
+    UnknownKeyError,
+)
+from lakzegel_core.keyringchange import KeyringChange
+from lakzegel_core.keys import KeyRegister, Role, RoleKey, VerifierKey
+from lakzegel_core.policy import Policy
+from lakzegel_core.revocation import Revocation
+
+Checker = Callable[[bytes], tuple[Entry, tuple[str, ...]]]
+_NO_POLICY: Final = bytes(32)
+
+
+class Custody:
+    """Everything that a log's entries prove so far."""
+
+    def __init__(self, origin: str, pinned: Sequence[VerifierKey] | None, threshold: int | None):
+        self.origin = origin
+        self.size = 0
+        self.devices: dict[str, DeviceState] = {}
+        self.admissions: dict[bytes, AdmissionState] = {}
+        self.policies: dict[bytes, PolicyEntry] = {}
+        self.delegation: DelegationEntry | None = None
+        self.keyrings: dict[tuple[str, int, int], tuple[int, bytes]] = {}
+        self.register = KeyRegister()
+        self._pinned = None if pinned is None else tuple(pinned)
+        self._threshold = threshold
+        self._checkers: dict[str, Checker] = {
+            entries.BATCH: self._check_batch,
+            delegation.KIND: self._check_delegation,
+            admission.KIND: self._check_admission,
+            enrolment.KIND: self._check_enrolment,
+            policy.KIND: self._check_policy,
+            revocation.KIND: self._check_revocation,
+            finding.KIND: self._check_finding,
+            keyringchange.KIND: self._check_keyring_change,
+            hold.HOLD: lambda data: self._check_mark(data, hold.HOLD),
+            hold.TERM: lambda data: self._check_mark(data, hold.TERM),
+        }
+
+    @classmethod
+    def start(
+        cls, origin: str, *, pinned: Sequence[VerifierKey] | None, threshold: int | None
+    ) -> Self:
+        """An empty log. ``pinned`` None trusts the first delegation: the receiver only."""
+        return cls(origin, pinned, threshold)
+
+    def check(self, data: bytes) -> CheckedEntry:
+        """The entry, proven against everything before it; nothing changes.
+
+        Raises:
+            LakzegelError: the type says what is wrong.
+        """
+        kind = entries.kind_of(data)
+        entry, warnings = self._checkers[kind](data)
+        origin = _origin_of(data)
+        if origin != self.origin:
+            raise FormatError(kind, f"is for log {origin}, not {self.origin}")
+        return CheckedEntry(kind, hashlib.sha256(data).digest(), data, entry, warnings)
+
+    def apply(self, data: bytes, *, index: int | None = None) -> CheckedEntry:
+        """Check the entry, then take it in at ``index`` (default: the next)."""
+        checked = self.check(data)
+        if index is not None:
+            self.size = index
+        self._take(checked)
+        self.size += 1
+        return checked
+
+    def policy_for(self, device: str) -> PolicyEntry | None:
+        """The policy with the highest serial whose audience holds the device."""
+        state = self.devices.get(device)
+        if state is None:
+            return None
+        fitting = [e for e in self.policies.values() if e.policy.applies_to(device, state.group)]
+        return max(fitting, key=lambda e: e.policy.serial, default=None)
+
+    def require_delegation(self) -> Delegation:
+        """The delegation in force.
+
+        Raises:
+            NotAdmittedError: the log has none yet.
+        """
+        if self.delegation is None:
+            raise NotAdmittedError("the log has no delegation yet: publish delegation.note first")
+        return self.delegation.delegation
+
+    # what each kind must fulfil
+
+    def _check_batch(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        peeked = batch.peek_header(data)
+        device = self._device(peeked.device)
+        key = custody_rules.header_key(device, peeked)
+        header = batch.open_header(data, key)
+        custody_rules.require_next(device, header, hashlib.sha256(data).digest())
+        warnings = list(custody_rules.clock_warnings(device, header))
+        known = self.policies.get(header.policy)
+        if header.policy != _NO_POLICY and (
+            known is None or not known.policy.applies_to(device.name, device.group)
+        ):
+            warnings.append("policy-unknown")
+        return header, tuple(warnings)
+
+    def _check_delegation(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        peeked = delegation.peek_delegation(data)
+        keys, threshold = self._policy_keys(peeked)
+        found = delegation.open_delegation(data, keys, threshold)
+        if self.delegation and found.serial <= self.delegation.delegation.serial:
+            raise PolicyError(f"delegation {found.serial} is not newer than the one in force")
+        fresh = KeyRegister()
+        for entry in found.role_keys():
+            self.register.check(entry)
+            fresh.add(entry)
+        return found, ()
+
+    def _policy_keys(self, first: Delegation) -> tuple[Sequence[VerifierKey], int]:
+        """The keys that must sign a delegation: those in force, else pinned, else its own."""
+        if self.delegation is not None:
+            current = self.delegation.delegation
+            return current.policy, current.threshold
+        if self._pinned is not None:
+            return self._pinned, self._threshold or len(self._pinned)
+        return first.policy, first.threshold
+
+    def _check_admission(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        key = _signer(data, self.require_delegation().enrolment)
+        found = admission.open_admission(data, key)
+        self.register.check(RoleKey(Role.TOKEN, found.token))
+        return found, ()
+
+    def _check_enrolment(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        peeked = enrolment.peek_enrolment(data)
+        state = self.admissions.get(peeked.admission)
+        if state is None:
+            raise NotAdmittedError(f"device {peeked.device}: no admission of this id is in the log")
+        device = self.devices.get(peeked.device)
+        if peeked.reason is Reason.RESTORED:
+            other = custody_rules.old_key(device, peeked)
+        else:
+            other = state.admission.token
+        found = enrolment.open_enrolment(data, other)
+        custody_rules.require_epoch(device, found)
+        custody_rules.require_admission(device, state, found)
+        for role, key in ((Role.HEADER, found.header), (Role.DEVICE_WITNESS, found.witness)):
+            self.register.check(RoleKey(role, key))
+        return found, ()
+
+    def _check_policy(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        current = self.require_delegation()
+        found = policy.open_policy(data, current.policy, current.threshold, origin=self.origin)
+        for known in self.policies.values():
+            shared = set(known.policy.audience) & set(found.audience)
+            if shared and found.serial <= known.policy.serial:
+                raise PolicyError(
+                    f"policy {found.serial} is not newer than {known.policy.serial},"
+                    f" which is logged for {sorted(shared)[0]}"
+                )
+        return found, ()
+
+    def _check_revocation(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        key = _signer(data, self.require_delegation().enrolment)
+        found = revocation.open_revocation(data, key)
+        custody_rules.require_revocable(self._device(found.device), found)
+        return found, ()
+
+    def _check_finding(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        found = finding.open_finding(data, self.require_delegation().held)
+        return found, ()
+
+    def _check_keyring_change(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        found = keyringchange.open_keyring_change(data, self.require_delegation().approval)
+        self._device(found.device)
+        place = (found.device, found.epoch, found.batch)
+        custody_rules.require_generation(self.keyrings.get(place), found)
+        return found, ()
+
+    def _check_mark(self, data: bytes, kind: str) -> tuple[Entry, tuple[str, ...]]:
+        key = _signer(data, self.require_delegation().approval)
+        return hold.open_mark(data, kind, key), ()
+
+    def _device(self, name: str) -> DeviceState:
+        device = self.devices.get(name)
+        if device is None:
+            raise NotAdmittedError(f"device {name}: has no enrolment in the log")
+        return device
+
+    # taking in what was checked
+
+    def _take(self, checked: CheckedEntry) -> None:
+        entry = checked.entry
+        if isinstance(entry, Header):
+            self._take_header(checked, entry)
+        elif isinstance(entry, Delegation):
+            self.delegation = DelegationEntry(checked.data, entry, self.size)
+            for role_key in entry.role_keys():
+                self.register.add(role_key)
+        elif isinstance(entry, Admission):
+            self.admissions[checked.id] = AdmissionState(checked.id, entry, self.size)
+            self.register.add(RoleKey(Role.TOKEN, entry.token))
+        elif isinstance(entry, Enrolment):
+            self._take_enrolment(checked, entry)
+        elif isinstance(entry, Policy):
+            self.policies[checked.id] = PolicyEntry(checked.id, checked.data, entry, self.size)
+        elif isinstance(entry, Revocation):
+            self.devices[entry.device].revocation = entry
+        elif isinstance(entry, KeyringChange):
+            place = (entry.device, entry.epoch, entry.batch)
+            self.keyrings[place] = (entry.generation, entry.new)
+
+    def _take_header(self, checked: CheckedEntry, header: Header) -> None:
+        device = self.devices[header.device]
+        head = HeadState(header.batch, checked.id, header.closed, self.size)
+        current = device.current
+        device.current = EpochState(
+            current.epoch,
+            current.enrolment_id,
+            current.header_key,
+            current.witness_key,
+            current.annex,
+            current.index,
+            head,
+        )
+        device.final = header.state is State.FINAL
+
+    def _take_enrolment(self, checked: CheckedEntry, found: Enrolment) -> None:
+        state = self.admissions[found.admission]
+        epoch = EpochState(
+            found.epoch, checked.id, found.header, found.witness, found.annex, self.size
+        )
+        device = self.devices.get(found.device)
+        if device is None:
+            self.devices[found.device] = DeviceState(
+                found.device, found.group, state.admission.custody, epoch
+            )
+        else:
+            device.closed_epochs.append(device.current)
+            device.current = epoch
+        if found.reason is not Reason.RESTORED:
+            state.used += 1
+        self.register.add(RoleKey(Role.HEADER, found.header))
+        self.register.add(RoleKey(Role.DEVICE_WITNESS, found.witness))
+
+
+def _origin_of(data: bytes) -> str:
+    line = data.split(b"\n", 2)[1]
+    return line.decode("utf-8", "replace").removeprefix("log ")
+
+
+def _signer(data: bytes, keys: Sequence[VerifierKey]) -> VerifierKey:
+    """The one of these keys that a one-signature note names."""
+    first = note.parse(data).signatures[0]
+    for key in keys:
+        if (key.name, key.key_id) == (first.name, first.key_id):
+            return key
+    raise UnknownKeyError(f"{first.name}: not a key that may sign this kind of note")

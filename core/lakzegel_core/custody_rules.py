@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The rules of device chains, epochs and admissions, one function each (docs/spec/epochs.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lakzegel_core.batch import Header
+from lakzegel_core.custody_state import AdmissionState, DeviceState
+from lakzegel_core.encoding import b64
+from lakzegel_core.enrolment import Enrolment, Reason
+from lakzegel_core.errors import (
+    ChainError,
+    EpochError,
+    ExhaustedError,
+    ExpiredError,
+    ForkError,
+    GapError,
+    NotAdmittedError,
+    ReplayError,
+    RevokedError,
+)
+from lakzegel_core.keyringchange import KeyringChange
+from lakzegel_core.keys import VerifierKey
+from lakzegel_core.revocation import Revocation
+
+
+def header_key(device: DeviceState, header: Header) -> VerifierKey:
+    """The key that must have signed a header of this epoch.
+
+    Raises:
+        EpochError: the epoch is closed, or was never opened.
+        RevokedError: the device may not go on.
+    """
+    name = f"device {device.name} epoch {header.epoch}"
+    if header.epoch < device.epoch:
+        raise EpochError(f"{name}: closed for ever by epoch {device.epoch}")
+    if header.epoch > device.epoch:
+        raise EpochError(f"{name}: has no enrolment in the log")
+    return device.header_key
+
+
+def require_next(device: DeviceState, header: Header, batch_id: bytes) -> None:
+    """Return when the header is the next one of its chain (docs/spec/batch.md, epochs.md §3).
+
+    Raises:
+        ReplayError, ForkError, GapError, RevokedError, ChainError.
+    """
+    head = device.head
+    where = f"device {device.name} epoch {header.epoch} batch {header.batch}"
+    if head is not None and head.id == batch_id:
+        raise ReplayError(f"{where}: is in the log already, at index {head.index}")
+    expected = 0 if head is None else head.batch + 1
+    if header.batch < expected:
+        raise ForkError(f"{where}: another batch has this number")
+    if header.batch > expected:
+        raise GapError(device.name, expected=f"batch {expected}", found=f"batch {header.batch}")
+    previous = device.enrolment_id if head is None else head.id
+    if header.previous != previous:
+        raise GapError(
+            device.name,
+            expected=f"batch {header.batch} after {b64(previous)}",
+            found=f"one after {b64(header.previous)}",
+        )
+    if device.revocation is not None:
+        raise RevokedError(f"{where}: the device was revoked ({device.revocation.reason})")
+    if device.final:
+        raise ChainError(f"{where}: the custody ended with batch {expected - 1}")
+
+
+def clock_warnings(device: DeviceState, header: Header) -> Iterator[str]:
+    """What the office should hear about the device's clock; order is by chain, not by clock."""
+    if device.head is not None and header.closed < device.head.closed:
+        yield "clock-back"
+
+
+def old_key(device: DeviceState | None, found: Enrolment) -> VerifierKey:
+    """The header key of the epoch that a restored device leaves."""
+    if device is None:
+        raise EpochError(f"device {found.device}: nothing to restore, it was never enrolled")
+    return device.header_key
+
+
+def require_epoch(device: DeviceState | None, found: Enrolment) -> None:
+    """Return when the device has the right to open this epoch (docs/spec/epochs.md §2).
+
+    Raises:
+        EpochError: it has not.
+        RevokedError: the device was revoked.
+    """
+    name = f"device {found.device} epoch {found.epoch}"
+    if device is None:
+        if found.epoch:
+            raise EpochError(f"{name}: the device was never enrolled")
+        return
+    if device.revocation is not None and found.reason is Reason.RESTORED:
+        raise RevokedError(f"{name}: the device was revoked ({device.revocation.reason})")
+    if found.epoch != device.epoch + 1:
+        raise EpochError(f"{name}: epoch {device.epoch + 1} would be next")
+    if found.previous != device.newest_id:
+        raise EpochError(f"{name}: does not follow the newest batch of this device in the log")
+
+
+def require_admission(device: DeviceState | None, state: AdmissionState, found: Enrolment) -> None:
+    """Return when the admission covers this enrolment (docs/spec/admission.md §3).
+
+    Raises:
+        NotAdmittedError, ExpiredError, ExhaustedError.
+    """
+    admission, name = state.admission, f"device {found.device}"
+    if found.group != admission.group:
+        raise NotAdmittedError(f"{name}: the admission is not for its group")
+    if admission.device is not None and admission.device != found.device:
+        raise NotAdmittedError(f"{name}: the admission is for device {admission.device}")
+    if device is not None and device.custody != admission.custody:
+        raise NotAdmittedError(f"{name}: the admission is for another custody")
+    if found.reason is Reason.RESTORED:
+        return
+    if state.used >= admission.count:
+        raise ExhaustedError(f"{name}: the admission was used {state.used} times, as often as it may")
+    if found.enrolled >= admission.expires:
+        raise ExpiredError(f"{name}: the admission expired at {admission.expires:%Y-%m-%d}")
+
+
+def require_revocable(device: DeviceState, found: Revocation) -> None:
+    """Return when a revocation names an epoch and batch that exist.
+
+    Raises:
+        ChainError: it names what the log does not hold.
+    """
+    epochs = {e.epoch: e for e in (*device.closed_epochs, device.current)}
+    epoch = epochs.get(found.epoch)
+    last = -1 if epoch is None or epoch.head is None else epoch.head.batch
+    if epoch is None or (found.batch is not None and found.batch > last):
+        raise ChainError(
+            f"revocation of device {device.name}: the log holds no epoch {found.epoch}"
+            f" batch {found.batch}"
+        )
+
+
+def require_generation(known: tuple[int, bytes] | None, found: KeyringChange) -> None:
+    """Return when a keyring change follows the keyring in force.
+
+    Raises:
+        GapError: another generation is next.
+        ForkError: it replaces a keyring that is not in force.
+    """
+    generation, current = known if known else (0, found.old)
+    if found.generation != generation + 1:
+        raise GapError(
+            found.device,
+            expected=f"keyring generation {generation + 1}",
+            found=f"generation {found.generation}",
+        )
+    if found.old != current:
+        raise ForkError(f"device {found.device} batch {found.batch}: replaces another keyring")
