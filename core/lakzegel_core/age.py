@@ -140,6 +140,18 @@ class Identity:
         """The key for HPKE."""
         return MLKEM768X25519PrivateKey(*self._halves())
 
+    def check_share(self, share: bytes) -> None:
+        """Refuse a sender's X25519 share that gives the same secret with every key.
+
+        Raises:
+            FormatError: a point of low order.
+        """
+        _, x25519 = self._halves()
+        try:
+            x25519.exchange(X25519PublicKey.from_public_bytes(share))
+        except ValueError:
+            raise FormatError("age header", "an X25519 share of low order") from None
+
     def _halves(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
         expanded = hashlib.shake_256(self.seed).digest(_MLKEM_SEED + 32)
         return (
@@ -187,8 +199,7 @@ def decrypt(data: bytes, identities: Sequence[Identity], *, max_size: int) -> by
         DecryptError: no identity opens it, or it was changed.
     """
     header = age_header.parse(data)
-    if any(stanza.type == "scrypt" for stanza in header.stanzas):
-        raise FormatError("age header", "encrypted with a passphrase, not for a key")
+    age_passphrase.require_alone(header.stanzas)
     return finish(data, header, _unwrap(header, identities), max_size=max_size)
 
 
@@ -209,10 +220,11 @@ def _unwrap(header: Header, identities: Sequence[Identity]) -> bytes:
     for identity in identities:
         key = identity.key()
         for sealed in wrapped:
+            identity.check_share(sealed[_ENCAPSULATED - 32 : _ENCAPSULATED])
             try:
                 return _SUITE.decrypt(sealed, key, _INFO)
-            except (InvalidTag, ValueError):
-                continue
+            except InvalidTag:
+                continue  # another recipient's
     raise DecryptError("age header: no identity opens it")
 
 
@@ -220,9 +232,7 @@ def _sealed_key(stanza: Stanza) -> bytes:
     """Encapsulated key and ciphertext; lengths are checked before any key is tried."""
     if len(stanza.args) != 2:  # noqa: PLR2004 - the type and the encapsulated key
         raise FormatError("age header", f"{HYBRID} has one argument")
-    share = age_header.from_raw64(
-        stanza.args[1].encode(), what="age header", size=_ENCAPSULATED
-    )
+    share = age_header.from_raw64(stanza.args[1].encode(), what="age header", size=_ENCAPSULATED)
     if len(stanza.body) != _BODY:
         raise FormatError("age header", f"{HYBRID} has a body of {_BODY} bytes")
     return share + stanza.body

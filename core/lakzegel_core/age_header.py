@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import binascii
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,7 @@ _WHAT: Final = "age header"
 _STANZA: Final = b"-> "
 _MAC: Final = b"---"
 _MAC_SIZE: Final = 32
+_VISIBLE: Final = re.compile(rb"[!-~]+")  # VCHAR of RFC 5234
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,9 @@ class Stanza:
         """The stanza's lines."""
         text = raw64(self.body)
         lines = [text[start : start + COLUMNS] for start in range(0, len(text) + 1, COLUMNS)]
-        return f"-> {' '.join(self.args)}\n".encode() + "".join(
-            f"{line}\n" for line in lines
-        ).encode()
+        return (
+            f"-> {' '.join(self.args)}\n".encode() + "".join(f"{line}\n" for line in lines).encode()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ class _Lines:
 
 def _arguments(line: bytes) -> tuple[str, ...]:
     args = line[len(_STANZA) :].split(b" ")
-    if not all(arg and all(0x21 <= byte <= 0x7E for byte in arg) for arg in args):
+    if not all(map(_VISIBLE.fullmatch, args)):
         raise FormatError(_WHAT, "a stanza's arguments are not visible characters")
     return tuple(arg.decode("ascii") for arg in args)
 

@@ -52,9 +52,29 @@ def unwrap(stanzas: tuple[Stanza, ...], passphrase: str) -> bytes:
         LimitError: a work factor that would cost too much.
         DecryptError: another passphrase.
     """
+    require_alone(stanzas)
     stanza = stanzas[0]
-    if len(stanzas) != 1 or stanza.type != SCRYPT:
-        raise FormatError("age header", "not one scrypt stanza alone")
+    if stanza.type != SCRYPT:
+        raise DecryptError("age header: not encrypted with a passphrase")
+    salt, work_factor = _parse(stanza)
+    try:
+        return _cipher(passphrase, salt, work_factor).decrypt(_NONCE, stanza.body, None)
+    except InvalidTag:
+        raise DecryptError("age header: another passphrase") from None
+
+
+def require_alone(stanzas: tuple[Stanza, ...]) -> None:
+    """Refuse a header where a passphrase stands beside any other way to open it.
+
+    Raises:
+        FormatError: it does.
+    """
+    if len(stanzas) > 1 and any(stanza.type == SCRYPT for stanza in stanzas):
+        raise FormatError("age header", "a scrypt stanza that is not alone")
+
+
+def _parse(stanza: Stanza) -> tuple[bytes, int]:
+    """Salt and log2 of the work factor; every length is checked before the key is derived."""
     if len(stanza.args) != 3:  # noqa: PLR2004 - the type, the salt and the work factor
         raise FormatError("age header", "scrypt has two arguments")
     salt = age_header.from_raw64(stanza.args[1].encode(), what="age header", size=_SALT)
@@ -64,10 +84,7 @@ def unwrap(stanzas: tuple[Stanza, ...], passphrase: str) -> bytes:
         raise LimitError("age header", f"a work factor of more than 2^{MAX_WORK_FACTOR}")
     if len(stanza.body) != _BODY:
         raise FormatError("age header", f"scrypt has a body of {_BODY} bytes")
-    try:
-        return _cipher(passphrase, salt, int(stanza.args[2])).decrypt(_NONCE, stanza.body, None)
-    except InvalidTag:
-        raise DecryptError("age header: another passphrase") from None
+    return salt, int(stanza.args[2])
 
 
 def _cipher(passphrase: str, salt: bytes, work_factor: int) -> ChaCha20Poly1305:

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from lakzegel_core.age_header import hkdf
-from lakzegel_core.errors import DecryptError, LimitError
+from lakzegel_core.errors import DecryptError, FormatError, LimitError
 
 NONCE: Final = 16
 CHUNK: Final = 65_536
@@ -40,6 +40,7 @@ def open_(file_key: bytes, payload: bytes, *, max_size: int) -> bytes:
 
     Raises:
         LimitError: more than ``max_size`` bytes.
+        FormatError: no nonce.
         DecryptError: cut, lengthened or changed.
     """
     size = opened_length(len(payload))
@@ -73,10 +74,13 @@ def opened_length(size: int) -> int:
     """How many plaintext bytes a payload of ``size`` holds.
 
     Raises:
+        FormatError: no nonce.
         DecryptError: no payload has this length.
     """
+    if size < NONCE:
+        raise FormatError("age payload", "ends within its nonce")
     whole, rest = divmod(size - NONCE, _SEALED)
-    if size < NONCE + TAG or 0 < rest < TAG:
+    if size - NONCE < TAG or 0 < rest < TAG:
         raise DecryptError("age payload: truncated")
     return whole * CHUNK + max(0, rest - TAG)
 

@@ -193,9 +193,7 @@ def parse_text(text: bytes) -> Header:
 
 def _parse_seen(value: str) -> Seen:
     size, _, root = value.partition(" ")
-    return Seen(
-        parse_decimal(size, what="batch seen"), fields.digest(root, what="batch seen")
-    )
+    return Seen(parse_decimal(size, what="batch seen"), fields.digest(root, what="batch seen"))
 
 
 def _parse_items(value: str) -> int:

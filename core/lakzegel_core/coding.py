@@ -8,6 +8,7 @@ quarter (base64 of a picture shrinks by exactly that, and nothing else in it rep
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -41,6 +42,7 @@ _COMPRESSED: Final = (
     b"ID3",
     b"\xff\xfb",  # MP3
 )
+_mine: Final = threading.local()
 _FTYP: Final = b"ftyp"  # at byte 4: MP4, MOV, HEIC, M4A
 _WEBP: Final = b"WEBP"  # at byte 8
 
@@ -85,7 +87,7 @@ def _decode_zstd(coded: bytes | memoryview, *, size: int, what: str) -> bytes:
         raise LimitError(what, "the zstd frame needs more memory than allowed, or a dictionary")
     try:
         # content_size is what the decoder allocates; it was compared above
-        raw = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompress(
+        raw = _decoder().decompress(
             coded, max_output_size=size, read_across_frames=False, allow_extra_data=False
         )
     except zstandard.ZstdError:
@@ -93,6 +95,14 @@ def _decode_zstd(coded: bytes | memoryview, *, size: int, what: str) -> bytes:
     if len(raw) != size:
         raise SizeMismatchError(f"{what}: {len(raw)} raw bytes where {size} are stated")
     return raw
+
+
+def _decoder() -> zstandard.ZstdDecompressor:
+    """This thread's decoder: a new one costs more than decoding a mail."""
+    decoder: zstandard.ZstdDecompressor | None = getattr(_mine, "decoder", None)
+    if decoder is None:
+        decoder = _mine.decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+    return decoder
 
 
 def _worth_trying(payload: bytes, compress: Compress) -> bool:

@@ -131,7 +131,8 @@ def _check_json(value: JsonValue, depth: int) -> None:
         for key, inner in value.items():
             if not key.isascii():
                 raise FormatError("json", "a key is not ASCII")
-            _check_json(inner, depth + 1)
+            if not isinstance(inner, str):
+                _check_json(inner, depth + 1)
     elif isinstance(value, list | tuple):
         for inner in value:
             _check_json(inner, depth + 1)

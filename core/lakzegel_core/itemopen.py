@@ -88,9 +88,7 @@ def open_item(ciphertext: bytes, *, key: bytes, place: Place, entry: ManifestEnt
     core = parse_core(parts.core, what=what)
     context = parse_context(parts.context, kind=str(core["kind"]), what=what)
     # 6. the payload is what core states
-    payload = coding.decode(
-        str(context["coding"]), parts.coded, size=_size(core, what), what=what
-    )
+    payload = coding.decode(str(context["coding"]), parts.coded, size=_size(core, what), what=what)
     stated = unb64(str(core["sha256"]), what=f"{what} sha256", size=DIGEST)
     if not hmac.compare_digest(hashlib.sha256(payload).digest(), stated):
         raise DigestMismatchError(f"{what}: the payload is not the one that core states")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The parts of an item's plaintext, its place and its commitment (docs/spec/item.md §2 and §4).
 
-    u32be len(core) || core || u32be len(context) || context || u64be len(coded) || coded || zeros
+u32be len(core) || core || u32be len(context) || context || u64be len(coded) || coded || zeros
 """
 
 from __future__ import annotations

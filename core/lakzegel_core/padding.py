@@ -15,7 +15,7 @@ MIN_PLAINTEXT: Final = 512  # bytes: a two-word message looks like a paragraph
 
 def padme(n: int) -> int:
     """The smallest Padmé length that is at least ``n``."""
-    if n < 2:
+    if n <= 1:
         return n
     exponent = n.bit_length() - 1
     free = (1 << (exponent - exponent.bit_length())) - 1
