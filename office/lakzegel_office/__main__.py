@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`lakzegel-office`: arguments and exit codes, nothing else.
+
+0 fine; 1 the check found something; 2 usage, configuration, bad input; 3 cannot reach or was
+refused; 4 internal error.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from lakzegel_core.errors import LakzegelError
+
+from lakzegel_office.commands import (
+    admit,
+    browse,
+    init,
+    policy,
+    prove,
+    pull,
+    restore,
+    verify,
+)
+from lakzegel_office.errors import OfficeError
+
+INTERNAL: Final = 4
+BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130
+COMMANDS: Final = (init, admit, policy, pull, verify, browse, restore, prove)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="lakzegel-office", description="The records office of Lakzegel."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in COMMANDS:
+        module.add(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a fault is one line on stderr."""
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except KeyboardInterrupt:
+        text, code = "interrupted; run the same command again", INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the composition root: no traceback at a person
+        text, code = explain(error)
+    else:
+        return code
+    line = "".join(c if c.isprintable() else "?" for c in text)
+    print(f"lakzegel-office: {line}", file=sys.stderr)
+    return code
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """Return the line and the exit code that an error ends a command with."""
+    if isinstance(error, OfficeError):
+        return str(error), error.exit_code
+    if isinstance(error, LakzegelError):
+        return str(error), BAD_INPUT
+    if isinstance(error, BrokenPipeError):
+        return "the reader of the output went away", BAD_INPUT
+    if isinstance(error, OSError):
+        return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
+    return f"internal error: {type(error).__name__}: {error}", INTERNAL
+
+
+if __name__ == "__main__":
+    sys.exit(main())

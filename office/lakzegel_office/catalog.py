@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The items of the mirror, in the order of the log, with what each says of itself."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from lakzegel_core.age import Identity
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.item import Item
+
+from lakzegel_office.batchfile import OpenBatch, open_batch
+from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.index import IndexedItem, IndexStore
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.names import ItemId
+from lakzegel_office.opening import Opener, OpenTask
+from lakzegel_office.replay import HeaderRecord
+
+
+class Catalog:
+    """Looks items up; a batch whose index is gone is opened again."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        headers: Sequence[HeaderRecord],
+        store: IndexStore,
+        identities: Sequence[Identity],
+    ) -> None:
+        """Keep the mirrored headers, in the order of the log, and the keys."""
+        self._mirror = mirror
+        self._headers = headers
+        self._store = store
+        self._identities = identities
+
+    def headers(self, device: str | None = None) -> Iterator[HeaderRecord]:
+        """Yield the headers of one device, or of all, in the order of the log."""
+        for record in self._headers:
+            if device is None or record.header.device == device:
+                yield record
+
+    def items(self, device: str | None = None) -> Iterator[tuple[ItemId, IndexedItem]]:
+        """Yield every item that could be opened.
+
+        Raises:
+            DoubtError: a batch or keyring is not in the mirror.
+        """
+        for record in self.headers(device):
+            header = record.header
+            for line in self.batch_items(record):
+                yield ItemId(header.device, header.epoch, header.batch, line.index), line
+
+    def batch_items(self, record: HeaderRecord) -> Iterator[IndexedItem]:
+        """Yield the items of one batch."""
+        lines = self._store.read(record.batch_id)
+        if lines is None:
+            self._open_again(record)
+            lines = self._store.read(record.batch_id)
+        return lines if lines is not None else iter(())
+
+    def find(self, item: ItemId) -> HeaderRecord:
+        """Return the header of the batch that an item is in.
+
+        Raises:
+            UsageError: there is no such batch or item.
+        """
+        wanted = (item.device, item.epoch, item.batch)
+        for record in self._headers:
+            header = record.header
+            if (header.device, header.epoch, header.batch) == wanted and item.index < header.items:
+                return record
+        raise UsageError(f"{item}: no such item in the mirror; see: lakzegel-office list")
+
+    def open(self, record: HeaderRecord) -> AbstractContextManager[OpenBatch]:
+        """Open a batch of the mirror."""
+        name = record.batch_id
+        return open_batch(self._mirror.batch(name), self._mirror.keyring(name), self._identities)
+
+    def item(self, item: ItemId) -> Item:
+        """Return one item, opened and checked.
+
+        Raises:
+            DoubtError: it is not what was committed to, or a file is missing.
+        """
+        try:
+            with self.open(self.find(item)) as batch:
+                return batch.item(item.index)
+        except LakzegelError as error:
+            raise DoubtError(f"{item}: {error}") from error
+        except FileNotFoundError as error:
+            raise DoubtError(f"{item}: {error.filename} is missing; run pull") from error
+
+    def _open_again(self, record: HeaderRecord) -> None:
+        name = record.batch_id
+        task = OpenTask(name, self._mirror.batch(name), self._mirror.keyring(name))
+        self._store.make_folders()
+        try:
+            Opener(self._identities, self._store).open(task)
+        except FileNotFoundError as error:
+            raise DoubtError(f"{error.filename}: missing; run pull") from error

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What several commands share: the arguments of all, and the opened office."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from lakzegel_office import settings
+from lakzegel_office.config import Config, read_config
+from lakzegel_office.home import Home
+from lakzegel_office.vault import Vault
+
+Run = Callable[[argparse.Namespace], int]
+
+
+class Commands(Protocol):
+    """What a command's module adds itself to."""
+
+    def add_parser(
+        self,
+        name: str,
+        **kwargs: Any,  # noqa: ANN401 - argparse's own signature
+    ) -> argparse.ArgumentParser:
+        """Return the parser of a new command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """One office: its home, what is public of it, and its keys once they are unlocked."""
+
+    home: Home
+    config: Config
+    vault: Vault
+
+
+def command(commands: Commands, name: str, run: Run, text: str) -> argparse.ArgumentParser:
+    """Return the parser of a command with the arguments that all have."""
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--home", type=Path, required=True, metavar="DIR", help="the office's home")
+    parser.add_argument(
+        "--passphrase-file",
+        type=Path,
+        metavar="F",
+        help=f"holds the passphrase (or the environment's {settings.PASSPHRASE_VARIABLE})",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def unlock(arguments: argparse.Namespace) -> Office:
+    """Return the office of `--home`, unlocked with the passphrase.
+
+    Raises:
+        UsageError: no office there, or not its passphrase.
+    """
+    home = Home.open(arguments.home)
+    config = read_config(home.config)
+    vault = Vault.unlock(home.keys, settings.passphrase(arguments.passphrase_file))
+    return Office(home, config, vault)
+
+
+def say(text: str) -> None:
+    """Print one line of progress where results do not go."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def answer(value: object) -> None:
+    """Print a result for a program."""
+    print(json.dumps(value, indent=2, sort_keys=True))

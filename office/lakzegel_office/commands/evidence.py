@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The mirror, replayed and ready to be looked through."""
+
+from lakzegel_core.age import Identity
+
+from lakzegel_office.catalog import Catalog
+from lakzegel_office.checkpoints import replay_mirror
+from lakzegel_office.commands.common import Office
+from lakzegel_office.config import RECIPIENTS
+from lakzegel_office.errors import UsageError
+from lakzegel_office.index import IndexStore
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.vault import INDEX
+
+
+def identities(office: Office) -> list[Identity]:
+    """Return the recipients' private halves that are kept here; the escrow's may be elsewhere.
+
+    Raises:
+        UsageError: none is here.
+    """
+    found = [office.vault.identity(name) for name in RECIPIENTS if office.vault.has(name)]
+    if not found:
+        raise UsageError(f"{office.home.keys}: no recipient's key here; nothing can be opened")
+    return found
+
+
+def index_store(office: Office) -> IndexStore:
+    """Return the encrypted index below `state/`."""
+    store = IndexStore(office.home.state, office.vault.load(INDEX))
+    store.make_folders()
+    return store
+
+
+def catalog_of(office: Office) -> Catalog:
+    """Return the items of the mirror, its log replayed and verified.
+
+    Raises:
+        UsageError: there is no mirror yet.
+        DoubtError: the log in it does not verify.
+    """
+    mirror = Mirror(office.home.mirror)
+    replay = replay_mirror(mirror, office.config)
+    return Catalog(mirror, replay.accepted, index_store(office), identities(office))

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`policy sign|cosign|diff`: two people, one text, and what it changes shown to both.
+
+`sign` reads FILE (TOML) and writes `FILE.note`, signed by the records office's policy key.
+`cosign` adds the privacy officer's to it. Annexes lie beside it as `FILE.<device>.annex`, and in
+`notes/annexes/`, from where the next pull hands them to the receiver.
+"""
+
+import argparse
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from lakzegel_core import limits
+from lakzegel_core.age import Recipient
+from lakzegel_core.annex import Annex, parse_annex
+from lakzegel_core.policy import Policy, parse_policy_toml, sign_policy
+
+from lakzegel_office import durable
+from lakzegel_office.annexes import keep_annex
+from lakzegel_office.checkpoints import replay_mirror
+from lakzegel_office.commands.common import Commands, Office, command, say, unlock
+from lakzegel_office.config import POLICY_KEYS
+from lakzegel_office.errors import UsageError
+from lakzegel_office.mirror import Mirror, read_limited
+from lakzegel_office.policydraft import (
+    add_signature,
+    check_draft,
+    differences,
+    newest,
+    with_annexes,
+)
+from lakzegel_office.replay import Replay
+
+SUFFIX: Final = ".note"
+
+
+def add(commands: Commands) -> None:
+    """Add the command with its three parts."""
+    text = "sign a policy, add the second signature, show what it changes"
+    top = commands.add_parser("policy", help=text, description=text)
+    parts = top.add_subparsers(dest="part", required=True, metavar="PART")
+    parser = command(parts, "sign", sign, "check a policy and sign it as records office")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the policy, TOML")
+    parser.add_argument(
+        "--annex",
+        action="append",
+        default=[],
+        metavar="DEVICE=FILE",
+        help="what only that device may read, TOML; the device must be enrolled and pulled",
+    )
+    parser = command(parts, "cosign", cosign, "add the privacy officer's signature")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the policy or its .note")
+    parser = command(parts, "diff", diff, "show what a policy changes")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the policy, TOML")
+
+
+def sign(arguments: argparse.Namespace) -> int:
+    """Write `FILE.note` with the first signature."""
+    office = unlock(arguments)
+    path: Path = arguments.file
+    toml = _read_text(path, limits.MAX_POLICY)
+    replay = _replay(office)
+    sealed: dict[str, bytes] = {}
+    if arguments.annex:
+        annexes = dict(_annex(text, replay) for text in arguments.annex)
+        toml, sealed = with_annexes(toml, annexes, os.urandom)
+    policy = parse_policy_toml(toml)
+    in_force = _in_force(replay, policy)
+    check_draft(policy, office.config, in_force, datetime.now(UTC))
+    if office.config.recipients["escrow"] not in policy.recipients:
+        say("policy: recipients lacks this office's escrow key; only the records key will open")
+    _show(in_force, policy)
+    name = POLICY_KEYS[0]
+    key = office.vault.signer(name, office.config.keys[name])
+    target = path.with_name(path.name + SUFFIX)
+    durable.write_file(target, sign_policy(office.config.origin, policy, [key]))
+    for device, data in sealed.items():
+        durable.write_file(path.with_name(f"{path.name}.{device}.annex"), data)
+        keep_annex(office.home, data)
+    print(f"{target}: signed by {key.verifier.name}; now: policy cosign {path}")
+    return 0
+
+
+def cosign(arguments: argparse.Namespace) -> int:
+    """Add the second signature, having shown what the policy changes."""
+    office = unlock(arguments)
+    path: Path = arguments.file
+    target = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+    data = _read_bytes(target, limits.MAX_NOTE)
+    first, second = (office.config.keys[name] for name in POLICY_KEYS)
+    key = office.vault.signer(POLICY_KEYS[1], second)
+    signed, policy = add_signature(data, first, key)
+    in_force = _in_force(_replay(office), policy)
+    check_draft(policy, office.config, in_force, datetime.now(UTC))
+    _show(in_force, policy)
+    durable.write_file(target, signed)
+    durable.write_file(office.home.notes / f"policy-{policy.serial}.note", signed)
+    print(f"{target}: complete; have the receiver publish it")
+    return 0
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """Print what a policy changes."""
+    office = unlock(arguments)
+    policy = parse_policy_toml(_read_text(arguments.file, limits.MAX_POLICY))
+    _show(_in_force(_replay(office), policy), policy)
+    return 0
+
+
+def _replay(office: Office) -> Replay | None:
+    """Return the mirrored log, or None before the first pull."""
+    mirror = Mirror(office.home.mirror)
+    return replay_mirror(mirror, office.config) if mirror.checkpoint.exists() else None
+
+
+def _in_force(replay: Replay | None, draft: Policy) -> Policy | None:
+    return newest(replay.policies(), draft) if replay is not None else None
+
+
+def _annex(text: str, replay: Replay | None) -> tuple[str, tuple[Annex, Recipient]]:
+    device, equals, file = text.partition("=")
+    if not equals:
+        raise UsageError(f"--annex {text}: must be DEVICE=FILE")
+    key = replay.annex_key(device) if replay is not None else None
+    if key is None:
+        raise UsageError(f"--annex {device}: not enrolled in the mirrored log; enrol it, then pull")
+    annex = parse_annex(_read_text(Path(file), limits.MAX_ANNEX))
+    if annex.device != device:
+        raise UsageError(f"{file}: is for device {annex.device}, not {device}")
+    return device, (annex, key)
+
+
+def _show(old: Policy | None, new: Policy) -> None:
+    for line in differences(old, new):
+        print(line)
+
+
+def _read_text(path: Path, limit: int) -> str:
+    try:
+        return _read_bytes(path, limit).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8") from error
+
+
+def _read_bytes(path: Path, limit: int) -> bytes:
+    try:
+        return read_limited(path, limit)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`pull`: bring in what the receiver sealed, prove it, open it, and state what is held."""
+
+import argparse
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from lakzegel_core.errors import LakzegelError
+
+from lakzegel_office import settings
+from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
+from lakzegel_office.commands.evidence import identities
+from lakzegel_office.errors import OfficeError, UnreachableError, UsageError
+from lakzegel_office.pull import Puller, PullReport
+from lakzegel_office.transport import HttpReceiver
+from lakzegel_office.vault import ACCOUNT
+
+EVERY: Final = 5.0  # seconds between two pulls of --follow
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "pull", run, "mirror, verify and open what the receiver sealed")
+    parser.add_argument("--server", metavar="URL", help="instead of office.toml's")
+    parser.add_argument("--ca-file", type=Path, metavar="F", help="instead of office.toml's")
+    parser.add_argument("--account-file", type=Path, metavar="F", help="holds the bearer token")
+    parser.add_argument("--follow", action="store_true", help="again and again, until stopped")
+    parser.add_argument(
+        "--every", type=float, default=EVERY, metavar="SECONDS", help="between two (default 5)"
+    )
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Pull once, or until stopped; 1 where something did not fit."""
+    office = unlock(arguments)
+    server = arguments.server or office.config.server
+    if server is None:
+        raise UsageError("no receiver: give --server URL, or put server into office.toml")
+    ca_file = arguments.ca_file or (Path(office.config.ca_file) if office.config.ca_file else None)
+    token = _token(office, arguments.account_file)
+    with (
+        office.home.exclusive(),
+        HttpReceiver.open(server, token=token, ca_file=ca_file) as receiver,
+    ):
+        puller = Puller(
+            office.home,
+            office.config,
+            office.vault,
+            receiver,
+            [identity.to_text() for identity in identities(office)],
+            _silent if arguments.quiet or arguments.json else say,
+        )
+        if arguments.follow:
+            return _follow(puller, arguments)
+        return _tell(puller.run(), as_json=arguments.json)
+
+
+def _follow(puller: Puller, arguments: argparse.Namespace) -> int:
+    """Pull until a signal asks to stop; a pull that is under way is ended first."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    code, before = 0, None
+    while not stop.is_set():
+        try:
+            report = puller.run()
+            if (report.size, report.held, report.clean) != before or report.doubts:
+                code = max(code, _tell(report, as_json=arguments.json))
+            before = (report.size, report.held, report.clean)
+        except UnreachableError as error:
+            say(f"lakzegel-office: {error}; trying again")
+        except (OfficeError, LakzegelError) as error:
+            code = 1
+            say(f"lakzegel-office: {error}")
+        stop.wait(arguments.every)
+    return code
+
+
+def _token(office: Office, account_file: Path | None) -> str | None:
+    if account_file is not None:
+        return settings.secret_line(account_file, what="account's token")
+    return office.vault.load(ACCOUNT).decode() if office.vault.has(ACCOUNT) else None
+
+
+def _tell(report: PullReport, *, as_json: bool) -> int:
+    if as_json:
+        answer(
+            {
+                "size": report.size,
+                "held": report.held,
+                "batches": report.batches,
+                "fetched": report.fetched,
+                "opened": report.opened,
+                "doubts": [doubt.to_json() for doubt in report.doubts],
+            }
+        )
+    else:
+        for doubt in report.doubts:
+            say(str(doubt))
+        print(
+            f"log {report.size} entries, {report.batches} batches ({report.fetched} new), "
+            f"{report.opened} items opened, held to {report.held}",
+            flush=True,
+        )
+    return 0 if report.clean else 1
+
+
+def _silent(text: str) -> None:
+    del text

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`restore`: every captured file version, byte for byte, from the mirror alone."""
+
+import argparse
+import time
+from pathlib import Path
+
+from lakzegel_office.catalog import Catalog
+from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
+from lakzegel_office.commands.evidence import catalog_of, identities
+from lakzegel_office.errors import UsageError
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.names import ItemId
+from lakzegel_office.restore import Restored, batch_places, restore
+from lakzegel_office.restoreplan import make_plan
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "restore", run, "rebuild captured files, byte for byte")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--device", metavar="D", help="one device, into OUT/<source>/")
+    which.add_argument(
+        "--all", action="store_true", help="each device, into OUT/<device>/<source>/"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+    parser.add_argument("--latest", action="store_true", help="leave out older versions")
+    parser.add_argument("--json", action="store_true", help="say what was done as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Restore and return 0, or 1 where a file could not be made whole."""
+    began = time.monotonic()
+    office = unlock(arguments)
+    catalog = catalog_of(office)
+    devices = sorted({record.header.device for record in catalog.headers()})
+    if arguments.device is not None:
+        if arguments.device not in devices:
+            raise UsageError(f"{arguments.device}: no batch of this device in the mirror")
+        devices = [arguments.device]
+    results = []
+    for device in devices:
+        out = arguments.out / device if arguments.all else arguments.out
+        done = _restore_device(office, catalog, device, out, latest_only=arguments.latest)
+        results.append((device, done))
+        for problem in done.problems:
+            say(f"lakzegel-office: {problem}")
+    return _tell(results, time.monotonic() - began, as_json=arguments.json)
+
+
+def _restore_device(
+    office: Office, catalog: Catalog, device: str, out: Path, *, latest_only: bool
+) -> Restored:
+    mirror = Mirror(office.home.mirror)
+    plan = make_plan(catalog.items(device), latest_only=latest_only)
+    rows = (
+        (
+            ItemId(device, record.header.epoch, record.header.batch, 0),
+            mirror.batch(record.batch_id),
+            mirror.keyring(record.batch_id),
+        )
+        for record in catalog.headers(device)
+    )
+    return restore(plan, out, batch_places(rows), identities(office))
+
+
+def _tell(results: list[tuple[str, Restored]], seconds: float, *, as_json: bool) -> int:
+    problems = sum(len(done.problems) for _, done in results)
+    if as_json:
+        rows = {
+            device: {
+                "files": done.files,
+                "versions": done.versions,
+                "bytes": done.size,
+                "problems": list(done.problems),
+            }
+            for device, done in results
+        }
+        answer({"devices": rows, "seconds": round(seconds, 3), "complete": not problems})
+        return 1 if problems else 0
+    for device, done in results:
+        print(f"{device}: {done.files} files and {done.versions} older versions, {done.size} bytes")
+    print("complete" if not problems else f"INCOMPLETE: {problems} could not be restored")
+    return 1 if problems else 0

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`verify`: offline; a line a device of what is proven; exit 1 on any doubt."""
+
+import argparse
+from collections.abc import Iterator
+
+from lakzegel_core.encoding import format_time
+
+from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
+from lakzegel_office.commands.evidence import identities
+from lakzegel_office.config import read_config
+from lakzegel_office.doubts import Doubt
+from lakzegel_office.home import Home
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.proven import DeviceProof, proven_devices
+from lakzegel_office.reopening import reopen
+from lakzegel_office.verification import Verification, Verifier
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "verify", run, "prove the mirror complete and unaltered, offline")
+    parser.add_argument("--open", action="store_true", help="open every item too (passphrase)")
+    parser.add_argument(
+        "--except-findings", action="store_true", help="what a finding in the log names is no doubt"
+    )
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is proven and return 0, or 1 where something does not fit."""
+    home = Home.open(arguments.home)
+    office = unlock(arguments) if arguments.open else None
+    progress = _silent if arguments.quiet or arguments.json else say
+    found = Verifier(Mirror(home.mirror), read_config(home.config), progress).run()
+    opened = _reopen(office, found) if office is not None else None
+    counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
+    devices = list(proven_devices(found))
+    if arguments.json:
+        answer(_as_json(found, devices, ok=not counted, opened=opened))
+    else:
+        for line in _as_text(found, devices, counted, opened):
+            print(line)
+    return 1 if counted else 0
+
+
+def _reopen(office: Office, found: Verification) -> int:
+    if found.replay is None:
+        return 0
+    texts = [identity.to_text() for identity in identities(office)]
+    total, doubts = reopen(office.home, found.replay, texts)
+    found.doubts += doubts
+    return total
+
+
+def _as_text(
+    found: Verification, devices: list[DeviceProof], counted: list[Doubt], opened: int | None
+) -> Iterator[str]:
+    for device in devices:
+        yield str(device)
+    for doubt in found.doubts:
+        yield str(doubt)
+    if found.signed is not None:
+        size = found.signed.checkpoint.size
+        yield f"log: {size} entries, signed with Ed25519 and ML-DSA-44, every tile recomputed"
+    if opened is not None:
+        yield f"opened: {opened} items"
+    yield f"NOT VERIFIED: {len(counted)} doubts" if counted else "VERIFIED"
+
+
+def _as_json(
+    found: Verification, devices: list[DeviceProof], *, ok: bool, opened: int | None
+) -> dict[str, object]:
+    signed = found.signed
+    return {
+        "verified": ok,
+        "size": signed.checkpoint.size if signed is not None else None,
+        "devices": [
+            {
+                "device": device.device,
+                "epochs": [
+                    {
+                        "epoch": epoch.epoch,
+                        "batches": epoch.batches,
+                        "items": epoch.items,
+                        "head": epoch.head,
+                        "last_closed": format_time(epoch.closed) if epoch.closed else None,
+                    }
+                    for epoch in device.epochs
+                ],
+                "not_proven": device.gaps,
+                "findings": device.findings,
+                "clock_back": device.clock_back,
+                "revoked": device.revoked,
+            }
+            for device in devices
+        ],
+        "doubts": [doubt.to_json() for doubt in found.doubts],
+        "opened": opened,
+    }
+
+
+def _silent(text: str) -> None:
+    del text

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Files that are, after a crash, the old one or the new one; the only caller of fsync.
+
+Temporary file 0600 beside the target, write, fsync, rename, fsync of the folder.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+TEMPORARY: Final = ".part"  # suffix of what is not yet whole
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Leave `data` at `path`, whole or not at all."""
+    write_files({path: data})
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """Leave every file whole or not at all; each folder is synced once."""
+    for path, data in files.items():
+        temporary = path.with_name(path.name + TEMPORARY)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_synced(temporary, data, os.O_TRUNC)
+        temporary.replace(path)
+    sync_folders(files)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Leave `data` at a path that was free.
+
+    Raises:
+        FileExistsError: something is there already; it is left as it is.
+    """
+    _write_synced(path, data, os.O_EXCL)
+    sync_folders([path])
+
+
+def settle(source: Path, path: Path) -> None:
+    """Bring a file that was written elsewhere on this disk to its place, durably."""
+    descriptor = os.open(source, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    source.replace(path)
+    sync_folders([path])
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add one line to the end of a log, on disk before this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        _write_all(descriptor, line + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folders(paths: Iterable[Path]) -> None:
+    """Make the names of these files durable."""
+    for folder in {path.parent for path in paths}:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_synced(path: Path, data: bytes, flag: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag | os.O_NOFOLLOW, 0o600)
+    try:
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

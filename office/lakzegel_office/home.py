@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Where everything lies below the office's home folder, and that one command changes it at a time.
+
+office.toml            public: whom this office trusts, its own public keys, the receiver
+keys/NAME.age          private keys; `master.age` opens with the passphrase, it opens the rest
+notes/                 what was signed here: delegation, admissions, policies
+mirror/                the evidence; a closed set of files, docs/spec/mirror.md
+state/                 may be thrown away: index, marks of what was opened, temporary files
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakzegel_office.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The paths below one office's home."""
+
+    root: Path
+
+    @classmethod
+    def open(cls, root: Path) -> "Home":
+        """Return the home that `init` made at `root`.
+
+        Raises:
+            UsageError: there is none.
+        """
+        home = cls(root)
+        if not home.config.is_file():
+            raise UsageError(
+                f"{root}: no office.toml here; run: lakzegel-office init --home {root}"
+            )
+        return home
+
+    @property
+    def config(self) -> Path:
+        """The public configuration."""
+        return self.root / "office.toml"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of private keys."""
+        return self.root / "keys"
+
+    @property
+    def notes(self) -> Path:
+        """The folder of notes signed here."""
+        return self.root / "notes"
+
+    @property
+    def mirror(self) -> Path:
+        """The folder of evidence."""
+        return self.root / "mirror"
+
+    @property
+    def state(self) -> Path:
+        """The folder of what can be made again."""
+        return self.root / "state"
+
+    @property
+    def incoming(self) -> Path:
+        """The folder of what is not yet whole or not yet proven."""
+        return self.state / "incoming"
+
+    @property
+    def audit(self) -> Path:
+        """The log of every opening."""
+        return self.state / "audit.jsonl"
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the home for one command that changes the mirror.
+
+        Raises:
+            UsageError: another command holds it.
+        """
+        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise UsageError(f"{self.root}: another pull is at work here; wait for it") from None
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def fresh_incoming(self) -> Path:
+        """Return the folder for unfinished files, emptied of what a crash left."""
+        shutil.rmtree(self.incoming, ignore_errors=True)
+        self.incoming.mkdir(parents=True, mode=0o700)
+        return self.incoming

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What every item says of itself, kept encrypted so that a list does not open everything anew.
+
+`state/index/<batch id>`: Cobblestone-256 under the office's index key, with the batch id as
+context, of zstd of one JSON line an item. `state/opened/<batch
+id>`: what opening that batch found, no content, written last. Either may be thrown away: then the
+batch is opened again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import zstandard
+from lakzegel_core import cobblestone
+from lakzegel_core.errors import LakzegelError
+
+INLINE: Final = frozenset({"capture", "observation"})  # kinds whose payload is kept with the line
+MAX_INLINE: Final = 16 << 20  # bytes of a payload that is kept; longer ones are opened when asked
+_LEVEL: Final = 3
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedItem:
+    """One item without its bytes; `payload` only for captures and observations."""
+
+    index: int
+    commitment: str
+    core: Mapping[str, Any]
+    context: Mapping[str, Any]
+    payload: Mapping[str, Any] | None
+
+    @property
+    def kind(self) -> str:
+        """`segment`, `capture` or `observation`."""
+        return str(self.core["kind"])
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return str(self.core["source"])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the raw payload."""
+        return int(self.core["size"])
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an item, or with index None the whole batch, could not be taken as sealed."""
+
+    index: int | None
+    code: str
+    what: str
+
+
+class IndexStore:
+    """The two folders below `state/`."""
+
+    def __init__(self, state: Path, key: bytes) -> None:
+        """Keep the folders' place and the key; `make_folders` before the first write."""
+        self._index = state / "index"
+        self._opened = state / "opened"
+        self._key = key
+
+    def make_folders(self) -> None:
+        """Make both folders."""
+        for folder in (self._index, self._opened):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def write(self, batch_id: str, items: Iterable[IndexedItem]) -> None:
+        """Replace a batch's index."""
+        compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
+        pieces = [compressor.compress(_line(item)) for item in items]
+        pieces.append(compressor.flush())
+        salt = os.urandom(cobblestone.SALT_SIZE)
+        sealed = cobblestone.seal(self._key, salt, batch_id.encode(), b"".join(pieces))
+        _replace(self._index / batch_id, sealed)
+
+    def read(self, batch_id: str) -> Iterator[IndexedItem] | None:
+        """Return a batch's items in order, or None where it must be opened (again)."""
+        try:
+            data = (self._index / batch_id).read_bytes()
+            plain = cobblestone.open_(self._key, batch_id.encode(), data)
+        except (OSError, LakzegelError):
+            return None
+        text = zstandard.ZstdDecompressor().decompressobj().decompress(plain)
+        return (_item(line) for line in text.splitlines())
+
+    def mark(self, batch_id: str, items: int, failures: Iterable[Failure]) -> None:
+        """State that every item of a batch was opened, and what did not fit."""
+        rows = [[f.index, f.code, f.what] for f in failures]
+        text = json.dumps({"failures": rows, "format": _FORMAT, "items": items})
+        _replace(self._opened / batch_id, text.encode())
+
+    def opened(self, batch_id: str) -> tuple[Failure, ...] | None:
+        """Return what did not fit, or None where the batch has not been opened here."""
+        try:
+            value = json.loads((self._opened / batch_id).read_bytes())
+            if value["format"] != _FORMAT:
+                return None
+            return tuple(Failure(index, code, what) for index, code, what in value["failures"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Whole or not at all for other processes; after a power cut it may be missing or torn.
+
+    A torn index does not decrypt and a torn mark does not parse, so no fsync is spent on them.
+    """
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def _line(item: IndexedItem) -> bytes:
+    row = [item.index, item.commitment, item.core, item.context, item.payload]
+    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def _item(line: bytes) -> IndexedItem:
+    index, commitment, core, context, payload = json.loads(line)
+    return IndexedItem(index, commitment, core, context, payload)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Bringing the log into the mirror: only entries are fetched, every hash is computed here.
+
+1. The served checkpoint carries both signatures of the log (core).
+2. It is not smaller than the newest mirrored one, and not another root at the same size.
+3. The new entries, appended to the mirrored tree, give exactly its root. That proves that the log
+   only grew, without asking the receiver for a proof.
+4. Tiles first, then the checkpoint, then the narrower tiles go: after a crash the next pull
+   starts from the old checkpoint with everything that it needs.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from lakzegel_core import limits, tiles
+from lakzegel_core.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from lakzegel_core.errors import FormatError, LakzegelError
+
+from lakzegel_office import durable
+from lakzegel_office.config import Config
+from lakzegel_office.errors import DoubtError
+from lakzegel_office.home import Home
+from lakzegel_office.mirror import Mirror, read_limited
+from lakzegel_office.transport import Receiver
+
+STEP: Final = 16 * tiles.WIDTH  # entries that are in memory at a time
+
+
+class LogSync:
+    """The log's part of a pull."""
+
+    def __init__(self, home: Home, config: Config, receiver: Receiver) -> None:
+        """Keep where from and where to."""
+        self._home = home
+        self._mirror = Mirror(home.mirror)
+        self._config = config
+        self._receiver = receiver
+
+    def newest(self) -> SignedCheckpoint | None:
+        """Return the newest mirrored checkpoint, verified again, or None before the first pull.
+
+        Raises:
+            LakzegelError: it is not what was written.
+        """
+        try:
+            data = read_limited(self._mirror.checkpoint, limits.MAX_CHECKPOINT)
+        except FileNotFoundError:
+            return None
+        return open_checkpoint(data, self._config.log)
+
+    def advance(self) -> SignedCheckpoint:
+        """Mirror the log up to the served checkpoint and return that.
+
+        Raises:
+            DoubtError: a rollback or a fork; the evidence is kept below `state/evidence/`.
+            UnreachableError: the receiver does not answer.
+        """
+        data = self._receiver.checkpoint()
+        try:
+            served = open_checkpoint(data, self._config.log)
+        except LakzegelError as error:
+            kept = self._keep_evidence("checkpoint-unproven", data)
+            text = f"the receiver's checkpoint does not verify: {error}; kept as {kept}"
+            raise DoubtError(text) from error
+        mirrored = self.newest()
+        if mirrored is not None:
+            self._refuse_other_past(mirrored, served)
+        old = mirrored.checkpoint.size if mirrored is not None else 0
+        if mirrored is None or served.checkpoint.size > old:
+            self._extend(old, served)
+        return served
+
+    def tidy(self) -> None:
+        """Remove the tiles of other sizes that an interrupted pull left."""
+        mirrored = self.newest()
+        size = mirrored.checkpoint.size if mirrored is not None else 0
+        wanted = set(tiles.paths_for(size))
+        for name in list(self._mirror.files()) if self._mirror.root.is_dir() else []:
+            path = name.removeprefix("log/")
+            if path != name and path not in wanted and _is_tile(path):
+                self._mirror.tile(path).unlink()
+                _drop_empty(self._mirror.tile(path).parent)
+
+    def _refuse_other_past(self, mirrored: SignedCheckpoint, served: SignedCheckpoint) -> None:
+        old, new = mirrored.checkpoint, served.checkpoint
+        if new.size < old.size:
+            kept = self._keep_evidence(f"rollback-{new.size}", served.data)
+            raise DoubtError(
+                f"rollback: the receiver serves a log of {new.size} entries, the mirror proves "
+                f"{old.size}; both checkpoints are signed; kept as {kept}"
+            )
+        if new.size == old.size and new.root != old.root:
+            kept = self._keep_evidence(f"fork-{new.size}", served.data)
+            raise DoubtError(
+                f"fork: the receiver signed two different logs of {new.size} entries; "
+                f"kept as {kept} beside mirror/log/checkpoint"
+            )
+
+    def _extend(self, old: int, served: SignedCheckpoint) -> None:
+        """Fetch, compute, compare, and only then bring into place."""
+        new = served.checkpoint
+        staging = _Staging(self._home.fresh_incoming(), self._mirror.read_log)
+        size, root = old, tiles.HashReader(old, self._mirror.read_log).root()
+        while size < new.size:
+            upto = min(new.size, (size // STEP + 1) * STEP)
+            update = tiles.new_tiles(size, self._fetch(size, upto, new.size), staging.read)
+            staging.keep(update.files)
+            size, root = update.size, update.root
+        if root != new.root:
+            kept = self._keep_evidence(f"fork-{new.size}", served.data)
+            raise DoubtError(
+                f"fork: the entries below {new.size} do not give the signed root, or the log of "
+                f"{old} entries was rewritten; kept as {kept} beside mirror/log/checkpoint"
+            )
+        staging.settle(set(tiles.paths_for(new.size)), self._mirror.tile)
+        self.keep(served.data, new)
+        self.tidy()
+
+    def keep(self, data: bytes, checkpoint: Checkpoint) -> None:
+        """Make this checkpoint the newest; the first seen of each size is kept for its time."""
+        earlier = self._mirror.earlier(checkpoint.size)
+        if not earlier.exists():
+            durable.write_file(earlier, data)
+        durable.write_file(self._mirror.checkpoint, data)
+
+    def _fetch(self, first: int, upto: int, size: int) -> list[bytes]:
+        """Return entries `first` to `upto` of a log of `size`, bundle by bundle."""
+        entries: list[bytes] = []
+        for bundle in range(first // tiles.WIDTH, -(-upto // tiles.WIDTH)):
+            width = min(tiles.WIDTH, size - bundle * tiles.WIDTH)
+            path = tiles.entries_path(bundle, width)
+            try:
+                found = tiles.decode_entries(self._receiver.entries(path), width=width)
+            except LakzegelError as error:
+                raise DoubtError(f"log/{path}: the receiver's entries: {error}") from error
+            start = max(0, first - bundle * tiles.WIDTH)
+            entries += found[start : upto - bundle * tiles.WIDTH]
+        return entries
+
+    def _keep_evidence(self, name: str, data: bytes) -> str:
+        path = self._home.state / "evidence" / name
+        durable.write_file(path, data)
+        return f"state/evidence/{name}"
+
+
+class _Staging:
+    """Tiles that were computed but are not proven yet."""
+
+    def __init__(self, folder: Path, mirrored: Callable[[str], bytes]) -> None:
+        self._folder = folder
+        self._mirrored = mirrored
+        self._names: dict[str, None] = {}
+
+    def read(self, path: str) -> bytes:
+        """Return a tile from here, else from the mirror."""
+        if path in self._names:
+            return (self._folder / path).read_bytes()
+        return self._mirrored(path)
+
+    def keep(self, files: dict[str, bytes]) -> None:
+        """Put computed files aside."""
+        for name, data in files.items():
+            path = self._folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            self._names[name] = None
+
+    def settle(self, wanted: set[str], place: Callable[[str], Path]) -> None:
+        """Bring the files of the new size to their places, durably."""
+        for name in self._names:
+            if name in wanted:
+                durable.settle(self._folder / name, place(name))
+
+
+def _is_tile(path: str) -> bool:
+    try:
+        tiles.parse_tile_path(path)
+    except FormatError:
+        return False
+    return True
+
+
+def _drop_empty(folder: Path) -> None:
+    """Remove the folders that a removed partial tile leaves empty."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+    _drop_empty(folder.parent)

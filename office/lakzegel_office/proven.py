@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a verified log proves of each device, in a line."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from lakzegel_office.replay import Replay
+from lakzegel_office.verification import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class EpochProof:
+    """One epoch: its batches run without a gap from 0 to the head."""
+
+    epoch: int
+    batches: int
+    items: int
+    head: str | None
+    closed: datetime | None
+
+    def __str__(self) -> str:
+        """Return the part of a device's line."""
+        if self.head is None:
+            return f"epoch {self.epoch}: no batch"
+        return (
+            f"epoch {self.epoch}: batches 0..{self.batches - 1} in one chain, {self.items} items, "
+            f"head {self.head[:16]} closed {self.closed:%Y-%m-%dT%H:%M:%SZ}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProof:
+    """One device."""
+
+    device: str
+    epochs: tuple[EpochProof, ...]
+    findings: int
+    clock_back: int
+    revoked: bool
+    doubts: int
+
+    @property
+    def gaps(self) -> list[str]:
+        """What nobody can prove: the time between two epochs."""
+        pairs = zip(self.epochs, self.epochs[1:], strict=False)
+        return [f"coverage between epoch {a.epoch} and {b.epoch}" for a, b in pairs]
+
+    def __str__(self) -> str:
+        """Return the line."""
+        parts = [str(epoch) for epoch in self.epochs]
+        parts += [f"{gap} not proven" for gap in self.gaps]
+        if self.findings:
+            parts.append(f"{self.findings} findings")
+        if self.clock_back:
+            parts.append(f"clock went back {self.clock_back} times")
+        if self.revoked:
+            parts.append("revoked")
+        sealed = "sealed" if not self.doubts else f"{self.doubts} DOUBTS"
+        return f"{self.device}: {sealed}; " + "; ".join(parts)
+
+
+def proven_devices(found: Verification) -> Iterator[DeviceProof]:
+    """Yield what is proven of each device, by name."""
+    replay = found.replay
+    if replay is None:
+        return
+    counts = _counts(replay)
+    findings = [f.device for rows in replay.findings.values() for _, f in rows]
+    for name in sorted(replay.custody.devices):
+        state = replay.custody.devices[name]
+        epochs = []
+        for epoch in (*state.closed_epochs, state.current):
+            batches, items = counts.get((name, epoch.epoch), (0, 0))
+            head = epoch.head
+            epochs.append(
+                EpochProof(
+                    epoch.epoch,
+                    batches,
+                    items,
+                    head.id.hex() if head is not None else None,
+                    head.closed if head is not None else None,
+                )
+            )
+        yield DeviceProof(
+            name,
+            tuple(epochs),
+            findings.count(name),
+            replay.clock_back[name],
+            state.revoked,
+            sum(1 for d in found.doubts if d.batch is not None and d.batch.split("/")[0] == name),
+        )
+
+
+def _counts(replay: Replay) -> dict[tuple[str, int], tuple[int, int]]:
+    """Return batches and items of each device's epoch."""
+    counts: dict[tuple[str, int], tuple[int, int]] = {}
+    for record in replay.accepted:
+        key = (record.header.device, record.header.epoch)
+        batches, items = counts.get(key, (0, 0))
+        counts[key] = (batches + 1, items + record.header.items)
+    return counts

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What the office hands out after a pull: its cosignatures and its held statement.
+
+Witness: this log only grew. Mirror: and every batch that it names lies here. Held: and everything
+below that size was opened. Each is sent first and kept in the mirror after, so that what lies
+there was handed out.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from lakzegel_core import limits, note
+from lakzegel_core.checkpoint import SignedCheckpoint
+from lakzegel_core.cosignature import add_cosignature, cosign
+from lakzegel_core.held import Held, sign_held
+from lakzegel_core.keys import VerifierKey
+
+from lakzegel_office import durable
+from lakzegel_office.checkpoints import normal, office_cosigners
+from lakzegel_office.config import Config
+from lakzegel_office.doubts import Doubt
+from lakzegel_office.errors import RefusedError
+from lakzegel_office.holding import Misfit, held_size, read_held
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.replay import Replay, quorums_of
+from lakzegel_office.transport import Receiver
+from lakzegel_office.vault import Vault
+
+
+class Publisher:
+    """Signs and sends for one office."""
+
+    def __init__(self, config: Config, vault: Vault, receiver: Receiver, mirror: Mirror) -> None:
+        """Keep the keys and the parties."""
+        self._config = config
+        self._vault = vault
+        self._receiver = receiver
+        self._mirror = mirror
+
+    def publish(
+        self,
+        signed: SignedCheckpoint,
+        replay: Replay,
+        holes: Sequence[int],
+        found: Sequence[Misfit],
+        doubts: list[Doubt],
+    ) -> int:
+        """Hand out what may be stated; return the size that is held.
+
+        What the receiver refuses is added to `doubts`.
+        """
+        names = ("witness",) if holes else ("witness", "mirror")
+        self._cosign(signed, names, replay, doubts)
+        return self._state_held(replay, held_size(replay, holes, found), doubts)
+
+    def _cosign(
+        self,
+        signed: SignedCheckpoint,
+        names: Sequence[str],
+        replay: Replay,
+        doubts: list[Doubt],
+    ) -> None:
+        checkpoint = signed.checkpoint
+        known = self._known_cosigners(replay)
+        mirrored = self._mirror.checkpoint.read_bytes()
+        kept = _merged(normal(mirrored, self._config.log, known), signed.data, self._config, known)
+        bare = normal(signed.data, self._config.log, ())
+        for name in names:
+            if _has_line(kept, self._config.keys[name]):
+                continue
+            key = self._vault.signer(name, self._config.keys[name])
+            line = cosign(checkpoint, key, now=int(datetime.now(UTC).timestamp()))
+            try:
+                self._receiver.send_cosignature(add_cosignature(bare, line))
+            except RefusedError as error:
+                what = f"the receiver refuses this office's {name}: {error}"
+                doubts.append(Doubt("mirror/log/checkpoint", what, "refused"))
+                continue
+            kept = add_cosignature(kept, line)
+        kept = normal(kept, self._config.log, known)
+        if kept != mirrored:
+            durable.write_file(self._mirror.checkpoint, kept)
+
+    def _known_cosigners(self, replay: Replay) -> list[VerifierKey]:
+        named = [key for quorum in quorums_of(replay) for key in quorum.witnesses]
+        return list(dict.fromkeys((*office_cosigners(self._config), *named)))
+
+    def _state_held(self, replay: Replay, size: int, doubts: list[Doubt]) -> int:
+        before = read_held(self._mirror, self._config)
+        if before is not None and size <= before.size:
+            if size < before.size:
+                what = f"what is held ends at {size}; {before.size} was stated before"
+                doubts.append(Doubt("mirror/held", what, "held-shrank"))
+            return before.size
+        if size == 0:
+            return 0
+        now = datetime.now(UTC).replace(microsecond=0)
+        held = Held(self._config.origin, size, replay.root(size), now)
+        signed = sign_held(held, self._vault.signer("held", self._config.keys["held"]))
+        try:
+            self._receiver.send_held(signed)
+        except RefusedError as error:
+            doubts.append(Doubt("mirror/held", f"the receiver refuses it: {error}", "refused"))
+            return before.size if before is not None else 0
+        durable.write_file(self._mirror.held, signed)
+        return size
+
+
+def _merged(mirrored: bytes, served: bytes, config: Config, known: Sequence[VerifierKey]) -> bytes:
+    """Return the mirrored checkpoint with the named witnesses' lines that came in since."""
+    result = mirrored
+    fresh = normal(served, config.log, known)
+    for line in note.parse(fresh, max_size=limits.MAX_CHECKPOINT).signatures[2:]:
+        if not any(line.key_id == own.key_id for own in office_cosigners(config)):
+            result = add_cosignature(result, line)
+    return result
+
+
+def _has_line(data: bytes, key: VerifierKey) -> bool:
+    lines = note.parse(data, max_size=limits.MAX_CHECKPOINT).signatures
+    return any((line.name, line.key_id) == (key.name, key.key_id) for line in lines)

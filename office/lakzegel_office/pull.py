@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One pull: mirror, verify, open, find, cosign, state what is held.
+
+1. The log, and that it only grew (logsync).
+2. Every new entry through custody; `seen` and times against the mirror (replay).
+3. Annexes, batches and keyrings that the log names (fetching).
+4. Every new item opened once (opening), every capture's pieces looked up (references).
+5. What does not fit, as findings in the log; then the log again.
+6. Cosignatures, and the held statement for all that is held, opened or excepted.
+
+A step that finds something goes on with what is not concerned; whatever is not done yet is done
+by the next pull.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from lakzegel_core import tiles
+from lakzegel_core.finding import sign_finding
+
+from lakzegel_office.checkpoints import Checkpoints
+from lakzegel_office.config import Config
+from lakzegel_office.doubts import Doubt
+from lakzegel_office.errors import DoubtError, RefusedError
+from lakzegel_office.fetching import Fetcher
+from lakzegel_office.holding import Misfit, misfits
+from lakzegel_office.home import Home
+from lakzegel_office.index import Failure, IndexStore
+from lakzegel_office.logsync import LogSync
+from lakzegel_office.mirror import Mirror, read_bundle
+from lakzegel_office.opening import OpenTask, start_worker, work
+from lakzegel_office.publishing import Publisher
+from lakzegel_office.references import References
+from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of
+from lakzegel_office.spread import in_turn, spread
+from lakzegel_office.transport import Receiver
+from lakzegel_office.vault import INDEX, Vault
+
+ROUNDS: Final = 8  # times that findings of this pull may make the log grow before it stops
+SPREAD_FROM: Final = 1500  # items; fewer are not worth a process's start
+
+Progress = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class PullReport:
+    """What one pull did and found."""
+
+    size: int = 0
+    held: int = 0
+    batches: int = 0
+    fetched: int = 0
+    opened: int = 0
+    doubts: list[Doubt] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found that was not known."""
+        return not self.doubts
+
+
+class Puller:
+    """Pulls into one home; keeps the replayed log between pulls."""
+
+    def __init__(
+        self,
+        home: Home,
+        config: Config,
+        vault: Vault,
+        receiver: Receiver,
+        identities: list[str],
+        progress: Progress,
+    ) -> None:
+        """Keep the parties; `identities` are the recipients' secrets for the workers."""
+        self._home = home
+        self._config = config
+        self._vault = vault
+        self._receiver = receiver
+        self._identities = identities
+        self._progress = progress
+        self._mirror = Mirror(home.mirror)
+        self._index_key = vault.load(INDEX)
+        self._store = IndexStore(home.state, self._index_key)
+        self._checkpoints: Checkpoints | None = None
+        self._replay = Replay.start(config, self._signed_at)
+        self._references = References(self._store)
+        self._known = 0  # accepted headers that `_references` knows
+        self._opened: dict[str, tuple[Failure, ...]] = {}
+        self._missing: dict[str, Doubt] = {}
+        self._told: set[tuple[str, str]] = set()  # findings that were sent: batch, code
+
+    def run(self) -> PullReport:
+        """Carry out one pull.
+
+        Raises:
+            DoubtError: a rollback or a fork; nothing of the mirror was changed by it.
+            UnreachableError: the receiver does not answer; what was brought in stays.
+        """
+        report = PullReport()
+        self._home.fresh_incoming()
+        self._store.make_folders()
+        sync = LogSync(self._home, self._config, self._receiver)
+        sync.tidy()
+        fetcher = Fetcher(self._home, self._receiver)
+        for _ in range(ROUNDS):
+            signed = sync.advance()
+            self._follow_log(signed.checkpoint.size, signed.checkpoint.root)
+            self._bring_in(fetcher, report)
+            if not self._send_findings(report):
+                break
+        report.doubts += [p.doubt(excepted=False) for p in self._replay.problems if not p.record]
+        report.doubts += self._missing.values()
+        publisher = Publisher(self._config, self._vault, self._receiver, self._mirror)
+        holes = [r.index for r in self._replay.accepted if r.batch_id not in self._opened]
+        report.held = publisher.publish(
+            signed, self._replay, holes, list(misfits(self._replay, self._opened)), report.doubts
+        )
+        report.size = signed.checkpoint.size
+        report.batches = len(self._replay.accepted)
+        report.fetched = fetcher.fetched.batches
+        return report
+
+    def _signed_at(self, size: int) -> int | None:
+        return self._checkpoints.signed_at(size) if self._checkpoints is not None else None
+
+    def _follow_log(self, size: int, root: bytes) -> None:
+        """Replay the entries that are new, from the mirror, and compare the root once more."""
+        self._checkpoints = Checkpoints.load(self._mirror, self._config)
+        replay = self._replay
+        while replay.size < size:
+            bundle, start = divmod(replay.size, tiles.WIDTH)
+            for entry in read_bundle(self._mirror, bundle, size)[start:]:
+                replay.feed(entry)
+        if replay.root(size) != root:
+            raise DoubtError("mirror/log: not the log that was signed; run: lakzegel-office verify")
+        for record in replay.accepted[self._known :]:
+            self._references.know(record)
+        self._known = len(replay.accepted)
+
+    def _bring_in(self, fetcher: Fetcher, report: PullReport) -> None:
+        """Steps 3 and 4 for everything that is not opened yet."""
+        self._missing.clear()
+        for digest in annexes_of(self._replay):
+            doubt = fetcher.annex(digest)
+            if doubt is not None:
+                self._missing[digest] = doubt
+        todo = [record for record in self._replay.accepted if not self._is_opened(record)]
+        records = {record.batch_id: record for record in todo}
+        tasks = self._tasks(fetcher, todo)
+        run = spread if sum(r.header.items for r in todo) >= SPREAD_FROM else in_turn
+        arguments = (self._identities, self._home.state, self._index_key)
+        results = run(tasks, work, prepare=start_worker, arguments=arguments)
+        for done, result in enumerate(results, 1):
+            report.opened += result.items
+            record = records[result.batch_id]
+            wrong = self._references.failures(record, result)
+            if wrong is not None:
+                failures = (*result.failures, *wrong)
+                self._store.mark(result.batch_id, result.items, failures)
+                self._opened[result.batch_id] = failures
+            self._progress(f"opened {done}/{len(todo)} batches, {report.opened} items")
+
+    def _is_opened(self, record: HeaderRecord) -> bool:
+        """Tell whether a batch is here and was opened, by this process or an earlier one."""
+        name = record.batch_id
+        if not (self._mirror.batch(name).exists() and self._mirror.keyring(name).exists()):
+            self._opened.pop(name, None)
+            return False
+        if name not in self._opened:
+            failures = self._store.opened(name)
+            if failures is None:
+                return False
+            self._opened[name] = failures
+        return True
+
+    def _tasks(self, fetcher: Fetcher, todo: list[HeaderRecord]) -> Iterator[OpenTask]:
+        """Yield each batch as soon as it is in the mirror."""
+        for record in todo:
+            doubt = fetcher.batch(record, keyring_of(self._replay, record))
+            name = record.batch_id
+            if doubt is not None:
+                self._missing[name] = doubt
+                continue
+            yield OpenTask(name, self._mirror.batch(name), self._mirror.keyring(name))
+
+    def _send_findings(self, report: PullReport) -> bool:
+        """Step 5; tell whether the log grew by it."""
+        grown = False
+        for misfit in misfits(self._replay, self._opened):
+            if misfit.excepted_at(self._replay) is not None:
+                continue
+            grown |= self._send_finding(misfit, report)
+        return grown
+
+    def _send_finding(self, misfit: Misfit, report: PullReport) -> bool:
+        case = (misfit.record.batch_id, misfit.code)
+        if case in self._told:
+            return False
+        report.doubts.append(_as_doubt(misfit))
+        now = datetime.now(UTC).replace(microsecond=0)
+        finding = misfit.finding(self._config.origin, now)
+        signed = sign_finding(finding, self._vault.signer("held", self._config.keys["held"]))
+        try:
+            self._receiver.send_note(signed)
+        except RefusedError as error:
+            what = f"the receiver refuses the finding: {error}"
+            report.doubts.append(Doubt("finding", what, "refused", misfit.record.name))
+            self._told.add(case)
+            return False
+        self._told.add(case)
+        return True
+
+
+def _as_doubt(misfit: Misfit) -> Doubt:
+    record = misfit.record
+    item = misfit.items[0] if misfit.items else None
+    more = f" (and {len(misfit.items) - 1} more items)" if len(misfit.items) > 1 else ""
+    name = f"batch {record.batch_id}"
+    return Doubt(name, misfit.what + more, misfit.code, record.name, item)

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Everything that `verify` demands of the mirror, docs/spec/mirror.md §2, in its order.
+
+Every step takes the doubts it finds down and goes on where going on means something: a broken
+batch does not hide another; a broken log ends the replay, but not the look at the files.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from lakzegel_core import limits, tiles
+from lakzegel_core.checkpoint import SignedCheckpoint
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.finding import Finding
+from lakzegel_core.quorum import require_quorum
+
+from lakzegel_office.batchcheck import check_batch, check_digest
+from lakzegel_office.checkpoints import Checkpoints, office_cosigners, sizes_of, strict
+from lakzegel_office.config import Config
+from lakzegel_office.doubts import Doubt
+from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.holding import check_held
+from lakzegel_office.mirror import Mirror, read_bundle
+from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of, quorums_of
+from lakzegel_office.treecheck import TreeCheck
+
+Progress = Callable[[str], None]
+CHECKPOINT: Final = "mirror/log/checkpoint"
+FREE_FOLDERS: Final = ("batches/", "keyrings/", "annexes/")  # named by a log that was replayed
+STRIDE: Final = 100  # batches between two lines of progress
+
+
+@dataclass(slots=True)
+class Verification:
+    """What verifying found: the replayed log and every doubt."""
+
+    doubts: list[Doubt] = field(default_factory=list)
+    signed: SignedCheckpoint | None = None
+    replay: Replay | None = None
+
+
+class Verifier:
+    """Verifies one mirror without any private key."""
+
+    def __init__(self, mirror: Mirror, config: Config, progress: Progress) -> None:
+        """Keep the mirror and whom it must be signed by."""
+        self._mirror = mirror
+        self._config = config
+        self._progress = progress
+        self._result = Verification()
+
+    def run(self) -> Verification:
+        """Return what was found.
+
+        Raises:
+            UsageError: there is no mirror.
+        """
+        result = self._result
+        if next(self._files(), None) is None:
+            raise UsageError(f"{self._mirror.root}: no mirror yet; run: lakzegel-office pull")
+        try:
+            checkpoints = Checkpoints.load(self._mirror, self._config)
+            result.doubts += checkpoints.doubts
+            result.signed = checkpoints.newest
+            replay = self._replay_log(checkpoints)
+            result.replay = replay
+            self._check_checkpoint(replay)
+            result.doubts += checkpoints.compare(replay)
+            self._check_entries(replay)
+            self._check_batches(replay)
+            self._check_rest(replay)
+        except DoubtError as error:
+            name, _, what = str(error).partition(": ")
+            result.doubts.append(Doubt(name, what))
+        self._check_set()
+        return result
+
+    def _files(self) -> Iterator[str]:
+        return self._mirror.files() if self._mirror.root.is_dir() else iter(())
+
+    def _check_checkpoint(self, replay: Replay) -> None:
+        """Step 1, with the witnesses that the policies in this log name."""
+        try:
+            quorums = list(quorums_of(replay))
+            named = [key for quorum in quorums for key in quorum.witnesses]
+            known = list(dict.fromkeys((*office_cosigners(self._config), *named)))
+            signed = strict(self._mirror.checkpoint.read_bytes(), self._config.log, known)
+            for quorum in quorums:
+                require_quorum(signed, quorum)
+        except LakzegelError as error:
+            self._result.doubts.append(Doubt(CHECKPOINT, str(error), error.code))
+
+    def _replay_log(self, checkpoints: Checkpoints) -> Replay:
+        """Steps 3 and 4: every tile computed anew, every entry replayed.
+
+        Raises:
+            DoubtError: the entries are not those that the log signed.
+        """
+        newest = checkpoints.newest.checkpoint
+        replay = Replay.start(self._config, checkpoints.signed_at)
+        wrong: dict[str, str] = {}
+        tree = TreeCheck(lambda path, expected: self._compare_tile(path, expected, wrong))
+        for bundle in range(-(-newest.size // tiles.WIDTH)):
+            for entry in read_bundle(self._mirror, bundle, newest.size):
+                tree.add(entry)
+                replay.feed(entry)
+        tree.finish()
+        if replay.root(newest.size) != newest.root:
+            raise DoubtError(_blame_entries(wrong, newest.size))
+        for path, what in wrong.items():
+            self._result.doubts.append(Doubt(f"mirror/log/{path}", what, "root-mismatch"))
+        return replay
+
+    def _compare_tile(self, path: str, expected: bytes, wrong: dict[str, str]) -> None:
+        try:
+            found = self._mirror.read_log(path)
+        except DoubtError as error:
+            wrong[path] = str(error).partition(": ")[2]
+            return
+        if found != expected:
+            pairs = zip(found, expected, strict=False)
+            place = next((i for i, (a, b) in enumerate(pairs) if a != b), len(expected))
+            wrong[path] = f"hash {place // limits.DIGEST} is not the one that the entries give"
+
+    def _check_entries(self, replay: Replay) -> None:
+        """Steps 4 to 6: what did not fit; where a finding says so in public, the finding."""
+        for problem in replay.problems:
+            record = problem.record
+            if record is None or replay.excepted_at(record.batch_id, problem.code) is None:
+                self._result.doubts.append(problem.doubt(excepted=False))
+        for rows in replay.findings.values():
+            for index, finding in rows:
+                self._result.doubts.append(_as_doubt(index, finding))
+
+    def _check_batches(self, replay: Replay) -> None:
+        """Steps 7 and 8."""
+        total = len(replay.accepted)
+        for number, record in enumerate(replay.accepted, 1):
+            self._check_batch(replay, record)
+            if number % STRIDE == 0 or number == total:
+                self._progress(f"verified {number}/{total} batches")
+
+    def _check_batch(self, replay: Replay, record: HeaderRecord) -> None:
+        batch = self._mirror.batch(record.batch_id)
+        keyring = self._mirror.keyring(record.batch_id)
+        self._result.doubts += check_batch(batch, self._mirror.name(batch), record)
+        self._result.doubts += check_digest(
+            keyring,
+            self._mirror.name(keyring),
+            keyring_of(replay, record),
+            limit=limits.MAX_KEYRING,
+            batch=record.name,
+        )
+
+    def _check_rest(self, replay: Replay) -> None:
+        """Steps 9 and 10."""
+        for digest in annexes_of(replay):
+            path = self._mirror.annex(digest)
+            self._result.doubts += check_digest(
+                path,
+                self._mirror.name(path),
+                bytes.fromhex(digest),
+                limit=limits.MAX_ANNEX,
+                batch=None,
+            )
+        self._result.doubts += check_held(self._mirror, self._config, replay)
+
+    def _check_set(self) -> None:
+        """Step 11: nothing is there that does not belong."""
+        expected = self._expected()
+        free = FREE_FOLDERS if self._result.replay is None else ()
+        for name in self._files():
+            if name not in expected and not name.startswith(free or "\0"):
+                what = "does not belong in the mirror"
+                self._result.doubts.append(Doubt(f"mirror/{name}", what, "unexpected"))
+
+    def _expected(self) -> set[str]:
+        """Return the names that may be there; those that must be were opened by their steps."""
+        names = {"log/checkpoint", "held"}
+        names.update(f"checkpoints/{size}" for size in sizes_of(self._mirror))
+        if self._result.signed is not None:
+            size = self._result.signed.checkpoint.size
+            names.update(f"log/{path}" for path in tiles.paths_for(size))
+        if self._result.replay is not None:
+            for record in self._result.replay.accepted:
+                names.add(f"batches/{record.batch_id}.batch")
+                names.add(f"keyrings/{record.batch_id}.keyring")
+            names.update(f"annexes/{digest}" for digest in annexes_of(self._result.replay))
+        return names
+
+
+def _as_doubt(index: int, finding: Finding) -> Doubt:
+    items = f" of items {', '.join(map(str, finding.items))}" if finding.items else ""
+    return Doubt(
+        f"mirror/log, entry {index}",
+        f"the office found {finding.code}{items}",
+        finding.code,
+        f"{finding.device}/{finding.epoch}/{finding.batch}",
+        finding.items[0] if finding.items else None,
+        excepted=True,
+    )
+
+
+def _blame_entries(wrong: dict[str, str], size: int) -> str:
+    """Name the bundle whose hashes differ from the tile beside it, when the root is wrong.
+
+    The tiles were computed when the root still fitted, so that the entry is what was changed.
+    """
+    for path, what in wrong.items():
+        tile = tiles.parse_tile_path(path)
+        if tile.level == 0:
+            bundle = tiles.entries_path(tile.index, tile.width)
+            return f"mirror/log/{bundle}: an entry was changed: {what.replace('hash', 'entry')}"
+    return f"mirror/log/tile: the entries below {size} do not give the root that the log signed"
