@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Leave for devices to enrol, which the receiver cannot give (docs/spec/admission.md §2).
+"""Leave for devices to enrol, which the receiver cannot give.
 
     lakzegel.nl/admission/v1
     log log.example/lakzegel
@@ -8,6 +8,8 @@
     count 12
     expires 2027-01-31T00:00:00Z
     custody 2026-2030
+
+docs/spec/admission.md §2.
 """
 
 from __future__ import annotations

@@ -117,7 +117,9 @@ def require_admission(device: DeviceState | None, state: AdmissionState, found: 
     if found.reason is Reason.RESTORED:
         return
     if state.used >= admission.count:
-        raise ExhaustedError(f"{name}: the admission was used {state.used} times, as often as it may")
+        raise ExhaustedError(
+            f"{name}: the admission was used {state.used} times, as often as it may"
+        )
     if found.enrolled >= admission.expires:
         raise ExpiredError(f"{name}: the admission expired at {admission.expires:%Y-%m-%d}")
 

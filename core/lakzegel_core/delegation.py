@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Who may do what in a custody: signed by the policy keys (docs/spec/admission.md §1).
+"""Who may do what in a custody: signed by the policy keys.
 
     lakzegel.nl/delegation/v1
     log log.example/lakzegel
@@ -13,6 +13,8 @@
     mirror records.example/mirror+...
     held records.example/held+...
     issued 2026-11-24T02:07:45Z
+
+docs/spec/admission.md §1.
 """
 
 from __future__ import annotations

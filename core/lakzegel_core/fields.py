@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The text of our notes: labelled lines in a fixed order (docs/spec/notes.md §4).
+"""The text of our notes: labelled lines in a fixed order.
 
     lakzegel.nl/held/v1
     log log.example/lakzegel
     size 1042
     root CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
     at 2026-11-24T02:07:45Z
+
+docs/spec/notes.md §4.
 """
 
 from __future__ import annotations

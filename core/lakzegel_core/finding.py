@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What the office found wrong with a sealed batch (docs/spec/held.md §2).
+"""What the office found wrong with a sealed batch.
 
     lakzegel.nl/finding/v1
     log log.example/lakzegel
@@ -11,6 +11,8 @@
     items 4,17
     annex -
     at 2026-11-24T02:07:45Z
+
+docs/spec/held.md §2.
 """
 
 from __future__ import annotations

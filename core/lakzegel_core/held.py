@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The office states that it holds and could open everything below a size (docs/spec/held.md §1).
+"""The office states that it holds and could open everything below a size.
 
     lakzegel.nl/held/v1
     log log.example/lakzegel
     size 1042
     root CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
     at 2026-11-24T02:07:45Z
+
+docs/spec/held.md §1.
 """
 
 from __future__ import annotations

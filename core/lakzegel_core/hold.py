@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Legal holds and terms of office, as the log tells them (docs/spec/entries.md §3).
+"""Legal holds and terms of office, as the log tells them.
 
     lakzegel.nl/hold/v1                  lakzegel.nl/term/v1
     log log.example/lakzegel             log log.example/lakzegel
@@ -7,6 +7,8 @@
     state on                             state opened
     annex <base64 SHA-256>               annex -
     at 2026-11-24T02:07:45Z              at 2026-11-24T02:07:45Z
+
+docs/spec/entries.md §3.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A keyring is replaced, by two distinct approvers (docs/spec/keyring.md §4).
+"""A keyring is replaced, by two distinct approvers.
 
     lakzegel.nl/keyring-change/v1
     log log.example/lakzegel
@@ -14,6 +14,8 @@
     destroyed 4,17
     certificate <base64 SHA-256>
     at 2026-11-24T02:07:45Z
+
+docs/spec/entries.md §4.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What a device captures, for whom, how often: signed TOML (docs/spec/policy.md).
+"""What a device captures, for whom, how often: signed TOML.
 
     lakzegel.nl/policy/v1
     log log.example/lakzegel
@@ -7,6 +7,8 @@
     serial = 7
     audience = ["group:bewindspersonen"]
     ...
+
+docs/spec/policy.md.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""How a device asks for its own state; it has no password (docs/spec/http.md §4).
+"""How a device asks for its own state; it has no password.
 
     lakzegel.nl/query/v1
     log log.example/lakzegel
@@ -7,6 +7,8 @@
     epoch 0
     nonce 3q2+7wAAAAAAAAAAAAAAAA==
     at 2026-11-24T02:07:45Z
+
+docs/spec/http.md §4.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A device is trusted no more beyond a batch (docs/spec/admission.md §4).
+"""A device is trusted no more beyond a batch.
 
     lakzegel.nl/revocation/v1
     log log.example/lakzegel
@@ -8,6 +8,8 @@
     batch 311
     reason stolen
     at 2026-11-24T02:07:45Z
+
+docs/spec/admission.md §4.
 """
 
 from __future__ import annotations
