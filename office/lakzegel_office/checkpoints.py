@@ -8,7 +8,9 @@ by name and key id.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from lakzegel_core import limits, note, tiles
 from lakzegel_core.checkpoint import LogKeys, SignedCheckpoint, open_checkpoint
@@ -16,11 +18,14 @@ from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import FormatError, LakzegelError, UnknownKeyError
 from lakzegel_core.keys import VerifierKey
 
+from lakzegel_office import durable
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.mirror import Mirror, read_bundle, read_limited
 from lakzegel_office.replay import Replay
+
+KEEP_EVERY: Final = 600  # seconds of the log's time between two checkpoints that are kept
 
 
 def strict(data: bytes, log: LogKeys, cosigners: Sequence[VerifierKey]) -> SignedCheckpoint:
@@ -65,17 +70,43 @@ def office_cosigners(config: Config) -> tuple[VerifierKey, VerifierKey]:
     return config.keys["witness"], config.keys["mirror"]
 
 
-class Checkpoints:
-    """The newest checkpoint and the earlier ones, each with the time it was signed."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept checkpoint's file name, `<size>-<size of the one kept before it>`."""
 
-    def __init__(
-        self, newest: SignedCheckpoint, earlier: Iterable[SignedCheckpoint], doubts: list[Doubt]
-    ) -> None:
-        """Keep verified checkpoints."""
+    size: int
+    previous: int
+
+    @property
+    def name(self) -> str:
+        """The file's name; it names its neighbour, so that a missing one shows."""
+        return f"{self.size}-{self.previous}"
+
+    @classmethod
+    def from_name(cls, name: str) -> "Kept":
+        """Return what a file name says.
+
+        Raises:
+            FormatError: it is none.
+        """
+        size, _, previous = name.partition("-")
+        kept = cls(parse_decimal(size, what="size"), parse_decimal(previous, what="size"))
+        if kept.previous >= kept.size or kept.name != name:
+            raise FormatError("checkpoint", "its name is not <size>-<smaller size>")
+        return kept
+
+
+class Checkpoints:
+    """The newest checkpoint, and the kept ones with the times they were signed."""
+
+    def __init__(self, mirror: Mirror, config: Config, newest: SignedCheckpoint) -> None:
+        """Keep where they lie; each is verified when it is first asked for."""
         self.newest = newest
-        self.doubts = doubts
-        self._earlier = sorted(earlier, key=lambda signed: signed.checkpoint.size)
-        self._sizes = [signed.checkpoint.size for signed in self._earlier]
+        self._mirror = mirror
+        self._config = config
+        self._kept = kept_in(mirror)
+        self._sizes = [kept.size for kept in self._kept]
+        self._opened: dict[int, SignedCheckpoint] = {}
 
     @classmethod
     def load(cls, mirror: Mirror, config: Config) -> "Checkpoints":
@@ -91,57 +122,103 @@ class Checkpoints:
             raise DoubtError("mirror/log/checkpoint: missing; run pull") from None
         except LakzegelError as error:
             raise DoubtError(f"mirror/log/checkpoint: {error}") from error
-        doubts: list[Doubt] = []
-        earlier = []
-        for size in sizes_of(mirror):
-            try:
-                earlier.append(_load_earlier(mirror, config, size))
-            except (LakzegelError, DoubtError) as error:
-                code = error.code if isinstance(error, LakzegelError) else "doubt"
-                doubts.append(Doubt(f"mirror/checkpoints/{size}", str(error), code))
-        return cls(newest, earlier, doubts)
+        return cls(mirror, config, newest)
 
     def signed_at(self, size: int) -> int | None:
-        """Return a POSIX time before which no log of that size was signed, or None."""
-        place = bisect_right(self._sizes, size)
-        return self._earlier[place - 1].signed_at if place else None
+        """Return a POSIX time before which no log of that size was signed, or None.
 
-    def compare(self, replay: Replay) -> Iterable[Doubt]:
-        """Yield the checkpoints that are not of this log: proof of two views."""
-        if self.newest.checkpoint.size not in self._sizes:
-            size = self.newest.checkpoint.size
-            yield Doubt(f"mirror/checkpoints/{size}", "missing; run pull", "missing")
-        for signed in self._earlier:
-            checkpoint = signed.checkpoint
-            name = f"mirror/checkpoints/{checkpoint.size}"
+        A kept checkpoint that does not verify tells no time; `check` names it.
+        """
+        place = bisect_right(self._sizes, size)
+        try:
+            return self._open(self._kept[place - 1]).signed_at if place else None
+        except DoubtError:
+            return None
+
+    def check(self, replay: Replay) -> Iterator[Doubt]:
+        """Yield the kept checkpoints that are missing, broken, or not of this log."""
+        newest, before = self.newest.checkpoint.size, 0
+        if newest and newest not in self._sizes:
+            yield Doubt(f"mirror/checkpoints/{newest}-", "missing; run pull", "missing")
+        for kept in self._kept:
+            if kept.previous != before:
+                missing = max(before, kept.previous)
+                yield Doubt(f"mirror/checkpoints/{missing}-", "missing, or one too many", "missing")
+            before = kept.size
+            try:
+                checkpoint = self._open(kept).checkpoint
+            except DoubtError as error:
+                name, _, what = str(error).partition(": ")
+                yield Doubt(name, what)
+                continue
+            name = f"mirror/checkpoints/{kept.name}"
             if checkpoint.size > replay.size:
                 yield Doubt(name, f"the log below mirror/log ends at {replay.size}", "fork")
             elif checkpoint.root != replay.root(checkpoint.size):
                 yield Doubt(name, "the log had another root at that size: a fork", "fork")
 
+    def _open(self, kept: Kept) -> SignedCheckpoint:
+        if kept.size not in self._opened:
+            path = self._mirror.checkpoints / kept.name
+            try:
+                signed = strict(read_limited(path, limits.MAX_CHECKPOINT), self._config.log, ())
+            except (LakzegelError, OSError) as error:
+                raise DoubtError(f"mirror/checkpoints/{kept.name}: {error}") from error
+            if signed.checkpoint.size != kept.size:
+                what = f"a checkpoint of size {signed.checkpoint.size} lies under this name"
+                raise DoubtError(f"mirror/checkpoints/{kept.name}: {what}")
+            self._opened[kept.size] = signed
+        return self._opened[kept.size]
 
-def sizes_of(mirror: Mirror) -> list[int]:
-    """Return the sizes that have a checkpoint of their own, ascending."""
+
+def keep_checkpoint(mirror: Mirror, config: Config, signed: SignedCheckpoint) -> None:
+    """Make this checkpoint the newest, and drop the one before where it proves no other time.
+
+    A pull every few seconds would else keep thousands a day, minutes apart.
+    """
+    known = kept_in(mirror)
+    size = signed.checkpoint.size
+    dropped = None
+    if size and (not known or known[-1].size < size):
+        last = known[-1] if known else Kept(0, 0)
+        if last.previous and _minutes_apart(Checkpoints(mirror, config, signed), last):
+            dropped, last = last, Kept(last.previous, 0)
+        kept = Kept(size, last.size)
+        durable.write_file(mirror.checkpoints / kept.name, normal(signed.data, config.log, ()))
+    data = normal(signed.data, config.log, office_cosigners(config))
+    durable.write_file(mirror.checkpoint, data)
+    if dropped is not None:
+        (mirror.checkpoints / dropped.name).unlink()
+
+
+def tidy_checkpoints(mirror: Mirror, newest: int) -> None:
+    """Remove what an interrupted `keep_checkpoint` left: one too new, or one not yet dropped."""
+    followed: dict[int, Kept] = {}
+    for kept in kept_in(mirror):
+        surplus = kept if kept.size > newest else followed.get(kept.previous)
+        if surplus is not None:
+            (mirror.checkpoints / surplus.name).unlink()
+        if kept.size <= newest:
+            followed[kept.previous] = kept
+
+
+def _minutes_apart(checkpoints: Checkpoints, kept: Kept) -> bool:
+    """Tell whether a kept checkpoint was signed soon after the one before it."""
+    one, two = checkpoints.signed_at(kept.previous), checkpoints.signed_at(kept.size)
+    return one is not None and two is not None and two < one + KEEP_EVERY
+
+
+def kept_in(mirror: Mirror) -> list[Kept]:
+    """Return the kept checkpoints by size; what is not named like one is left to the closed set."""
     if not mirror.checkpoints.is_dir():
         return []
-    sizes = []
+    kept = []
     for path in mirror.checkpoints.iterdir():
         try:
-            sizes.append(parse_decimal(path.name, what="size"))
+            kept.append(Kept.from_name(path.name))
         except FormatError:
-            continue  # the closed set names it
-    return sorted(sizes)
-
-
-def _load_earlier(mirror: Mirror, config: Config, size: int) -> SignedCheckpoint:
-    try:
-        data = read_limited(mirror.earlier(size), limits.MAX_CHECKPOINT)
-    except OSError as error:
-        raise DoubtError(f"cannot be read: {error.strerror}") from error
-    signed = strict(data, config.log, ())
-    if signed.checkpoint.size != size:
-        raise DoubtError(f"a checkpoint of size {signed.checkpoint.size} lies under this name")
-    return signed
+            continue
+    return sorted(kept, key=lambda one: (one.size, one.previous))
 
 
 def replay_mirror(mirror: Mirror, config: Config) -> Replay:

@@ -119,6 +119,8 @@ def check_held(mirror: Mirror, config: Config, replay: Replay) -> Iterator[Doubt
         yield Doubt("mirror/held", str(error))
         return
     if held is None:
+        if replay.size:
+            yield Doubt("mirror/held", "missing; run pull", "missing")
         return
     if held.size > replay.size:
         yield Doubt("mirror/held", f"for {held.size} entries; the log has {replay.size}", "fork")

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_core import limits, tiles
-from lakzegel_core.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
+from lakzegel_core.checkpoint import SignedCheckpoint, open_checkpoint
 from lakzegel_core.errors import FormatError, LakzegelError
 
 from lakzegel_office import durable
+from lakzegel_office.checkpoints import keep_checkpoint, tidy_checkpoints
 from lakzegel_office.config import Config
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.home import Home
@@ -75,6 +76,7 @@ class LogSync:
         """Remove the tiles of other sizes that an interrupted pull left."""
         mirrored = self.newest()
         size = mirrored.checkpoint.size if mirrored is not None else 0
+        tidy_checkpoints(self._mirror, size)
         wanted = set(tiles.paths_for(size))
         for name in list(self._mirror.files()) if self._mirror.root.is_dir() else []:
             path = name.removeprefix("log/")
@@ -114,15 +116,8 @@ class LogSync:
                 f"{old} entries was rewritten; kept as {kept} beside mirror/log/checkpoint"
             )
         staging.settle(set(tiles.paths_for(new.size)), self._mirror.tile)
-        self.keep(served.data, new)
+        keep_checkpoint(self._mirror, self._config, served)
         self.tidy()
-
-    def keep(self, data: bytes, checkpoint: Checkpoint) -> None:
-        """Make this checkpoint the newest; the first seen of each size is kept for its time."""
-        earlier = self._mirror.earlier(checkpoint.size)
-        if not earlier.exists():
-            durable.write_file(earlier, data)
-        durable.write_file(self._mirror.checkpoint, data)
 
     def _fetch(self, first: int, upto: int, size: int) -> list[bytes]:
         """Return entries `first` to `upto` of a log of `size`, bundle by bundle."""

@@ -3,7 +3,7 @@
 
     mirror/log/checkpoint             the newest verified checkpoint, with the office's cosignatures
     mirror/log/tile/…                 tlog-tiles of exactly that size
-    mirror/checkpoints/<size>         earlier verified checkpoints, the first seen of each size
+    mirror/checkpoints/<size>-<size>  verified checkpoints; the second size is the one before
     mirror/batches/<id>.batch         id: lower-case hex SHA-256 of the header note
     mirror/keyrings/<id>.keyring
     mirror/annexes/<sha256 hex>
@@ -73,10 +73,6 @@ class Mirror:
     def annex(self, digest: str) -> Path:
         """Return where an annex lies."""
         return self.root / "annexes" / digest
-
-    def earlier(self, size: int) -> Path:
-        """Return where the checkpoint of that size lies."""
-        return self.checkpoints / str(size)
 
     def name(self, path: Path) -> str:
         """Return how a message names a file: relative to the office's home."""

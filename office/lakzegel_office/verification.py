@@ -16,7 +16,7 @@ from lakzegel_core.finding import Finding
 from lakzegel_core.quorum import require_quorum
 
 from lakzegel_office.batchcheck import check_batch, check_digest
-from lakzegel_office.checkpoints import Checkpoints, office_cosigners, sizes_of, strict
+from lakzegel_office.checkpoints import Checkpoints, kept_in, office_cosigners, strict
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError, UsageError
@@ -61,12 +61,11 @@ class Verifier:
             raise UsageError(f"{self._mirror.root}: no mirror yet; run: lakzegel-office pull")
         try:
             checkpoints = Checkpoints.load(self._mirror, self._config)
-            result.doubts += checkpoints.doubts
             result.signed = checkpoints.newest
             replay = self._replay_log(checkpoints)
             result.replay = replay
             self._check_checkpoint(replay)
-            result.doubts += checkpoints.compare(replay)
+            result.doubts += checkpoints.check(replay)
             self._check_entries(replay)
             self._check_batches(replay)
             self._check_rest(replay)
@@ -178,7 +177,7 @@ class Verifier:
     def _expected(self) -> set[str]:
         """Return the names that may be there; those that must be were opened by their steps."""
         names = {"log/checkpoint", "held"}
-        names.update(f"checkpoints/{size}" for size in sizes_of(self._mirror))
+        names.update(f"checkpoints/{kept.name}" for kept in kept_in(self._mirror))
         if self._result.signed is not None:
             size = self._result.signed.checkpoint.size
             names.update(f"log/{path}" for path in tiles.paths_for(size))

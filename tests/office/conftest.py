@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A small real custody without a server: a log in memory and devices that seal into it."""
+
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lakzegel_core import tiles
+from lakzegel_core.admission import Admission, sign_admission
+from lakzegel_core.age import Identity
+from lakzegel_core.batch import Header, Seen, State, batch_id, sign_header
+from lakzegel_core.checkpoint import Checkpoint, sign_checkpoint
+from lakzegel_core.encoding import b64, canonical_json, format_time
+from lakzegel_core.enrolment import Enrolment, Reason, device_key_name, sign_enrolment
+from lakzegel_core.item import Place, seal_item
+from lakzegel_core.keyring import Keyring, seal_keyring
+from lakzegel_core.keys import Algorithm, SigningKey
+from lakzegel_core.manifest import contents_root
+from lakzegel_core.merkle import leaf_hash, root_of
+from lakzegel_office.__main__ import main
+from lakzegel_office.config import read_config
+from lakzegel_office.errors import MissingError
+from lakzegel_office.home import Home
+from lakzegel_office.pull import Puller
+from lakzegel_office.vault import Vault
+
+ORIGIN = "log.example/test"
+START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+_CODED = __import__("zstandard").ZstdCompressor(level=3)
+
+
+def new_key(name, algorithm=Algorithm.ED25519):
+    return SigningKey.from_seed(name, algorithm, os.urandom(32))
+
+
+class Receiver:
+    """The receiver as the office sees it; a test may make it lie."""
+
+    def __init__(self):
+        self.ed25519 = new_key(ORIGIN)
+        self.mldsa = new_key(ORIGIN, Algorithm.MLDSA44_COSIGNATURE)
+        self.log = []
+        self.batches = {}
+        self.keyrings = {}
+        self.annexes = {}
+        self.sent = []
+        self.held = None
+        self.cosignatures = []
+        self.now = START
+
+    def root(self, size=None):
+        return root_of([leaf_hash(entry) for entry in self.log[:size]])
+
+    def append(self, entry):
+        self.log.append(entry)
+        return len(self.log) - 1
+
+    def checkpoint(self):
+        tree = Checkpoint(ORIGIN, len(self.log), self.root())
+        return sign_checkpoint(tree, self.ed25519, self.mldsa, now=int(self.now.timestamp()))
+
+    def entries(self, path):
+        tile = tiles.parse_tile_path(path)
+        first = tile.index * tiles.WIDTH
+        if first + tile.width > len(self.log):
+            raise MissingError(path)
+        return tiles.encode_entries(self.log[first : first + tile.width])
+
+    def batch(self, name):
+        data = self._find(self.batches, name)
+        return iter([data[i : i + 7000] for i in range(0, len(data), 7000)])
+
+    def keyring(self, name):
+        return self._find(self.keyrings, name)
+
+    def annex(self, digest):
+        return self._find(self.annexes, digest)
+
+    def send_annex(self, digest, data):
+        self.annexes[digest] = data
+
+    def send_cosignature(self, note):
+        self.cosignatures.append(note)
+
+    def send_held(self, note):
+        self.held = note
+
+    def send_note(self, note):
+        self.sent.append(note)
+        self.append(note)
+
+    def _find(self, where, name):
+        if name not in where:
+            raise MissingError(f"{name}: 404")
+        return where[name]
+
+
+@dataclass
+class Device:
+    """A device that seals what a test tells it to, honestly or not."""
+
+    receiver: Receiver
+    recipients: list
+    name: str
+    header: SigningKey
+    witness: SigningKey
+    annex: Identity
+    previous: bytes
+    epoch: int = 0
+    batch: int = 0
+    policy: bytes = bytes(32)
+    files: dict = field(default_factory=dict)
+
+    def seal(self, *, kind="segment", payload=b"", context=None, source="mail", index=0, **place):
+        where = Place(
+            ORIGIN,
+            place.get("device", self.name),
+            self.epoch,
+            place.get("batch", self.batch),
+            index,
+        )
+        return seal_item(
+            kind=kind,
+            source=source,
+            payload=payload,
+            context=context or {},
+            place=where,
+            random=os.urandom,
+            compress=_CODED.compress,
+        )
+
+    def context(self, path, file):
+        named = {"path": path} if isinstance(path, str) else {"path64": b64(path)}
+        return {"file": file, "mtime": "1700000000000000001", "reader": "folder", **named}
+
+    def file_items(self, path, pieces, *, source="mail", version=0, file=None, mode=0o640, first=0):
+        """Seal a file of these pieces as segments and a capture."""
+        file = file or self.files.setdefault((source, path), os.urandom(16).hex())
+        items = [
+            self.seal(payload=piece, context=self.context(path, file), source=source, index=i)
+            for i, piece in enumerate(pieces, first)
+        ]
+        rows = [
+            [self.epoch, self.batch, i, len(piece), b64(item.entry.commitment)]
+            for i, (piece, item) in enumerate(zip(pieces, items, strict=True), first)
+        ]
+        return [*items, self.capture(path, rows, file, source, version, mode, first + len(items))]
+
+    def capture(self, path, rows, file, source="mail", version=0, mode=0o640, index=0):
+        payload = canonical_json(
+            {
+                "file": file,
+                "mode": mode,
+                "mtime": "1700000000000000001",
+                "segments": rows,
+                "size": sum(row[3] for row in rows),
+                "version": version,
+            }
+        )
+        context = self.context(path, file)
+        return self.seal(
+            kind="capture", payload=payload, context=context, source=source, index=index
+        )
+
+    def observation(self, value, *, source="mail", index=0):
+        return self.seal(
+            kind="observation", payload=canonical_json(value), source=source, index=index
+        )
+
+    def send_files(self, files, *, source="mail", **more):
+        """Seal whole files, one segment each, as one batch."""
+        items = []
+        for path, data in files.items():
+            items += self.file_items(path, [data], source=source, first=len(items), **more)
+        return self.send(items)
+
+    def send(self, items, *, keys=None, publish=True, **changes):
+        """Close a batch over the items and have the receiver seal it; returns its id in hex."""
+        entries = [item.entry for item in items]
+        contents = contents_root(entries)
+        slots = tuple(keys if keys is not None else [item.key for item in items])
+        ring = Keyring(
+            ORIGIN, self.name, self.epoch, self.batch, len(items), contents, slots
+        )
+        ring = replace(ring, **changes.pop("ring", {}))
+        keyring = seal_keyring(ring, self.recipients, random=os.urandom)
+        header = Header(
+            origin=ORIGIN,
+            device=self.name,
+            epoch=self.epoch,
+            batch=self.batch,
+            previous=self.previous,
+            seen=Seen(len(self.receiver.log), self.receiver.root()),
+            closed=self.receiver.now,
+            items=len(items),
+            contents=contents,
+            keyring=hashlib.sha256(keyring).digest(),
+            policy=self.policy,
+            state=State.OPEN,
+        )
+        signed = sign_header(replace(header, **changes), self.header)
+        name = batch_id(signed).hex()
+        manifest = b"".join(entry.to_bytes() for entry in entries)
+        data = signed + manifest + b"".join(item.ciphertext for item in items)
+        self.receiver.batches[name] = data
+        self.receiver.keyrings[name] = keyring
+        if publish:
+            self.receiver.append(signed)
+            self.previous = batch_id(signed)
+            self.batch += 1
+        return name
+
+
+@dataclass
+class World:
+    """One office, one receiver, and how to make devices."""
+
+    home: Home
+    passphrase_file: object
+    receiver: Receiver
+    vault: Vault
+
+    @property
+    def config(self):
+        return read_config(self.home.config)
+
+    def run(self, *arguments):
+        """Run a command of the office on this home; return its exit code."""
+        home = ["--home", str(self.home.root), "--passphrase-file", str(self.passphrase_file)]
+        return main([*arguments, *home])
+
+    def puller(self):
+        texts = [self.vault.identity(name).to_text() for name in ("records", "escrow")]
+        return Puller(
+            self.home, self.config, self.vault, self.receiver, texts, lambda _: None
+        )
+
+    def pull(self):
+        with self.home.exclusive():
+            return self.puller().run()
+
+    def enrol(self, name="minister"):
+        token = new_key(f"{ORIGIN}/token/{os.urandom(4).hex()}")
+        admission = Admission(
+            ORIGIN, token.verifier, name, None, 1, START + timedelta(days=30), "default"
+        )
+        enrolment_key = self.vault.signer("enrolment", self.config.keys["enrolment"])
+        admitted = sign_admission(admission, enrolment_key)
+        self.receiver.append(admitted)
+        header = new_key(device_key_name(ORIGIN, name, 0, "header"))
+        witness = new_key(
+            device_key_name(ORIGIN, name, 0, "witness"), Algorithm.ED25519_COSIGNATURE
+        )
+        annex = Identity.from_seed(os.urandom(32))
+        enrolment = Enrolment(
+            origin=ORIGIN,
+            device=name,
+            epoch=0,
+            group=None,
+            header=header.verifier,
+            witness=witness.verifier,
+            annex=annex.recipient,
+            admission=hashlib.sha256(admitted).digest(),
+            reason=Reason.FIRST,
+            previous=None,
+            known=None,
+            seen_size=len(self.receiver.log),
+            seen_root=self.receiver.root(),
+            enrolled=START,
+        )
+        signed = sign_enrolment(enrolment, header, token)
+        self.receiver.append(signed)
+        recipients = list(self.config.recipients.values())
+        previous = hashlib.sha256(signed).digest()
+        return Device(self.receiver, recipients, name, header, witness, annex, previous)
+
+
+PASSPHRASE = "een zin die niemand raadt"
+
+
+@pytest.fixture
+def world(tmp_path):
+    """An initialised office and a receiver whose log holds its delegation."""
+    receiver = Receiver()
+    (tmp_path / "log.keys").write_text(
+        f"{receiver.ed25519.verifier.to_text()}\n{receiver.mldsa.verifier.to_text()}\n"
+    )
+    (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
+    home = Home(tmp_path / "office")
+    code = main(
+        [
+            "init",
+            "--home",
+            str(home.root),
+            "--log-keys",
+            str(tmp_path / "log.keys"),
+            "--passphrase-file",
+            str(tmp_path / "passphrase"),
+            "--org",
+            "records.example",
+            "--work-factor",
+            "5",
+        ]
+    )
+    assert code == 0
+    receiver.append((home.notes / "delegation.note").read_bytes())
+    vault = Vault.unlock(home.keys, PASSPHRASE)
+    return World(home, tmp_path / "passphrase", receiver, vault)
+
+
+@pytest.fixture
+def device(world):
+    """A device that is enrolled."""
+    return world.enrol()
+
+
+@pytest.fixture
+def at():
+    """How a time is written."""
+    return format_time
