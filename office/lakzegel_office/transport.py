@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
+from urllib.parse import urlsplit
 
 import requests
 from lakzegel_core import limits
@@ -24,6 +25,8 @@ ATTEMPTS: Final = 4  # tries of one request before the command gives up
 PAUSE: Final = 0.5  # seconds before the second try; doubles
 MAX_PROBLEM: Final = 65_536  # bytes of an error's body
 
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_FINE: Final = 2  # hundreds; a redirect is a refusal, for it would carry the token elsewhere
 _NOT_FOUND: Final = 404
 _AGAIN: Final = frozenset({429, 502, 503, 504, 507})
 
@@ -90,9 +93,9 @@ class HttpReceiver:
         Raises:
             UsageError: plain HTTP to another machine would show the token to the network.
         """
-        plain = server.startswith("http://")
-        local = server.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]"))
-        if not (server.startswith("https://") or (plain and local)):
+        parts = urlsplit(server)
+        plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        if not parts.hostname or not (parts.scheme == "https" or plain):
             raise UsageError(f"{server}: the receiver's address must be https:// (or loopback)")
         return cls(server, token=token, ca_file=ca_file)
 
@@ -170,14 +173,19 @@ class HttpReceiver:
                 pause *= 2
             try:
                 answer = self._session.request(
-                    method, self._server + path, data=body, timeout=TIMEOUT, stream=True
+                    method,
+                    self._server + path,
+                    data=body,
+                    timeout=TIMEOUT,
+                    stream=True,
+                    allow_redirects=False,
                 )
             except (requests.RequestException, OSError) as error:
                 fault = UnreachableError(
                     f"{self._server}: cannot reach the receiver; {_why(error)}"
                 )
                 continue
-            if answer.ok:
+            if answer.status_code // 100 == _FINE:
                 return answer
             fault = _refusal(answer, path)
             if answer.status_code not in _AGAIN:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from lakzegel_core import tiles
 from lakzegel_core.admission import Admission, sign_admission
 from lakzegel_core.age import Identity
@@ -182,9 +181,7 @@ class Device:
         entries = [item.entry for item in items]
         contents = contents_root(entries)
         slots = tuple(keys if keys is not None else [item.key for item in items])
-        ring = Keyring(
-            ORIGIN, self.name, self.epoch, self.batch, len(items), contents, slots
-        )
+        ring = Keyring(ORIGIN, self.name, self.epoch, self.batch, len(items), contents, slots)
         ring = replace(ring, **changes.pop("ring", {}))
         keyring = seal_keyring(ring, self.recipients, random=os.urandom)
         header = Header(
@@ -234,9 +231,7 @@ class World:
 
     def puller(self):
         texts = [self.vault.identity(name).to_text() for name in ("records", "escrow")]
-        return Puller(
-            self.home, self.config, self.vault, self.receiver, texts, lambda _: None
-        )
+        return Puller(self.home, self.config, self.vault, self.receiver, texts, lambda _: None)
 
     def pull(self):
         with self.home.exclusive():

@@ -5,7 +5,6 @@ import os
 import subprocess
 
 import pytest
-
 from lakzegel_core.encoding import b64
 
 ODD = {
@@ -27,14 +26,9 @@ def text(path):
 
 
 def restored(folder):
-    root = os.fsencode(folder)
-    found = {}
-    for base, _, names in os.walk(root):
-        for name in names:
-            path = os.path.join(base, name)
-            with open(path, "rb") as file:
-                found[os.path.relpath(path, root)] = file.read()
-    return found
+    """Every file below a folder, by the bytes of its path."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {os.fsencode(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def restore(world, out, *more):
@@ -95,7 +89,7 @@ def test_empty_folders_come_back(world, device, tmp_path):
     assert restore(world, tmp_path / "out") == 0
     expected = tmp_path / "expected/mail"
     for folder in (b"new", b"tmp/deep", b"\xff", b"cur"):
-        os.makedirs(os.path.join(os.fsencode(expected), folder))
+        (expected / os.fsdecode(folder)).mkdir(parents=True)
     (expected / "cur/1").write_bytes(b"1")
     subprocess.run(["diff", "-r", expected, tmp_path / "out/mail"], check=True)
 

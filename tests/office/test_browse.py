@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Looking at items: what is listed, what is recorded, what is written."""
+
+import json
+
+import pytest
+from lakzegel_office import audit
+from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.names import ItemId
+
+
+@pytest.fixture
+def pulled(world, device):
+    device.send(device.file_items("cur/1", [b"een ", b"twee"]))
+    device.send_files({"chat/\x1b[31m": b"drie"}, source="chats")
+    device.send([device.observation({"type": "attestation"})])
+    world.pull()
+    return world
+
+
+def test_items_are_listed_by_device_source_and_kind(pulled, capsys):
+    capsys.readouterr()
+    assert pulled.run("list", "--source", "mail", "--kind", "segment") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "minister/0/0/0\tsegment\tmail\t4\tcur/1",
+        "minister/0/0/1\tsegment\tmail\t4\tcur/1",
+    ]
+    assert pulled.run("list", "--device", "nobody") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_name_cannot_play_with_the_terminal(pulled, capsys):
+    capsys.readouterr()
+    assert pulled.run("list", "--source", "chats") == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_the_list_for_programs_is_one_object_a_line(pulled, capsys):
+    capsys.readouterr()
+    assert pulled.run("list", "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["kind"] for row in rows].count("capture") == 2
+    assert len(rows) == 6
+
+
+def test_show_tells_place_and_history(pulled, capsys):
+    capsys.readouterr()
+    assert pulled.run("show", "minister/0/0/1") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["core"]["size"] == 4
+    assert shown["history"] == ["minister/0/0/2"]
+    assert shown["place"]["log_index"] == 3
+
+
+def test_opening_an_item_is_recorded_before_its_bytes_are_shown(pulled, tmp_path):
+    out = tmp_path / "out"
+    assert pulled.run("open", "minister/0/0/0", "--reason", "Woo 2026-14", "--out", str(out)) == 0
+    assert out.read_bytes() == b"een "
+    line = json.loads(pulled.home.audit.read_text())
+    assert (line["item"], line["reason"], line["n"]) == ("minister/0/0/0", "Woo 2026-14", 0)
+    assert audit.check(pulled.home.audit)[0] == 1
+
+
+def test_opening_a_capture_writes_the_whole_file(pulled, capfdbinary):
+    capfdbinary.readouterr()
+    assert pulled.run("open", "minister/0/0/2", "--reason", "x") == 0
+    assert capfdbinary.readouterr().out == b"een twee"
+
+
+def test_opening_never_overwrites_and_never_goes_without_a_reason(pulled, tmp_path):
+    out = tmp_path / "out"
+    out.write_bytes(b"mine")
+    assert pulled.run("open", "minister/0/0/0", "--reason", "x", "--out", str(out)) == 2
+    assert pulled.run("open", "minister/0/0/0", "--reason", " ") == 2
+    assert out.read_bytes() == b"mine"
+
+
+def test_a_changed_audit_line_stops_the_next_opening(pulled, capsys):
+    for _ in range(3):
+        assert pulled.run("open", "minister/0/0/0", "--reason", "echt") == 0
+    text = pulled.home.audit.read_text()
+    pulled.home.audit.write_text(text.replace("echt", "vals", 1))
+    with pytest.raises(DoubtError, match="line 2 does not follow"):
+        audit.check(pulled.home.audit)
+    assert pulled.run("open", "minister/0/0/0", "--reason", "x") == 1
+    pulled.home.audit.write_text(
+        text[: text.index("\n") + 1] + text[text.rindex("\n", 0, -1) + 1 :]
+    )
+    assert pulled.run("open", "minister/0/0/0", "--reason", "x") == 1
+
+
+def test_an_item_that_is_not_there_is_a_usage_error(pulled, capsys):
+    for item in ("minister/0/0/9", "minister/0/9/0", "nobody/0/0/0"):
+        assert pulled.run("show", item) == 2
+    with pytest.raises(UsageError):
+        ItemId.parse("minister/0/1")
+
+
+def test_nothing_that_was_opened_lies_readable_below_the_home(pulled):
+    for path in pulled.home.root.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert b"cur/1" not in data
+            assert b"chats" not in data
