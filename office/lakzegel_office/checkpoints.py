@@ -135,6 +135,16 @@ class Checkpoints:
         except DoubtError:
             return None
 
+    def newest_up_to(self, size: int) -> SignedCheckpoint | None:
+        """Return the largest kept checkpoint of at most that size, or None."""
+        place = bisect_right(self._sizes, size)
+        return self._open(self._kept[place - 1]) if place else None
+
+    def oldest_above(self, size: int) -> SignedCheckpoint | None:
+        """Return the smallest kept checkpoint of more than that size, or None."""
+        place = bisect_right(self._sizes, size)
+        return self._open(self._kept[place]) if place < len(self._kept) else None
+
     def check(self, replay: Replay) -> Iterator[Doubt]:
         """Yield the kept checkpoints that are missing, broken, or not of this log."""
         newest, before = self.newest.checkpoint.size, 0

@@ -23,7 +23,9 @@ from typing import Final
 from lakzegel_core.age import Recipient
 from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.errors import LakzegelError
+from lakzegel_core.itemjudge import JudgeKeys
 from lakzegel_core.keys import Algorithm, VerifierKey
+from lakzegel_core.quorum import Quorum
 
 from lakzegel_office.errors import UsageError
 
@@ -81,6 +83,12 @@ class Config:
         lines += ["", "[keys]"]
         lines += [f"{name} = {_quoted(self.keys[name].to_text())}" for name in SIGNERS]
         return "\n".join(lines) + "\n"
+
+
+def judge_keys(config: Config) -> JudgeKeys:
+    """Return what `lakzegel-verify --keys` needs, as an outsider may have it."""
+    cosigners = Quorum((config.keys["witness"], config.keys["mirror"]), 0)  # named, not demanded
+    return JudgeKeys(config.log, config.policy_keys, config.threshold, cosigners)
 
 
 def read_config(path: Path) -> Config:

@@ -59,6 +59,7 @@ class Problem:
     code: str
     what: str
     record: HeaderRecord | None
+    refused: bool = False  # by custody: the entry changes nothing
 
     def doubt(self, *, excepted: bool) -> Doubt:
         """Return it as `verify` prints it."""
@@ -105,7 +106,7 @@ class Replay:
         try:
             checked = self.custody.apply(entry, index=index)
         except LakzegelError as error:
-            self.problems.append(Problem(index, error.code, str(error), record))
+            self.problems.append(Problem(index, error.code, str(error), record, refused=True))
             return
         if record is not None:
             self._take_header(record, checked.warnings)

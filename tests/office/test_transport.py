@@ -5,7 +5,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-
 from lakzegel_core import limits
 from lakzegel_office.errors import MissingError, RefusedError, UnreachableError, UsageError
 from lakzegel_office.transport import HttpReceiver
@@ -24,7 +23,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.do_GET()
 
-    do_PUT = do_POST
+    do_PUT = do_POST  # noqa: N815 - the name that http.server asks for
 
     def log_message(self, *_):
         pass
@@ -89,7 +88,7 @@ def test_a_receiver_that_stays_busy_is_unreachable(server, receiver):
 def test_what_is_not_there_is_told_apart_from_a_refusal(server, receiver):
     problem = b'{"title": "no such batch", "detail": "a\\u001b[31mb"}'
     server.answers += [(404, problem), (403, problem)]
-    with pytest.raises(MissingError, match="answered 404 no such batch: a.\\[31mb"):
+    with pytest.raises(MissingError, match=r"answered 404 no such batch: a.\[31mb"):
         receiver.keyring("ab")
     with pytest.raises(RefusedError):
         receiver.keyring("ab")

@@ -10,6 +10,7 @@ from lakzegel_office.config import RECIPIENTS
 from lakzegel_office.errors import UsageError
 from lakzegel_office.index import IndexStore
 from lakzegel_office.mirror import Mirror
+from lakzegel_office.replay import Replay
 from lakzegel_office.vault import INDEX
 
 
@@ -39,6 +40,10 @@ def catalog_of(office: Office) -> Catalog:
         UsageError: there is no mirror yet.
         DoubtError: the log in it does not verify.
     """
+    return catalog_from(office, replay_mirror(Mirror(office.home.mirror), office.config))
+
+
+def catalog_from(office: Office, replay: Replay) -> Catalog:
+    """Return the items of a mirror whose log was replayed already."""
     mirror = Mirror(office.home.mirror)
-    replay = replay_mirror(mirror, office.config)
     return Catalog(mirror, replay.accepted, index_store(office), identities(office))

@@ -16,7 +16,14 @@ from lakzegel_core.keys import SigningKey, VerifierKey, check_name
 
 from lakzegel_office import durable, settings
 from lakzegel_office.commands.common import Commands, command
-from lakzegel_office.config import APPROVAL_KEYS, POLICY_KEYS, RECIPIENTS, SIGNERS, Config
+from lakzegel_office.config import (
+    APPROVAL_KEYS,
+    POLICY_KEYS,
+    RECIPIENTS,
+    SIGNERS,
+    Config,
+    judge_keys,
+)
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
 from lakzegel_office.vault import ACCOUNT, INDEX, WORK_FACTOR, Vault
@@ -75,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         account=token.partition(".")[0] if token is not None else None,
     )
     durable.write_file(home.notes / "delegation.note", _delegation(config, signers))
-    durable.write_file(home.notes / "judge.keys", judge_keys(config).encode())
+    durable.write_file(home.notes / "judge.keys", judge_keys(config).to_text().encode())
     durable.write_file(home.config, config.to_toml().encode())
     _tell(home, config)
     return 0
@@ -93,14 +100,6 @@ def read_log_keys(path: Path) -> LogKeys:
         return LogKeys.from_texts([line for line in lines if line])
     except (OSError, UnicodeDecodeError, LakzegelError) as error:
         raise UsageError(f"{path}: not the receiver's log.keys: {error}") from error
-
-
-def judge_keys(config: Config) -> str:
-    """Return what `lakzegel-verify --keys` needs, as an outsider may have it."""
-    lines = [f"log {config.log.ed25519.to_text()}", f"log {config.log.mldsa.to_text()}"]
-    lines += [f"policy {key.to_text()}" for key in config.policy_keys]
-    lines.append(f"threshold {config.threshold}")
-    return "\n".join(lines) + "\n"
 
 
 def _token(path: Path | None) -> str | None:

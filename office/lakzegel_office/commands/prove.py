@@ -2,14 +2,75 @@
 """`prove`: one item's bytes and the proof of them, for somebody who trusts only keys."""
 
 import argparse
+import getpass
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
 
-from lakzegel_office.commands.common import Commands
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.itemjudge import judge_item
+
+from lakzegel_office import audit, durable
+from lakzegel_office.batchfile import open_batch
+from lakzegel_office.checkpoints import Checkpoints, replay_mirror
+from lakzegel_office.commands.common import Commands, command, unlock
+from lakzegel_office.commands.evidence import catalog_from, identities
+from lakzegel_office.config import judge_keys
+from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.names import ItemId
+from lakzegel_office.proving import Prover
+
+DEFAULT_REASON: Final = "proof"
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
+    parser = command(commands, "prove", run, "write one item and the proof of it")
+    parser.add_argument("item", metavar="ITEM", type=ItemId.parse, help="device/epoch/batch/index")
+    parser.add_argument("out", metavar="OUT", type=Path, help="a new file; OUT.proof beside it")
+    parser.add_argument("--hide-context", action="store_true", help="show path and times to nobody")
+    parser.add_argument("--reason", default=DEFAULT_REASON, metavar="TEXT", help="recorded")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Placeholder until core.itemproof exists."""
+    """Write OUT and OUT.proof, the proof having been judged first."""
+    office = unlock(arguments)
+    out: Path = arguments.out
+    proof_file = out.with_name(out.name + ".proof")
+    for path in (out, proof_file):
+        if path.exists():
+            raise UsageError(f"{path}: exists; give a new file")
+    mirror = Mirror(office.home.mirror)
+    replay = replay_mirror(mirror, office.config)
+    item: ItemId = arguments.item
+    record = catalog_from(office, replay).find(item)
+    name = record.batch_id
+    try:
+        with open_batch(mirror.batch(name), mirror.keyring(name), identities(office)) as batch:
+            opened = batch.item(item.index)
+            prover = Prover(mirror, replay, Checkpoints.load(mirror, office.config))
+            proof = prover.prove(
+                record, batch, item.index, opened, context=not arguments.hide_context
+            )
+        proven = judge_item(
+            proof,
+            judge_keys(office.config),
+            sha256=hashlib.sha256(opened.payload).digest(),
+            size=len(opened.payload),
+        )
+    except (LakzegelError, FileNotFoundError) as error:
+        raise DoubtError(f"{item}: cannot be proven: {error}") from error
+    audit.record(
+        office.home.audit,
+        action="prove",
+        item=str(item),
+        reason=arguments.reason,
+        user=getpass.getuser(),
+        now=datetime.now(UTC),
+    )
+    durable.write_new(out, opened.payload)
+    durable.write_new(proof_file, proof.to_bytes())
+    print(f"{out}, {proof_file}: {proven.sentence()}")
     return 0

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Gathering from the mirror what proves one item: docs/spec/proof.md."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lakzegel_core import limits, tiles
+from lakzegel_core.checkpoint import SignedCheckpoint
+from lakzegel_core.enrolment import Enrolment, peek_enrolment
+from lakzegel_core.entries import kind_of
+from lakzegel_core.item import Item
+from lakzegel_core.itemproof import Anchor, ItemProof, LoggedNote
+from lakzegel_core.merkle import inclusion_path, leaf_hash
+from lakzegel_core.note import parse
+from lakzegel_core.revocation import Revocation
+
+from lakzegel_office.batchfile import OpenBatch
+from lakzegel_office.checkpoints import Checkpoints
+from lakzegel_office.mirror import Mirror, read_bundle, read_limited
+from lakzegel_office.replay import HeaderRecord, Replay
+
+
+@dataclass(slots=True)
+class _Notes:
+    """The entries that a header stands on, by their place in the log."""
+
+    kept: dict[int, bytes]
+    admissions: dict[bytes, tuple[int, bytes]]
+
+
+class Prover:
+    """Makes proofs from one replayed mirror."""
+
+    def __init__(self, mirror: Mirror, replay: Replay, checkpoints: Checkpoints) -> None:
+        """Keep the evidence."""
+        self._mirror = mirror
+        self._replay = replay
+        self._checkpoints = checkpoints
+        self._tree = tiles.HashReader(replay.size, mirror.read_log)
+
+    def prove(
+        self, record: HeaderRecord, batch: OpenBatch, index: int, item: Item, *, context: bool
+    ) -> ItemProof:
+        """Return the proof of an opened item; with `context` false only the hash of that."""
+        entries = batch.entries
+        seen = record.header.seen.size
+        return ItemProof(
+            item=index,
+            core=item.core_bytes,
+            context=item.context_bytes if context else None,
+            context_hash=leaf_hash(item.context_bytes),
+            entry=entries[index].to_bytes(),
+            contents=tuple(inclusion_path(index, [leaf_hash(e.to_bytes()) for e in entries])),
+            notes=tuple(self._logged(record)),
+            seen=tuple(self._tree.consistency(seen)),
+            checkpoint=read_limited(self._mirror.checkpoint, limits.MAX_CHECKPOINT),
+            after=self._anchor(self._checkpoints.newest_up_to(seen)),
+            before=self._anchor(self._checkpoints.oldest_above(record.index)),
+        )
+
+    def _anchor(self, signed: SignedCheckpoint | None) -> Anchor | None:
+        """Return a kept checkpoint of an earlier log, joined to the newest."""
+        if signed is None or not 0 < signed.checkpoint.size < self._replay.size:
+            return None
+        return Anchor(signed.data, tuple(self._tree.consistency(signed.checkpoint.size)))
+
+    def _logged(self, record: HeaderRecord) -> Iterator[LoggedNote]:
+        for index, data in sorted(self._standing(record).items()):
+            yield LoggedNote(index, data, tuple(self._tree.inclusion(index)))
+
+    def _standing(self, record: HeaderRecord) -> dict[int, bytes]:
+        """Return delegations, admissions, enrolments, revocations and the header itself."""
+        refused = {problem.index for problem in self._replay.problems if problem.refused}
+        notes = _Notes({}, {})
+        for index, data in self._entries():
+            if index == record.index:
+                notes.kept[index] = data
+            elif index not in refused:
+                _keep(notes, index, data, record)
+        return notes.kept
+
+    def _entries(self) -> Iterator[tuple[int, bytes]]:
+        size = self._replay.size
+        for bundle in range(-(-size // tiles.WIDTH)):
+            yield from enumerate(read_bundle(self._mirror, bundle, size), bundle * tiles.WIDTH)
+
+
+def _keep(notes: _Notes, index: int, data: bytes, record: HeaderRecord) -> None:
+    """Keep an accepted entry where the header stands on it."""
+    kind = kind_of(data)
+    device, epoch = record.header.device, record.header.epoch
+    if kind == "delegation" and index < record.index:
+        notes.kept[index] = data
+    elif kind == "admission":
+        notes.admissions[hashlib.sha256(data).digest()] = (index, data)
+    elif kind == "enrolment":
+        found = peek_enrolment(data)
+        if found.device == device and found.epoch <= epoch:
+            notes.kept[index] = data
+            _keep_admission(notes, found)
+    elif kind == "revocation" and Revocation.from_text(parse(data).text).device == device:
+        notes.kept[index] = data
+
+
+def _keep_admission(notes: _Notes, found: Enrolment) -> None:
+    if found.admission in notes.admissions:
+        place, admitted = notes.admissions[found.admission]
+        notes.kept[place] = admitted

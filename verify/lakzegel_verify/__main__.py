@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`lakzegel-verify PROOF FILE --keys FILE`: is this the file that was sealed, by whom, when.
+
+Reads three files and nothing else. 0 proven; 1 not proven, and why; 2 a file is missing or no keys.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.itemjudge import JudgeKeys, ProvenItem, judge_item
+from lakzegel_core.itemproof import MAX_ITEM_PROOF, parse_item_proof
+
+CHUNK: Final = 1 << 20  # bytes
+MAX_KEYS: Final = 65_536  # bytes
+PROVEN, NOT_PROVEN, UNUSABLE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the verdict and return 0, 1 or 2."""
+    arguments = _parser().parse_args(argv)
+    try:
+        keys = JudgeKeys.from_text(_read(arguments.keys, MAX_KEYS).decode("utf-8"))
+    except (OSError, UnicodeDecodeError, LakzegelError) as error:
+        return _say(f"{arguments.keys}: no usable key file: {error}", UNUSABLE)
+    try:
+        proof = _read(arguments.proof, MAX_ITEM_PROOF)
+        sha256, size = _digest(arguments.file)
+    except OSError as error:
+        return _say(f"{error.filename}: cannot be read: {error.strerror}", UNUSABLE)
+    try:
+        proven = judge_item(parse_item_proof(proof), keys, sha256=sha256, size=size)
+    except LakzegelError as error:
+        return _say(f"NOT PROVEN: {error}", NOT_PROVEN)
+    _tell(proven)
+    return PROVEN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lakzegel-verify",
+        description="Checks offline that a file is what a device sealed.",
+        epilog="exit: 0 proven, 1 not proven, 2 a file is missing or unusable",
+    )
+    parser.add_argument("proof", type=Path, metavar="PROOF", help="made by lakzegel-office prove")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the file that it is about")
+    parser.add_argument(
+        "--keys", type=Path, required=True, metavar="FILE", help="the keys that you trust"
+    )
+    return parser
+
+
+def _tell(proven: ProvenItem) -> None:
+    place = f"{proven.device}/{proven.epoch}/{proven.batch}/{proven.index}"
+    print(f"PROVEN: {proven.sentence()}")
+    print(f"item {place}, a {proven.kind}; cosigned by {', '.join(proven.cosigners) or 'nobody'}")
+
+
+def _digest(path: Path) -> tuple[bytes, int]:
+    """Return SHA-256 and size of a file of any size."""
+    hasher, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            hasher.update(chunk)
+            size += len(chunk)
+    return hasher.digest(), size
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """Return a file, one byte beyond the limit at most; the parser refuses what is longer."""
+    with path.open("rb") as file:
+        return file.read(limit + 1)
+
+
+def _say(text: str, code: int) -> int:
+    line = "".join(c if c.isprintable() else "?" for c in text)
+    print(f"lakzegel-verify: {line}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
