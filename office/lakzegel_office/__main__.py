@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
-
 from lakzegel_office.commands import (
     admit,
     browse,

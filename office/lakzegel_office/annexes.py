@@ -5,7 +5,6 @@ import hashlib
 from pathlib import Path
 
 from lakzegel_core import limits
-
 from lakzegel_office import durable
 from lakzegel_office.home import Home
 from lakzegel_office.mirror import read_limited

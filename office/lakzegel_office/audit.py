@@ -14,7 +14,6 @@ from typing import Final
 
 from lakzegel_core.encoding import b64, canonical_json, format_time, parse_canonical_json
 from lakzegel_core.errors import FormatError
-
 from lakzegel_office import durable
 from lakzegel_office.errors import DoubtError
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.manifest import ENTRY_SIZE, ManifestEntry
-
 from lakzegel_office.batchfile import batch_id, map_file, read_header, read_manifest
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError

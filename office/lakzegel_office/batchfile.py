@@ -18,7 +18,6 @@ from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.item import Item, Place, open_item
 from lakzegel_core.keyring import DESTROYED, Keyring, open_keyring
 from lakzegel_core.manifest import ENTRY_SIZE, ManifestEntry, contents_root, parse_manifest
-
 from lakzegel_office.mirror import read_limited
 
 

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from lakzegel_core.age import Identity
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
-
 from lakzegel_office.batchfile import OpenBatch, open_batch
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.index import IndexedItem, IndexStore

@@ -17,7 +17,6 @@ from lakzegel_core.checkpoint import LogKeys, SignedCheckpoint, open_checkpoint
 from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import FormatError, LakzegelError, UnknownKeyError
 from lakzegel_core.keys import VerifierKey
-
 from lakzegel_office import durable
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt

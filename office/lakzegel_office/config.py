@@ -26,7 +26,6 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import JudgeKeys
 from lakzegel_core.keys import Algorithm, VerifierKey
 from lakzegel_core.quorum import Quorum
-
 from lakzegel_office.errors import UsageError
 
 RECIPIENTS: Final = ("records", "escrow")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_core import limits
-
 from lakzegel_office import durable
 from lakzegel_office.annexes import own_annex
 from lakzegel_office.batchcheck import check_batch, check_digest

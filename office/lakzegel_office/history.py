@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from lakzegel_core.encoding import b64
 from lakzegel_core.errors import LakzegelError
-
 from lakzegel_office.capture import Capture
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.errors import DoubtError

@@ -14,7 +14,6 @@ from lakzegel_core import limits
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.finding import Finding
 from lakzegel_core.held import Held, open_held
-
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError

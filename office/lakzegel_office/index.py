@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import zstandard
+
 from lakzegel_core import cobblestone
 from lakzegel_core.errors import LakzegelError
 

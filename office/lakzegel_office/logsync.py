@@ -16,7 +16,6 @@ from typing import Final
 from lakzegel_core import limits, tiles
 from lakzegel_core.checkpoint import SignedCheckpoint, open_checkpoint
 from lakzegel_core.errors import FormatError, LakzegelError
-
 from lakzegel_office import durable
 from lakzegel_office.checkpoints import keep_checkpoint, tidy_checkpoints
 from lakzegel_office.config import Config

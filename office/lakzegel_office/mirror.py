@@ -20,7 +20,6 @@ from typing import Final
 
 from lakzegel_core import limits, tiles
 from lakzegel_core.errors import LakzegelError
-
 from lakzegel_office.errors import DoubtError
 
 MAX_BUNDLE: Final = tiles.WIDTH * (2 + limits.MAX_NOTE)  # bytes of a full bundle of entries

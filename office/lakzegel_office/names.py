@@ -14,7 +14,6 @@ from typing import Final
 from lakzegel_core import limits
 from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import FormatError
-
 from lakzegel_office.errors import UsageError
 
 VERSIONS: Final = b".versions"  # where older versions lie below the restored folder

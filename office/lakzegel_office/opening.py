@@ -15,7 +15,6 @@ from lakzegel_core.age import Identity
 from lakzegel_core.encoding import b64, parse_canonical_json
 from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.item import Item
-
 from lakzegel_office.batchfile import OpenBatch, open_batch
 from lakzegel_office.capture import Capture, SegmentRef, read_capture, read_path
 from lakzegel_office.index import INLINE, MAX_INLINE, Failure, IndexedItem, IndexStore

@@ -13,7 +13,6 @@ from lakzegel_core.annex import Annex, effective_sources, seal_annex
 from lakzegel_core.encoding import b64, format_time
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_core.policy import Policy, parse_policy_text, parse_policy_toml
-
 from lakzegel_office.config import Config
 from lakzegel_office.errors import UsageError
 

@@ -14,7 +14,6 @@ from lakzegel_core.itemproof import Anchor, ItemProof, LoggedNote
 from lakzegel_core.merkle import inclusion_path, leaf_hash
 from lakzegel_core.note import parse
 from lakzegel_core.revocation import Revocation
-
 from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.checkpoints import Checkpoints
 from lakzegel_office.mirror import Mirror, read_bundle, read_limited

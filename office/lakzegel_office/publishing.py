@@ -14,7 +14,6 @@ from lakzegel_core.checkpoint import SignedCheckpoint
 from lakzegel_core.cosignature import add_cosignature, cosign
 from lakzegel_core.held import Held, sign_held
 from lakzegel_core.keys import VerifierKey
-
 from lakzegel_office import durable
 from lakzegel_office.checkpoints import normal, office_cosigners
 from lakzegel_office.config import Config

@@ -19,7 +19,6 @@ from typing import Final
 
 from lakzegel_core import tiles
 from lakzegel_core.finding import sign_finding
-
 from lakzegel_office.checkpoints import Checkpoints
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt

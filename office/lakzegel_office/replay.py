@@ -24,7 +24,6 @@ from lakzegel_core.finding import Finding
 from lakzegel_core.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from lakzegel_core.policy import Policy
 from lakzegel_core.quorum import Quorum
-
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 

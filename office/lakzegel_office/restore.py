@@ -18,7 +18,6 @@ from lakzegel_core.age import Identity
 from lakzegel_core.encoding import b64
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
-
 from lakzegel_office.batchfile import open_batch
 from lakzegel_office.errors import UsageError
 from lakzegel_office.names import VERSIONS, ItemId

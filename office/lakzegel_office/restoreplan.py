@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
-
 from lakzegel_office.capture import Capture, path_bytes, read_path
 from lakzegel_office.index import IndexedItem
 from lakzegel_office.names import VERSIONS, ItemId, safe_parts

@@ -14,8 +14,8 @@ from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import requests
-from lakzegel_core import limits
 
+from lakzegel_core import limits
 from lakzegel_office.errors import MissingError, RefusedError, UnreachableError, UsageError
 from lakzegel_office.mirror import MAX_BUNDLE
 

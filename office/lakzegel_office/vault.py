@@ -14,7 +14,6 @@ from typing import Final
 from lakzegel_core import age
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import SigningKey, VerifierKey
-
 from lakzegel_office import durable
 from lakzegel_office.errors import UsageError
 

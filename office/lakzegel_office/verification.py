@@ -14,7 +14,6 @@ from lakzegel_core.checkpoint import SignedCheckpoint
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.finding import Finding
 from lakzegel_core.quorum import require_quorum
-
 from lakzegel_office.batchcheck import check_batch, check_digest
 from lakzegel_office.checkpoints import Checkpoints, kept_in, office_cosigners, strict
 from lakzegel_office.config import Config

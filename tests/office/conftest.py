@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from lakzegel_core import tiles
 from lakzegel_core.admission import Admission, sign_admission
 from lakzegel_core.age import Identity

@@ -4,6 +4,7 @@
 import json
 
 import pytest
+
 from lakzegel_office import audit
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.names import ItemId

@@ -6,6 +6,7 @@ import json
 import stat
 
 import pytest
+
 from lakzegel_core import note
 from lakzegel_core.admission import open_admission
 from lakzegel_core.annex import open_annex

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+
 from lakzegel_core.errors import (
     ConsistencyError,
     EpochError,

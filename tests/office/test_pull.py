@@ -4,6 +4,7 @@
 from datetime import timedelta
 
 import pytest
+
 from lakzegel_core.batch import Seen
 from lakzegel_core.encoding import b64
 from lakzegel_core.errors import MissingSignatureError

@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import pytest
+
 from lakzegel_core.encoding import b64
 
 ODD = {

@@ -5,6 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from lakzegel_core import limits
 from lakzegel_office.errors import MissingError, RefusedError, UnreachableError, UsageError
 from lakzegel_office.transport import HttpReceiver

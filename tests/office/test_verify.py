@@ -7,6 +7,7 @@ import shutil
 from datetime import timedelta
 
 import pytest
+
 from lakzegel_core.checkpoint import peek_checkpoint
 from lakzegel_core.cosignature import add_cosignature, cosign
 from lakzegel_core.keys import Algorithm, SigningKey

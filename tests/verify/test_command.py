@@ -2,6 +2,7 @@
 """The judge's command with files that are not what they should be."""
 
 import pytest
+
 from lakzegel_verify.__main__ import main
 
 LOG = "log log.example/a+0c2f1f2a+AUm1\n"  # not a key at all

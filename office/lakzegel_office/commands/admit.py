@@ -18,7 +18,6 @@ from typing import Final
 
 from lakzegel_core.admission import Admission, sign_admission
 from lakzegel_core.keys import Algorithm, SigningKey
-
 from lakzegel_office import durable
 from lakzegel_office.commands.common import Commands, command, unlock
 from lakzegel_office.errors import UsageError

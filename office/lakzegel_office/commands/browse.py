@@ -12,7 +12,6 @@ from typing import Any
 
 from lakzegel_core.encoding import b64, format_time
 from lakzegel_core.errors import LakzegelError
-
 from lakzegel_office import audit, durable
 from lakzegel_office.capture import read_capture, read_path
 from lakzegel_office.catalog import Catalog

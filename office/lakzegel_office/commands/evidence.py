@@ -2,7 +2,6 @@
 """The mirror, replayed and ready to be looked through."""
 
 from lakzegel_core.age import Identity
-
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office

@@ -13,7 +13,6 @@ from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.delegation import Delegation, sign_delegation
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import SigningKey, VerifierKey, check_name
-
 from lakzegel_office import durable, settings
 from lakzegel_office.commands.common import Commands, command
 from lakzegel_office.config import (

@@ -16,7 +16,6 @@ from lakzegel_core import limits
 from lakzegel_core.age import Recipient
 from lakzegel_core.annex import Annex, parse_annex
 from lakzegel_core.policy import Policy, parse_policy_toml, sign_policy
-
 from lakzegel_office import durable
 from lakzegel_office.annexes import keep_annex
 from lakzegel_office.checkpoints import replay_mirror

@@ -10,7 +10,6 @@ from typing import Final
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import judge_item
-
 from lakzegel_office import audit, durable
 from lakzegel_office.batchfile import open_batch
 from lakzegel_office.checkpoints import Checkpoints, replay_mirror

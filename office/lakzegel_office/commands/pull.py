@@ -9,7 +9,6 @@ from types import FrameType
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
-
 from lakzegel_office import settings
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import identities

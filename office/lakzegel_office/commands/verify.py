@@ -5,7 +5,6 @@ import argparse
 from collections.abc import Iterator
 
 from lakzegel_core.encoding import format_time
-
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.config import read_config
