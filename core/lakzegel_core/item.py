@@ -48,11 +48,15 @@ _encode_json: Final = JSONEncoder(
 
 @dataclass(frozen=True, slots=True)
 class SealedItem:
-    """Sealed bytes, their manifest entry, and the key that goes into the keyring only."""
+    """Sealed bytes, their manifest entry, the key that goes into the keyring only, and a digest.
+
+    ``digest`` is the SHA-256 of the raw payload, so that a caller need not hash it again.
+    """
 
     ciphertext: bytes
     entry: ManifestEntry
     key: bytes
+    digest: bytes
 
 
 def seal_item(
@@ -80,7 +84,8 @@ def seal_item(
         raise LimitError("item", f"{len(payload)} raw bytes, at most {MAX_SEGMENT}")
     fresh = random(_RANDOM)
     name, coded = coding.encode(payload, compress)
-    core_bytes = _core(kind, source, payload, fresh[_SALT_END:_CORE_BLIND_END])
+    digest = hashlib.sha256(payload).digest()
+    core_bytes = _core(kind, source, len(payload), digest, fresh[_SALT_END:_CORE_BLIND_END])
     context_bytes = _context(context, fresh[_CORE_BLIND_END:], name)
     head = head_of(core_bytes, context_bytes, len(coded))
     used = len(head) + len(coded)
@@ -98,15 +103,18 @@ def seal_item(
         hashlib.sha256(ciphertext).digest(),
         commitment_of(core_bytes, context_bytes),
     )
-    return SealedItem(ciphertext, entry, key)
+    return SealedItem(ciphertext, entry, key, digest)
 
 
-def _core(kind: str, source: str, payload: bytes, blind: bytes) -> bytes:
-    digest = b64(hashlib.sha256(payload).digest())
-    return (
-        f'{{"blind":"{b64(blind)}","kind":"{kind}","sha256":"{digest}",'
-        f'"size":{len(payload)},"source":{_encode_json(source)}}}'
-    ).encode()
+def _core(kind: str, source: str, size: int, digest: bytes, blind: bytes) -> bytes:
+    text = (
+        f'{{"blind":"{b64(blind)}","kind":"{kind}","sha256":"{b64(digest)}",'
+        f'"size":{size},"source":{_encode_json(source)}}}'
+    )
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise FormatError("item core", "a source's name is not Unicode") from None
 
 
 def _context(context: Mapping[str, JsonValue], blind: bytes, name: str) -> bytes:
