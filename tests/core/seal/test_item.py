@@ -71,7 +71,9 @@ def seal_raw(plaintext: bytes, commitment: bytes = bytes(32)) -> SealedItem:
     key, salt = os.urandom(32), os.urandom(24)
     ciphertext = cobblestone.seal(key, salt, PLACE.context(), plaintext)
     digest = hashlib.sha256(ciphertext).digest()
-    return SealedItem(ciphertext, ManifestEntry(len(ciphertext), digest, commitment), key)
+    return SealedItem(
+        ciphertext, ManifestEntry(len(ciphertext), digest, commitment), key, bytes(32)
+    )
 
 
 def build(
