@@ -73,6 +73,8 @@ def parse_annex(text: str) -> Annex:
         path = table.take("path", str) if table.has("path") else None
         sources.append(SourceAnnex(table.parsed("name", source_label), label, path))
         table.done()
+    if len({source.name for source in sources}) != len(sources):
+        raise PolicyError("annex: two sources have one name")
     exclude = top.table("exclude")
     annex = Annex(
         text, device, tuple(sources), exclude.strings("folders"), exclude.strings("correspondents")

@@ -8,7 +8,7 @@ against everything before it and changes nothing; ``apply`` checks and then take
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Self
 
 from lakzegel_core import (
@@ -21,7 +21,6 @@ from lakzegel_core import (
     finding,
     hold,
     keyringchange,
-    note,
     policy,
     revocation,
 )
@@ -43,8 +42,8 @@ from lakzegel_core.errors import (
     FormatError,
     NotAdmittedError,
     PolicyError,
-    UnknownKeyError,
 )
+from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.keys import KeyRegister, Role, RoleKey, VerifierKey
 from lakzegel_core.policy import Policy
@@ -65,6 +64,7 @@ class Custody:
         self.policies: dict[bytes, PolicyEntry] = {}
         self.delegation: DelegationEntry | None = None
         self.keyrings: dict[tuple[str, int, int], tuple[int, bytes]] = {}
+        self.marks: dict[tuple[str, str], Mark] = {}
         self.register = KeyRegister()
         self._pinned = None if pinned is None else tuple(pinned)
         self._threshold = threshold
@@ -96,7 +96,7 @@ class Custody:
         """
         kind = entries.kind_of(data)
         entry, warnings = self._checkers[kind](data)
-        origin = _origin_of(data)
+        origin = custody_rules.origin_of(data)
         if origin != self.origin:
             raise FormatError(kind, f"is for log {origin}, not {self.origin}")
         return CheckedEntry(kind, hashlib.sha256(data).digest(), data, entry, warnings)
@@ -106,9 +106,16 @@ class Custody:
         checked = self.check(data)
         if index is not None:
             self.size = index
+        self.take(checked)
+        return checked
+
+    def take(self, checked: CheckedEntry) -> None:
+        """Take in the next entry, which ``check`` proved against this very state.
+
+        The receiver does so once the entry is durable, so that nothing has to be undone.
+        """
         self._take(checked)
         self.size += 1
-        return checked
 
     def policy_for(self, device: str) -> PolicyEntry | None:
         """The policy with the highest serial whose audience holds the device."""
@@ -150,10 +157,7 @@ class Custody:
         found = delegation.open_delegation(data, keys, threshold)
         if self.delegation and found.serial <= self.delegation.delegation.serial:
             raise PolicyError(f"delegation {found.serial} is not newer than the one in force")
-        fresh = KeyRegister()
-        for entry in found.role_keys():
-            self.register.check(entry)
-            fresh.add(entry)
+        self._check_roles(found.role_keys())
         return found, ()
 
     def _policy_keys(self, first: Delegation) -> tuple[Sequence[VerifierKey], int]:
@@ -166,9 +170,10 @@ class Custody:
         return first.policy, first.threshold
 
     def _check_admission(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
-        key = _signer(data, self.require_delegation().enrolment)
+        key = custody_rules.signer(data, self.require_delegation().enrolment)
         found = admission.open_admission(data, key)
-        self.register.check(RoleKey(Role.TOKEN, found.token))
+        custody_rules.require_new_admission(self.admissions, hashlib.sha256(data).digest())
+        self._check_roles([RoleKey(Role.TOKEN, found.token)])
         return found, ()
 
     def _check_enrolment(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
@@ -184,8 +189,7 @@ class Custody:
         found = enrolment.open_enrolment(data, other)
         custody_rules.require_epoch(device, found)
         custody_rules.require_admission(device, state, found)
-        for role, key in ((Role.HEADER, found.header), (Role.DEVICE_WITNESS, found.witness)):
-            self.register.check(RoleKey(role, key))
+        self._check_roles(found.role_keys())
         return found, ()
 
     def _check_policy(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
@@ -201,7 +205,7 @@ class Custody:
         return found, ()
 
     def _check_revocation(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
-        key = _signer(data, self.require_delegation().enrolment)
+        key = custody_rules.signer(data, self.require_delegation().enrolment)
         found = revocation.open_revocation(data, key)
         custody_rules.require_revocable(self._device(found.device), found)
         return found, ()
@@ -218,8 +222,17 @@ class Custody:
         return found, ()
 
     def _check_mark(self, data: bytes, kind: str) -> tuple[Entry, tuple[str, ...]]:
-        key = _signer(data, self.require_delegation().approval)
-        return hold.open_mark(data, kind, key), ()
+        key = custody_rules.signer(data, self.require_delegation().approval)
+        found = hold.open_mark(data, kind, key)
+        custody_rules.require_newer_mark(self.marks.get((kind, found.name)), found)
+        return found, ()
+
+    def _check_roles(self, entries: Iterable[RoleKey]) -> None:
+        """Each key in one role: in the log so far, and among these."""
+        fresh = KeyRegister()
+        for entry in entries:
+            self.register.check(entry)
+            fresh.add(entry)
 
     def _device(self, name: str) -> DeviceState:
         device = self.devices.get(name)
@@ -237,18 +250,26 @@ class Custody:
             self.delegation = DelegationEntry(checked.data, entry, self.size)
             for role_key in entry.role_keys():
                 self.register.add(role_key)
-        elif isinstance(entry, Admission):
-            self.admissions[checked.id] = AdmissionState(checked.id, entry, self.size)
-            self.register.add(RoleKey(Role.TOKEN, entry.token))
         elif isinstance(entry, Enrolment):
             self._take_enrolment(checked, entry)
+        else:
+            self._take_other(checked)
+
+    def _take_other(self, checked: CheckedEntry) -> None:
+        entry = checked.entry
+        if isinstance(entry, Admission):
+            self.admissions[checked.id] = AdmissionState(checked.id, entry, self.size)
+            self.register.add(RoleKey(Role.TOKEN, entry.token))
         elif isinstance(entry, Policy):
             self.policies[checked.id] = PolicyEntry(checked.id, checked.data, entry, self.size)
         elif isinstance(entry, Revocation):
             self.devices[entry.device].revocation = entry
+            self.devices[entry.device].revocation_index = self.size
         elif isinstance(entry, KeyringChange):
             place = (entry.device, entry.epoch, entry.batch)
             self.keyrings[place] = (entry.generation, entry.new)
+        elif isinstance(entry, Mark):
+            self.marks[entry.kind, entry.name] = entry
 
     def _take_header(self, checked: CheckedEntry, header: Header) -> None:
         device = self.devices[header.device]
@@ -280,19 +301,5 @@ class Custody:
             device.current = epoch
         if found.reason is not Reason.RESTORED:
             state.used += 1
-        self.register.add(RoleKey(Role.HEADER, found.header))
-        self.register.add(RoleKey(Role.DEVICE_WITNESS, found.witness))
-
-
-def _origin_of(data: bytes) -> str:
-    line = data.split(b"\n", 2)[1]
-    return line.decode("utf-8", "replace").removeprefix("log ")
-
-
-def _signer(data: bytes, keys: Sequence[VerifierKey]) -> VerifierKey:
-    """The one of these keys that a one-signature note names."""
-    first = note.parse(data).signatures[0]
-    for key in keys:
-        if (key.name, key.key_id) == (first.name, first.key_id):
-            return key
-    raise UnknownKeyError(f"{first.name}: not a key that may sign this kind of note")
+        for role_key in found.role_keys():
+            self.register.add(role_key)

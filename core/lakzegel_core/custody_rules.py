@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 
+from lakzegel_core import note
 from lakzegel_core.batch import Header
 from lakzegel_core.custody_state import AdmissionState, DeviceState
 from lakzegel_core.encoding import b64
@@ -19,7 +20,9 @@ from lakzegel_core.errors import (
     NotAdmittedError,
     ReplayError,
     RevokedError,
+    UnknownKeyError,
 )
+from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.revocation import Revocation
@@ -93,7 +96,7 @@ def require_epoch(device: DeviceState | None, found: Enrolment) -> None:
         if found.epoch:
             raise EpochError(f"{name}: the device was never enrolled")
         return
-    if device.revocation is not None and found.reason is Reason.RESTORED:
+    if device.revocation is not None:  # for ever: what comes after gets another name
         raise RevokedError(f"{name}: the device was revoked ({device.revocation.reason})")
     if found.epoch != device.epoch + 1:
         raise EpochError(f"{name}: epoch {device.epoch + 1} would be next")
@@ -124,12 +127,35 @@ def require_admission(device: DeviceState | None, state: AdmissionState, found: 
         raise ExpiredError(f"{name}: the admission expired at {admission.expires:%Y-%m-%d}")
 
 
-def require_revocable(device: DeviceState, found: Revocation) -> None:
-    """Return when a revocation names an epoch and batch that exist.
+def require_new_admission(known: Container[bytes], admission_id: bytes) -> None:
+    """Return when an admission is not in the log yet; again, its count would begin anew.
 
     Raises:
+        ReplayError: it is.
+    """
+    if admission_id in known:
+        raise ReplayError("this admission is in the log already")
+
+
+def require_newer_mark(known: Mark | None, found: Mark) -> None:
+    """Return when a hold or term is newer than the last of its name: none comes back by replay.
+
+    Raises:
+        ReplayError: it is not.
+    """
+    if known is not None and found.at <= known.at:
+        raise ReplayError(f"{found.kind} {found.name}: is not newer than the one in the log")
+
+
+def require_revocable(device: DeviceState, found: Revocation) -> None:
+    """Return when a revocation names an epoch and batch that exist, and takes trust away.
+
+    Raises:
+        ReplayError: an earlier one left no more trusted than this.
         ChainError: it names what the log does not hold.
     """
+    if device.revocation is not None and found.last >= device.revocation.last:
+        raise ReplayError(f"device {device.name}: is not trusted that far already")
     epochs = {e.epoch: e for e in (*device.closed_epochs, device.current)}
     epoch = epochs.get(found.epoch)
     last = -1 if epoch is None or epoch.head is None else epoch.head.batch
@@ -156,3 +182,22 @@ def require_generation(known: tuple[int, bytes] | None, found: KeyringChange) ->
         )
     if found.old != current:
         raise ForkError(f"device {found.device} batch {found.batch}: replaces another keyring")
+
+
+def origin_of(data: bytes) -> str:
+    """The log that a note of ours states to be for."""
+    line = data.split(b"\n", 2)[1]
+    return line.decode("utf-8", "replace").removeprefix("log ")
+
+
+def signer(data: bytes, keys: Sequence[VerifierKey]) -> VerifierKey:
+    """The one of these keys that a one-signature note names.
+
+    Raises:
+        UnknownKeyError: it names none of them.
+    """
+    first = note.parse(data).signatures[0]
+    for key in keys:
+        if (key.name, key.key_id) == (first.name, first.key_id):
+            return key
+    raise UnknownKeyError(f"{first.name}: not a key that may sign this kind of note")

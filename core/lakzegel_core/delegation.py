@@ -26,7 +26,7 @@ from typing import Final, Self
 
 from lakzegel_core import fields, note
 from lakzegel_core.encoding import format_time, parse_decimal, parse_time
-from lakzegel_core.errors import FormatError, LimitError
+from lakzegel_core.errors import FormatError, LimitError, RoleError
 from lakzegel_core.keys import Algorithm, Role, RoleKey, SigningKey, VerifierKey
 
 KIND: Final = "delegation"
@@ -61,7 +61,11 @@ class Delegation:
             if not least <= count <= most:
                 raise LimitError(f"delegation {what}", f"{count} is not {least} to {most}")
         cosigners = {Role.WITNESS, Role.MIRROR}
+        met: set[bytes] = set()
         for entry in self.role_keys():
+            if entry.key.public in met:  # else one approver could be two
+                raise RoleError(f"delegation: {entry.key.name} is named twice")
+            met.add(entry.key.public)
             wanted = Algorithm.ED25519_COSIGNATURE if entry.role in cosigners else Algorithm.ED25519
             if entry.key.algorithm is not wanted:
                 raise FormatError(f"delegation {entry.role}", f"not a key of type {wanted:#04x}")

@@ -30,7 +30,7 @@ from lakzegel_core import fields, note
 from lakzegel_core.age import Recipient
 from lakzegel_core.encoding import b64, format_time, parse_decimal, parse_time
 from lakzegel_core.errors import EpochError, FormatError
-from lakzegel_core.keys import Algorithm, SigningKey, VerifierKey
+from lakzegel_core.keys import Algorithm, Role, RoleKey, SigningKey, VerifierKey
 from lakzegel_core.limits import DIGEST
 
 KIND: Final = "enrolment"
@@ -94,6 +94,10 @@ class Enrolment:
             raise EpochError(f"{where}: unreadable state knows no batch")
         if self.reason is Reason.RESTORED and (not self.previous or self.previous == self.known):
             raise EpochError(f"{where}: the log holds no batch that the device did not know")
+
+    def role_keys(self) -> tuple[RoleKey, RoleKey]:
+        """The keys that sign, each with its role."""
+        return RoleKey(Role.HEADER, self.header), RoleKey(Role.DEVICE_WITNESS, self.witness)
 
     def to_text(self) -> bytes:
         """The text that is signed."""

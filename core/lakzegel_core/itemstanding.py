@@ -142,9 +142,11 @@ class _Chain:
         wanted = self._wanted
         if found.device != wanted.device:
             raise FormatError("item proof", f"a revocation of another device, {found.device}")
-        last = -1 if found.batch is None else found.batch
-        if (wanted.epoch, wanted.batch) > (found.epoch, last):
-            raise RevokedError(f"device {found.device} is not trusted beyond batch {last}")
+        if (wanted.epoch, wanted.batch) > found.last:
+            epoch, last = found.last
+            raise RevokedError(
+                f"device {found.device} is not trusted beyond epoch {epoch} batch {last}"
+            )
 
     def _enrolment_key(self, data: bytes) -> VerifierKey:
         if self._delegation is None:

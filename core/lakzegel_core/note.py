@@ -135,8 +135,10 @@ def open_threshold(
         while rest and not _is_by(signature, rest[0]):
             rest.pop(0)
         if not rest:
-            raise UnknownKeyError(f"{signature.name}: not a key that may sign here, or out of order")
-        chosen.append(rest.pop(0))
+            raise UnknownKeyError(f"{signature.name}: may not sign here, or is out of order")
+        key = rest.pop(0)
+        chosen.append(key)
+        rest = [other for other in rest if other.public != key.public]  # nobody counts twice
     return open_exact(data, chosen[:threshold], max_size=max_size)
 
 
@@ -146,10 +148,13 @@ def open_known(
     """The note and the known keys that signed it; lines of unknown keys are passed over.
 
     Raises:
+        FormatError: one key signed twice.
         MissingSignatureError: no known key signed.
         SignatureError: a known key's signature does not hold.
     """
     note = parse(data, max_size=max_size)
+    if len({(s.name, s.key_id) for s in note.signatures}) != len(note.signatures):
+        raise FormatError("note", "one key signed twice")
     found = []
     for signature in note.signatures:
         for key in keys:

@@ -272,6 +272,8 @@ def _check(policy: Policy) -> None:
         raise PolicyError("policy: serial is below 1")
     if not policy.audience or not policy.recipients:
         raise PolicyError("policy: audience or recipients is empty")
+    if len(set(policy.recipients)) != len(policy.recipients):
+        raise PolicyError("policy: recipients: one is named twice")  # no keyring could be sealed
     if not 2**16 <= policy.batch_limit <= MAX_ITEM or policy.spool_limit < policy.batch_limit:
         raise PolicyError("policy: limits: batch is 64 KiB to 256 MiB, spool at least one batch")
     names = {source.name for source in policy.sources}

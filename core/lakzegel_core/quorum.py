@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lakzegel_core.checkpoint import SignedCheckpoint
 from lakzegel_core.errors import FormatError, MissingSignatureError
-from lakzegel_core.keys import VerifierKey
+from lakzegel_core.keys import Algorithm, VerifierKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Quorum:
             )
         if len({key.public for key in self.witnesses}) != len(self.witnesses):
             raise FormatError("quorum", "one witness is named twice")
+        if any(key.algorithm is Algorithm.ED25519 for key in self.witnesses):
+            raise FormatError("quorum", "a witness's key is of type 0x04 or 0x06")
 
 
 def require_quorum(signed: SignedCheckpoint, quorum: Quorum) -> None:

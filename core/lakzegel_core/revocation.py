@@ -36,6 +36,11 @@ class Revocation:
     reason: str
     at: datetime
 
+    @property
+    def last(self) -> tuple[int, int]:
+        """Epoch and number of the last trusted batch; number -1 for none."""
+        return self.epoch, -1 if self.batch is None else self.batch
+
     def to_text(self) -> bytes:
         """The text that an enrolment key signs."""
         lines = [

@@ -25,7 +25,7 @@ def load_toml(text: str, *, what: str, max_size: int) -> Table:
         raise LimitError(what, f"more than {max_size} bytes")
     try:
         return Table(tomllib.loads(text), what)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise PolicyError(f"{what}: {error}") from None
 
 

@@ -70,7 +70,7 @@ def parse_tile_path(path: str) -> TileId:
     level = ENTRIES if match[1] == "entries" else int(match[1])
     index = int(match[2].replace("x", "").replace("/", ""))
     tile = TileId(level, index, int(match[3] or WIDTH))
-    if level > MAX_LEVEL or tile.path != path:
+    if level > MAX_LEVEL or tile.width > WIDTH or tile.path != path:
         raise FormatError("tile path", "not the canonical path of a tile")
     return tile
 
@@ -213,8 +213,14 @@ class HashReader:
             raise RootMismatchError(f"the tiles do not give the root of the tree of {size}")
 
     def root(self, size: int | None = None) -> bytes:
-        """The root of the tree, or of an earlier size of it."""
+        """The root of the tree, or of an earlier size of it.
+
+        Raises:
+            InclusionError: a size that this tree does not reach.
+        """
         size = self.size if size is None else size
+        if not 0 <= size <= self.size:
+            raise InclusionError(f"no tree of {size} in one of {self.size}")
         if size == 0:
             return Frontier().root()
         return self._range(0, size)
