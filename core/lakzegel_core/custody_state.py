@@ -48,6 +48,7 @@ class DeviceState:
     current: EpochState
     closed_epochs: list[EpochState] = field(default_factory=list)
     revocation: Revocation | None = None
+    revocation_index: int | None = None
     final: bool = False
 
     @property
