@@ -265,7 +265,6 @@ class Custody:
         elif isinstance(entry, Revocation):
             self.devices[entry.device].revocation = entry
             self.devices[entry.device].revocation_index = self.size
-            self.devices[entry.device].revocation_index = self.size
         elif isinstance(entry, KeyringChange):
             place = (entry.device, entry.epoch, entry.batch)
             self.keyrings[place] = (entry.generation, entry.new)
