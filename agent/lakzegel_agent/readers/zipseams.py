@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Where the parts of a zip file begin: each member's local header, and the central directory.
+
+Only the directory is read and nothing is unpacked. It may lie: what it says is believed just as far
+as it names places inside the file. The layout is PKWARE's APPNOTE, 4.3.
+"""
+
+import struct
+from array import array
+from typing import Final
+
+from lakzegel_agent.view import View
+
+MAX_MEMBERS: Final = 2**17  # entries that are looked at; the others stay in one stretch
+_END: Final = struct.Struct("<4s4HIIH")  # end of central directory, 4.3.16
+_END_MARK: Final = b"PK\x05\x06"
+_MAX_COMMENT: Final = 0xFFFF
+_END_64_PLACE: Final = struct.Struct("<4sIQI")  # its locator in a zip64 file, 4.3.15
+_END_64: Final = struct.Struct("<4sQ2H2I4Q")  # 4.3.14
+_ENTRY: Final = struct.Struct("<4s6H3I5H2I")  # one member in the directory, 4.3.12
+_ENTRY_MARK: Final = b"PK\x01\x02"
+_IN_EXTRA: Final = 0xFFFFFFFF  # the number stands in the zip64 extra field instead
+_ZIP64: Final = 1
+
+
+class NotAZipError(Exception):
+    """There is no directory where a zip file has it."""
+
+
+def zip_seams(view: View) -> "array[int]":
+    """Return where members and the directory begin, in order.
+
+    Raises:
+        NotAZipError: the end of the file is not that of a zip file.
+        ChangedError: the file became shorter.
+    """
+    start, end = _directory(view)
+    seams = array("Q", (start,))
+    at = start
+    while at < end and len(seams) <= MAX_MEMBERS:
+        entry = view.read(at, at + _ENTRY.size)
+        if len(entry) < _ENTRY.size or not entry.startswith(_ENTRY_MARK):
+            raise NotAZipError
+        fields = _ENTRY.unpack(entry)
+        names = at + _ENTRY.size + fields[10]
+        at = names + fields[11] + fields[12]
+        local = fields[16]
+        if local == _IN_EXTRA:
+            local = _from_extra(view.read(names, names + fields[11]), fields)
+        if local < start:
+            seams.append(local)
+    return array("Q", sorted(seams))
+
+
+def _directory(view: View) -> tuple[int, int]:
+    """Return where the central directory begins and ends."""
+    low = max(view.size - _END.size - _MAX_COMMENT, 0)
+    tail = view.read(low, view.size)
+    at = tail.rfind(_END_MARK)
+    while at >= 0:
+        if at + _END.size <= len(tail):
+            fields = _END.unpack_from(tail, at)
+            if at + _END.size + fields[7] == len(tail):
+                return _believed(view, fields[5], fields[6], low + at)
+        at = tail.rfind(_END_MARK, 0, at)
+    raise NotAZipError
+
+
+def _believed(view: View, size: int, start: int, limit: int) -> tuple[int, int]:
+    """Return the directory's place, from the zip64 record where the short one has no room."""
+    if _IN_EXTRA in {size, start}:
+        size, start, limit = _from_zip64(view, limit)
+    if start + size > limit:
+        raise NotAZipError
+    return start, start + size
+
+
+def _from_zip64(view: View, end: int) -> tuple[int, int, int]:
+    """Return the directory's size and start, and where it must have ended."""
+    locator = view.read(end - _END_64_PLACE.size, end)
+    if len(locator) < _END_64_PLACE.size or not locator.startswith(b"PK\x06\x07"):
+        raise NotAZipError
+    place = _END_64_PLACE.unpack(locator)[2]
+    record = view.read(place, place + _END_64.size)
+    if len(record) < _END_64.size or not record.startswith(b"PK\x06\x06"):
+        raise NotAZipError
+    fields = _END_64.unpack(record)
+    return fields[8], fields[9], place
+
+
+def _from_extra(extra: bytes, fields: tuple[int, ...]) -> int:
+    """Return a member's place from its zip64 extra field; beyond any file when it is not there."""
+    skip = 8 * ((fields[8] == _IN_EXTRA) + (fields[9] == _IN_EXTRA))
+    at = 0
+    while at + 4 <= len(extra):
+        kind, size = struct.unpack_from("<2H", extra, at)
+        if kind == _ZIP64 and at + 12 + skip <= len(extra):
+            place: int = struct.unpack_from("<Q", extra, at + 4 + skip)[0]
+            return place
+        at += 4 + size
+    return 2**64 - 1

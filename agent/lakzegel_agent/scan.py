@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Everything that lies below a source's folder: one line for each, whatever it is.
+
+Links are never followed, nothing is opened, and the depth of a tree costs no stack. Each name is
+looked at once. Below a folder that failed, nothing is known: its files have not vanished.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from lakzegel_agent.readers.base import Reader
+from lakzegel_agent.sources import Selection
+
+MAX_PATH: Final = 4_096  # bytes; the kernel's PATH_MAX, which counts a closing zero
+_VANISHED: Final = (errno.ENOENT, errno.ENOTDIR)
+_KINDS: Final = {
+    stat.S_IFLNK: "symlink",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFBLK: "device",
+    stat.S_IFCHR: "device",
+}
+
+Outcome = Literal["excluded", "failed"]
+
+
+class FoundFile(NamedTuple):
+    """A regular file; ``path`` is relative to the source's root. A tuple: tens of thousands."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    device: int
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOther:
+    """Something that is not captured, and why, as a slug.
+
+    A path of no bytes is the root itself.
+    """
+
+    path: bytes
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyFolder:
+    """A folder in which nothing was found that would bring it back."""
+
+    path: bytes
+
+
+Found = FoundFile | FoundOther | EmptyFolder
+
+
+def scan(
+    root: bytes, reader: Reader, *, only: Callable[[bytes], bool] | None = None
+) -> Iterator[Found]:
+    """Yield what lies below ``root``, in no particular order.
+
+    ``only`` says which paths count; what it does not want is not found. What vanishes meanwhile
+    is not reported, except the root itself: ``failed``, ``missing``.
+    """
+    return _Scan(root, reader, only).run()
+
+
+class _Scan:
+    """One walk; the folders still to be visited are its only state."""
+
+    def __init__(self, root: bytes, reader: Reader, only: Callable[[bytes], bool] | None) -> None:
+        self._root = root
+        self._exclude = reader.exclude
+        self._only = only
+        self._may_hold = only.may_hold if isinstance(only, Selection) else None
+        self._waiting = [b""]
+
+    def run(self) -> Iterator[Found]:
+        """Yield everything."""
+        while self._waiting:
+            folder = self._waiting.pop()
+            try:
+                yield from self._folder(folder)
+            except OSError as error:
+                if folder and error.errno in _VANISHED:
+                    continue
+                yield FoundOther(folder, "failed", _why(error))
+
+    def _folder(self, folder: bytes) -> Iterator[Found]:
+        """Yield what one folder holds, and note its folders for later.
+
+        One listing is open at a time, so that depth costs no descriptors either.
+        """
+        before = folder + b"/" if folder else b""
+        kept = False
+        with os.scandir(self._root + b"/" + folder if folder else self._root) as entries:
+            for entry in entries:
+                path = before + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    kept = True
+                    self._note(path)
+                    continue
+                found = self._look(path, entry) if self._wants(path) else None
+                if found is not None:
+                    kept = kept or isinstance(found, FoundFile)
+                    yield found
+        if folder and not kept and self._wants(folder):
+            yield EmptyFolder(folder)
+
+    def _note(self, folder: bytes) -> None:
+        if self._may_hold is None or self._may_hold(folder):
+            self._waiting.append(folder)
+
+    def _wants(self, path: bytes) -> bool:
+        return self._only is None or self._only(path)
+
+    def _look(self, path: bytes, entry: os.DirEntry[bytes]) -> FoundFile | FoundOther | None:
+        """Return what this is; None when it has vanished."""
+        try:
+            told = entry.stat(follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _VANISHED:
+                return None
+            return FoundOther(path, "failed", _why(error))
+        if not stat.S_ISREG(told.st_mode):
+            return FoundOther(path, "excluded", _KINDS.get(stat.S_IFMT(told.st_mode), "special"))
+        reason = self._exclude(path)
+        if reason is not None:
+            return FoundOther(path, "excluded", reason)
+        if len(entry.path) >= MAX_PATH:
+            return FoundOther(path, "failed", "too-long")
+        return FoundFile(
+            path,
+            told.st_size,
+            told.st_mtime_ns,
+            told.st_ctime_ns,
+            told.st_ino,
+            told.st_dev,
+            stat.S_IMODE(told.st_mode),
+        )
+
+
+def _why(error: OSError) -> str:
+    """Return the slug for a failure; ``missing`` can only be said of a root."""
+    if error.errno == errno.ENAMETOOLONG:
+        return "too-long"
+    return "missing" if error.errno in _VANISHED else "unreadable"
