@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What the device knows of its own chain, its batches and its files; durable, nothing in the clear.
+
+    batch:  (closed) waiting -> sealed (receipt verified) -> released
+                     waiting -> given-up (another epoch began before its receipt)
+
+One object a thread; every method that changes something is one transaction that is on the disk
+when it returns. docs/spec/ledger.md.
+"""
+
+import sqlite3
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.ledgercipher import Cipher
+from lakzegel_agent.ledgerfiles import LedgerFiles
+from lakzegel_agent.ledgerqueue import give_up, queue
+from lakzegel_agent.ledgerrows import BatchRow, Counts, EpochTip, Receipt, Seen
+from lakzegel_agent.ledgerschema import connect, transaction
+from lakzegel_core.encoding import canonical_json
+
+DEVICE: Final = "device"  # the source that what the device says of itself comes from
+_SEEN: Final = struct.Struct(">Q32s")
+_BATCH: Final = "SELECT epoch, batch, id, size, place, state FROM batches"
+
+
+class Ledger:
+    """The ledger of one home."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, cipher: Cipher) -> None:
+        self._db = connection
+        self._path = path
+        self._cipher = cipher
+        self.files = LedgerFiles(connection, path, cipher)
+
+    @classmethod
+    def open(cls, path: Path, key: bytes) -> Self:
+        """Return the ledger at ``path``, made when it is not there.
+
+        Raises:
+            LedgerDamagedError: SQLite finds it corrupt, or the key is another one's.
+            SpoolFullError: no room to open it.
+        """
+        connection = connect(path)
+        ledger = cls(connection, path, Cipher(key))
+        try:
+            if ledger.recall("canary") is None:
+                ledger.remember("canary", b"lakzegel.nl/ledger/v1")
+                ledger._require_first_canary()
+        except BaseException:
+            connection.close()
+            raise
+        return ledger
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # the chain
+
+    def epoch(self) -> EpochTip | None:
+        """Return where the chain goes on, or None before the first epoch."""
+        row = self._db.execute(
+            "SELECT epoch, enrolment FROM epochs ORDER BY epoch DESC LIMIT 1"
+        ).fetchone()
+        if row is None:
+            return None
+        epoch, enrolment = row
+        last = self._db.execute(
+            "SELECT batch, id FROM batches WHERE epoch = ? ORDER BY batch DESC LIMIT 1", (epoch,)
+        ).fetchone()
+        newest = self._db.execute(
+            "SELECT id FROM batches WHERE state != 'given-up'"
+            " ORDER BY epoch DESC, batch DESC LIMIT 1"
+        ).fetchone()
+        next_batch, previous = (0, enrolment) if last is None else (last[0] + 1, last[1])
+        return EpochTip(
+            epoch, next_batch, previous, enrolment, None if newest is None else newest[0]
+        )
+
+    def begin_epoch(
+        self, epoch: int, enrolment_id: bytes, *, note: Mapping[str, Any] | None = None
+    ) -> None:
+        """Begin a new chain; the same epoch and enrolment again change nothing.
+
+        Batches without a receipt are given up: their files will be captured again, what they
+        observed is queued again, and ``note`` goes before everything else.
+        """
+        with self._transaction():
+            rows = dict(self._db.execute("SELECT epoch, enrolment FROM epochs"))
+            if rows.get(epoch) == enrolment_id:
+                return
+            if rows and epoch <= max(rows):
+                raise LedgerDamagedError(f"ledger: epoch {epoch} after epoch {max(rows)}")
+            give_up(self._db, self._cipher)
+            self._db.execute("INSERT INTO epochs VALUES (?, ?)", (epoch, enrolment_id))
+            if note is not None:
+                queue(self._db, self._cipher, DEVICE, canonical_json(dict(note)), first=True)
+
+    def seen(self) -> Seen | None:
+        """Return the last verified checkpoint."""
+        data = self.recall("seen")
+        if data is None:
+            return None
+        size, root = _SEEN.unpack_from(data)
+        return Seen(size, root, data[_SEEN.size :])
+
+    def set_seen(self, size: int, root: bytes, checkpoint: bytes) -> None:
+        """Remember a verified checkpoint; a smaller one than is known changes nothing."""
+        with self._transaction():
+            self._set_seen(Seen(size, root, checkpoint))
+
+    def knows(self, batch_id: bytes) -> bool:
+        """Return whether this device closed a batch of that id, in whatever epoch."""
+        found = self._db.execute("SELECT 1 FROM batches WHERE id = ?", (batch_id,)).fetchone()
+        return found is not None
+
+    # batches
+
+    def waiting(self) -> list[BatchRow]:
+        """Return the batches that have no receipt yet, oldest first."""
+        return list(self._batches("waiting"))
+
+    def sealed(self) -> list[BatchRow]:
+        """Return the batches with a verified receipt that were not released yet."""
+        return list(self._batches("sealed"))
+
+    def spooled(self) -> list[tuple[int, int]]:
+        """Return (epoch, batch) of every batch that must be in the spool."""
+        rows = self._db.execute(
+            "SELECT epoch, batch FROM batches WHERE state IN ('waiting', 'sealed')"
+        )
+        return list(rows)
+
+    def mark_sealed(
+        self, batch_id: bytes, index: int, receipt: bytes, seen: Seen, *, at: datetime | None = None
+    ) -> None:
+        """Remember a verified receipt and the checkpoint it came with, both or neither."""
+        moment = (at or datetime.now(UTC)).isoformat()
+        with self._transaction():
+            self._set_seen(seen)
+            self._db.execute(
+                "UPDATE batches SET state = 'sealed', place = ?, tree = ?, at = ?, receipt = ?"
+                " WHERE id = ? AND state IN ('waiting', 'sealed')",
+                (index, seen.size, moment, receipt, batch_id),
+            )
+            self._db.execute(
+                "DELETE FROM observations WHERE (epoch, batch) IN"
+                " (SELECT epoch, batch FROM batches WHERE id = ?)",
+                (batch_id,),
+            )
+
+    def mark_released(self, batch_id: bytes) -> None:
+        """Remember that the spool need not keep the batch; its receipt goes with it."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE batches SET state = 'released', receipt = NULL"
+                " WHERE id = ? AND state = 'sealed'",
+                (batch_id,),
+            )
+
+    def last_receipt(self) -> Receipt | None:
+        """Return what the newest verified receipt said."""
+        row = self._db.execute(
+            "SELECT at, place, tree, id FROM batches WHERE at IS NOT NULL"
+            " ORDER BY epoch DESC, batch DESC LIMIT 1"
+        ).fetchone()
+        if row is None:
+            return None
+        return Receipt(datetime.fromisoformat(row[0]), row[1], row[2], row[3])
+
+    # counts and what is remembered
+
+    def counts(self) -> Counts:
+        """Return the versions of files of all sources by what became of them."""
+        return _add(row[1:] for row in self._count_rows())
+
+    def source_counts(self) -> dict[str, Counts]:
+        """Return the same for each source's label."""
+        labels = self.files.labels()
+        rows = list(self._count_rows())
+        return {label: _add(row[1:] for row in rows if row[0] == id_) for id_, label in labels}
+
+    def observe(self, source: str, value: Mapping[str, Any]) -> None:
+        """Queue an observation; it is sealed with the next batch.
+
+        Raises:
+            FormatError: JSON cannot carry it exactly.
+        """
+        payload = canonical_json(dict(value))
+        with self._transaction():
+            queue(self._db, self._cipher, source, payload)
+
+    def remember(self, name: str, value: bytes) -> None:
+        """Keep a small value, encrypted, under a name of ours."""
+        with self._transaction():
+            self._remember(name, value)
+
+    def recall(self, name: str) -> bytes | None:
+        """Return what is kept under a name.
+
+        Raises:
+            LedgerDamagedError: it does not open with this key.
+        """
+        row_name = self._named(name)
+        found = self._db.execute("SELECT secret FROM named WHERE name = ?", (row_name,)).fetchone()
+        return None if found is None else self._cipher.open(found[0], row_name)
+
+    # inside
+
+    def _transaction(self) -> AbstractContextManager[None]:
+        return transaction(self._db, self._path)
+
+    def _named(self, name: str) -> bytes:
+        return self._cipher.name(b"named", name.encode())
+
+    def _remember(self, name: str, value: bytes) -> None:
+        row_name = self._named(name)
+        self._db.execute(
+            "INSERT OR REPLACE INTO named VALUES (?, ?)",
+            (row_name, self._cipher.seal(value, row_name)),
+        )
+
+    def _require_first_canary(self) -> None:
+        """With another key even the names differ: then this is not the first thing kept."""
+        (rows,) = self._db.execute("SELECT count(*) FROM named").fetchone()
+        if rows > 1:
+            with self._transaction():
+                self._db.execute("DELETE FROM named WHERE name = ?", (self._named("canary"),))
+            raise LedgerDamagedError(f"{self._path}: does not open with this ledger key")
+
+    def _set_seen(self, seen: Seen) -> None:
+        known = self.seen()
+        if known is None or seen.size > known.size:
+            self._remember("seen", _SEEN.pack(seen.size, seen.root) + seen.checkpoint)
+
+    def _batches(self, state: str) -> Iterator[BatchRow]:
+        rows = self._db.execute(f"{_BATCH} WHERE state = ? ORDER BY epoch, batch", (state,))
+        return (BatchRow(*row) for row in rows)
+
+    def _count_rows(self) -> Iterator[tuple[int, str, str, int]]:
+        return iter(self._db.execute("SELECT source, outcome, reason, versions FROM counts"))
+
+
+def _add(rows: Iterator[tuple[str, str, int]]) -> Counts:
+    totals = {"sealed": 0, "excluded": 0, "failed": 0}
+    reasons: dict[str, int] = {}
+    for outcome, reason, versions in rows:
+        totals[outcome] += versions
+        if reason and versions:
+            reasons[reason] = reasons.get(reason, 0) + versions
+    return Counts(**totals, reasons=reasons)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Closed batches on disk until they may go.
+
+    <epoch>-<batch>.head      header note || manifest
+    <epoch>-<batch>.body      sealed items, in order
+    <epoch>-<batch>.keyring   the age file
+    <epoch>-<batch>.<token>.body.part, .keyring.part      being made; nothing knows them
+
+A batch is made as parts, synced, renamed, and only then does the ledger know it. So after a crash
+the spool may hold what the ledger does not know, never the other way round; ``tidy`` removes it.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, Self
+
+from lakzegel_agent import durable
+
+CHUNK: Final = 256 * 2**10  # bytes of one piece of an upload
+KINDS: Final = ("head", "body", "keyring")
+_NAME: Final = re.compile(r"([0-9]+)-([0-9]+)\.(head|body|keyring)")
+
+
+class Spool:
+    """The spool's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Return the spool in ``folder``, made when it is not there."""
+        durable.make_folder(folder)
+        return cls(folder)
+
+    def path(self, epoch: int, batch: int, kind: str) -> Path:
+        """Return where one part of a closed batch lies."""
+        return self.folder / f"{epoch}-{batch}.{kind}"
+
+    def part(self, epoch: int, batch: int, token: str, kind: str) -> Path:
+        """Return where one part of a batch is made; ``token`` is of this attempt alone."""
+        return self.folder / f"{epoch}-{batch}.{token}.{kind}{durable.TEMPORARY}"
+
+    def place(self, epoch: int, batch: int, token: str, head: bytes) -> None:
+        """Bring a batch whose body and keyring are synced parts to its place, durably."""
+        durable.write_part(self.part(epoch, batch, token, "head"), head)
+        for kind in KINDS:
+            self.part(epoch, batch, token, kind).replace(self.path(epoch, batch, kind))
+        durable.sync_folder(self.folder)
+
+    def discard(self, epoch: int, batch: int, token: str) -> None:
+        """Remove what an attempt left."""
+        for kind in KINDS:
+            with contextlib.suppress(FileNotFoundError):
+                self.part(epoch, batch, token, kind).unlink()
+
+    def upload(self, epoch: int, batch: int) -> "Upload":
+        """Return what a receiver is sent of a batch."""
+        return Upload([self.path(epoch, batch, kind) for kind in KINDS])
+
+    def remove(self, epoch: int, batch: int) -> None:
+        """Remove a batch; the head first, so that what is left is no batch."""
+        for kind in KINDS:
+            with contextlib.suppress(FileNotFoundError):
+                self.path(epoch, batch, kind).unlink()
+
+    def used(self) -> int:
+        """Return how many bytes the spool's files measure."""
+        total = 0
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    total += entry.stat(follow_symlinks=False).st_size
+        return total
+
+    def tidy(self, known: Iterable[tuple[int, int]]) -> None:
+        """Remove every file that belongs to no known batch; for the start, before any batch."""
+        keep = set(known)
+        with os.scandir(self.folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        for name in names:
+            match = _NAME.fullmatch(name)
+            if match is None or (int(match[1]), int(match[2])) not in keep:
+                (self.folder / name).unlink(missing_ok=True)
+
+
+class Upload:
+    """Batch file and keyring file as one body, as often as it is asked for; nothing is copied.
+
+    Raises while iterating:
+        OSError: the spool lacks a file or cannot be read.
+    """
+
+    def __init__(self, parts: list[Path]) -> None:
+        self._parts = parts
+        self._size = sum(path.stat().st_size for path in parts)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        for path in self._parts:
+            with path.open("rb", buffering=0) as file:
+                while piece := file.read(CHUNK):
+                    yield piece
