@@ -1,16 +1,21 @@
-# Lakzegel: `make demo` shows the whole path, `make test` proves it. Both set up everything.
-PYTHON ?= python3.11
+# SPDX-License-Identifier: EUPL-1.2
+# `make demo` shows the whole path, `make test` proves it. Both set up everything they need.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint fix bench lock check-lock check clean
+.PHONY: help demo test lint fix bench package lock check-lock check clean
+
+help:  ## What can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 demo: $(READY)  ## The whole path on this machine, in about half a minute
-	$(BIN)/lakzegel demo
+	$(BIN)/lakzegel demo $(DEMO_ARGS)
 
 test: $(READY)  ## Every test
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile $(TEST_ARGS)
 
 lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/ruff check .
@@ -25,19 +30,22 @@ fix: $(READY)  ## What can be mended by itself
 bench: $(READY)  ## Ratios to restic, borg and tar|zstd|age on the same corpus, in one run
 	$(BIN)/python -m bench.compare $(BENCH_ARGS)
 
+package: $(READY)  ## The wheel, in dist/
+	$(BIN)/python -m hatchling build --target wheel
+
 lock: $(READY)  ## Write the hashed lock files anew, keeping pins that still fit
 	BIN=$(BIN) sh requirements/lock.sh
 
 check-lock: $(READY)  ## Fail when a lock file is not what pyproject.toml asks for
 	BIN=$(BIN) sh requirements/lock.sh --check
 
-check: lint test  ## What CI runs first
+check: lint check-lock test  ## What a change must pass; .ci/run does this and more
 
-clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+clean:  ## Remove what was made here, the virtual environment too
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(READY): requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
