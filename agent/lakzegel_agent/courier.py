@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The thread that speaks with the receiver, so that capture and upload overlap.
+
+It has a ledger, a session and a back-off of its own. It ships when it is told that something is
+there, consults the log now and then, and stops shipping, never capturing, where the log cannot be
+trusted or the receiver says never.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_agent.backoff import Backoff
+from lakzegel_agent.devicekeys import Introduction
+from lakzegel_agent.epochs import Standing
+from lakzegel_agent.errors import AgentError, RefusedError, SpoolFullError, UnreachableError
+from lakzegel_agent.liaison import Liaison
+from lakzegel_agent.link import LogAlarmError
+from lakzegel_agent.ship import Shipper, StoppedError
+from lakzegel_agent.transport import LaterError, NeverError
+from lakzegel_core.errors import LakzegelError
+
+POLL: Final = 5.0  # seconds: how often the log is consulted at most
+_AGAIN: Final = (UnreachableError, SpoolFullError)  # what waiting may mend
+JOIN: Final = 3.0  # seconds that an upload under way is waited for at the end
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the thread works with; made in the thread, for a ledger belongs to one."""
+
+    liaison: Liaison
+    shipper: Shipper
+    close: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How shipping went so far."""
+
+    sent: int = 0
+    fault: Exception | None = None  # why nothing is sent at present
+    halted: bool = False  # nothing will be sent before somebody has looked at it
+    gave_up: bool = False  # as often as was asked for
+
+
+class Courier:
+    """Ships in a thread of its own."""
+
+    def __init__(
+        self,
+        open_parts: Callable[[Callable[[], bool]], Parts],
+        current: Introduction,
+        *,
+        backoff: Backoff,
+        tries: int | None = None,
+    ) -> None:
+        """``tries``: failures in a row after which it gives up; None for never."""
+        self._open_parts = open_parts
+        self._current = current
+        self._backoff = backoff
+        self._tries = tries
+        self._changed = threading.Condition()
+        self._due = False
+        self._consult = False
+        self._stop = False
+        self._busy = True
+        self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
+        self.outcome = Outcome()
+        self.renew = False
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def kick(self) -> None:
+        """Ship what waits, now."""
+        with self._changed:
+            self._due = True
+            self._changed.notify_all()
+
+    def consult(self) -> None:
+        """Ship what waits, then ask the log about this device."""
+        with self._changed:
+            self._consult = True
+        self.kick()
+
+    def is_stuck(self) -> bool:
+        """Whether waiting for room is in vain at present."""
+        return self.outcome.halted or self.outcome.gave_up
+
+    def wait_for_room(self, has_room: Callable[[], bool], *, patience: float) -> bool:
+        """Whether there came to be room within ``patience`` seconds."""
+        deadline = time.monotonic() + patience
+        while not has_room():
+            left = deadline - time.monotonic()
+            if left <= 0 or self.is_stuck() or self._stop:
+                return has_room()
+            self.consult()
+            with self._changed:
+                self._changed.wait(min(left, 1.0))
+        return True
+
+    def finish(self) -> Outcome:
+        """Ship everything that waits, consult once, end; or give up as often as was asked for."""
+        self.consult()
+        with self._changed:
+            while self._thread.is_alive() and (self._busy or self._due) and not self.is_stuck():
+                self._changed.wait(0.5)
+        self.stop()
+        return self.outcome
+
+    def stop(self) -> None:
+        """End; an upload under way is given up, the batch stays in the spool."""
+        with self._changed:
+            self._stop = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(JOIN)
+
+    # the thread
+
+    def _stopped(self) -> bool:
+        return self._stop
+
+    def _work(self) -> None:
+        try:
+            parts = self._open_parts(self._stopped)
+        except AgentError as error:
+            self._halt(error)
+            return
+        try:
+            while self._await_work():
+                self._turn(parts)
+        finally:
+            parts.close()
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+
+    def _await_work(self) -> bool:
+        with self._changed:
+            while not self._due and not self._stop:
+                self._busy = False
+                self._changed.notify_all()
+                self._changed.wait()
+            self._busy, self._due = True, False
+            return not self._stop
+
+    def _turn(self, parts: Parts) -> None:
+        """One round; what goes wrong decides when the next one is, never what is kept."""
+        try:
+            self._round(parts)
+        except StoppedError:
+            return
+        except (AgentError, LakzegelError, OSError) as error:
+            with suppress(SpoolFullError):
+                self._react(parts.liaison, error)
+        else:
+            self._backoff.worked()
+            self.outcome.fault = None
+            with suppress(SpoolFullError):
+                parts.liaison.problems.clear(
+                    parts.liaison.ledger, "unreachable", "receipt-refused", "no-room"
+                )
+
+    def _react(self, liaison: Liaison, error: Exception) -> None:
+        """State what went wrong, then wait, or halt where waiting does not help."""
+        if isinstance(error, LogAlarmError):
+            self._halt(error)
+            liaison.alarm(error)
+        elif isinstance(error, NeverError):
+            self._halt(error)
+            liaison.problems.add(liaison.ledger, _code(error), str(error))
+        elif isinstance(error, AgentError) and not isinstance(error, _AGAIN):
+            self._halt(error)
+        else:
+            with suppress(SpoolFullError):
+                liaison.problems.add(liaison.ledger, _reason(error), str(error))
+            self._fail(error)
+
+    def _round(self, parts: Parts) -> None:
+        if self.outcome.halted:
+            return
+        sent = parts.shipper.drain()
+        self.outcome.sent += sent
+        if sent:
+            with suppress(RefusedError):
+                parts.liaison.link.cosign(self._current.keys.witness)
+        with self._changed:
+            wanted, self._consult = self._consult, False
+        if wanted:
+            _, standing = parts.liaison.consult(self._current)
+            self._stand(standing)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _stand(self, standing: Standing) -> None:
+        if standing is Standing.GO_ON:
+            return
+        self.renew = standing is Standing.RENEW
+        self._halt(RefusedError(f"this device stands at '{standing}'; see status"))
+
+    def _fail(self, error: Exception) -> None:
+        """Remember why, and wait before the next try."""
+        self.outcome.fault = error
+        wait = self._backoff.failed(after=error.after if isinstance(error, LaterError) else None)
+        with self._changed:
+            if self._tries is not None and self._backoff.failures >= self._tries:
+                self.outcome.gave_up = True
+                self._consult = False
+                self._changed.notify_all()
+                return
+            self._changed.wait_for(lambda: self._stop, wait)
+            self._due = True
+
+    def _halt(self, error: Exception) -> None:
+        with self._changed:
+            self.outcome.fault = error
+            self.outcome.halted = True
+            self._busy = False
+            self._changed.notify_all()
+
+
+def _code(error: NeverError) -> str:
+    return error.code if error.code in {"revoked", "fork"} else "refused"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SpoolFullError):
+        return "no-room"
+    return "receipt-refused" if isinstance(error, LakzegelError) else "unreachable"

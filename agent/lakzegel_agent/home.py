@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Where everything lies below the agent's home, and that one agent works there at a time.
+
+keys/                   0600: ledger, and header-N, witness-N, annex-N of each epoch
+keys/enrolment-N.note   the note that introduced epoch N, kept before it is sent
+ledger.sqlite           what was found and sealed; files are known by keyed hash
+spool/                  closed batches that may not go yet: ciphertext alone
+evidence/               signed checkpoints that contradict each other
+status.json             what `status` shows while an agent is at work
+lock                    held by the one agent of this home
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lakzegel_agent.errors import UsageError
+
+FOLDER: Final = 0o700
+_OTHERS: Final = 0o077
+_TRIES: Final = 3
+_PAUSE: Final = 0.05  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The paths below one agent's home."""
+
+    root: Path
+
+    @property
+    def keys(self) -> Path:
+        """The folder of private keys."""
+        return self.root / "keys"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's database."""
+        return self.root / "ledger.sqlite"
+
+    @property
+    def spool(self) -> Path:
+        """The folder of closed batches."""
+        return self.root / "spool"
+
+    @property
+    def evidence(self) -> Path:
+        """The folder of signed checkpoints that contradict each other."""
+        return self.root / "evidence"
+
+    @property
+    def status(self) -> Path:
+        """What a working agent says of itself."""
+        return self.root / "status.json"
+
+    @property
+    def lock(self) -> Path:
+        """The lock of the one agent at work."""
+        return self.root / "lock"
+
+    def create(self) -> None:
+        """Make the folders, closed to others.
+
+        Raises:
+            UsageError: a folder cannot be made or used.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+            for folder in (self.keys, self.spool, self.evidence):
+                folder.mkdir(exist_ok=True, mode=FOLDER)
+        except OSError as error:
+            raise UsageError(f"{self.root}: cannot be the agent's home: {error.strerror}") from None
+
+    def open_to_others(self) -> list[Path]:
+        """The folders and keys here that somebody else on this machine could open."""
+        suspects = [self.root, self.keys, *(self.keys.glob("*") if self.keys.is_dir() else ())]
+        return [p for p in suspects if p.exists() and stat.S_IMODE(p.stat().st_mode) & _OTHERS]
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the home for one agent.
+
+        Raises:
+            UsageError: another agent holds it.
+        """
+        self.create()
+        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not _flock(descriptor):
+                raise UsageError(
+                    f"{self.root}: another agent is at work here; wait for it, or stop it"
+                )
+            yield
+        finally:
+            os.close(descriptor)
+
+    def is_locked(self) -> bool:
+        """Whether an agent is at work here now."""
+        try:
+            descriptor = os.open(self.lock, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+
+def _flock(descriptor: int) -> bool:
+    """Whether the lock is ours; a few tries, for ``status`` takes it for an instant to look."""
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        return True
+    return False

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Sends what was sealed, oldest first, and keeps the receipts.
+
+A batch is named by its header's hash, so that sending it again is harmless; it counts as sealed
+only once its receipt was verified and that, with what it shows of the log, is durable in one
+transaction. What was not sent is never deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final
+
+from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.ledger import DEVICE, Ledger
+from lakzegel_agent.ledgerrows import BatchRow
+from lakzegel_agent.link import Link, seen_of
+from lakzegel_agent.problems import Problems
+from lakzegel_agent.spool import Spool
+from lakzegel_agent.transport import Body
+from lakzegel_core.batch import split_header
+from lakzegel_core.limits import MAX_HEADER
+
+MAX_SKEW: Final = 300.0  # seconds between this device's clock and the log's
+
+
+class StoppedError(Exception):
+    """An upload was given up because the agent ends."""
+
+
+class Interruptible:
+    """A body that stops being read when the agent is to end."""
+
+    def __init__(self, body: Body, stopped: Callable[[], bool]) -> None:
+        self._body = body
+        self._stopped = stopped
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._body:
+            if self._stopped():
+                raise StoppedError
+            yield piece
+
+
+class Shipper:
+    """Sends one device's batches over one link."""
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        ledger: Ledger,
+        spool: Spool,
+        problems: Problems,
+        clock: Callable[[], datetime],
+        stopped: Callable[[], bool],
+    ) -> None:
+        self._link = link
+        self._ledger = ledger
+        self._spool = spool
+        self._problems = problems
+        self._clock = clock
+        self._stopped = stopped
+
+    def drain(self) -> int:
+        """Send everything that waits; how many got their receipt.
+
+        Raises:
+            UnreachableError: later, from the oldest that is left.
+            NeverError, LogAlarmError, LakzegelError: not before somebody has looked at it.
+            StoppedError: the agent is to end.
+        """
+        count = 0
+        for row in self._ledger.waiting():
+            if self._stopped():
+                raise StoppedError
+            self._send(row)
+            count += 1
+        return count
+
+    def _send(self, row: BatchRow) -> None:
+        body = self._spool.upload(row.epoch, row.batch)
+        header = header_of(body)
+        if hashlib.sha256(header).digest() != row.id:
+            raise LedgerDamagedError(
+                f"spool: batch {row.epoch}/{row.batch} is not the one that was closed"
+            )
+        receipt, data = self._link.send_batch(header, Interruptible(body, self._stopped))
+        self._ledger.mark_sealed(row.id, receipt.index, data, seen_of(receipt))
+        self._measure(receipt.signed.signed_at)
+
+    def _measure(self, signed_at: int) -> None:
+        """Record how far the two clocks are apart; order is by chain, never by clock."""
+        skew = signed_at - self._clock().timestamp()
+        if abs(skew) <= MAX_SKEW:
+            self._problems.clear(self._ledger, "clock-skew")
+            return
+        text = f"this device's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead'}"
+        if self._problems.add(self._ledger, "clock-skew", text):
+            self._ledger.observe(DEVICE, {"type": "clock-skew", "seconds": int(skew)})
+
+
+def header_of(body: Body) -> bytes:
+    """The header note that an upload begins with.
+
+    Raises:
+        LedgerDamagedError: it does not begin with one.
+    """
+    data = b""
+    for piece in body:
+        data += piece
+        if len(data) >= MAX_HEADER:
+            break
+    header = split_header(data[:MAX_HEADER])
+    if header is None:
+        raise LedgerDamagedError("spool: a batch without its header")
+    return header

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One agent's home, opened and held: its keys, ledger, spool and problems."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lakzegel_agent.courier import Parts
+from lakzegel_agent.devicekeys import KeyStore
+from lakzegel_agent.home import Home
+from lakzegel_agent.ledger import Ledger
+from lakzegel_agent.liaison import Liaison
+from lakzegel_agent.link import Link
+from lakzegel_agent.problems import Problems
+from lakzegel_agent.settings import Config
+from lakzegel_agent.ship import Shipper
+from lakzegel_agent.spool import Spool
+from lakzegel_agent.transport import HttpReceiver
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC, whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """What one agent works with."""
+
+    config: Config
+    home: Home
+    keys: KeyStore
+    ledger: Ledger
+    ledger_key: bytes
+    spool: Spool
+    problems: Problems
+
+    def liaison(self, ledger: Ledger) -> Liaison:
+        """Dealings with the receiver over a session of their own, for the ledger's thread."""
+        link = Link(
+            HttpReceiver(self.config.server, ca_file=self.config.ca_file),
+            pins=self.config.pins,
+            ledger=ledger,
+            evidence=self.home.evidence,
+            clock=wall_clock,
+            random=os.urandom,
+        )
+        return Liaison(link, ledger, self.spool, self.keys, self.problems, wall_clock, os.urandom)
+
+    def parts(self, stopped: Callable[[], bool]) -> Parts:
+        """What the courier's thread works with; called in that thread."""
+        ledger = Ledger.open(self.home.ledger, self.ledger_key)
+        liaison = self.liaison(ledger)
+        shipper = Shipper(
+            liaison.link,
+            ledger=ledger,
+            spool=self.spool,
+            problems=self.problems,
+            clock=wall_clock,
+            stopped=stopped,
+        )
+
+        def close() -> None:
+            liaison.link.close()
+            ledger.close()
+
+        return Parts(liaison, shipper, close)
+
+
+@contextmanager
+def station(config: Config) -> Iterator[Station]:
+    """The opened home, held for one agent.
+
+    Raises:
+        UsageError: another agent is at work there.
+        LedgerDamagedError: its state cannot be read.
+    """
+    home = Home(config.home)
+    with home.exclusive():
+        keys = KeyStore(home.keys)
+        key = keys.ledger_key(random=os.urandom)
+        with Ledger.open(home.ledger, key) as ledger:
+            spool = Spool.open(home.spool)
+            spool.tidy(ledger.spooled())
+            problems = Problems(wall_clock)
+            problems.load(ledger)
+            yield Station(config, home, keys, ledger, key, spool, problems)
+
+
+def chance() -> float:
+    """A number from 0 to 1, for jitter."""
+    return secrets.randbelow(2**30) / 2**30

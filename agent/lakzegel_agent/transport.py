@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a device asks of the receiver, and the only importer of requests (docs/spec/http.md).
+
+Every answer has a largest size and a deadline; what comes back is bytes that nobody has trusted
+yet. No redirect is followed, no credential is sent: a device's notes are its credential.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import requests
+
+from lakzegel_agent.answer import MAX_ANSWER
+from lakzegel_agent.errors import RefusedError, UnreachableError
+from lakzegel_agent.settings import LOOPBACK
+from lakzegel_core.limits import MAX_CHECKPOINT, MAX_PROOF
+
+CHUNK: Final = 65_536  # bytes read at a time
+CONNECT: Final = 10.0  # seconds to connect
+READ: Final = 120.0  # seconds between two reads: the receiver makes a batch durable meanwhile
+DEADLINE: Final = 300.0  # seconds for a whole answer, so that a dripping one ends
+PROBLEMS: Final = "https://lakzegel.nl/problems/"  # begins every problem type of ours
+MAX_PROBLEM: Final = 16_384  # bytes of a refusal
+MAX_RETRY_AFTER: Final = 3600.0  # seconds; a receiver may not silence a device for longer
+_FINE: Final = 2  # hundreds
+_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+_DETAIL: Final = 300  # characters of somebody else's text
+
+
+class Body(Protocol):
+    """What is sent as a whole: its length is known and it can be read again from its start."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class LaterError(UnreachableError):
+    """The receiver answered "try again", perhaps after so many seconds."""
+
+    def __init__(self, message: str, *, after: float | None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class NeverError(RefusedError):
+    """The receiver refused; ``status`` and ``code`` are those of its problem document.
+
+    ``code`` is empty when the answer was no problem document of ours: a proxy's, perhaps.
+    """
+
+    def __init__(self, message: str, *, status: int, code: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class Receiver(Protocol):
+    """What a device needs of a receiver.
+
+    All raise UnreachableError (again later) or NeverError (never the same again).
+    """
+
+    def checkpoint(self) -> bytes:
+        """The newest served checkpoint."""
+        ...
+
+    def device(self, query: bytes, *, old: int) -> bytes:
+        """What the log holds about the device whose query this is."""
+        ...
+
+    def send_note(self, note: bytes, *, old: int) -> bytes:
+        """The receipt of an entry for the log."""
+        ...
+
+    def send_batch(self, name: str, body: Body, *, old: int) -> bytes:
+        """The receipt of a batch: its file, then its keyring file."""
+        ...
+
+    def send_cosignature(self, note: bytes) -> None:
+        """Hand over a checkpoint with this device's cosignature."""
+        ...
+
+    def close(self) -> None:
+        """Let the connections go."""
+        ...
+
+
+class HttpReceiver:
+    """A receiver at the other end of HTTPS, or of HTTP on this machine."""
+
+    def __init__(
+        self, server: str, *, ca_file: Path | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._server = server.rstrip("/")
+        self._clock = clock
+        # by request, for the environment would win over the session's (REQUESTS_CA_BUNDLE)
+        self._verify: str | bool = str(ca_file) if ca_file is not None else True
+        self._session = requests.Session()
+        self._session.headers["Accept-Encoding"] = "identity"
+        self._session.headers["User-Agent"] = "lakzegel-agent"
+        self._session.auth = _without_login
+        if urlsplit(server).hostname in LOOPBACK:
+            self._session.trust_env = False  # a proxy has no part in what stays on this machine
+
+    def checkpoint(self) -> bytes:
+        """The newest served checkpoint."""
+        return self._ask("GET", "/log/checkpoint", None, MAX_CHECKPOINT)
+
+    def device(self, query: bytes, *, old: int) -> bytes:
+        """What the log holds about a device."""
+        return self._ask("POST", f"/v1/device?old={old}", query, MAX_ANSWER)
+
+    def send_note(self, note: bytes, *, old: int) -> bytes:
+        """The receipt of an entry."""
+        return self._ask("POST", f"/v1/notes?old={old}", note, MAX_PROOF)
+
+    def send_batch(self, name: str, body: Body, *, old: int) -> bytes:
+        """The receipt of a batch."""
+        return self._ask("PUT", f"/v1/batches/{name}?old={old}", body, MAX_PROOF)
+
+    def send_cosignature(self, note: bytes) -> None:
+        """Hand over a cosignature."""
+        self._ask("POST", "/v1/cosignatures", note, MAX_PROBLEM)
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._session.close()
+
+    def _ask(self, method: str, path: str, body: bytes | Body | None, limit: int) -> bytes:
+        """The body of an answer of 2xx; one try."""
+        started = self._clock()
+        try:
+            with self._session.request(
+                method,
+                self._server + path,
+                data=body,  # type: ignore[arg-type]  # has __len__ and __iter__, as requests wants
+                headers={"Content-Type": "application/octet-stream"} if body is not None else None,
+                timeout=(CONNECT, READ),
+                stream=True,
+                allow_redirects=False,
+                verify=self._verify,
+            ) as answer:
+                if answer.status_code // 100 == _FINE:
+                    return self._read(answer, limit, started)
+                raise _refusal(answer, self._read(answer, MAX_PROBLEM, started), path)
+        except (requests.RequestException, OSError) as error:
+            raise UnreachableError(
+                f"{self._server}: cannot reach the receiver: {_why(error)}; it is tried again"
+            ) from None
+
+    def _read(self, answer: requests.Response, limit: int, started: float) -> bytes:
+        pieces: list[bytes] = []
+        taken = 0
+        for piece in _pieces(answer):
+            taken += len(piece)
+            if taken > limit:
+                raise UnreachableError(f"{self._server}: an answer of more than {limit} bytes")
+            if self._clock() - started > DEADLINE:
+                raise UnreachableError(f"{self._server}: no whole answer in {DEADLINE:.0f} s")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
+def _pieces(answer: requests.Response) -> Iterable[bytes]:
+    return answer.iter_content(CHUNK)
+
+
+def _without_login(request: Any) -> Any:  # noqa: ANN401 - the library's own signature
+    """The request as it is; else the library would look for a login in ``.netrc``."""
+    return request
+
+
+def _refusal(answer: requests.Response, body: bytes, path: str) -> UnreachableError | NeverError:
+    code, detail, again = _problem(body)
+    status = answer.status_code
+    text = f"{path.partition('?')[0]}: the receiver answered {status} {detail}".rstrip()
+    if again if again is not None and status // 100 == 5 else status in _AGAIN:  # noqa: PLR2004
+        return LaterError(text, after=_seconds(answer.headers.get("Retry-After", "")))
+    return NeverError(text, status=status, code=code)
+
+
+def _problem(body: bytes) -> tuple[str, str, bool | None]:
+    """Code, text and "retry" of a problem document (RFC 9457); harmless whatever it is."""
+    try:
+        value = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return "", "", None
+    if not isinstance(value, dict):
+        return "", "", None
+    kind = str(value.get("type", ""))
+    code = kind.removeprefix(PROBLEMS) if kind.startswith(PROBLEMS) else ""
+    words = [str(value[name]) for name in ("title", "detail") if name in value]
+    again = value.get("retry")
+    return _printable(code), _printable(": ".join(words)), again if type(again) is bool else None
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)[:_DETAIL]
+
+
+def _seconds(text: str) -> float | None:
+    if not (text.isascii() and text.isdigit()) or len(text) > len("86400"):
+        return None
+    return min(float(text), MAX_RETRY_AFTER)
+
+
+def _why(error: BaseException) -> str:
+    """A short cause without the library's nesting."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__ or error
+    text = getattr(error, "strerror", None)
+    return str(text) if text else type(error).__name__
