@@ -22,7 +22,7 @@ from lakzegel_core import fields, note
 from lakzegel_core.age import Recipient
 from lakzegel_core.errors import FormatError, PolicyError
 from lakzegel_core.keys import SigningKey, VerifierKey
-from lakzegel_core.limits import MAX_ITEM, MAX_POLICY
+from lakzegel_core.limits import MAX_INT, MAX_ITEM, MAX_POLICY
 from lakzegel_core.quorum import Quorum
 from lakzegel_core.tables import Table, load_toml
 from lakzegel_core.units import parse_duration, parse_size
@@ -268,8 +268,8 @@ def _one_of(table: Table, key: str, allowed: Sequence[str], default: str) -> str
 
 
 def _check(policy: Policy) -> None:
-    if policy.serial < 1:
-        raise PolicyError("policy: serial is below 1")
+    if not 1 <= policy.serial <= MAX_INT:
+        raise PolicyError("policy: serial is not 1 to 2^53 - 1")
     if not policy.audience or not policy.recipients:
         raise PolicyError("policy: audience or recipients is empty")
     if len(set(policy.recipients)) != len(policy.recipients):
