@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: EUPL-1.2
+# ruff: noqa: E501 - a table reads best with one case a line
+"""Cases of the notes that a log holds, and of held statements and queries."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from kit.case import OK, Case, Edit, Inputs, common, edited
+from kit.world import (
+    ADMISSION,
+    ADMISSION_NOTE,
+    APPROVAL_1,
+    APPROVAL_2,
+    COSIGNER,
+    DELEGATION,
+    DELEGATION_NOTE,
+    DEVICE,
+    ENROLMENT,
+    GROUP,
+    HELD,
+    NOW,
+    OFFICE,
+    ORIGIN,
+    POLICY_1,
+    POLICY_2,
+    STRANGER,
+    TOKEN,
+    TOML,
+    WITNESS,
+    device_key,
+    enrolment,
+    key,
+    reader,
+    vkey,
+)
+from lakzegel_core import note
+from lakzegel_core.encoding import b64
+from lakzegel_core.enrolment import Reason
+from lakzegel_core.finding import Finding
+from lakzegel_core.held import Held
+from lakzegel_core.hold import Mark
+from lakzegel_core.keyringchange import KeyringChange
+from lakzegel_core.keys import SigningKey
+from lakzegel_core.policy import policy_text
+from lakzegel_core.query import Query
+from lakzegel_core.revocation import Revocation
+
+F, L, P, E = "FormatError", "LimitError", "PolicyError", "EpochError"
+ZERO = b64(bytes(32))
+AT = (
+    "time-with-offset",
+    "at 2026-11-24T02:07:45Z",
+    "at 2026-11-24T03:07:45+01:00",
+    F,
+    "times are in UTC",
+)
+SHORT = b64(bytes(31))
+
+
+def family(
+    text: bytes,
+    keys: Sequence[SigningKey],
+    inputs: Inputs,
+    edits: Sequence[Edit],
+    why: str,
+) -> list[Case]:
+    """The good note, what every note must refuse, and what this one must."""
+    return [
+        Case("plain", OK, why, note.sign(text, keys), inputs),
+        *common(text, keys, STRANGER, inputs),
+        *edited(text, keys, inputs, edits),
+    ]
+
+
+def delegation_cases() -> list[Case]:
+    inputs = (*vkey(POLICY_1, POLICY_2), ("threshold", "2"))
+    text = DELEGATION.to_text()
+    approval = f"approval {APPROVAL_1.verifier.to_text()}\n"
+    enrolment_line = f"enrolment {ENROLMENT.verifier.to_text()}\n"
+    witness = WITNESS.verifier.to_text()
+    plain_witness = key(WITNESS.verifier.name).verifier.to_text()
+    many = "".join(f"enrolment {key(f'e{n}.example/test').verifier.to_text()}\n" for n in range(9))
+    edits: list[Edit] = [
+        ("approval-none", approval + f"approval {APPROVAL_2.verifier.to_text()}\n", "", OK, "nobody can destroy"),
+        ("threshold-0", "threshold 2", "threshold 0", L, "at least one must sign"),
+        ("threshold-3", "threshold 2", "threshold 3", L, "more than there are keys"),
+        ("enrolment-none", enrolment_line, "", L, "somebody must admit"),
+        ("enrolment-9", enrolment_line, many, L, "8 at most"),
+        ("witness-plain", witness, plain_witness, F, "a witness cosigns: type 0x04"),
+        ("held-cosigner", f"held {HELD.verifier.to_text()}", f"held {key('records.example/test-held', COSIGNER).verifier.to_text()}", F, "the held key signs notes: type 0x01"),
+        ("approver-twice", approval, approval + approval, "RoleError", "one approver could be two"),
+        ("enrolment-is-held", f"enrolment {ENROLMENT.verifier.to_text()}", f"enrolment {HELD.verifier.to_text()}", "RoleError", "one key, one role"),
+        ("approval-before-enrolment", enrolment_line + approval, approval + enrolment_line, F, "lines have one order"),
+        ("serial-leading-zero", "serial 1", "serial 01", F, "one spelling"),
+        ("serial-too-large", "serial 1", "serial 9007199254740992", L, "2^53"),
+        ("key-id-of-another", "enrolment records.example/test-enrolment+", "enrolment records.example/tost-enrolment+", F, "the id covers the name"),
+        ("time-with-offset", "issued 2026-11-24T02:07:45Z", "issued 2026-11-24T03:07:45+01:00", F, "times are in UTC"),
+    ]  # fmt: skip
+    return family(text, [POLICY_1, POLICY_2], inputs, edits, "signed by both policy keys")
+
+
+def admission_cases() -> list[Case]:
+    group = f"group {GROUP}\n"
+    token = TOKEN.verifier.to_text()
+    edits: list[Edit] = [
+        ("one-device", group, f"device {DEVICE}\n", OK, "for one device"),
+        ("device-and-group", group, f"device {DEVICE}\n{group}", F, "one of both"),
+        ("nobody", group, "", F, "one of both"),
+        ("group-capital", GROUP, "Test-group", F, "a-z, 0-9 and inner hyphens"),
+        ("group-hyphen-last", GROUP, "test-group-", F, "hyphens inside only"),
+        ("group-too-long", GROUP, "g" * 64, F, "63 at most"),
+        ("count-0", "count 2", "count 0", F, "at least one"),
+        ("count-with-sign", "count 2", "count +2", F, "int() would take this"),
+        ("count-underscore", "count 2", "count 1_0", F, "int() would take this"),
+        ("count-arabic", "count 2", "count ٢", F, "int() would take this"),
+        ("token-cosigner", token, WITNESS.verifier.to_text(), F, "a token signs notes: type 0x01"),
+        ("expires-without-time", "expires 2027-01-31T02:07:45Z", "expires 2027-01-31", F, "a moment"),
+        ("expires-fraction", "02:07:45Z", "02:07:45.5Z", F, "whole seconds"),
+        ("expires-leap", "02:07:45Z", "02:07:60Z", F, "no leap second"),
+        ("expires-30-february", "2027-01-31", "2027-02-30", F, "no such day"),
+        ("expires-week-date", "2027-01-31T02:07:45Z", "2027-W04-7T02:07:45Z", F, "ISO 8601 has more spellings"),
+        ("custody-missing", "custody 2026-2030\n", "", F, "the term of office"),
+    ]  # fmt: skip
+    return family(
+        ADMISSION.to_text(), [ENROLMENT], vkey(ENROLMENT), edits, "two devices of a group"
+    )
+
+
+def enrolment_cases() -> list[Case]:
+    before = (DELEGATION_NOTE, ADMISSION_NOTE)
+    text = enrolment(*before).to_text()
+    inputs = (("other", TOKEN.verifier.to_text()),)
+    header, witness = device_key("header"), device_key("witness")
+    edits: list[Edit] = [
+        ("no-group", f"group {GROUP}", "group -", OK, "admitted by its own name"),
+        ("reason-restored", "reason first", "reason restored", E, "a first epoch is first"),
+        ("reason-unknown", "reason first", "reason lost", F, "first, restored or unreadable"),
+        ("previous-in-epoch-0", "previous -", f"previous {ZERO}", E, "a first epoch follows no batch"),
+        ("known-in-epoch-0", "known -", f"known {ZERO}", E, "a first epoch follows no batch"),
+        ("header-of-another-device", f"header {header.verifier.to_text()}", f"header {device_key('header', 0, 'other').verifier.to_text()}", F, "its name says whose it is"),
+        ("header-of-epoch-1", f"header {header.verifier.to_text()}", f"header {device_key('header', 1).verifier.to_text()}", F, "its name says which epoch"),
+        ("witness-plain", witness.verifier.to_text(), key(witness.verifier.name).verifier.to_text(), F, "a witness cosigns: type 0x04"),
+        ("annex-cut", "\nadmission", "q\nadmission", F, "a recipient with its checksum"),
+        ("admission-short", f"admission {b64(hashlib.sha256(ADMISSION_NOTE).digest())}", f"admission {SHORT}", F, "32 bytes"),
+        ("seen-without-size", "seen 2 ", "seen ", F, "size and root"),
+        ("device-with-dot", f"device {DEVICE}", "device test.laptop", F, "a-z, 0-9 and inner hyphens"),
+        ("epoch-leading-zero", "epoch 0", "epoch 00", F, "one spelling"),
+        ("time-with-offset", "enrolled 2026-11-24T02:07:45Z", "enrolled 2026-11-24T03:07:45+01:00", F, "times are in UTC"),
+    ]  # fmt: skip
+    return [
+        *family(text, [header, TOKEN], inputs, edits, "a first epoch, signed by its key and the token"),
+        *_later_epochs(before),
+        Case("order-reversed", "UnknownKeyError", "the header key first", note.sign(text, [TOKEN, header]), inputs),
+    ]  # fmt: skip
+
+
+def _later_epochs(before: tuple[bytes, ...]) -> list[Case]:
+    old, new = device_key("header"), device_key("header", 1)
+    head = hashlib.sha256(b"the newest batch in the log").digest()
+    known = hashlib.sha256(b"the newest batch that the device knows").digest()
+    by_old = (("other", old.verifier.to_text()),)
+    by_token = (("other", TOKEN.verifier.to_text()),)
+    restored = enrolment(*before, epoch=1, reason=Reason.RESTORED, previous=head, known=known)
+    unreadable = enrolment(*before, epoch=1, reason=Reason.UNREADABLE, previous=head)
+    text, lost = restored.to_text(), unreadable.to_text()
+    good = (f"previous {b64(head)}", f"known {b64(known)}")
+    edits: list[Edit] = [
+        ("restored-nothing-new", good[1], f"known {b64(head)}", E, "the log holds nothing that it does not know"),
+        ("restored-no-previous", good[0], "previous -", E, "the log holds nothing of it"),
+        ("first-in-epoch-1", "reason restored", "reason first", E, "only epoch 0 is first"),
+    ]  # fmt: skip
+    lost_edits = [
+        ("unreadable-knows", "known -", f"known {b64(known)}", E, "unreadable state knows nothing")
+    ]
+    return [
+        Case("restored", OK, "signed by new and old header key", note.sign(text, [new, old]), by_old),
+        Case("unreadable", OK, "signed by new key and token", note.sign(lost, [new, TOKEN]), by_token),
+        *edited(text, [new, old], by_old, edits),
+        *edited(lost, [new, TOKEN], by_token, lost_edits),
+    ]  # fmt: skip
+
+
+def revocation_cases() -> list[Case]:
+    text = Revocation(ORIGIN, DEVICE, 0, 311, "stolen", NOW).to_text()
+    edits: list[Edit] = [
+        ("none-trusted", "batch 311", "batch -", OK, "no batch of the epoch is trusted"),
+        ("batch-negative", "batch 311", "batch -1", F, "a number or a hyphen"),
+        ("batch-missing", "batch 311\n", "", F, "the last trusted batch"),
+        ("reason-sentence", "reason stolen", "reason it was stolen", F, "a slug: no entry names a person"),
+        ("lines-swapped", "epoch 0\nbatch 311", "batch 311\nepoch 0", F, "lines have one order"),
+        AT,
+    ]  # fmt: skip
+    return family(text, [ENROLMENT], vkey(ENROLMENT), edits, "trusted up to batch 311")
+
+
+def finding_cases() -> list[Case]:
+    text = Finding(
+        ORIGIN, DEVICE, 0, 311, bytes(32), "commitment-mismatch", (4, 17), None, NOW
+    ).to_text()
+    edits: list[Edit] = [
+        ("whole-batch", "items 4,17", "items -", OK, "all of the batch"),
+        ("with-annex", "annex -", f"annex {ZERO}", OK, "the digest of an encrypted annex"),
+        ("items-unsorted", "items 4,17", "items 17,4", F, "strictly increasing"),
+        ("items-twice", "items 4,17", "items 4,4", F, "strictly increasing"),
+        ("items-space", "items 4,17", "items 4, 17", F, "a comma and nothing else"),
+        ("items-empty", "items 4,17", "items ", F, "a hyphen for none"),
+        ("items-leading-zero", "items 4,17", "items 04,17", F, "one spelling"),
+        ("header-short", f"header {ZERO}", f"header {SHORT}", F, "32 bytes"),
+        ("code-with-space", "code commitment-mismatch", "code commitment mismatch", F, "a slug"),
+        AT,
+    ]  # fmt: skip
+    return family(text, [HELD], vkey(HELD), edits, "two items of a batch")
+
+
+def held_cases() -> list[Case]:
+    text = Held(ORIGIN, 6, reader(6).root(), NOW).to_text()
+    edits: list[Edit] = [
+        ("size-0", "size 6", "size 0", OK, "nothing is held; the root says so or lies"),
+        ("size-negative", "size 6", "size -6", F, "no sign"),
+        ("size-space", "size 6", "size 6 ", F, "int() would take this"),
+        ("size-too-large", "size 6", "size 9007199254740992", L, "2^53"),
+        ("root-hex", f"root {b64(reader(6).root())}", f"root {reader(6).root().hex()}", F, "base64"),
+        ("root-short", f"root {b64(reader(6).root())}", f"root {SHORT}", F, "32 bytes"),
+        ("root-missing", f"root {b64(reader(6).root())}\n", "", F, "the tree that is meant"),
+        AT,
+    ]  # fmt: skip
+    return family(text, [HELD], vkey(HELD), edits, "everything below entry 6")
+
+
+def keyring_change_cases() -> list[Case]:
+    recipients = hashlib.sha256(f"{OFFICE.recipient.to_text()}\n".encode()).digest()
+    change = KeyringChange(
+        origin=ORIGIN,
+        device=DEVICE,
+        epoch=0,
+        batch=0,
+        old=bytes(32),
+        new=bytes([1] * 32),
+        generation=1,
+        reason="dispose",
+        recipients=recipients,
+        destroyed=(1,),
+        certificate=bytes([2] * 32),
+        at=NOW,
+    )
+    approvers = (APPROVAL_1, APPROVAL_2)
+    edits: list[Edit] = [
+        ("rewrap", "reason dispose", "reason rewrap", OK, "other recipients, no key destroyed"),
+        ("no-certificate", f"certificate {b64(bytes([2] * 32))}", "certificate -", OK, "nothing was destroyed"),
+        ("reason-unknown", "reason dispose", "reason lost", F, "dispose or rewrap"),
+        ("generation-0", "generation 1", "generation 0", F, "the first keyring is generation 0"),
+        ("destroyed-unsorted", "destroyed 1", "destroyed 2,1", F, "strictly increasing"),
+        ("old-missing", f"old {ZERO}\n", "", F, "which keyring is replaced"),
+        ("new-short", f"new {b64(bytes([1] * 32))}", f"new {SHORT}", F, "32 bytes"),
+        AT,
+    ]  # fmt: skip
+    text, inputs = change.to_text(), vkey(*approvers)
+    one = note.parse(note.sign(text, [APPROVAL_1])).signatures[0]
+    twice = note.Note(text, (one, one)).to_bytes()
+    return [
+        *family(text, approvers, inputs, edits, "two approvers destroyed the key of item 1"),
+        Case("one-approver-twice", "UnknownKeyError", "two distinct approvers", twice, inputs),
+    ]
+
+
+def hold_cases() -> list[Case]:
+    cases = []
+    hold = Mark("hold", ORIGIN, "woo-2027-014", "on", bytes(32), NOW)
+    term = Mark("term", ORIGIN, "2026-2030", "opened", None, NOW)
+    inputs = (*vkey(APPROVAL_1), ("kind", "hold"))
+    edits: list[Edit] = [
+        ("off", "state on", "state off", OK, "the hold ends"),
+        ("state-of-a-term", "state on", "state opened", F, "on or off"),
+        ("name-sentence", "id woo-2027-014", "id Woo-verzoek 14", F, "a slug: no entry names a subject"),
+        ("annex-missing", f"annex {ZERO}\n", "", F, "a hyphen for none"),
+        AT,
+    ]  # fmt: skip
+    cases += family(hold.to_text(), [APPROVAL_1], inputs, edits, "a hold for a request")
+    of_term = (*vkey(APPROVAL_1), ("kind", "term"))
+    cases.append(
+        Case("term-opened", OK, "a term", note.sign(term.to_text(), [APPROVAL_1]), of_term)
+    )
+    more: list[Edit] = [
+        ("term-closed", "state opened", "state closed", OK, "the term ends"),
+        ("term-on", "state opened", "state on", F, "opened or closed"),
+        ("term-with-id", "custody 2026-2030", "id 2026-2030", F, "a term names its custody"),
+    ]
+    cases += edited(term.to_text(), [APPROVAL_1], of_term, more)
+    other = note.sign(hold.to_text(), [APPROVAL_1])
+    cases.append(Case("term-is-a-hold", F, "the kind is demanded", other, of_term))
+    return cases
+
+
+def query_cases() -> list[Case]:
+    nonce = b64(bytes(range(16)))
+    text = Query(ORIGIN, DEVICE, 0, bytes(range(16)), NOW).to_text()
+    edits: list[Edit] = [
+        ("nonce-short", f"nonce {nonce}", f"nonce {b64(bytes(15))}", F, "16 bytes"),
+        ("nonce-missing", f"nonce {nonce}\n", "", F, "a query is used once"),
+        ("device-upper", f"device {DEVICE}", "device TEST", F, "a-z, 0-9 and inner hyphens"),
+        ("epoch-negative", "epoch 0", "epoch -0", F, "no sign"),
+        AT,
+    ]
+    header = device_key("header")
+    return family(text, [header], vkey(header), edits, "a device asks for its own state")
+
+
+def policy_cases() -> list[Case]:
+    keys = [POLICY_1, POLICY_2]
+    inputs = (*vkey(*keys), ("threshold", "2"), ("origin", ORIGIN))
+    text = policy_text(ORIGIN, TOML)
+    edits: list[Edit] = [
+        ("sealed", 'release = "held"', 'release = "sealed"', OK, "let go at the quorum"),
+        ("defaults", 'cadence = "15m"\nrelease = "held"\n', "", OK, "15m and held"),
+        ("source-raw", 'capture = "conversations"', 'capture = "raw"', OK, "raw only by its word"),
+        ("release-unknown", 'release = "held"', 'release = "now"', P, "held or sealed"),
+        ("serial-0", "serial = 7", "serial = 0", P, "from 1"),
+        ("serial-text", "serial = 7", 'serial = "7"', P, "a number"),
+        ("serial-true", "serial = 7", "serial = true", P, "Python's True is an int"),
+        ("serial-huge", "serial = 7", "serial = 9007199254740992", P, "2^53"),
+        ("serial-5000-digits", "serial = 7", "serial = " + "9" * 5000, P, "beyond what parsers read"),
+        ("serial-missing", "serial = 7\n", "", P, "which one is newer"),
+        ("audience-empty", f'["group:{GROUP}"]', "[]", P, "for somebody"),
+        ("audience-bare", f'"group:{GROUP}"', f'"{GROUP}"', P, "group: or device:"),
+        ("audience-not-a-slug", f"group:{GROUP}", "group:Test", P, "a-z, 0-9 and inner hyphens"),
+        ("recipients-empty", f'["{OFFICE.recipient.to_text()}"]', "[]", P, "somebody must be able to read"),
+        ("recipient-twice", f'["{OFFICE.recipient.to_text()}"]', f'["{OFFICE.recipient.to_text()}", "{OFFICE.recipient.to_text()}"]', P, "no keyring could be sealed"),
+        ("witness-plain", WITNESS.verifier.to_text(), STRANGER.verifier.to_text(), P, "a witness cosigns"),
+        ("recipient-x25519", OFFICE.recipient.to_text(), "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", P, "hybrid post-quantum only"),
+        ("key-unknown", 'cadence = "15m"', 'cadance = "15m"', P, "every key is known or refused"),
+        ("guard-mode", '"enforce"', '"maybe"', P, "off, report or enforce"),
+        ("source-twice", 'name = "s2"', 'name = "s1"', P, "one name a source"),
+        ("source-with-slash", 'name = "s1"', 'name = "a/b"', P, "a name is also a folder's"),
+        ("readout-of-nothing", 'source = "s2"', 'source = "s3"', P, "of a source in this policy"),
+        ("batch-too-small", '"16 MiB"', '"1 KiB"', P, "64 KiB at least"),
+        ("spool-below-batch", '"2 GiB"', '"1 MiB"', P, "one batch at least"),
+        ("threshold-too-high", "threshold = 1", "threshold = 2", P, "more than there are witnesses"),
+        ("annex-not-a-digest", f'"{ZERO}"', '"none"', P, "base64 of 32 bytes"),
+        ("expires-local", "2027-06-30", "2027-06-30T00:00:00", P, "a time without its zone"),
+        ("not-toml", "[guards]", "[guards", P, "a bracket is missing"),
+    ]  # fmt: skip
+    other = note.sign(policy_text("log.example/other", TOML), keys)
+    return [
+        *family(text, keys, inputs, edits, "what one group's devices capture"),
+        Case("another-log", P, "a policy is for one log", other, inputs),
+        Case("no-toml", F, "nothing after the first lines", note.sign(text.split(b"\n\n")[0] + b"\n", keys), inputs),
+    ]  # fmt: skip

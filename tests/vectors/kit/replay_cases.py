@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: EUPL-1.2
+# ruff: noqa: E501 - a table reads best with one case a line
+"""Cases of whole logs, and of the proof of one item."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from kit.case import OK, Case
+from kit.text_cases import Row, table
+from kit.world import (
+    ADMISSION,
+    ADMISSION_NOTE,
+    APPROVAL_1,
+    APPROVAL_2,
+    DELEGATION,
+    DELEGATION_NOTE,
+    DEVICE,
+    ENROLMENT,
+    ENROLMENT_NOTE,
+    HELD,
+    LOG_KEYS,
+    NOW,
+    ORIGIN,
+    PAYLOADS,
+    POLICY_1,
+    POLICY_2,
+    POLICY_NOTE,
+    STRANGER,
+    TOKEN,
+    TOML,
+    checkpoint,
+    device_key,
+    enrolment,
+    header,
+    items,
+    key,
+    log,
+    policy,
+    reader,
+    second,
+    vkey,
+)
+from lakzegel_core import note
+from lakzegel_core.admission import sign_admission
+from lakzegel_core.batch import State, batch_id, sign_header
+from lakzegel_core.delegation import sign_delegation
+from lakzegel_core.encoding import b64
+from lakzegel_core.enrolment import Reason, sign_enrolment
+from lakzegel_core.hold import Mark, sign_mark
+from lakzegel_core.item import Place, open_item
+from lakzegel_core.itemjudge import JudgeKeys
+from lakzegel_core.itemproof import Anchor, ItemProof, LoggedNote
+from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
+from lakzegel_core.keys import SigningKey
+from lakzegel_core.merkle import inclusion_path, leaf_hash
+from lakzegel_core.policy import sign_policy
+from lakzegel_core.quorum import Quorum
+from lakzegel_core.revocation import Revocation, sign_revocation
+from lakzegel_core.tiles import encode_entries
+
+F, E = "FormatError", "EpochError"
+HEADER = device_key("header")
+APPROVERS = [APPROVAL_1, APPROVAL_2]
+POLICIES = [POLICY_1, POLICY_2]
+
+
+def custody_cases() -> list[Case]:
+    """Each sequence replays up to its last entry; that one gives what is expected."""
+    sequences = [*_chains(), *_devices(), *_office()]
+    return [
+        Case(
+            name,
+            expect,
+            comment,
+            encode_entries(entries),
+            (
+                ("origin", ORIGIN),
+                ("entries", str(len(entries))),
+                *vkey(*POLICIES),
+                ("threshold", "2"),
+            ),
+        )
+        for name, expect, comment, entries in sequences
+    ]
+
+
+Sequences = list[tuple[str, str, str, Sequence[bytes]]]
+
+
+def _signed(*before: bytes, **changes: object) -> bytes:
+    return sign_header(header(*before, **changes), HEADER)
+
+
+def _chains() -> Sequences:
+    four, six = log()[:4], log()
+    head = batch_id(six[5])
+    final = sign_header(second(*six[:5], state=State.FINAL), HEADER)
+    third = {"batch": 2, "closed": NOW + timedelta(hours=1)}
+    after_final = _signed(*six[:5], final, previous=batch_id(final), **third)
+    revoked = sign_revocation(Revocation(ORIGIN, DEVICE, 0, 1, "stolen", NOW), ENROLMENT)
+    none = sign_revocation(Revocation(ORIGIN, DEVICE, 0, None, "stolen", NOW), ENROLMENT)
+    next_ = _signed(*six, previous=head, **third)
+    other = sign_header(second(*six[:5], items=1), HEADER)
+    return [
+        ("six-entries", OK, "delegation, admission, enrolment, policy, two batches", six),
+        ("third-batch", OK, "the next of the chain", (*six, next_)),
+        ("replay", "ReplayError", "this very batch again", (*six, six[5])),
+        ("fork", "ForkError", "another batch of the same number", (*six, other)),
+        ("gap", "GapError", "batch 3 after batch 1", (*six, _signed(*six, previous=head, **{**third, "batch": 3}))),
+        ("previous-of-another", "GapError", "the right number after another batch", (*six, _signed(*six, previous=bytes(32), **third))),
+        ("first-after-nothing", "GapError", "batch 0 follows the enrolment", (*four, _signed(*four, previous=bytes(32)))),
+        ("first-is-1", "GapError", "numbers begin at 0", (*four, _signed(*four, batch=1))),
+        ("after-final", "ChainError", "the custody has ended", (*six[:5], final, after_final)),
+        ("revoked", "RevokedError", "the device is trusted no more", (*six, revoked, next_)),
+        ("revoked-further", "ReplayError", "trust is only taken away", (*six, revoked, revoked)),
+        ("revoked-earlier", OK, "less is trusted than before", (*six, revoked, none)),
+        ("revoked-beyond-log", "ChainError", "the log has no batch 9", (*six, sign_revocation(Revocation(ORIGIN, DEVICE, 0, 9, "stolen", NOW), ENROLMENT))),
+        ("revoked-unknown", "NotAdmittedError", "no such device", (*six, sign_revocation(Revocation(ORIGIN, "test-phone", 0, 0, "stolen", NOW), ENROLMENT))),
+        ("not-enrolled", "NotAdmittedError", "a header without enrolment", (*log()[:2], log()[4])),
+        ("future-epoch", E, "epoch 1 was not opened", (*six, sign_header(header(*six, epoch=1), device_key("header", 1)))),
+        ("stranger-signs", "UnknownKeyError", "keys come from the log alone", (*six, _by_stranger(next_))),
+    ]  # fmt: skip
+
+
+def _by_stranger(signed: bytes) -> bytes:
+    return note.sign(note.parse(signed).text, [STRANGER])
+
+
+def _opened(reason: Reason, *, token: SigningKey = TOKEN, **changes: object) -> bytes:
+    six = log()
+    fields = {"epoch": 1, "previous": batch_id(six[5]), "reason": reason}
+    found = enrolment(*six, **{**fields, **changes})
+    other = HEADER if reason is Reason.RESTORED else token
+    return sign_enrolment(found, device_key("header", found.epoch), other)
+
+
+def _devices() -> Sequences:
+    six = log()
+    known = {"known": batch_id(six[4])}
+    restored = _opened(Reason.RESTORED, **known)
+    late = enrolment(DELEGATION_NOTE, ADMISSION_NOTE, enrolled=NOW + timedelta(days=68))
+    closed = sign_header(header(*six, batch=2, previous=batch_id(six[5])), HEADER)
+    one = sign_admission(replace(ADMISSION, count=1), ENROLMENT)
+    one_id = hashlib.sha256(one).digest()
+    named = sign_admission(replace(ADMISSION, group=None, device="test-phone"), ENROLMENT)
+    revoked = sign_revocation(Revocation(ORIGIN, DEVICE, 0, 1, "stolen", NOW), ENROLMENT)
+    token = key(f"{ORIGIN}/token/2")
+    next_term = replace(ADMISSION, token=token.verifier, custody="2030-2034")
+    term = sign_admission(next_term, ENROLMENT)
+    of_term = _opened(Reason.UNREADABLE, token=token, admission=hashlib.sha256(term).digest())
+    return [
+        ("restored", OK, "a new epoch by the old header key", (*six, restored)),
+        ("unreadable", OK, "a new epoch by the token", (*six, _opened(Reason.UNREADABLE))),
+        ("old-epoch", E, "closed for ever by the new one", (*six, restored, closed)),
+        ("epoch-skipped", E, "epoch 1 would be next", (*six, _opened(Reason.RESTORED, **{**known, "epoch": 2}))),
+        ("epoch-after-another", E, "previous is the newest batch in the log", (*six, _opened(Reason.RESTORED, previous=batch_id(six[4]), known=bytes(32)))),
+        ("restored-never-enrolled", E, "nothing to restore", (*six[:2], _opened(Reason.RESTORED, **known))),
+        ("enrolled-twice", E, "epoch 0 was opened", (*six, _enrolled(enrolled=NOW + timedelta(hours=1)))),
+        ("restored-revoked", "RevokedError", "revoked for ever", (*six, revoked, restored)),
+        ("unreadable-revoked", "RevokedError", "the token does not help", (*six, revoked, _opened(Reason.UNREADABLE))),
+        ("no-admission", "NotAdmittedError", "an id that is not in the log", (DELEGATION_NOTE, ENROLMENT_NOTE)),
+        ("another-group", "NotAdmittedError", "admitted for a group", (*six[:2], _enrolled(group="other-group"))),
+        ("another-device", "NotAdmittedError", "admitted by name", (DELEGATION_NOTE, named, _enrolled(group=None, admission=hashlib.sha256(named).digest()))),
+        ("another-custody", "NotAdmittedError", "a device serves one custody", (*six, term, of_term)),
+        ("expired", "ExpiredError", "enrolled at the expiry", (*six[:2], sign_enrolment(late, HEADER, TOKEN))),
+        ("exhausted", "ExhaustedError", "the count is used up", (DELEGATION_NOTE, one, _enrolled(admission=one_id), _enrolled(admission=one_id, device="test-phone"))),
+        ("token-of-another", "UnknownKeyError", "the admission's token signs", (*six[:2], sign_enrolment(enrolment(*six[:2]), HEADER, STRANGER))),
+    ]  # fmt: skip
+
+
+def _enrolled(**changes: object) -> bytes:
+    device = str(changes.get("device", DEVICE))
+    return sign_enrolment(enrolment(*log()[:2], **changes), device_key("header", 0, device), TOKEN)
+
+
+def _change() -> KeyringChange:
+    old = header(*log()[:4]).keyring
+    where = {"origin": ORIGIN, "device": DEVICE, "epoch": 0, "batch": 0}
+    return KeyringChange(
+        **where,
+        old=old,
+        new=bytes([1] * 32),
+        generation=1,
+        reason="dispose",
+        recipients=bytes(32),
+        destroyed=(1,),
+        certificate=None,
+        at=NOW,
+    )
+
+
+def _office() -> Sequences:
+    six = log()
+    newer = sign_delegation(replace(DELEGATION, serial=2), POLICIES)
+    again = sign_policy(ORIGIN, policy(TOML.replace("2027-06-30", "2027-07-30")), POLICIES)
+    next_policy = sign_policy(ORIGIN, policy(TOML.replace("serial = 7", "serial = 8")), POLICIES)
+    enrolment_key, held_key = (one.verifier.to_text() for one in (ENROLMENT, HELD))
+    text = DELEGATION.to_text().replace(enrolment_key.encode(), held_key.encode())
+    two_roles = note.sign(text, POLICIES)
+    token_role = replace(DELEGATION, serial=2, enrolment=(TOKEN.verifier,))
+    other_log = sign_delegation(replace(DELEGATION, origin="log.example/other"), POLICIES)
+    first = _change()
+    changed = sign_keyring_change(first, APPROVERS)
+    alone = sign_keyring_change(first, APPROVERS[:1])
+    forked = sign_keyring_change(replace(first, generation=2, old=bytes(32)), APPROVERS)
+    mark = Mark("hold", ORIGIN, "woo-2027-014", "on", None, NOW)
+    hold = sign_mark(mark, APPROVAL_1)
+    off = sign_mark(replace(mark, state="off", at=NOW + timedelta(days=1)), APPROVAL_1)
+    strangers = sign_delegation(
+        replace(DELEGATION, policy=(STRANGER.verifier,), threshold=1), [STRANGER]
+    )
+    return [
+        ("delegation-first", OK, "the pinned policy keys sign it", six[:1]),
+        ("delegation-newer", OK, "a higher serial", (*six, newer)),
+        ("keyring-change", OK, "generation 1 of the first batch", (*six, changed)),
+        ("keyring-change-again", "GapError", "generation 2 would be next", (*six, changed, changed)),
+        ("keyring-change-of-another", "ForkError", "replaces a keyring not in force", (*six, changed, forked)),
+        ("keyring-change-alone", "MissingSignatureError", "two distinct approvers", (*six, alone)),
+        ("policy-newer", OK, "a higher serial", (*six, next_policy)),
+        ("delegation-again", "PolicyError", "not a higher serial", (*six, DELEGATION_NOTE)),
+        ("delegation-by-strangers", "MissingSignatureError", "its own keys do not count", (strangers,)),
+        ("key-in-two-roles", "RoleError", "one key, one role", (two_roles,)),
+        ("token-becomes-enrolment", "RoleError", "one key, one role, for ever", (*six, sign_delegation(token_role, POLICIES))),
+        ("another-log", F, "an entry is for one log", (other_log,)),
+        ("admission-before-delegation", "NotAdmittedError", "nobody may admit yet", (ADMISSION_NOTE,)),
+        ("admission-by-stranger", "UnknownKeyError", "an enrolment key signs", (DELEGATION_NOTE, sign_admission(ADMISSION, STRANGER))),
+        ("admission-again", "ReplayError", "its count would begin anew", (*six, ADMISSION_NOTE)),
+        ("hold-again", "ReplayError", "not newer than the one in the log", (*six, hold, off, hold)),
+        ("hold-ends", OK, "a newer state of the same hold", (*six, hold, off)),
+        ("policy-before-delegation", "NotAdmittedError", "no policy keys yet", (POLICY_NOTE,)),
+        ("policy-again", "PolicyError", "not a higher serial for this audience", (*six, again)),
+        ("kind-unknown", F, "a log holds no held statement", (DELEGATION_NOTE, b"lakzegel.nl/held/v1\n")),
+        ("not-ours", F, "not a kind of ours", (DELEGATION_NOTE, b"hello\n")),
+    ]  # fmt: skip
+
+
+def _proof() -> ItemProof:
+    first = items()[0]
+    opened = open_item(
+        first.ciphertext, key=first.key, place=Place(ORIGIN, DEVICE, 0, 0, 0), entry=first.entry
+    )
+    tree = reader(6)
+    leaves = [leaf_hash(item.entry.to_bytes()) for item in items()]
+    return ItemProof(
+        item=0,
+        core=opened.core_bytes,
+        context=opened.context_bytes,
+        context_hash=leaf_hash(opened.context_bytes),
+        entry=first.entry.to_bytes(),
+        contents=tuple(inclusion_path(0, leaves)),
+        notes=tuple(LoggedNote(i, log()[i], tuple(tree.inclusion(i))) for i in (0, 1, 2, 4)),
+        seen=tuple(tree.consistency(4)),
+        checkpoint=checkpoint(6),
+        after=Anchor(checkpoint(4), tuple(tree.consistency(4))),
+        before=Anchor(checkpoint(5), tuple(tree.consistency(5))),
+    )
+
+
+def proof_cases() -> list[Case]:
+    payload = PAYLOADS[0][1]
+    keys = JudgeKeys(LOG_KEYS, (POLICY_1.verifier, POLICY_2.verifier), 2, Quorum((), 0))
+    rows = [tuple(row.split(" ", 1)) for row in keys.to_text().splitlines()]
+    inputs = [(label, value) for label, value in rows]
+    stated = [("sha256", b64(hashlib.sha256(payload).digest())), ("size", str(len(payload)))]
+    good = _proof()
+    data = good.to_bytes()
+    anchor = Anchor(checkpoint(5), tuple(reader(6).consistency(5)))
+    early = Anchor(checkpoint(4), tuple(reader(6).consistency(4)))
+    cut = tuple(one for one in good.notes if one.index != 1)
+    moved = replace(good.notes[0], index=3)
+    twisted = replace(good.notes[0], path=good.notes[1].path)
+    made: list[Row] = [
+        ("whole", OK, "core and context, after and before", data),
+        ("without-context", OK, "only its hash is shown", replace(good, context=None).to_bytes()),
+        ("without-anchors", OK, "the time of the checkpoint alone", replace(good, after=None, before=None).to_bytes()),
+        ("item-1", "InclusionError", "the place in the batch", replace(good, item=1).to_bytes()),
+        ("core-altered", "CommitmentMismatchError", "another source", replace(good, core=good.core.replace(b"mail", b"post")).to_bytes()),
+        ("entry-altered", "InclusionError", "another entry", replace(good, entry=good.entry[:-1] + b"\0").to_bytes()),
+        ("admission-left-out", "NotAdmittedError", "the token's right is not shown", replace(good, notes=cut).to_bytes()),
+        ("notes-out-of-order", F, "in the order of the log", replace(good, notes=good.notes[::-1]).to_bytes()),
+        ("note-moved", "InclusionError", "another place in the log", replace(good, notes=(moved, *good.notes[1:])).to_bytes()),
+        ("note-path-of-another", "InclusionError", "the path of its neighbour", replace(good, notes=(twisted, *good.notes[1:])).to_bytes()),
+        ("header-left-out", F, "exactly one header", replace(good, notes=good.notes[:3]).to_bytes()),
+        ("seen-cut", "ConsistencyError", "a hash missing", replace(good, seen=good.seen[:-1]).to_bytes()),
+        ("after-too-late", "ConsistencyError", "the device had not seen it", replace(good, after=anchor).to_bytes()),
+        ("before-too-early", "ConsistencyError", "without the header", replace(good, before=early).to_bytes()),
+        ("line-twice", F, "one item", data.replace(b"item 0\n", b"item 0\nitem 0\n")),
+        ("no-final-newline", F, "every line ends", data[:-1]),
+        ("hash-url-alphabet", F, "standard base64", data.replace(b"/", b"_")),
+        ("too-large", "LimitError", "4 MiB at most", data[:100] + bytes(2**22)),
+    ]  # fmt: skip
+    other = (*inputs, ("sha256", b64(bytes(32))), stated[1])
+    size = (*inputs, stated[0], ("size", "1"))
+    swapped = [
+        (label, STRANGER.verifier.to_text() if value == POLICY_1.verifier.to_text() else value)
+        for label, value in inputs
+    ]
+    return [
+        *table([row for row in made if row[0] != "too-large"], (*inputs, *stated)),
+        Case("another-file", "DigestMismatchError", "not these bytes", data, other),
+        Case("another-size", "SizeMismatchError", "not as many bytes", data, size),
+        Case("other-policy-keys", "UnknownKeyError", "not the custody he trusts", data, (*swapped, *stated)),
+    ]  # fmt: skip

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: EUPL-1.2
+# ruff: noqa: E501 - a table reads best with one case a line
+"""Cases of what a device seals: headers, manifests, files, keyrings, items."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import replace
+
+from kit.case import OK, Case, Edit, common, edited, kept
+from kit.text_cases import Row, table
+from kit.world import (
+    ANNEX,
+    DEVICE,
+    ESCROW,
+    FILE,
+    OFFICE,
+    ORIGIN,
+    STRANGER,
+    chance,
+    device_key,
+    header,
+    items,
+    keyring,
+    keyring_file,
+    log,
+    seal,
+    seeded,
+    vkey,
+)
+from lakzegel_core import age, cobblestone, note
+from lakzegel_core.batch import sign_header
+from lakzegel_core.encoding import b64, canonical_json
+from lakzegel_core.item import Place, SealedItem
+from lakzegel_core.itemparts import commitment_of, head_of
+from lakzegel_core.keyring import DESTROYED, encode_keyring
+from lakzegel_core.manifest import ManifestEntry
+from lakzegel_core.padding import padded_length
+
+F, L = "FormatError", "LimitError"
+SIZE, DIGEST, DECRYPT = "SizeMismatchError", "DigestMismatchError", "DecryptError"
+COMMITMENT = "CommitmentMismatchError"
+SHORT = b64(bytes(31))
+
+
+def header_cases() -> list[Case]:
+    text = note.parse(log()[4]).text
+    keys = [device_key("header")]
+    contents = b64(keyring().contents)
+    edits: list[Edit] = [
+        ("final", "state open", "state final", OK, "the last of a custody"),
+        ("state-unknown", "state open", "state closed", F, "open or final"),
+        ("items-0", "items 2", "items 0", L, "at least one item"),
+        ("items-65537", "items 2", "items 65537", L, "65,536 at most"),
+        ("items-leading-zero", "items 2", "items 02", F, "one spelling"),
+        ("batch-negative", "batch 0", "batch -1", F, "no sign"),
+        ("epoch-too-large", "epoch 0", "epoch 9007199254740992", L, "2^53"),
+        ("seen-without-root", "seen 4 ", "seen 4\nroot ", F, "size and root on one line"),
+        ("closed-with-offset", "closed 2026-11-24T02:22:45Z", "closed 2026-11-24T03:22:45+01:00", F, "times are in UTC"),
+        ("closed-lower-case", "closed 2026-11-24T02:22:45Z", "closed 2026-11-24t02:22:45z", F, "one spelling"),
+        ("contents-short", f"contents {contents}", f"contents {SHORT}", F, "32 bytes"),
+        ("device-capital", f"device {DEVICE}", "device Test-laptop", F, "a-z, 0-9 and inner hyphens"),
+        ("policy-missing", f"policy {text.decode().split('policy ')[1].split()[0]}\n", "", F, "the policy in force"),
+        ("lines-swapped", f"items 2\ncontents {contents}", f"contents {contents}\nitems 2", F, "lines have one order"),
+        ("key-of-another-epoch", "epoch 0", "epoch 1", "RoleError", "a header key has one epoch"),
+        ("key-of-another-device", f"device {DEVICE}", "device test-phone", "RoleError", "a header key has one device"),
+        ("key-of-another-log", f"log {ORIGIN}", "log log.example/other", "RoleError", "a header key has one log"),
+    ]  # fmt: skip
+    long = text.replace(f"log {ORIGIN}".encode(), b"log " + b"l" * 250)
+    large = note.sign(long + b"x " * 2000 + b"\n", keys)
+    return [
+        Case("plain", OK, "the first batch of a device", note.sign(text, keys), vkey(*keys)),
+        *common(text, keys, STRANGER, vkey(*keys)),
+        *edited(text, keys, vkey(*keys), edits),
+        Case("too-large", L, "4,096 bytes at most", large, vkey(*keys)),
+    ]
+
+
+def _manifest() -> bytes:
+    return b"".join(item.entry.to_bytes() for item in items())
+
+
+def manifest_cases() -> list[Case]:
+    good = _manifest()
+
+    def sized(length: int) -> bytes:
+        return ManifestEntry(length, bytes(32), bytes(32)).to_bytes() + good[72:]
+
+    return table(
+        [
+            ("two", OK, "72 bytes an item", good),
+            ("cut", SIZE, "a byte missing", good[:-1]),
+            ("longer", SIZE, "a byte too many", good + b"\0"),
+            ("one", SIZE, "one entry where two belong", good[:72]),
+            ("nothing", SIZE, "no bytes", b""),
+            ("length-0", F, "no item has 0 bytes", sized(0)),
+            ("length-not-padded", F, "a plaintext of 513 bytes is not a Padmé length", sized(cobblestone.sealed_length(513))),
+            ("length-below-512", F, "a plaintext has at least 512 bytes", sized(cobblestone.sealed_length(256))),
+            ("length-no-ciphertext", F, "a last chunk shorter than its tag", sized(cobblestone.sealed_length(16_384) - 16)),
+            ("length-768", OK, "a Padmé length", sized(cobblestone.sealed_length(768))),
+            ("length-largest-chunk", OK, "16 KiB exactly has an empty last chunk", sized(cobblestone.sealed_length(16_384))),
+            ("length-too-large", L, "256 MiB at most", sized(2**28 + 1)),
+            ("length-2-to-63", L, "read without a sign", sized(2**63)),
+        ],
+        (("items", "2"),),
+    )  # fmt: skip
+
+
+def _file(head: bytes, manifest: bytes | None = None) -> bytes:
+    body = b"".join(item.ciphertext for item in items())
+    return head + (_manifest() if manifest is None else manifest) + body
+
+
+def file_cases() -> list[Case]:
+    good = _file(log()[4])
+    swapped = _manifest()[72:] + _manifest()[:72]
+    changed = bytearray(good)
+    changed[-1] ^= 1
+    key = device_key("header")
+    start = len(log()[4])
+    padded = ManifestEntry(2**28 + 1, bytes(32), bytes(32)).to_bytes() + _manifest()[72:]
+    crossed = b"".join(item.ciphertext for item in reversed(items()))
+    rows: list[Row] = [
+        ("two-items", OK, "header, manifest, two items", good),
+        ("cut-in-header", SIZE, "ends within its header", good[: start - 1]),
+        ("cut-in-manifest", SIZE, "ends within its manifest", good[: start + 71]),
+        ("cut-in-item", SIZE, "ends within its last item", good[:-1]),
+        ("longer", SIZE, "a byte after the last item", good + b"\0"),
+        ("item-altered", DIGEST, "the last byte of the last item", bytes(changed)),
+        ("items-swapped", DIGEST, "in another order", log()[4] + _manifest() + crossed),
+        ("manifest-swapped", DIGEST, "another root than the header's", _file(log()[4], swapped)),
+        ("manifest-too-large", L, "refused before it is hashed", _file(log()[4], padded)),
+        ("another-device", "UnknownKeyError", "signed by somebody else", _file(note.sign(note.parse(log()[4]).text, [STRANGER]))),
+        ("header-altered", "SignatureError", "the number of items", _file(log()[4].replace(b"items 2", b"items 1"))),
+        ("not-a-batch", F, "refused at its first byte", b"PK" + good),
+        ("no-end-of-header", L, "4,096 bytes without its end", good[:100].ljust(5000, b"x")),
+        ("empty", SIZE, "no bytes", b""),
+    ]  # fmt: skip
+    other = sign_header(header(*log()[:4], keyring=bytes(32)), key)
+    whole = (*vkey(key), ("keyring", "follows"))
+    upload = good + keyring_file()
+    return [
+        *table(rows, vkey(key)),
+        Case("upload", OK, "a batch file and its keyring", upload, whole),
+        Case("upload-another-keyring", DIGEST, "not the header's", _file(other) + keyring_file(), whole),
+        Case("upload-keyring-cut", DIGEST, "a byte missing", upload[:-1], whole),
+        Case("upload-without-keyring", DIGEST, "no keyring at all", good, whole),
+    ]  # fmt: skip
+
+
+def keyring_cases() -> list[Case]:
+    good = encode_keyring(keyring())
+    contents = b64(keyring().contents).encode()
+    first = keyring().slots[0]
+    return table(
+        [
+            ("two-keys", OK, "32 bytes an item", good),
+            ("one-destroyed", OK, "32 zero bytes", good.replace(first, DESTROYED)),
+            ("cut", SIZE, "a byte missing", good[:-1]),
+            ("longer", SIZE, "a byte too many", good + b"\0"),
+            ("slot-missing", SIZE, "one key for two items", good[:-32]),
+            ("items-0", L, "at least one item", good.replace(b"\n2\n", b"\n0\n")),
+            ("items-65537", L, "65,536 at most", good.replace(b"\n2\n", b"\n65537\n")),
+            ("items-leading-zero", F, "one spelling", good.replace(b"\n2\n", b"\n02\n")),
+            ("version-2", F, "another version", good.replace(b"keyring/v1", b"keyring/v2")),
+            ("contents-short", F, "32 bytes", good.replace(contents, SHORT.encode())),
+            ("device-capital", F, "a-z, 0-9 and inner hyphens", good.replace(b"test-laptop", b"Test-laptop")),
+            ("line-missing", F, "seven lines", good.replace(contents + b"\n", b"")),
+            ("blank-line-missing", F, "the slots follow a blank line", good.replace(b"\n\n", b"\n", 1)),
+            ("not-ascii", F, "lines of ASCII", good.replace(b"log.example", "lög.example".encode())),
+            ("crlf", F, "lines end with a newline", good.replace(b"\n", b"\r\n", 8)),
+        ]
+    )  # fmt: skip
+
+
+def keyring_file_cases() -> list[Case]:
+    good = keyring_file()
+    office = (("identity", OFFICE.to_text()),)
+    escrow = (("identity", ESCROW.to_text()),)
+    altered = bytearray(good)
+    altered[-1] ^= 1
+    mac = good.index(b"\n--- ") + 5
+    other_mac = good[:mac] + (b"A" if good[mac : mac + 1] != b"A" else b"B") + good[mac + 1 :]
+    random = chance("keyring file")
+    scrypt = kept("keyring-file/passphrase") or age.encrypt_passphrase(
+        encode_keyring(keyring()), "test", random=random, work_factor=1
+    )
+    other = kept("keyring-file/not-a-keyring") or age.encrypt(
+        b"hello", [OFFICE.recipient], random=random
+    )
+    rows: list[Row] = [
+        ("two-recipients", OK, "an age file for the office and its escrow", good),
+        ("altered", DECRYPT, "the last byte", bytes(altered)),
+        ("cut", DECRYPT, "a byte missing", good[:-1]),
+        ("mac-altered", DECRYPT, "the header's MAC", other_mac),
+        ("stanza-removed", DECRYPT, "the MAC covers all recipients", _one_stanza(good)),
+        ("passphrase", F, "hybrid recipients only", scrypt),
+        ("not-a-keyring", F, "an age file of something else", other),
+        ("not-age", F, "another version", good.replace(b"encryption.org/v1", b"encryption.org/v2")),
+        ("too-large", L, "4 MiB at most", good + bytes(2**22)),
+    ]
+    return [
+        Case("escrow", OK, "the escrow opens it too", good, escrow),
+        Case("another-identity", DECRYPT, "not a recipient", good, (("identity", ANNEX.to_text()),)),
+        *table([row for row in rows if row[0] != "too-large"], office),
+    ]  # fmt: skip
+
+
+def _one_stanza(data: bytes) -> bytes:
+    start = data.rindex(b"\n-> ") + 1
+    return data[:start] + data[data.index(b"--- ", start) :]
+
+
+KEY = seeded("item key")
+PLACE = Place(ORIGIN, DEVICE, 0, 0, 0)
+CORE = {
+    "blind": b64(bytes(16)),
+    "kind": "observation",
+    "sha256": "RBNvo1WzZ4oRRq0W9+hknpT7T8If536DEMBg9hyq/4o=",
+    "size": 0,
+    "source": "mail",
+}
+CONTEXT = {"blind": b64(bytes(range(16))), "coding": "identity"}
+EMPTY = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+
+def _inputs(item: SealedItem, place: Place = PLACE) -> tuple[tuple[str, str], ...]:
+    return (
+        ("key", b64(item.key)),
+        ("place", f"{place.origin} {place.device} {place.epoch} {place.batch} {place.index}"),
+        ("entry", b64(item.entry.to_bytes())),
+    )
+
+
+def _raw(
+    core: object = None, context: object = None, coded: bytes = b"", pad: bytes | None = None
+) -> SealedItem:
+    """An item as only a hostile device makes one: any core, context and padding."""
+    empty = {**CORE, "sha256": EMPTY}
+    core_bytes = core if isinstance(core, bytes) else canonical_json({**empty, **(core or {})})
+    whole = (
+        context if isinstance(context, bytes) else canonical_json({**CONTEXT, **(context or {})})
+    )
+    plain = head_of(core_bytes, whole, len(coded)) + coded
+    plain += bytes(padded_length(len(plain)) - len(plain)) if pad is None else pad
+    return _seal_plain(plain, commitment_of(core_bytes, whole))
+
+
+def _seal_plain(plain: bytes, commitment: bytes) -> SealedItem:
+    sealed = cobblestone.seal(KEY, seeded("salt")[:24], PLACE.context(), plain)
+    entry = ManifestEntry(len(sealed), hashlib.sha256(sealed).digest(), commitment)
+    return SealedItem(sealed, entry, KEY, bytes(32))
+
+
+def item_cases() -> list[Case]:
+    return [*_honest_items(), *_hostile_items()]
+
+
+def _honest_items() -> list[Case]:
+    segment, observation = items()
+    second = replace(PLACE, index=1)
+    good = _inputs(segment)
+    altered = bytearray(segment.ciphertext)
+    altered[100] ^= 1
+    longer = seal(2, "segment", b"Goedemorgen. " * 2000, {"path64": "/2E="})
+    entry = replace(segment.entry, commitment=observation.entry.commitment)
+    swapped = replace(segment, entry=entry)
+    return [
+        Case("segment", OK, "a piece of a file", segment.ciphertext, good),
+        Case("observation", OK, "what the device noticed", observation.ciphertext, _inputs(observation, second)),
+        Case("two-chunks", OK, "26,000 bytes, a path that is no UTF-8", longer.ciphertext, _inputs(longer, replace(PLACE, index=2))),
+        Case("altered", DIGEST, "not the manifest's bytes", bytes(altered), good),
+        Case("cut", SIZE, "a byte missing", segment.ciphertext[:-1], good),
+        Case("another-index", DECRYPT, "sealed for another place", segment.ciphertext, _inputs(segment, second)),
+        Case("another-epoch", DECRYPT, "sealed for another place", segment.ciphertext, _inputs(segment, replace(PLACE, epoch=1))),
+        Case("another-device", DECRYPT, "sealed for another place", segment.ciphertext, _inputs(segment, replace(PLACE, device="test-phone"))),
+        Case("another-key", DECRYPT, "the key of another item", segment.ciphertext, _inputs(replace(segment, key=observation.key))),
+        Case("destroyed-key", DECRYPT, "32 zero bytes", segment.ciphertext, _inputs(replace(segment, key=DESTROYED))),
+        Case("commitment-of-another", COMMITMENT, "sealed under another item's commitment", segment.ciphertext, _inputs(swapped)),
+    ]  # fmt: skip
+
+
+def _hostile_items() -> list[Case]:
+    path = {"file": FILE, "path": "cur/1.eml"}
+    rows = [
+        ("empty-payload", OK, "no bytes", _raw()),
+        ("unknown-field", OK, "context fields that are not known are kept", _raw(context={"chat": "x"})),
+        ("core-field-unknown", F, "core has exactly five", _raw({"more": 1})),
+        ("core-not-canonical", F, "a space", _raw(canonical_json({**CORE, "sha256": EMPTY}).replace(b":0", b": 0"))),
+        ("core-not-an-object", F, "a list", _raw(b"[]")),
+        ("kind-unknown", F, "segment, capture or observation", _raw({"kind": "mail"})),
+        ("size-negative", F, "a number of bytes", _raw({"size": -1})),
+        ("size-true", F, "Python's True is an int", _raw({"size": True})),
+        ("size-too-large", L, "128 MiB at most", _raw({"size": 2**27 + 1})),
+        ("size-of-another", SIZE, "one byte is stated", _raw({"size": 1})),
+        ("sha256-of-another", DIGEST, "not the payload's", _raw({"sha256": b64(bytes(32))})),
+        ("source-empty", F, "1 to 255 characters", _raw({"source": ""})),
+        ("blind-short", F, "16 bytes", _raw({"blind": b64(bytes(15))})),
+        ("coding-unknown", F, "identity or zstd", _raw(context={"coding": "gzip"})),
+        ("field-capital", F, "names of a-z, 0-9, - and _", _raw(context={"File": "x"})),
+        ("file-not-hex", F, "32 hexadecimal digits", _raw(context={"file": "x"})),
+        ("mtime-number", F, "a text: nanoseconds exceed 2^53", _raw(context={"mtime": 1})),
+        ("seen-not-a-time", F, "RFC 3339 in UTC", _raw(context={"seen": "yesterday"})),
+        ("segment-without-file", F, "a segment names its file", _raw({"kind": "segment"})),
+        ("capture-without-path", F, "a capture names its path", _raw({"kind": "capture"}, {"file": FILE})),
+        ("path-twice", F, "path or path64", _raw(context={**path, "path64": "/2E="})),
+        ("path64-of-text", F, "path can say it", _raw(context={"path64": b64(b"cur/1.eml")})),
+        ("path-empty", L, "1 to 4,096 bytes", _raw(context={"path": ""})),
+        ("path-too-long", L, "1 to 4,096 bytes", _raw(context={"path": "x" * 4097})),
+        ("padding-missing", F, "at least 512 bytes", _raw(pad=b"")),
+        ("padding-longer", F, "exactly its Padmé length", _raw(pad=bytes(600))),
+        ("zstd-not-a-frame", F, "no frame at all", _raw({"size": 4}, {"coding": "zstd"}, b"abcd")),
+        ("zstd-of-another-size", SIZE, "the frame states another", _raw({"size": 5}, {"coding": "zstd"}, bytes.fromhex("28b52ffd2004210000616263"))),
+        ("part-beyond-end", F, "a length beyond the plaintext", _seal_plain(struct.pack(">I", 60_000).ljust(512, b"\0"), bytes(32))),
+        ("part-too-large", L, "65,536 bytes of core at most", _seal_plain(struct.pack(">I", 65_537).ljust(512, b"\0"), bytes(32))),
+    ]  # fmt: skip
+    hidden = _raw()
+    spoilt = cobblestone.open_(KEY, PLACE.context(), hidden.ciphertext)[:-1] + b"\1"
+    rows.append(
+        (
+            "padding-not-zero",
+            F,
+            "room for a secret message",
+            _seal_plain(spoilt, hidden.entry.commitment),
+        )
+    )
+    return [
+        Case(name, expect, comment, item.ciphertext, _inputs(item))
+        for name, expect, comment, item in rows
+    ]
