@@ -2,7 +2,7 @@
 """Another implementation of age reads what we write, and we read what it writes.
 
 typage is the npm package `age-encryption`; `LAKZEGEL_TYPAGE` names the `node_modules` folder that
-holds it (default: `node_modules` at the root of the repository). Skipped where it is absent.
+holds it (default: where `tests/oracles/install.sh` puts it). Skipped where it is absent.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
 from lakzegel_core import age
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+INSTALLED = Path(sys.prefix) / "oracles" / "typage" / "node_modules"
 IDENTITY = age.Identity.from_seed(bytes(range(32)))
 SIZES = (0, 1, 65_535, 65_536, 65_537, 200_000)
 SCRIPT = """
@@ -58,10 +60,10 @@ console.log(JSON.stringify({ opened, closed, locked, identity, recipient, derive
 
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    modules = Path(os.environ.get("LAKZEGEL_TYPAGE", REPOSITORY / "node_modules"))
+    modules = Path(os.environ.get("LAKZEGEL_TYPAGE", INSTALLED))
     node = shutil.which("node")
     if node is None or not (modules / "age-encryption").is_dir():
-        pytest.skip("node with the npm package age-encryption is not here (set LAKZEGEL_TYPAGE)")
+        pytest.skip("no node with age-encryption here: run sh tests/oracles/install.sh")
     folder = tmp_path_factory.mktemp("typage")
     (folder / "node_modules").symlink_to(modules.resolve(), target_is_directory=True)
     (folder / "ask.mjs").write_text(SCRIPT)
