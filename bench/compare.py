@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`python -m bench.compare`: one corpus, one machine, one run; times, memory, ratios to restic."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from bench import corpus, lakzegel
+from bench.measure import MB, BenchError, Usage
+from bench.rivals import RIVALS
+from lakzegel_demo.errors import DemoError
+
+OURS: Final = "lakzegel, receiver included"
+AGENT: Final = "  of which the agent"
+STANDARD: Final = "restic backup"
+CHUNK: Final = 1 << 20
+
+
+def main() -> int:
+    """Print the table, or JSON; return 1 when a program failed."""
+    arguments = _parser().parse_args()
+    try:
+        with _work(arguments.work) as work, _corpus(arguments, work) as (folder, size):
+            rows = _measure_all(folder, work, arguments.only)
+    except (BenchError, DemoError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    result = {"bytes": size, "scale": arguments.scale, "machine": _machine(), "runs": rows}
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+    else:
+        _print(result)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench.compare", description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the full corpus (1.47 GB)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--only", help="run programs whose name contains this")
+    parser.add_argument(
+        "--work", type=Path, help="a folder with room for five times the corpus; default: a new one"
+    )
+    parser.add_argument(
+        "--keep-corpus",
+        type=Path,
+        metavar="DIR",
+        help="make the corpus there, or use what is there",
+    )
+    return parser
+
+
+@contextmanager
+def _work(parent: Path | None) -> Iterator[Path]:
+    """Give a new folder; whatever happens, it is removed."""
+    folder = Path(tempfile.mkdtemp(prefix="lakzegel-bench-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _corpus(arguments: argparse.Namespace, work: Path) -> Iterator[tuple[Path, int]]:
+    """Give the corpus and its size."""
+    folder: Path = arguments.keep_corpus or work / "corpus"
+    if folder.exists() and any(folder.iterdir()):
+        _say(f"using the corpus in {folder}")
+        yield folder, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return
+    _say(f"making the corpus in {folder}")
+    yield folder, corpus.make(folder, arguments.scale)
+
+
+def _measure_all(folder: Path, work: Path, only: str | None) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for rival in RIVALS:
+        if only is not None and only not in rival.name:
+            continue
+        if missing := rival.missing():
+            _say(f"{rival.name}: left out, {', '.join(missing)} not installed")
+            continue
+        _warm(folder)
+        _say(f"{rival.name}")
+        place = work / rival.programs[-1]
+        place.mkdir()
+        rows[rival.name] = asdict(rival.measure(folder, place))
+        shutil.rmtree(place)
+    if only is None or only in OURS:
+        _warm(folder)
+        _say(OURS)
+        both, alone, ledger = lakzegel.measure(folder, work)
+        rows[OURS] = asdict(both) | {"ledger": ledger}
+        rows[AGENT.strip()] = asdict(alone)
+        shutil.rmtree(work / "lakzegel")
+    _add_ratios(rows)
+    return rows
+
+
+def _add_ratios(rows: dict[str, Any]) -> None:
+    standard = rows.get(STANDARD)
+    for row in rows.values():
+        row["ratio"] = row["wall"] / standard["wall"] if standard else None
+
+
+def _warm(folder: Path) -> None:
+    """Read everything once, so that every program finds it in memory."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                while file.read(CHUNK):
+                    pass
+
+
+def _print(result: dict[str, Any]) -> None:
+    print(f"{result['bytes'] / MB:,.0f} MB on {result['machine']}")
+    print(f"{'':32}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'largest':>9}{'ratio':>8}")
+    for name, row in result["runs"].items():
+        usage = Usage(row["wall"], row["cpu"], row["peak"], row["largest"])
+        ratio = f"{row['ratio']:.2f}" if row["ratio"] is not None else "-"
+        print(
+            f"{name:32}{usage.wall:>9.1f}{usage.cpu:>9.1f}{usage.peak:>9.0f}"
+            f"{usage.largest:>9.0f}{ratio:>8}"
+        )
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, Python " + (
+        platform.python_version()
+    )
+
+
+def _say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
