@@ -27,7 +27,7 @@ _MOMENT: Final = (
     + rb"|" + _DAY + rb",? {1,3}[0-9]{1,2} " + _MONTH + rb" " + _YEAR + rb" " + _CLOCK
     + rb")(?![0-9])"
 )  # fmt: skip
-_SEPARATOR: Final = re.compile(rb"From (?:[ \t]*\r?\n|[^\r\n]{0,320}?[ \t]" + _MOMENT + rb")")
+_SEPARATOR: Final = re.compile(rb"From (?:[ \t]{0,64}\r?\n|[^\r\n]{0,320}?[ \t]" + _MOMENT + rb")")
 
 
 class MboxReader(OpaqueReader):
