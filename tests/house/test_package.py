@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What is installed: the wheel, the locks, and the walls that the linters know of."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import requires
+
+import pytest
+from packaging.requirements import Requirement
+
+PACKAGES = ["core", "agent", "server", "office", "verify", "demo"]
+FOREIGN = {
+    "base": {"starlette", "uvicorn", "requests", "watchdog", "apscheduler", "psutil"},
+    "agent": {"starlette", "uvicorn", "httptools", "uvloop"},
+    "server": {"watchdog", "apscheduler", "requests", "psutil", "pydantic"},
+    "office": {"starlette", "uvicorn", "watchdog", "apscheduler"},
+}
+PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==\S+", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def wheel(root, tmp_path_factory):
+    """The names in the wheel that is built from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run([*command, "--directory", folder], cwd=root, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        return archive.namelist()
+
+
+@pytest.mark.parametrize("room", PACKAGES)
+def test_the_wheel_has_each_room_with_its_types(wheel, room):
+    assert f"lakzegel_{room}/__init__.py" in wheel
+    assert f"lakzegel_{room}/py.typed" in wheel
+
+
+def test_the_wheel_carries_the_licence_and_nothing_but_the_rooms(wheel):
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel)
+    tops = {name.split("/")[0] for name in wheel if ".dist-info/" not in name}
+    assert tops == {f"lakzegel_{room}" for room in PACKAGES}
+
+
+@pytest.mark.parametrize("name", sorted(FOREIGN))
+def test_a_lock_holds_hashes_and_nothing_of_another_extra(root, name):
+    text = (root / "requirements" / f"{name}.txt").read_text()
+    pins = set(PIN.findall(text))
+    assert {"cryptography", "zstandard"} <= pins
+    assert pins.isdisjoint(FOREIGN[name])
+    assert text.count("--hash=sha256:") >= len(pins)
+    assert "://" not in text
+
+
+def test_what_an_extra_asks_for_is_in_its_lock(root):
+    for requirement in map(Requirement, requires("lakzegel")):
+        marker = str(requirement.marker or "")
+        extra = re.search(r"extra == ['\"](\w+)['\"]", marker)
+        lock = (root / "requirements" / f"{extra[1] if extra else 'base'}.txt").read_text()
+        assert requirement.name in PIN.findall(lock)
+
+
+def test_the_linters_know_every_room(project):
+    packages = {f"lakzegel_{room}" for room in PACKAGES}
+    built = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {path.split("/")[1] for path in built} == packages
+    assert set(project["tool"]["mypy"]["packages"]) == packages
+    assert set(project["tool"]["importlinter"]["root_packages"]) == packages
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert {name for layer in layers for name in layer.split(" | ")} == packages
