@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""People and their roles, which do not overlap (docs/spec/http.md §2).
+
+A token is ``name.secret`` with 256 random bits; only its SHA-256 is kept. A slow hash would guard a
+chosen password, and nobody chooses these.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from lakzegel_server.database import Database
+from lakzegel_server.errors import ConfigError, DeniedError
+from lakzegel_server.schema import row_digest
+
+SECRET_SIZE: Final = 32
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
+_MAX_TOKEN: Final = 128
+
+
+class AccountRole(StrEnum):
+    """What a person may do."""
+
+    IT = "it"
+    RECORDS = "records"
+    ADMIN = "admin"
+    AUDIT = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who is asking."""
+
+    name: str
+    role: AccountRole
+
+
+def add(database: Database, name: str, role: AccountRole, *, secret: bytes, now: str) -> str:
+    """The token of a new account; it is shown once and kept nowhere.
+
+    Raises:
+        ConfigError: the name is taken or not allowed.
+    """
+    if not _NAME.match(name):
+        raise ConfigError(f"account {name!r}: use 1 to 63 of a-z, 0-9, inner - and _")
+    if any(account.name == name for account in listing(database)):
+        raise ConfigError(f"account {name}: exists already; remove it first")
+    hashed = hashlib.sha256(secret).digest()
+    with database.transaction() as change:
+        change.execute(
+            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?)",
+            (name, role.value, hashed, now, row_digest(name, role.value, hashed, now)),
+        )
+    return f"{name}.{base64.urlsafe_b64encode(secret).decode().rstrip('=')}"
+
+
+def listing(database: Database) -> list[Account]:
+    """Every account."""
+    rows = database.connection.execute("SELECT name, role FROM accounts ORDER BY name")
+    return [Account(name, AccountRole(role)) for name, role in rows]
+
+
+def remove(database: Database, name: str) -> None:
+    """Take an account away; its token is worth nothing from now on.
+
+    Raises:
+        ConfigError: nobody has this name.
+    """
+    with database.transaction() as change:
+        if change.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount != 1:
+            raise ConfigError(f"account {name}: does not exist")
+
+
+def authenticate(database: Database, authorization: str | None) -> Account:
+    """The account of an ``Authorization: Bearer name.secret`` header.
+
+    Raises:
+        DeniedError: no header, or not a token that is known.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    name, dot, text = token.partition(".")
+    if scheme.lower() != "bearer" or not dot or len(token) > _MAX_TOKEN:
+        raise DeniedError("log in with 'Authorization: Bearer NAME.SECRET'", known=False)
+    try:
+        secret = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        secret = b""
+    row = database.connection.execute(
+        "SELECT role, secret FROM accounts WHERE name = ?", (name,)
+    ).fetchone()
+    stored = row[1] if row else bytes(32)
+    if not hmac.compare_digest(hashlib.sha256(secret).digest(), stored) or not row:
+        raise DeniedError("this token is not known", known=False)
+    return Account(name, AccountRole(row[0]))
+
+
+def require(database: Database, authorization: str | None, *roles: AccountRole) -> Account:
+    """The account, when it has one of the roles.
+
+    Raises:
+        DeniedError: it has not.
+    """
+    account = authenticate(database, authorization)
+    if account.role not in roles:
+        raise DeniedError(f"role {account.role} may not do this", known=True)
+    return account

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`account`: who may log in, and as what."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lakzegel_core.encoding import format_time
+from lakzegel_server import accounts
+from lakzegel_server.accounts import AccountRole
+from lakzegel_server.commands.common import FINE, Commands, command
+from lakzegel_server.database import Database
+from lakzegel_server.durable import create
+from lakzegel_server.errors import ConfigError
+from lakzegel_server.layout import Layout, load_origin
+
+
+def add(commands: Commands) -> None:
+    """Add the command and its three verbs."""
+    text = "add, list or remove people who may log in"
+    top = commands.add_parser("account", help=text, description=text)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parser = command(verbs, "add", run_add, "make an account; its token is shown once")
+    _role(parser, required=True)
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument(
+        "--token-file", type=Path, metavar="F", help="write the token there, not on the screen"
+    )
+    _role(command(verbs, "list", run_list, "name and role of every account"), required=False)
+    parser = command(verbs, "remove", run_remove, "take an account away")
+    _role(parser, required=False)
+    parser.add_argument("name", metavar="NAME")
+
+
+def run_add(arguments: argparse.Namespace) -> int:
+    """Make the account and hand over its token."""
+    secret = secrets.token_bytes(accounts.SECRET_SIZE)
+    now = format_time(datetime.now(UTC))
+    with _database(arguments.data) as database:
+        role = AccountRole(arguments.role)
+        token = accounts.add(database, arguments.name, role, secret=secret, now=now)
+        if arguments.token_file is None:
+            print(token)
+            return FINE
+        try:
+            with create(arguments.token_file) as file:
+                file.write(f"{token}\n".encode())
+        except OSError as error:
+            accounts.remove(database, arguments.name)
+            raise ConfigError(
+                f"{arguments.token_file}: {error.strerror}; no account made"
+            ) from None
+    return FINE
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    """Print every account, or those of one role."""
+    with _database(arguments.data) as database:
+        for account in accounts.listing(database):
+            if arguments.role in {None, account.role}:
+                print(f"{account.name} {account.role}")
+    return FINE
+
+
+def run_remove(arguments: argparse.Namespace) -> int:
+    """Take the account away."""
+    with _database(arguments.data) as database:
+        known = {account.name: account.role for account in accounts.listing(database)}
+        role = known.get(arguments.name)
+        if role is None or arguments.role not in {None, role}:
+            raise ConfigError(f"account {arguments.name}: does not exist in that role")
+        accounts.remove(database, arguments.name)
+    return FINE
+
+
+@contextmanager
+def _database(data: Path) -> Iterator[Database]:
+    layout = Layout(data)
+    load_origin(layout)
+    try:
+        database = Database.open(layout.database)
+    except sqlite3.Error as error:
+        raise ConfigError(f"{layout.database}: {error}; run 'lakzegel-server check'") from None
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _role(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    roles = [role.value for role in AccountRole]
+    parser.add_argument("--role", choices=roles, required=required, help="what it may do")

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`init`: a new receiver with new log keys."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+
+from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
+from lakzegel_server.layout import Layout, create
+from lakzegel_server.logstate import LogState
+
+_SEEDS = 64  # bytes: one seed of 32 a key
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "init", run, "make the log's keys and an empty log")
+    parser.add_argument(
+        "--name", required=True, metavar="ORIGIN", help="the log's name, like log.example/lakzegel"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make DATA, print the verifier keys and what comes next."""
+    layout = Layout(arguments.data)
+    signer = create(layout.data, arguments.name, secrets.token_bytes(_SEEDS))
+    LogState.open(layout, signer, clock=wall_clock).close()
+    print(signer.keys.ed25519.to_text())
+    print(signer.keys.mldsa.to_text())
+    print()
+    print(f"Both keys are in {layout.log_keys}; agents, office and auditors pin them.")
+    print("Next: the office runs 'lakzegel-office init --log-keys log.keys', then here")
+    print(f"  lakzegel-server publish --data {layout.data} delegation.note")
+    print(f"  lakzegel-server account add --data {layout.data} --role records NAME")
+    print(f"  lakzegel-server serve --data {layout.data}")
+    return FINE

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`publish`: puts what others signed into the log, also while `serve` runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lakzegel_core import enrolment
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.limits import MAX_NOTE
+from lakzegel_server.commands.common import FINE, REFUSED, Commands, command, wall_clock
+from lakzegel_server.errors import ConfigError, MisplacedError
+from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.logstate import LogState
+from lakzegel_server.sealable import note_kind, require_enrolment_seen
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "publish", run, "put a signed note into the log")
+    parser.add_argument("note", type=Path, metavar="NOTE", help="a file with the note")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Publish, print kind and index; 1 when the log refuses it."""
+    layout = Layout(arguments.data)
+    signer = load_signer(layout)
+    data = _read(arguments.note)
+    log = LogState.open(layout, signer, clock=wall_clock)
+    try:
+        kind = note_kind(data)
+        if kind == enrolment.KIND:
+            require_enrolment_seen(log, data)
+        outcome = log.append([data])[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+    except (LakzegelError, MisplacedError) as refusal:
+        line = f"{arguments.note}: refused ({refusal.code}): {refusal}"
+        print(f"lakzegel-server: {line}", file=sys.stderr)
+        return REFUSED
+    finally:
+        log.close()
+    print(f"{kind} {outcome}")
+    return FINE
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_NOTE + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; give a file with a note") from None

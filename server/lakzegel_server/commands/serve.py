@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`serve`: answers agents and the records office."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Final
+
+from lakzegel_server import serving
+from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
+from lakzegel_server.desk import open_desk
+from lakzegel_server.durable import replace_file
+from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.web.app import build
+
+LISTEN: Final = "127.0.0.1:8440"
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "serve", run, "receive, seal and hand out")
+    parser.add_argument(
+        "--listen",
+        default=LISTEN,
+        metavar="ADDR:PORT",
+        help=f"where to listen (default {LISTEN}); port 0 picks a free one; see DIR/listening",
+    )
+    parser.add_argument("--tls-cert", type=Path, metavar="F", help="PEM certificate chain")
+    parser.add_argument("--tls-key", type=Path, metavar="F", help="its PEM private key")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    layout = Layout(arguments.data)
+    signer = load_signer(layout)
+    endpoint = serving.Endpoint.parse(
+        arguments.listen, cert=arguments.tls_cert, key=arguments.tls_key
+    )
+    endpoint.check_certificate()
+    with open_desk(layout, signer, clock=wall_clock) as desk, endpoint.bind() as bound:
+        url = endpoint.url(bound)
+
+        def ready() -> None:
+            replace_file(layout.listening, f"{url}\n".encode(), work=layout.incoming)
+            print(f"{desk.log.origin} at {url}", flush=True)
+
+        try:
+            serving.run(build(desk), endpoint, bound, ready)
+        finally:
+            layout.listening.unlink(missing_ok=True)
+    return FINE

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Everything that requests work with, opened and closed in the right order."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Final
+
+from lakzegel_server.database import Database
+from lakzegel_server.errors import ConfigError
+from lakzegel_server.housekeeping import adopt, sweep
+from lakzegel_server.intake import Intake
+from lakzegel_server.layout import Layout, LogSigner
+from lakzegel_server.logstate import LogState
+from lakzegel_server.register import Register
+from lakzegel_server.sequencer import Sequencer
+from lakzegel_server.workers import Workers
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One receiver at work."""
+
+    layout: Layout
+    log: LogState
+    sequencer: Sequencer
+    register: Register
+    intake: Intake
+    workers: Workers
+    accounts: Database  # the event loop's own connection: reading never waits
+
+
+@contextmanager
+def open_desk(layout: Layout, signer: LogSigner, *, clock: Callable[[], float]) -> Iterator[Desk]:
+    """A receiver that is ready for requests; everything is durable when it was left.
+
+    Raises:
+        ConfigError: another process serves this DATA.
+        DamageError: DATA is not what its log says.
+    """
+    with layout.serving.open("a") as lock:
+        _claim(lock, layout)
+        log = LogState.open(layout, signer, clock=clock)
+        register = Register.open(layout.database, clock)
+        accounts = Database.open_readonly(layout.database)
+        workers = Workers()
+        sequencer = Sequencer(log)
+        try:
+            _tidy_up(layout, log, register)
+            sequencer.start()
+            intake = Intake(layout, log, sequencer, register, workers)
+            yield Desk(layout, log, sequencer, register, intake, workers, accounts)
+        finally:
+            workers.close()
+            sequencer.stop()
+            accounts.close()
+            register.close()
+            log.close()
+
+
+def _claim(lock: IO[str], layout: Layout) -> None:
+    layout.serving.chmod(0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigError(f"{layout.data}: is served by another process; stop that first") from None
+
+
+def _tidy_up(layout: Layout, log: LogState, register: Register) -> None:
+    with log.turn():
+        swept = sweep(layout, register)
+        adopt(layout, log, register)
+    if swept:
+        _log.info("took away %d files of uploads that were never sealed", swept)

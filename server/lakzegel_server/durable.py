@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The only caller of fsync: after a crash it is the old file or the new one.
+
+Work in progress lies in one folder, ``incoming``, so that a start finds and removes what a crash
+left behind without searching the rest of DATA.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Final
+
+PRIVATE: Final = 0o600
+FOLDER: Final = 0o700
+
+
+def create(path: Path, *, mode: int = PRIVATE) -> IO[bytes]:
+    """A new, unbuffered file that nobody else has; FileExistsError when there is one."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, mode), "wb", buffering=0)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_files(paths: Iterable[Path]) -> None:
+    """Make the bytes of files durable; call ``sync_folder`` for their names."""
+    for path in paths:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def replace_file(
+    path: Path, data: bytes, *, work: Path, sync: bool = True, mode: int = PRIVATE
+) -> None:
+    """Put ``data`` at ``path``: the old bytes or the new ones, never something between.
+
+    ``work`` is a folder on the same file system. Without ``sync`` it is atomic, not yet durable.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    part = work / f"{secrets.token_hex(16)}.part"
+    try:
+        with create(part, mode=mode) as file:
+            write_all(file, data)
+            if sync:
+                os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if sync:
+        sync_folder(path.parent)
+
+
+def write_all(file: IO[bytes], data: bytes | memoryview) -> None:
+    """Write every byte to an unbuffered file, however often the system takes only some."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def settle(moves: Iterable[tuple[Path, Path]]) -> None:
+    """Make written files durable under their final names, in this order."""
+    pairs = list(moves)
+    sync_files(work for work, _ in pairs)
+    for work, path in pairs:
+        work.replace(path)
+    for folder in dict.fromkeys(path.parent for _, path in pairs):
+        sync_folder(folder)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What the receiver refuses beyond what the core refuses.
+
+    ServerError
+    ├── ConfigError     DATA or the command line is wrong: exit code 2
+    ├── DamageError     DATA is not what the log says: exit code 1, 503
+    ├── BusyError       try again later: 503
+    │   └── SlowError   the sender is slower than a receiver can wait for: 503
+    ├── FullError       no room on the disk: 507
+    ├── DeniedError     no login, or the wrong role: 401, 403
+    ├── MisplacedError  a note that another route takes: 422
+    └── MissingError    nothing has this name: 404
+
+Statuses are in `problems.py`; ``code`` is the stable name in problem documents.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ServerError(Exception):
+    """Any refusal by the receiver itself."""
+
+    code: ClassVar[str] = "server"
+
+
+class ConfigError(ServerError):
+    """DATA or the command line is wrong."""
+
+    code: ClassVar[str] = "config"
+
+
+class DamageError(ServerError):
+    """DATA is not what the log says."""
+
+    code: ClassVar[str] = "damage"
+
+
+class BusyError(ServerError):
+    """Cannot now; the same request may succeed later."""
+
+    code: ClassVar[str] = "busy"
+
+
+class SlowError(BusyError):
+    """The sender is slower than a receiver can wait for."""
+
+    code: ClassVar[str] = "slow"
+
+
+class FullError(ServerError):
+    """The disk has no room; nothing was kept of the request."""
+
+    code: ClassVar[str] = "full"
+
+
+class DeniedError(ServerError):
+    """No login (``known`` false), or one whose role does not allow this."""
+
+    code: ClassVar[str] = "denied"
+
+    def __init__(self, message: str, *, known: bool) -> None:
+        super().__init__(message)
+        self.known = known
+
+
+class MisplacedError(ServerError):
+    """A note that another route takes."""
+
+    code: ClassVar[str] = "misplaced"
+
+
+class MissingError(ServerError):
+    """Nothing has this name."""
+
+    code: ClassVar[str] = "missing"

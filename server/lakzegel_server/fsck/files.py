@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The closed set of files: what is there, and what is there without a reason."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+from lakzegel_server.fsck.doubts import Survey
+from lakzegel_server.layout import FOLDERS, Layout
+
+_LOCKS = ("serve.lock", "sequence.lock")
+_JOURNALS = ("index.sqlite-wal", "index.sqlite-shm")
+
+
+def is_served(layout: Layout) -> bool:
+    """Whether another process serves this DATA now."""
+    try:
+        with layout.serving.open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def survey(layout: Layout, *, live: bool) -> Survey:
+    """Every regular file below DATA; anything else is a doubt."""
+    found = Survey(layout.data, set(), live)
+    for folder, folders, names in os.walk(layout.data):
+        for name in (*folders, *names):
+            path = Path(folder, name)
+            place = path.relative_to(layout.data).as_posix()
+            _note(found, place, path)
+    return found
+
+
+def _note(found: Survey, place: str, path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(mode):
+        found.files.add(place)
+    elif not stat.S_ISDIR(mode):
+        found.doubt(place, "is no regular file")
+
+
+def check_modes(found: Survey, layout: Layout) -> None:
+    """Nobody but the receiver may look into DATA, or read its keys."""
+    for path in (layout.data, *sorted((layout.data / "keys").glob("*"))):
+        if path.lstat().st_mode & 0o077:
+            place = path.relative_to(layout.data).as_posix()
+            found.doubt(place, "others can open it; take their permissions away")
+
+
+def check_rest(found: Survey) -> None:
+    """Name every file and folder that nothing accounts for."""
+    _pass_over_locks(found)
+    for place in sorted(found.files - found.claimed):
+        found.doubt(place, _why_unexpected(place))
+    folders = {str(p) for place in found.claimed for p in Path(place).parents} | set(FOLDERS)
+    for folder, names, _ in os.walk(found.data):
+        for name in sorted(names):
+            place = Path(folder, name).relative_to(found.data).as_posix()
+            if place not in folders and not found.live and not _holds_doubt(found, place):
+                found.doubt(place, "no folder of a receiver's")
+
+
+def _pass_over_locks(found: Survey) -> None:
+    """Lock files are empty; a journal and an address are there while DATA is served."""
+    for place in _LOCKS:
+        if place in found.files and not (found.data / place).stat().st_size:
+            found.claimed.add(place)
+    found.claimed.update(place for place in _JOURNALS if place in found.files)
+    if found.live:
+        found.claimed.add("listening")
+        found.claimed.update(p for p in found.files if p.startswith("incoming/"))
+
+
+def _why_unexpected(place: str) -> str:
+    if place.startswith("incoming/"):
+        return "an upload that was not finished; the next start takes it away"
+    if place == "listening":
+        return "left behind by a receiver that was killed; the next start replaces it"
+    return "no file of a receiver's, or of nothing in its log"
+
+
+def _holds_doubt(found: Survey, place: str) -> bool:
+    return any(doubt.place.startswith(f"{place}/") for doubt in found.doubts)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`server.toml`, the log's signing keys and the verifier keys that were handed out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakzegel_core.checkpoint import LogKeys
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.keys import SigningKey, VerifierKey
+from lakzegel_server.fsck.doubts import Survey
+from lakzegel_server.layout import ED25519, MLDSA, config_text
+
+_MAX: Final = 8_192  # bytes of any of these files
+
+
+def check_keys(found: Survey) -> LogKeys | None:
+    """The log's verifier keys, as the signing keys have them, else as they were handed out."""
+    signing = [_signing_key(found, f"keys/{name}") for name in (ED25519, MLDSA)]
+    handed = _handed_out(found)
+    own = [key for key in signing if key is not None]
+    keys = _log_keys(own) if len(own) == len(signing) else handed
+    if keys is None:
+        found.doubt("keys", "no pair of log keys can be had; nothing else can be checked")
+        return None
+    _compare(found, "keys", keys, handed)
+    texts = [keys.ed25519.to_text(), keys.mldsa.to_text()]
+    _expect(found, "log.vkey", f"{texts[0]}\n")
+    _expect(found, "log.keys", f"{texts[0]}\n{texts[1]}\n")
+    _expect(found, "server.toml", config_text(keys.origin))
+    return keys
+
+
+def _compare(found: Survey, place: str, keys: LogKeys, handed: LogKeys | None) -> None:
+    if handed is not None and handed != keys:
+        found.doubt(place, "the signing keys are not those whose verifier keys are in log.keys")
+
+
+def _signing_key(found: Survey, place: str) -> VerifierKey | None:
+    data = found.read(place, _MAX)
+    if data is None:
+        return None
+    try:
+        key = SigningKey.from_text(data.decode().removesuffix("\n"))
+        if f"{key.to_text()}\n".encode() == data:
+            return key.verifier
+    except (UnicodeDecodeError, LakzegelError):
+        pass
+    found.doubt(place, "is no signing key")
+    return None
+
+
+def _handed_out(found: Survey) -> LogKeys | None:
+    data = found.read("log.keys", _MAX)
+    if data is None:
+        return None
+    try:
+        return LogKeys.from_texts(data.decode().splitlines())
+    except (UnicodeDecodeError, LakzegelError):
+        return None
+
+
+def _log_keys(keys: list[VerifierKey]) -> LogKeys | None:
+    try:
+        return LogKeys(*keys)
+    except LakzegelError:
+        return None
+
+
+def _expect(found: Survey, place: str, text: str) -> None:
+    data = found.read(place, _MAX)
+    if data is not None and data != text.encode():
+        found.doubt(place, "is not what belongs to the log's keys")

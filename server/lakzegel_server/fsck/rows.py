@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`index.sqlite`: sound as a database, of our schema, every row as it was written."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.merkle import Frontier
+from lakzegel_server.fsck.doubts import Survey
+from lakzegel_server.schema import DIGESTED, SCHEMA, row_digest
+
+INDEX: Final = "index.sqlite"
+_SHOWN_PROBLEMS: Final = 5
+_HASH: Final = 32
+_MASTER: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
+
+
+@dataclass(slots=True)
+class Rows:
+    """What the index says; compared with the log by the other checks."""
+
+    tree: Frontier
+    entries: dict[int, bytes]
+    pending: dict[int, bytes]
+    annexes: set[str] = field(default_factory=set)
+    held: tuple[int, bytes] | None = None
+
+    @property
+    def pending_start(self) -> int:
+        """The first entry whose tiles may still change their width."""
+        return min(self.pending, default=self.tree.size)
+
+
+def check_rows(found: Survey, connection: sqlite3.Connection) -> Rows | None:
+    """The rows, when the index can be read at all."""
+    if not found.claim(INDEX):
+        return None
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    try:
+        return _read(found, connection)
+    except (sqlite3.Error, LakzegelError, TypeError, ValueError, OverflowError) as error:
+        found.doubt(INDEX, f"cannot be read: {error}")
+        return None
+
+
+def _read(found: Survey, connection: sqlite3.Connection) -> Rows:
+    problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+    for problem in [] if problems == ["ok"] else problems[:_SHOWN_PROBLEMS]:
+        found.doubt(INDEX, problem.replace("\n", " "))
+    _check_schema(found, connection)
+    for table in DIGESTED:
+        _check_digests(found, connection, table)
+    rows = _log_rows(connection)
+    rows.annexes = {str(row[0]) for row in connection.execute("SELECT id FROM annexes")}
+    held = connection.execute("SELECT size, sha256 FROM held").fetchall()
+    rows.held = (held[0][0], held[0][1]) if held else None
+    return rows
+
+
+def _log_rows(connection: sqlite3.Connection) -> Rows:
+    ((one, size, edge),) = connection.execute("SELECT one, size, edge FROM tree").fetchall()
+    if one != 1:
+        raise ValueError("the row of the tree is not number 1")
+    tree = Frontier.from_hashes(size, [edge[i : i + _HASH] for i in range(0, len(edge), _HASH)])
+    entries = dict(connection.execute("SELECT idx, id FROM entries"))
+    pending = dict(connection.execute("SELECT idx, data FROM pending"))
+    return Rows(tree, entries, pending)
+
+
+def _check_schema(found: Survey, connection: sqlite3.Connection) -> None:
+    fresh = sqlite3.connect(":memory:")
+    try:
+        fresh.executescript(SCHEMA)
+        if connection.execute(_MASTER).fetchall() != fresh.execute(_MASTER).fetchall():
+            found.doubt(INDEX, "has other tables than a receiver's index")
+    finally:
+        fresh.close()
+
+
+def _check_digests(found: Survey, connection: sqlite3.Connection, table: str) -> None:
+    for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name of ours
+        if not _holds(row):
+            found.doubt(INDEX, f"table {table}: a row was changed")
+
+
+def _holds(row: tuple[Any, ...]) -> bool:
+    return bool(row_digest(*row[:-1]) == row[-1])

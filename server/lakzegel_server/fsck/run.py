@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The whole check, also beside a receiver that is serving."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_core.limits import MAX_CHECKPOINT
+from lakzegel_server.database import BUSY_SECONDS, Database
+from lakzegel_server.errors import ConfigError
+from lakzegel_server.fsck.doubts import Doubt, Survey
+from lakzegel_server.fsck.files import check_modes, check_rest, is_served, survey
+from lakzegel_server.fsck.keys import check_keys
+from lakzegel_server.fsck.log import CHECKPOINT, LogCheck
+from lakzegel_server.fsck.rows import check_rows
+from lakzegel_server.fsck.stored import (
+    check_annexes,
+    check_batches,
+    check_entry_files,
+    check_held,
+)
+from lakzegel_server.housekeeping import is_id
+from lakzegel_server.layout import Layout
+from lakzegel_server.logstore import LogStore
+
+PATIENCE_SECONDS: Final = 5.0  # a batch may be durable this long before it is sealed
+_PAUSE: Final = 0.1
+_STORED: Final = ("batches/", "keyrings/")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check covered, and what it doubts."""
+
+    entries: int
+    batches: int
+    files: int
+    doubts: tuple[Doubt, ...]
+
+
+def check(layout: Layout) -> Report:
+    """Compare every file below DATA with what the log says.
+
+    Raises:
+        ConfigError: nothing of a receiver is there.
+    """
+    if not layout.data.is_dir() or not (layout.config.exists() or layout.log.is_dir()):
+        raise ConfigError(f"{layout.data}: no receiver here; give the folder that 'init' made")
+    live = is_served(layout)
+    with _snapshot(layout, live=live) as (found, connection, checkpoint):
+        check_modes(found, layout)
+        keys = check_keys(found)
+        if keys is None:
+            return Report(0, 0, len(found.files), tuple(found.doubts))
+        rows = check_rows(found, connection)
+        store = LogStore(layout.log, layout.incoming)
+        replayed = LogCheck(found, keys, rows, store).run(checkpoint)
+        check_batches(found, replayed)
+        if rows is not None:
+            check_annexes(found, rows)
+            check_held(found, rows, replayed.custody, replayed)
+            if not replayed.whole:
+                check_entry_files(found, rows)
+    if live:
+        _pass_over_uploads(found, layout)
+    check_rest(found)
+    return Report(
+        replayed.custody.size, len(replayed.headers), len(found.files), tuple(found.doubts)
+    )
+
+
+@contextmanager
+def _snapshot(
+    layout: Layout, *, live: bool
+) -> Iterator[tuple[Survey, sqlite3.Connection, bytes | None]]:
+    """Files, index and checkpoint of one moment; only for that moment does the log wait."""
+    connection = _connect(layout, live=live)
+    try:
+        with layout.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = survey(layout, live=live)
+            with suppress(sqlite3.Error):  # whoever reads the rows meets it again, and names it
+                connection.execute("BEGIN")
+                connection.execute("SELECT size FROM tree").fetchone()
+            checkpoint = found.read(CHECKPOINT, MAX_CHECKPOINT)
+        yield found, connection, checkpoint
+    finally:
+        connection.close()
+
+
+def _connect(layout: Layout, *, live: bool) -> sqlite3.Connection:
+    """A connection that changes nothing.
+
+    Not even by being opened: no journal is made beside a sound index that nobody has open.
+    """
+    if not layout.database.exists():
+        return sqlite3.connect(":memory:")
+    journal = layout.database.with_name(f"{layout.database.name}-wal")
+    quiet = not live and not (journal.exists() and journal.stat().st_size)
+    query = "mode=ro&immutable=1" if quiet else "mode=ro"
+    return sqlite3.connect(
+        f"{layout.database.absolute().as_uri()}?{query}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+    )
+
+
+def _pass_over_uploads(found: Survey, layout: Layout) -> None:
+    """Wait for batches that were durable but not sealed yet when the check began."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while waiting := [p for p in found.files - found.claimed if p.startswith(_STORED)]:
+        database = Database.open_readonly(layout.database)
+        try:
+            for place in waiting:
+                name = place.partition("/")[2].partition(".")[0]
+                known = is_id(name) and database.index_of(bytes.fromhex(name)) is not None
+                if known or not (found.data / place).exists():
+                    found.files.discard(place)
+        finally:
+            database.close()
+        if time.monotonic() > deadline:
+            return
+        time.sleep(_PAUSE)

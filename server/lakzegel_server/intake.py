@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Takes batches in while they stream: the loop reads, a thread verifies and writes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_core.errors import LakzegelError, LimitError
+from lakzegel_core.limits import MAX_BATCH, MAX_KEYRING
+from lakzegel_server.errors import BusyError, ServerError
+from lakzegel_server.layout import Layout
+from lakzegel_server.logstate import LogState
+from lakzegel_server.pace import timed
+from lakzegel_server.register import Register
+from lakzegel_server.sequencer import Sequencer
+from lakzegel_server.upload import AlreadySealedError, Upload
+from lakzegel_server.workers import Workers
+
+MAX_UPLOAD: Final = MAX_BATCH + MAX_KEYRING
+MAX_UPLOADS: Final = 64  # at a time; each holds at most two blocks in memory
+BLOCK: Final = 2**20  # bytes gathered before a thread takes them: one hand-over a MiB
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A batch that is durable, in the log and shown."""
+
+    index: int
+    seen_size: int
+
+
+class Intake:
+    """Receives uploads for one DATA."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        log: LogState,
+        sequencer: Sequencer,
+        register: Register,
+        workers: Workers,
+    ) -> None:
+        self._layout = layout
+        self._state = log
+        self._sequencer = sequencer
+        self._register = register
+        self._workers = workers
+        self._names: set[str] = set()
+        self._tasks: set[asyncio.Task[int]] = set()
+
+    async def take(self, name: str, body: AsyncIterator[bytes], length: int | None) -> Sealed:
+        """The place of a batch that is durable and sealed.
+
+        Raises:
+            LakzegelError: what is wrong with it; it is recorded, and nothing is kept.
+            BusyError, OSError, sqlite3.Error: not now; nothing is kept.
+        """
+        if length is not None and length > MAX_UPLOAD:
+            raise LimitError("upload", f"{length} bytes, at most {MAX_UPLOAD}")
+        with self._place(name):
+            upload = Upload(name, self._layout, self._state, self._register)
+            try:
+                await self._receive(upload, body)
+            except AlreadySealedError as found:
+                return Sealed(found.index, found.header.seen.size)
+            except LakzegelError as refusal:
+                await self._record(upload, name, refusal)
+                raise
+            finally:
+                await self._workers.run(upload.abandon)
+            task = asyncio.create_task(self._seal(upload, name))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            index = await asyncio.shield(task)
+            return Sealed(index, upload.header.seen.size)
+
+    @contextmanager
+    def _place(self, name: str) -> Iterator[None]:
+        """One upload of a batch at a time, and not too many in all."""
+        if name in self._names:
+            raise BusyError(f"batch {name}: is being received already")
+        if len(self._names) >= MAX_UPLOADS:
+            raise BusyError(f"{MAX_UPLOADS} batches are being received; try again")
+        self._names.add(name)
+        try:
+            yield
+        finally:
+            self._names.discard(name)
+
+    async def _receive(self, upload: Upload, body: AsyncIterator[bytes]) -> None:
+        """Read the next block while a thread verifies and writes the one before."""
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for block in _blocks(timed(body)):
+                if writing is not None:
+                    await asyncio.shield(writing)
+                writing = self._workers.start(upload.feed, block)
+            if writing is not None:
+                await asyncio.shield(writing)
+        finally:
+            if writing is not None:
+                await asyncio.wait({writing})
+                writing.exception()
+        await self._workers.run(upload.finish)
+
+    async def _seal(self, upload: Upload, name: str) -> int:
+        """The index of what is durable now; runs to its end even when the client went away."""
+        if upload.sealed is not None:
+            return upload.sealed
+        try:
+            return await asyncio.wrap_future(self._sequencer.submit(upload.note))
+        except (LakzegelError, ServerError, OSError) as error:
+            await self._workers.run(upload.discard)
+            if isinstance(error, LakzegelError):
+                await self._record(upload, name, error)
+            raise
+
+    async def _record(self, upload: Upload, name: str, refusal: LakzegelError) -> None:
+        await self._workers.run(record, self._register, upload, name, refusal)
+
+
+def record(register: Register, upload: Upload, name: str, refusal: LakzegelError) -> None:
+    """Write a refusal down; that it cannot be written changes nothing about it."""
+    _log.info("batch %s of device %s refused: %s", name, upload.device, refusal.code)
+    try:
+        register.refuse(
+            device=upload.device, code=refusal.code, entry_id=name, proven=upload.proven
+        )
+    except sqlite3.Error as error:
+        _log.warning("a refusal could not be recorded: %s", type(error).__name__)
+
+
+async def _blocks(body: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """What came in, gathered; the first of it at once, for it may be refused by its header."""
+    block: list[bytes] = []
+    size, wanted = 0, 1
+    async for chunk in body:
+        block.append(chunk)
+        size += len(chunk)
+        if size >= wanted:
+            yield block
+            block, size, wanted = [], 0, BLOCK
+    if block:
+        yield block

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Where everything lies below DATA (docs/spec/storage.md)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lakzegel_core.checkpoint import LogKeys
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.keys import Algorithm, SigningKey, check_name
+from lakzegel_server.durable import FOLDER, replace_file, sync_folder
+from lakzegel_server.errors import ConfigError
+
+_SEED: Final = 32
+ED25519: Final = "log.ed25519"
+MLDSA: Final = "log.mldsa"
+FOLDERS: Final = ("keys", "log", "batches", "keyrings", "annexes", "incoming")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one receiver."""
+
+    data: Path
+
+    @property
+    def config(self) -> Path:
+        """``server.toml``: the origin."""
+        return self.data / "server.toml"
+
+    @property
+    def database(self) -> Path:
+        """Sequencing, index, accounts and refusals."""
+        return self.data / "index.sqlite"
+
+    @property
+    def log(self) -> Path:
+        """The tiled log, as it is served."""
+        return self.data / "log"
+
+    @property
+    def incoming(self) -> Path:
+        """Uploads under way; swept at start."""
+        return self.data / "incoming"
+
+    @property
+    def batches(self) -> Path:
+        """Batch files."""
+        return self.data / "batches"
+
+    @property
+    def keyrings(self) -> Path:
+        """Keyring files, apart from the batches that they open."""
+        return self.data / "keyrings"
+
+    @property
+    def annexes(self) -> Path:
+        """Annexes, each under the hex of its digest."""
+        return self.data / "annexes"
+
+    @property
+    def held(self) -> Path:
+        """The office's newest held statement."""
+        return self.data / "held"
+
+    @property
+    def lock(self) -> Path:
+        """Taken while entries are sequenced."""
+        return self.data / "sequence.lock"
+
+    @property
+    def serving(self) -> Path:
+        """Taken while a receiver serves this DATA."""
+        return self.data / "serve.lock"
+
+    @property
+    def listening(self) -> Path:
+        """The URL that ``serve`` answers on, while it does."""
+        return self.data / "listening"
+
+    @property
+    def vkey(self) -> Path:
+        """The Ed25519 verifier key alone, for foreign tools."""
+        return self.data / "log.vkey"
+
+    @property
+    def log_keys(self) -> Path:
+        """Both verifier keys, a line each."""
+        return self.data / "log.keys"
+
+    def key(self, name: str) -> Path:
+        """A signing key of the log."""
+        return self.data / "keys" / name
+
+    def batch(self, name: str) -> Path:
+        """A batch file, by the hex of its id."""
+        return self.batches / f"{name}.batch"
+
+    def keyring(self, name: str) -> Path:
+        """A keyring file, by the hex of its batch's id."""
+        return self.keyrings / f"{name}.keyring"
+
+    def annex(self, name: str) -> Path:
+        """An annex, by the hex of its digest."""
+        return self.annexes / name
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LogSigner:
+    """The log's two signing keys and what verifiers need."""
+
+    ed25519: SigningKey
+    mldsa: SigningKey
+
+    @property
+    def keys(self) -> LogKeys:
+        """The verifier keys."""
+        return LogKeys(self.ed25519.verifier, self.mldsa.verifier)
+
+
+def create(data: Path, origin: str, random_seed: bytes) -> LogSigner:
+    """Make DATA with new log keys; refuses a folder that already has them.
+
+    Raises:
+        ConfigError: DATA is in use, or the origin is no key name.
+    """
+    layout = Layout(data)
+    if layout.config.exists():
+        raise ConfigError(f"{data}: already holds a receiver; choose another folder")
+    try:
+        check_name(origin)
+        first = SigningKey.from_seed(origin, Algorithm.ED25519, random_seed[:_SEED])
+        second = SigningKey.from_seed(origin, Algorithm.MLDSA44_COSIGNATURE, random_seed[_SEED:])
+    except LakzegelError as error:
+        raise ConfigError(f"--name {origin}: {error}") from None
+    if '"' in origin or "\\" in origin:
+        raise ConfigError(f"--name {origin}: holds a quote or a backslash")
+    _write(layout, first, second)
+    return LogSigner(first, second)
+
+
+def _write(layout: Layout, first: SigningKey, second: SigningKey) -> None:
+    """Write keys first and ``server.toml`` last: without it there is no receiver yet."""
+    data = layout.data
+    data.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    data.chmod(FOLDER)
+    for name in FOLDERS:
+        (data / name).mkdir(exist_ok=True, mode=FOLDER)
+    texts = (first.verifier.to_text(), second.verifier.to_text())
+    for path, text in (
+        (layout.key(ED25519), f"{first.to_text()}\n"),
+        (layout.key(MLDSA), f"{second.to_text()}\n"),
+        (layout.vkey, f"{texts[0]}\n"),
+        (layout.log_keys, f"{texts[0]}\n{texts[1]}\n"),
+        (layout.config, config_text(first.verifier.name)),
+    ):
+        replace_file(path, text.encode(), work=layout.incoming)
+    sync_folder(data)
+
+
+def config_text(origin: str) -> str:
+    """The only text that ``server.toml`` may hold."""
+    return f'origin = "{origin}"\n'
+
+
+def load_origin(layout: Layout) -> str:
+    """The origin that ``init`` wrote.
+
+    Raises:
+        ConfigError: DATA was not made by ``init``.
+    """
+    try:
+        origin = tomllib.loads(layout.config.read_text("utf-8")).get("origin")
+    except FileNotFoundError:
+        raise ConfigError(f"{layout.data}: no receiver here; run 'lakzegel-server init'") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{layout.config}: {error}") from None
+    if not isinstance(origin, str) or layout.config.read_bytes() != config_text(origin).encode():
+        raise ConfigError(f"{layout.config}: holds more or less than the origin")
+    return origin
+
+
+def load_signer(layout: Layout) -> LogSigner:
+    """The log's signing keys.
+
+    Raises:
+        ConfigError: a key file is missing or damaged, or belongs to another log.
+    """
+    origin = load_origin(layout)
+    keys = []
+    for name, algorithm in (
+        (ED25519, Algorithm.ED25519),
+        (MLDSA, Algorithm.MLDSA44_COSIGNATURE),
+    ):
+        path = layout.key(name)
+        try:
+            key = SigningKey.from_text(path.read_text("utf-8").removesuffix("\n"))
+        except (OSError, UnicodeDecodeError, LakzegelError) as error:
+            raise ConfigError(f"{path}: {error}") from None
+        if key.verifier.algorithm is not algorithm or key.verifier.name != origin:
+            raise ConfigError(f"{path}: is a key of {key.verifier.name}, not of log {origin}")
+        keys.append(key)
+    return LogSigner(keys[0], keys[1])

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The log of one DATA: what is committed, what that proves, what is shown (storage.md §2).
+
+1. Entries are checked against the custody of what is committed; one that fails gets its own error.
+2. One database transaction appends the rest by compare-and-swap on the size: the single fsync.
+3. Only then does the custody take them in, are tiles written and is the new tree signed and shown.
+
+Nothing changes before it is durable, so a failure leaves nothing to undo. A crash after 2 leaves
+entries whose tiles are made again from the table ``pending`` at the next start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Self
+
+from lakzegel_core.batch import Header
+from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from lakzegel_core.cosignature import add_cosignature
+from lakzegel_core.custody import Custody
+from lakzegel_core.custody_state import CheckedEntry
+from lakzegel_core.errors import LakzegelError, LimitError, ReplayError
+from lakzegel_core.merkle import Frontier, leaf_hash
+from lakzegel_core.note import Signature
+from lakzegel_core.tiles import HashReader
+from lakzegel_server.database import Database
+from lakzegel_server.errors import BusyError, DamageError
+from lakzegel_server.layout import Layout, LogSigner
+from lakzegel_server.logstore import LogStore
+
+MAX_PENDING: Final = 512  # entries whose tiles may be made durable later, all at once
+Outcome = int | Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What everybody may see: the newest signed checkpoint, and proofs over its tree."""
+
+    checkpoint: Checkpoint
+    data: bytes
+    reader: HashReader
+
+
+class LogState:
+    """One process's view of the log; ``turn`` keeps all processes' and threads' apart."""
+
+    def __init__(
+        self, layout: Layout, signer: LogSigner, database: Database, clock: Callable[[], float]
+    ) -> None:
+        self.store = LogStore(layout.log, layout.incoming)
+        self.origin = signer.keys.origin
+        self._signer = signer
+        self._database = database
+        self._clock = clock
+        self._lock_path = layout.lock
+        self._guard = threading.RLock()
+        self._custody = Custody.start(self.origin, pinned=None, threshold=None)
+        self._shown = Shown(Checkpoint(self.origin, 0, self.store.root(0)), b"", self._reader(0))
+
+    @classmethod
+    def open(cls, layout: Layout, signer: LogSigner, *, clock: Callable[[], float]) -> Self:
+        """The log as its database says, with tiles and checkpoint brought up to that.
+
+        Raises:
+            DamageError: tiles or entries are not what was committed.
+        """
+        state = cls(layout, signer, Database.open(layout.database), clock)
+        with state.turn():
+            state._load()
+        return state
+
+    def close(self) -> None:
+        """Make everything durable and close the database."""
+        with self.turn():
+            self._make_durable()
+        self._database.close()
+
+    # what is shown
+
+    @property
+    def shown(self) -> Shown:
+        """The newest signed checkpoint."""
+        return self._shown
+
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Custody, Shown]]:
+        """The custody and the checkpoint that it belongs to; nothing changes meanwhile.
+
+        Raises:
+            BusyError: what was committed could not be shown yet.
+        """
+        with self._guard:
+            if self._custody.size != self._shown.checkpoint.size or not self._shown.data:
+                raise BusyError("the newest entries are not shown yet; try again")
+            yield self._custody, self._shown
+
+    def root(self, size: int) -> bytes:
+        """The root that this log had at ``size``, which must not be beyond what is shown."""
+        return self._shown.reader.root(size)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One at a time, among this process's threads and between processes."""
+        with self._guard, self._lock_path.open("a") as file:
+            self._lock_path.chmod(0o600)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    # what changes
+
+    def append(self, wanted: Sequence[bytes]) -> list[Outcome]:
+        """Each entry's index, or why it was refused; what has an index is durable and shown."""
+        with self.turn():
+            self._catch_up()
+            outcomes: dict[int, Outcome] = {}
+            waiting = list(enumerate(wanted))
+            while waiting:
+                taken, waiting = self._choose(waiting, outcomes)
+                self._commit(taken, outcomes)
+            self._show()
+            return [outcomes[place] for place in range(len(wanted))]
+
+    def refresh(self) -> None:
+        """Take in what another process appended, show what could not be shown before."""
+        if self._database_size() != self._shown.checkpoint.size:
+            with self.turn():
+                self._catch_up()
+
+    def settle(self) -> None:
+        """Make the tiles durable; for moments when nothing else waits."""
+        with self._guard:
+            start = self._database.pending_start()
+        if start is not None:
+            with self.turn():
+                self._make_durable()
+
+    def add_witness(self, checkpoint: Checkpoint, signatures: Sequence[Signature]) -> bool:
+        """Merge witnesses' lines when they are about the newest checkpoint."""
+        with self.turn():
+            self._catch_up()
+            if checkpoint != self._shown.checkpoint:
+                return False
+            data = self._shown.data
+            try:
+                for signature in signatures:
+                    data = add_cosignature(data, signature)
+            except LimitError:
+                return False
+            self.store.write_checkpoint(data)
+            self._shown = Shown(checkpoint, data, self._shown.reader)
+            return True
+
+    def _choose(
+        self, waiting: list[tuple[int, bytes]], outcomes: dict[int, Outcome]
+    ) -> tuple[dict[bytes, tuple[CheckedEntry, list[int]]], list[tuple[int, bytes]]]:
+        """Entries that do not depend on each other, and those that must wait for them.
+
+        Batches of different devices are independent; everything else goes one by one.
+        """
+        taken: dict[bytes, tuple[CheckedEntry, list[int]]] = {}
+        devices: set[str] = set()
+        later = []
+        for place, data in waiting:
+            entry_id = hashlib.sha256(data).digest()
+            known = self._database.index_of(entry_id)
+            if known is not None:
+                outcomes[place] = known
+            elif entry_id in taken:
+                taken[entry_id][1].append(place)
+            elif taken and not devices:
+                later.append((place, data))
+            elif self._fits(data, place, taken, devices, outcomes):
+                continue
+            else:
+                later.append((place, data))
+        return taken, later
+
+    def _fits(
+        self,
+        data: bytes,
+        place: int,
+        taken: dict[bytes, tuple[CheckedEntry, list[int]]],
+        devices: set[str],
+        outcomes: dict[int, Outcome],
+    ) -> bool:
+        """Take or refuse an entry now; False when what was taken may change the answer."""
+        try:
+            checked = self._custody.check(data)
+        except ReplayError:
+            outcomes[place] = DamageError("index.sqlite: an entry of the log is missing from it")
+            return True
+        except LakzegelError as refusal:
+            if taken:
+                return False
+            outcomes[place] = refusal
+            return True
+        header = checked.entry if isinstance(checked.entry, Header) else None
+        if taken and (header is None or header.device in devices):
+            return False
+        if header is not None:
+            devices.add(header.device)
+        taken[checked.id] = (checked, [place])
+        return True
+
+    def _commit(
+        self,
+        taken: dict[bytes, tuple[CheckedEntry, list[int]]],
+        outcomes: dict[int, Outcome],
+    ) -> None:
+        if not taken:
+            return
+        data = [checked.data for checked, _ in taken.values()]
+        if not self._database.commit(self._custody.size, data):
+            raise BusyError("another receiver was first; try again")
+        for checked, places in taken.values():
+            outcomes.update(dict.fromkeys(places, self._custody.size))
+            self._custody.take(checked)
+
+    # state
+
+    def _load(self) -> None:
+        tree = self._database.tree()
+        self._repair_tiles(tree.size)
+        found = self._replay(tree.size, Frontier())
+        if found.to_hashes() != tree.to_hashes() or self.store.root(tree.size) != tree.root():
+            raise DamageError(
+                f"log: entries and tiles do not give the root of the {tree.size} entries that"
+                " index.sqlite committed; run 'lakzegel-server check'"
+            )
+        self._show()
+
+    def _repair_tiles(self, size: int) -> None:
+        """Write the tiles of committed entries again whose tiles a crash may have lost."""
+        pending = self._database.pending()
+        if not pending:
+            return
+        start = pending[0][0]
+        if pending[-1][0] != size - 1 or len(pending) != size - start:
+            raise DamageError("index.sqlite: pending entries do not end at the tree's size")
+        self.store.append(start, [data for _, data in pending])
+
+    def _replay(self, size: int, frontier: Frontier) -> Frontier:
+        """Take in committed entries from where the custody is; the frontier grows with them."""
+        for data in self._entries(self._custody.size, size):
+            frontier.append(leaf_hash(data))
+            try:
+                self._custody.apply(data)
+            except LakzegelError as error:
+                raise DamageError(f"log: entry {self._custody.size}: {error}") from None
+        return frontier
+
+    def _entries(self, start: int, size: int) -> Iterator[bytes]:
+        """Committed entries: from tiles where those are durable, else from the database."""
+        pending = self._database.pending(start)
+        durable = pending[0][0] if pending else size
+        yield from self.store.entries(start, max(start, durable))
+        yield from (data for _, data in pending)
+
+    def _catch_up(self) -> None:
+        size = self._database.size()
+        if size > self._custody.size:
+            self._replay(size, Frontier())
+        self._show()
+
+    def _show(self) -> None:
+        """Tiles, then the signed checkpoint, of the committed tree."""
+        tree = self._database.tree()
+        if tree.size == self._shown.checkpoint.size and self._shown.data:
+            return
+        self._write_tiles(tree)
+        checkpoint = Checkpoint(self.origin, tree.size, tree.root())
+        data = self._adopt(checkpoint) or self._sign(checkpoint)
+        self._shown = Shown(checkpoint, data, self._reader(tree.size))
+        start = self._database.pending_start()
+        if start is not None and tree.size - start > MAX_PENDING:
+            self._make_durable()
+
+    def _write_tiles(self, tree: Frontier) -> None:
+        pending = self._database.pending(self._shown.checkpoint.size)
+        if pending and self.store.append(pending[0][0], [d for _, d in pending]) != tree.root():
+            raise DamageError(
+                f"log: the tiles do not give the root of the {tree.size} entries that"
+                " were committed; run 'lakzegel-server check'"
+            )
+
+    def _adopt(self, checkpoint: Checkpoint) -> bytes | None:
+        """The checkpoint that lies there, with its witnesses, when it is of this very tree."""
+        data = self.store.read_checkpoint()
+        try:
+            found = open_checkpoint(data or b"", self._signer.keys).checkpoint
+        except (LakzegelError, ValueError):
+            return None
+        return data if found == checkpoint else None
+
+    def _sign(self, checkpoint: Checkpoint) -> bytes:
+        now = int(self._clock())
+        data = sign_checkpoint(checkpoint, self._signer.ed25519, self._signer.mldsa, now=now)
+        self.store.write_checkpoint(data)
+        return data
+
+    def _make_durable(self) -> None:
+        start = self._database.pending_start()
+        if start is None:
+            return
+        size = self._shown.checkpoint.size
+        self.store.sync(start, size)
+        self._database.forget_pending(size)
+
+    def _database_size(self) -> int:
+        with self._guard:
+            return self._database.size()
+
+    def _reader(self, size: int) -> HashReader:
+        return self.store.reader(size)

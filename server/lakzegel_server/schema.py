@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The tables of ``index.sqlite`` (docs/spec/storage.md §3).
+
+Rows that the log determines (tree, entries, pending) are checked against it; every other row
+carries ``digest``, the SHA-256 over its own columns, so that ``check`` notices a change on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS tree (
+    one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, edge BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS entries (
+    idx INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE) STRICT;
+CREATE TABLE IF NOT EXISTS pending (
+    idx INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS accounts (
+    name TEXT PRIMARY KEY, role TEXT NOT NULL, secret BLOB NOT NULL, created TEXT NOT NULL,
+    digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS refusals (
+    number INTEGER PRIMARY KEY, at TEXT NOT NULL, device TEXT NOT NULL, code TEXT NOT NULL,
+    id TEXT NOT NULL, proven INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS cosignatures (
+    device TEXT PRIMARY KEY, size INTEGER NOT NULL, line TEXT NOT NULL, digest BLOB NOT NULL
+    ) STRICT;
+CREATE TABLE IF NOT EXISTS annexes (
+    id TEXT PRIMARY KEY, stored TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS held (
+    one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, sha256 BLOB NOT NULL,
+    digest BLOB NOT NULL) STRICT;
+INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
+"""
+DIGESTED: Final = ("accounts", "refusals", "cosignatures", "annexes", "held")
+
+
+def row_digest(*columns: str | bytes | int) -> bytes:
+    """SHA-256 over the columns of a row, each after its type and length."""
+    hashed = hashlib.sha256()
+    for column in columns:
+        data = column if isinstance(column, bytes) else str(column).encode("utf-8", "surrogatepass")
+        hashed.update(type(column).__name__[:1].encode() + len(data).to_bytes(4, "big") + data)
+    return hashed.digest()

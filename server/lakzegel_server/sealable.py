@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What must hold of an entry beyond the rules of the custody: this log, this road."""
+
+from __future__ import annotations
+
+from lakzegel_core import enrolment, entries
+from lakzegel_core.errors import ConsistencyError, RootMismatchError
+from lakzegel_server.errors import MisplacedError
+from lakzegel_server.logstate import LogState
+
+
+def note_kind(data: bytes) -> str:
+    """The kind of an entry that may be published by itself.
+
+    Raises:
+        MisplacedError: a batch's header, which travels with its batch.
+        FormatError: no entry of a log.
+    """
+    kind = entries.kind_of(data)
+    if kind == entries.BATCH:
+        raise MisplacedError("a batch's header is sealed with its batch, at /v1/batches")
+    return kind
+
+
+def require_enrolment_seen(log: LogState, data: bytes) -> str:
+    """The device that enrols, when what it saw was this log."""
+    peeked = enrolment.peek_enrolment(data)
+    require_seen(log, f"device {peeked.device}", peeked.seen_size, peeked.seen_root)
+    return peeked.device
+
+
+def require_seen(log: LogState, who: str, size: int, root: bytes) -> None:
+    """Return when what somebody saw is a tree of this log.
+
+    Raises:
+        ConsistencyError: it saw more entries than there are: this log was rolled back.
+        RootMismatchError: it saw another log: somebody shows two.
+    """
+    shown = log.shown.checkpoint
+    if size > shown.size:
+        raise ConsistencyError(f"{who}: saw a log of {size} entries, this one has {shown.size}")
+    if log.root(size) != root:
+        raise RootMismatchError(f"{who}: saw another log of {size} entries")

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Gathers entries that arrive together, so that they share one fsync and one checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sqlite3
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_server.errors import BusyError, FullError, ServerError
+from lakzegel_server.logstate import LogState
+
+MAX_GROUP: Final = 256
+TICK_SECONDS: Final = 0.25  # how soon an entry that another process published is noticed
+_EXPECTED: Final = (OSError, sqlite3.Error, ServerError, LakzegelError)
+_STOP: Final = object()
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    data: bytes
+    done: Future[int] = field(default_factory=Future)
+
+
+class Sequencer:
+    """The one thread that writes the log in this process."""
+
+    def __init__(self, log: LogState) -> None:
+        self._state = log
+        self._queue: queue.Queue[_Waiting | object] = queue.Queue()
+        self._thread = threading.Thread(target=self._work, name="sequencer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work through what is submitted."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what was submitted."""
+        self._queue.put(_STOP)
+        self._thread.join()
+
+    def submit(self, data: bytes) -> Future[int]:
+        """The future index of an entry; it fails with the typed refusal."""
+        waiting = _Waiting(data)
+        self._queue.put(waiting)
+        return waiting.done
+
+    def _work(self) -> None:
+        stop = False
+        while not stop:
+            group, stop = self._collect()
+            if group:
+                self._settle_group(group)
+            elif not stop:
+                self._tidy()
+
+    def _collect(self) -> tuple[list[_Waiting], bool]:
+        """Everything that waits now; nothing when nothing came for a while."""
+        group: list[_Waiting] = []
+        try:
+            item = self._queue.get(timeout=TICK_SECONDS)
+            while isinstance(item, _Waiting):
+                group.append(item)
+                if len(group) >= MAX_GROUP:
+                    return group, False
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            return group, False
+        return group, True
+
+    def _settle_group(self, group: list[_Waiting]) -> None:
+        """Settle every future of the group, whatever happens."""
+        try:
+            outcomes = self._state.append([waiting.data for waiting in group])
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            _log.warning("sequencing failed: %s", type(error).__name__)
+            failure = explain(error)
+            for waiting in group:
+                waiting.done.set_exception(failure)
+            return
+        for waiting, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                waiting.done.set_exception(outcome)
+            else:
+                waiting.done.set_result(outcome)
+
+    def _tidy(self) -> None:
+        try:
+            self._state.refresh()
+            self._state.settle()
+        except _EXPECTED as error:
+            _log.warning("the log could not be tidied: %s", type(error).__name__)
+
+
+def explain(error: Exception) -> Exception:
+    """The error as a client should hear it: no room, or not now."""
+    if isinstance(error, sqlite3.Error):
+        full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+        return FullError("no room for the log") if full else BusyError("the index is not available")
+    return error

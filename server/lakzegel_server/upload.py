@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One upload on its way to the disk: verified byte by byte, written beside, moved when whole.
+
+For worker threads: every method may block, and one is called at a time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import IO, Final
+
+from lakzegel_core.batch import BatchStream, Header, batch_id, open_header, peek_header
+from lakzegel_core.custody_state import DeviceState
+from lakzegel_core.errors import (
+    DigestMismatchError,
+    LakzegelError,
+    SizeMismatchError,
+)
+from lakzegel_server import durable
+from lakzegel_server.layout import Layout
+from lakzegel_server.logstate import LogState
+from lakzegel_server.register import Register
+from lakzegel_server.sealable import require_seen
+
+UNKNOWN: Final = "-"
+
+
+class AlreadySealedError(Exception):
+    """The very same batch is in the log, at ``index``, and its files are here."""
+
+    def __init__(self, index: int, header: Header) -> None:
+        super().__init__(f"sealed at index {index}")
+        self.index = index
+        self.header = header
+
+
+class Upload:
+    """A batch file and a keyring file that are coming in under one name."""
+
+    def __init__(self, name: str, layout: Layout, log: LogState, register: Register) -> None:
+        self._name = name
+        self._layout = layout
+        self._log = log
+        self._register = register
+        work = layout.incoming / secrets.token_hex(16)
+        self._work = (work.with_suffix(".keyring"), work.with_suffix(".batch"))
+        self._stream = BatchStream(self._open_header)
+        self._keyring: IO[bytes] | None = None
+        self._batch: IO[bytes] | None = None
+        self.device = UNKNOWN  # as the header claims
+        self.proven = False  # and whether that device signed it
+        self.sealed: int | None = None  # the index, when only the files had been lost
+
+    @property
+    def note(self) -> bytes:
+        """The exact header note."""
+        return self._stream.header_bytes
+
+    @property
+    def header(self) -> Header:
+        """The verified header, once it is there."""
+        if self._stream.header is None:
+            raise SizeMismatchError("batch: ended within its header")
+        return self._stream.header
+
+    def feed(self, chunks: Iterable[bytes]) -> None:
+        """Verify and write what came in.
+
+        Raises:
+            AlreadySealedError: nothing of it is needed.
+            LakzegelError: what is wrong with it.
+            OSError: it cannot be written.
+        """
+        if self._keyring is None:
+            self._keyring = durable.create(self._work[0])
+        if self._batch is None:
+            self._batch = durable.create(self._work[1])
+        for chunk in chunks:
+            fed = self._stream.feed(chunk)
+            if fed.batch:
+                durable.write_all(self._batch, fed.batch)
+            if fed.keyring:
+                durable.write_all(self._keyring, fed.keyring)
+
+    def finish(self) -> Header:
+        """The header, once batch and keyring are whole and durable under their names."""
+        header = self._stream.finish()
+        self._close()
+        targets = (self._layout.keyring(self._name), self._layout.batch(self._name))
+        durable.settle(zip(self._work, targets, strict=True))
+        return header
+
+    def abandon(self) -> None:
+        """Leave nothing behind of what was not finished."""
+        self._close()
+        for path in self._work:
+            path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Take away what was finished, unless the log has it after all."""
+        if self._register.index_of(bytes.fromhex(self._name)) is None:
+            self._layout.batch(self._name).unlink(missing_ok=True)
+            self._layout.keyring(self._name).unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        for file in (self._keyring, self._batch):
+            if file is not None:
+                with suppress(OSError):
+                    file.close()
+
+    def _open_header(self, note: bytes) -> Header:
+        """The verified header, before another byte is taken.
+
+        1. It is the batch that was announced.
+        2. It is not sealed already.
+        3. It is signed, and the next of its chain.
+        4. What its device saw was this log.
+        """
+        entry_id = batch_id(note)
+        header = peek_header(note)
+        self.device = header.device
+        if entry_id.hex() != self._name:
+            raise DigestMismatchError(f"batch {entry_id.hex()} was sent under another name")
+        index = self._register.index_of(entry_id)
+        if index is not None:
+            return self._restore(header, index)
+        with self._log.reading() as (custody, _):
+            try:
+                custody.check(note)
+            except LakzegelError:
+                self.proven = _signed(custody.devices.get(header.device), header, note)
+                raise
+            self.proven = True
+            require_seen(self._log, f"device {header.device}", header.seen.size, header.seen.root)
+        return header
+
+    def _restore(self, header: Header, index: int) -> Header:
+        """Take a sealed batch again only where its files were lost and its keyring is in force."""
+        self.proven = True
+        self.sealed = index
+        here = self._layout.batch(self._name).exists() and self._layout.keyring(self._name).exists()
+        with self._log.reading() as (custody, _):
+            changed = (header.device, header.epoch, header.batch) in custody.keyrings
+        if here or changed:
+            raise AlreadySealedError(index, header)
+        return header
+
+
+def _signed(device: DeviceState | None, header: Header, note: bytes) -> bool:
+    """Whether a key that the device has or had signed this header."""
+    for epoch in (device.current, *device.closed_epochs) if device else ():
+        if header.epoch == epoch.epoch:
+            with suppress(LakzegelError):
+                open_header(note, epoch.header_key)
+                return True
+    return False

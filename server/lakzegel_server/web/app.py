@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The ASGI application: routes, logins, and one place where errors become answers."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_server.accounts import require
+from lakzegel_server.desk import Desk
+from lakzegel_server.errors import ServerError
+from lakzegel_server.problems import document, problem
+from lakzegel_server.web.routes import RULES, Rule
+
+_EXPECTED: Final = (LakzegelError, ServerError, OSError, sqlite3.Error)
+_NAMES: Final = {404: "missing", 405: "method"}
+_log: Final = logging.getLogger(__name__)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build(desk: Desk) -> Starlette:
+    """The application of one receiver."""
+    routes = [Route(rule.path, _endpoint(desk, rule), methods=[rule.method]) for rule in RULES]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
+
+
+def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
+    """The rule's handler behind its login, with its errors as problem documents."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            if rule.roles:
+                require(desk.accounts, request.headers.get("authorization"), *rule.roles)
+            return await rule.handler(desk, request)
+        except _EXPECTED as error:
+            answer = problem(error)
+            if answer.status_code >= 500:  # noqa: PLR2004 - our fault, so our log says it
+                _log.warning("%s %s: %s", rule.method, rule.path, type(error).__name__)
+            return answer
+        except ClientDisconnect:
+            return document(503, "gone", "the sender went away")
+        except Exception as error:  # noqa: BLE001 - the composition root of a request
+            _log_fault(rule, error)
+            return problem(error)
+
+    return endpoint
+
+
+def _log_fault(rule: Rule, error: Exception) -> None:
+    """Where it happened and what kind it is; never the message, which may hold content."""
+    where = " < ".join(
+        f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[::-1]
+    )
+    _log.error("%s %s: %s in %s", rule.method, rule.path, type(error).__name__, where)
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    answer = document(status, _NAMES.get(status, "refused"), "there is nothing to do that to here")
+    if isinstance(error, HTTPException) and error.headers:
+        answer.headers.update(error.headers)
+    return answer

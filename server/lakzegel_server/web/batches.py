@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Batches and keyrings: taken from devices, handed to the records office."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO, Final
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from lakzegel_server.desk import Desk
+from lakzegel_server.errors import DamageError, MissingError
+from lakzegel_server.web.receipts import receipt
+from lakzegel_server.web.requests import (
+    BINARY,
+    TEXT,
+    id_to_find,
+    id_to_store,
+    old_size,
+    stated_length,
+)
+
+BLOCK: Final = 2**20  # bytes read at a time
+
+
+async def put_batch(desk: Desk, request: Request) -> Response:
+    """The receipt of a batch; its header's signature is the credential."""
+    name, old, length = id_to_store(request), old_size(request), stated_length(request)
+    await desk.workers.run(desk.log.refresh)
+    sealed = await desk.intake.take(name, request.stream(), length)
+    since = sealed.seen_size if old is None else old
+    data = await desk.workers.run(receipt, desk.log, sealed.index, since)
+    return Response(data, media_type=TEXT)
+
+
+async def get_batch(desk: Desk, request: Request) -> Response:
+    """A batch file."""
+    name = id_to_find(request)
+    return await _stream(desk, name, desk.layout.batch(name))
+
+
+async def get_keyring(desk: Desk, request: Request) -> Response:
+    """A keyring file."""
+    name = id_to_find(request)
+    return await _stream(desk, name, desk.layout.keyring(name))
+
+
+async def _stream(desk: Desk, name: str, path: Path) -> Response:
+    index = await desk.workers.run(desk.register.index_of, bytes.fromhex(name))
+    if index is None:
+        raise MissingError("no batch has this name")
+    try:
+        file = await desk.workers.run(path.open, "rb", 0)
+    except FileNotFoundError:
+        raise DamageError(f"{path.parent.name}/{path.name}: missing; run 'check'") from None
+    size = os.fstat(file.fileno()).st_size
+    return StreamingResponse(
+        _blocks(desk, file, size), media_type=BINARY, headers={"Content-Length": str(size)}
+    )
+
+
+async def _blocks(desk: Desk, file: IO[bytes], size: int) -> AsyncIterator[bytes]:
+    with file:
+        while size > 0:
+            block = await desk.workers.run(file.read, min(BLOCK, size))
+            if not block:
+                raise DamageError("a file became shorter while it was handed out")
+            size -= len(block)
+            yield block

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Entries of the log that are no batches: admissions, enrolments, policies, findings."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import sqlite3
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lakzegel_core import enrolment, finding
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.limits import MAX_NOTE
+from lakzegel_server.accounts import AccountRole, require
+from lakzegel_server.desk import Desk
+from lakzegel_server.register import Register
+from lakzegel_server.sealable import note_kind, require_enrolment_seen
+from lakzegel_server.upload import UNKNOWN
+from lakzegel_server.web.receipts import receipt
+from lakzegel_server.web.requests import TEXT, old_size, read_body
+
+NOTE_ROLES: Final[dict[str, tuple[AccountRole, ...]]] = {
+    enrolment.KIND: (),  # the device's and the token's signatures are the credential
+    finding.KIND: (AccountRole.RECORDS, AccountRole.ADMIN),
+}
+_log: Final = logging.getLogger(__name__)
+
+
+async def post_note(desk: Desk, request: Request) -> Response:
+    """The receipt of an entry that others signed."""
+    old = old_size(request) or 0
+    data = await read_body(request, MAX_NOTE)
+    kind = note_kind(data)
+    roles = NOTE_ROLES.get(kind, (AccountRole.ADMIN,))
+    if roles:
+        require(desk.accounts, request.headers.get("authorization"), *roles)
+    await desk.workers.run(desk.log.refresh)
+    device = UNKNOWN
+    try:
+        if kind == enrolment.KIND:
+            device = await desk.workers.run(_check_enrolment, desk, data)
+        index = await asyncio.wrap_future(desk.sequencer.submit(data))
+    except LakzegelError as refusal:
+        await desk.workers.run(_record, desk.register, device, refusal, data)
+        raise
+    return Response(await desk.workers.run(receipt, desk.log, index, old), media_type=TEXT)
+
+
+def _check_enrolment(desk: Desk, data: bytes) -> str:
+    """The device that enrols; what it saw must have been this log, unless it is sealed already."""
+    if desk.register.index_of(hashlib.sha256(data).digest()) is not None:
+        return UNKNOWN
+    return require_enrolment_seen(desk.log, data)
+
+
+def _record(register: Register, device: str, refusal: LakzegelError, data: bytes) -> None:
+    name = hashlib.sha256(data).hexdigest()
+    _log.info("note %s refused: %s", name, refusal.code)
+    try:
+        register.refuse(device=device, code=refusal.code, entry_id=name, proven=False)
+    except sqlite3.Error as error:
+        _log.warning("a refusal could not be recorded: %s", type(error).__name__)

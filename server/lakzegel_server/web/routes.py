@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Every route, and who may use it; docs/spec/openapi.yaml says the same (docs/spec/http.md §1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_server.accounts import AccountRole
+from lakzegel_server.web import annexes, batches, device, log, notes, witness
+from lakzegel_server.web.requests import Handler
+
+_RECORDS: Final = (AccountRole.RECORDS,)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One method of one path. No roles: no login, the handler says what proves the sender."""
+
+    method: str
+    path: str
+    handler: Handler
+    roles: tuple[AccountRole, ...] = ()
+
+
+RULES: Final = (
+    Rule("GET", "/log/checkpoint", log.checkpoint),
+    Rule(
+        "GET",
+        "/log/tile/entries/{tile:path}",
+        log.entry_bundle,
+        (AccountRole.RECORDS, AccountRole.AUDIT),
+    ),
+    Rule("GET", "/log/tile/{tile:path}", log.hash_tile),
+    Rule("GET", "/v1/health", log.health),
+    Rule("PUT", "/v1/batches/{name}", batches.put_batch),
+    Rule("GET", "/v1/batches/{name}", batches.get_batch, _RECORDS),
+    Rule("GET", "/v1/keyrings/{name}", batches.get_keyring, _RECORDS),
+    Rule("PUT", "/v1/annexes/{name}", annexes.put_annex, _RECORDS),
+    Rule("GET", "/v1/annexes/{name}", annexes.get_annex, _RECORDS),
+    Rule("POST", "/v1/notes", notes.post_note),
+    Rule("POST", "/v1/cosignatures", witness.post_cosignature),
+    Rule("POST", "/v1/held", witness.post_held),
+    Rule("GET", "/v1/held", witness.get_held),
+    Rule("POST", "/v1/device", device.post_device),
+)
