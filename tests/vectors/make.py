@@ -15,7 +15,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kit import entry_cases, replay_cases, seal_cases, sign_cases, text_cases
+from kit import (
+    entry_cases,
+    item_cases,
+    policy_cases,
+    proof_cases,
+    replay_cases,
+    seal_cases,
+    sign_cases,
+    text_cases,
+)
 from kit.case import OK, VECTORS, Case, load
 from kit.openers import OPENERS
 
@@ -41,7 +50,7 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "delegation": entry_cases.delegation_cases,
     "admission": entry_cases.admission_cases,
     "enrolment": entry_cases.enrolment_cases,
-    "policy": entry_cases.policy_cases,
+    "policy": policy_cases.policy_cases,
     "revocation": entry_cases.revocation_cases,
     "finding": entry_cases.finding_cases,
     "held": entry_cases.held_cases,
@@ -53,9 +62,9 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "batch-file": seal_cases.file_cases,
     "keyring": seal_cases.keyring_cases,
     "keyring-file": seal_cases.keyring_file_cases,
-    "item": seal_cases.item_cases,
+    "item": item_cases.item_cases,
     "custody": replay_cases.custody_cases,
-    "item-proof": replay_cases.proof_cases,
+    "item-proof": proof_cases.proof_cases,
 }
 KEPT_FIRST = ("keyring-file", "checkpoint", "cosignature")  # the others are made of these
 EXAMPLE = re.compile(

@@ -27,7 +27,6 @@ from kit.world import (
     POLICY_2,
     STRANGER,
     TOKEN,
-    TOML,
     WITNESS,
     device_key,
     enrolment,
@@ -43,11 +42,10 @@ from lakzegel_core.held import Held
 from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.keys import SigningKey
-from lakzegel_core.policy import policy_text
 from lakzegel_core.query import Query
 from lakzegel_core.revocation import Revocation
 
-F, L, P, E = "FormatError", "LimitError", "PolicyError", "EpochError"
+F, L, E = "FormatError", "LimitError", "EpochError"
 ZERO = b64(bytes(32))
 AT = (
     "time-with-offset",
@@ -305,45 +303,3 @@ def query_cases() -> list[Case]:
     ]
     header = device_key("header")
     return family(text, [header], vkey(header), edits, "a device asks for its own state")
-
-
-def policy_cases() -> list[Case]:
-    keys = [POLICY_1, POLICY_2]
-    inputs = (*vkey(*keys), ("threshold", "2"), ("origin", ORIGIN))
-    text = policy_text(ORIGIN, TOML)
-    edits: list[Edit] = [
-        ("sealed", 'release = "held"', 'release = "sealed"', OK, "let go at the quorum"),
-        ("defaults", 'cadence = "15m"\nrelease = "held"\n', "", OK, "15m and held"),
-        ("source-raw", 'capture = "conversations"', 'capture = "raw"', OK, "raw only by its word"),
-        ("release-unknown", 'release = "held"', 'release = "now"', P, "held or sealed"),
-        ("serial-0", "serial = 7", "serial = 0", P, "from 1"),
-        ("serial-text", "serial = 7", 'serial = "7"', P, "a number"),
-        ("serial-true", "serial = 7", "serial = true", P, "Python's True is an int"),
-        ("serial-huge", "serial = 7", "serial = 9007199254740992", P, "2^53"),
-        ("serial-5000-digits", "serial = 7", "serial = " + "9" * 5000, P, "beyond what parsers read"),
-        ("serial-missing", "serial = 7\n", "", P, "which one is newer"),
-        ("audience-empty", f'["group:{GROUP}"]', "[]", P, "for somebody"),
-        ("audience-bare", f'"group:{GROUP}"', f'"{GROUP}"', P, "group: or device:"),
-        ("audience-not-a-slug", f"group:{GROUP}", "group:Test", P, "a-z, 0-9 and inner hyphens"),
-        ("recipients-empty", f'["{OFFICE.recipient.to_text()}"]', "[]", P, "somebody must be able to read"),
-        ("recipient-twice", f'["{OFFICE.recipient.to_text()}"]', f'["{OFFICE.recipient.to_text()}", "{OFFICE.recipient.to_text()}"]', P, "no keyring could be sealed"),
-        ("witness-plain", WITNESS.verifier.to_text(), STRANGER.verifier.to_text(), P, "a witness cosigns"),
-        ("recipient-x25519", OFFICE.recipient.to_text(), "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", P, "hybrid post-quantum only"),
-        ("key-unknown", 'cadence = "15m"', 'cadance = "15m"', P, "every key is known or refused"),
-        ("guard-mode", '"enforce"', '"maybe"', P, "off, report or enforce"),
-        ("source-twice", 'name = "s2"', 'name = "s1"', P, "one name a source"),
-        ("source-with-slash", 'name = "s1"', 'name = "a/b"', P, "a name is also a folder's"),
-        ("readout-of-nothing", 'source = "s2"', 'source = "s3"', P, "of a source in this policy"),
-        ("batch-too-small", '"16 MiB"', '"1 KiB"', P, "64 KiB at least"),
-        ("spool-below-batch", '"2 GiB"', '"1 MiB"', P, "one batch at least"),
-        ("threshold-too-high", "threshold = 1", "threshold = 2", P, "more than there are witnesses"),
-        ("annex-not-a-digest", f'"{ZERO}"', '"none"', P, "base64 of 32 bytes"),
-        ("expires-local", "2027-06-30", "2027-06-30T00:00:00", P, "a time without its zone"),
-        ("not-toml", "[guards]", "[guards", P, "a bracket is missing"),
-    ]  # fmt: skip
-    other = note.sign(policy_text("log.example/other", TOML), keys)
-    return [
-        *family(text, keys, inputs, edits, "what one group's devices capture"),
-        Case("another-log", P, "a policy is for one log", other, inputs),
-        Case("no-toml", F, "nothing after the first lines", note.sign(text.split(b"\n\n")[0] + b"\n", keys), inputs),
-    ]  # fmt: skip
