@@ -71,6 +71,7 @@ def verify_receipt(
         root=tree.root,
     )
     if seen is not None:
+        _require_not_smaller(tree, seen)  # a rollback is called one, whatever its proof starts from
         verify_extends(tree, seen, _parse_extra(proof.extra, seen))
     return Receipt(proof.index, signed)
 
@@ -81,10 +82,7 @@ def verify_extends(tree: Checkpoint, seen: Checkpoint, proof: Sequence[bytes]) -
     Raises:
         ConsistencyError: a smaller tree (rollback) or another history (fork).
     """
-    if tree.origin != seen.origin:
-        raise ConsistencyError(f"log {tree.origin} is not {seen.origin}")
-    if tree.size < seen.size:
-        raise ConsistencyError(f"the log shrank: {seen.size} entries were seen, now {tree.size}")
+    _require_not_smaller(tree, seen)
     verify_consistency(
         old_size=seen.size,
         new_size=tree.size,
@@ -92,6 +90,13 @@ def verify_extends(tree: Checkpoint, seen: Checkpoint, proof: Sequence[bytes]) -
         new_root=tree.root,
         proof=proof,
     )
+
+
+def _require_not_smaller(tree: Checkpoint, seen: Checkpoint) -> None:
+    if tree.origin != seen.origin:
+        raise ConsistencyError(f"log {tree.origin} is not {seen.origin}")
+    if tree.size < seen.size:
+        raise ConsistencyError(f"the log shrank: {seen.size} entries were seen, now {tree.size}")
 
 
 def _parse_extra(extra: bytes | None, seen: Checkpoint) -> list[bytes]:
