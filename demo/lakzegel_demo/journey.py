@@ -70,7 +70,7 @@ class Journey:
         url = self.server.begin()
         self.say(f"receiver: made its log, answers on {url}")
         account = self.places.out / "records.token"
-        _write_secret(account, self.server.account("records", "records-office"))
+        self.server.account("records", "records-office", account)
         _write_secret(self.places.passphrase, secrets.token_hex(16))
         self.office.begin(self.server, url, account)
         account.unlink()  # the office keeps it encrypted

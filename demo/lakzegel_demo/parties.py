@@ -46,13 +46,9 @@ class Server:
         self.children.start("server", "lakzegel_server", arguments)
         return self.children.await_file("server", self.data / "listening", seconds=READY)
 
-    def account(self, role: str, name: str) -> str:
-        """Return the bearer token of a new account."""
-        printed = self._run("account", "add", "--role", role, name).split()
-        tokens = [word for word in printed if word.startswith(f"{name}.")]
-        if not tokens:
-            raise PartyError("lakzegel_server account: printed no token")
-        return tokens[0]
+    def account(self, role: str, name: str, token: Path) -> None:
+        """Make an account, its bearer token in a new file."""
+        self._run("account", "add", "--role", role, name, "--token-file", str(token))
 
     def publish(self, note: Path) -> None:
         """Have the administrator publish what others signed."""

@@ -57,13 +57,8 @@ def annex_toml(sources: Iterable[WatchedFolder]) -> str:
     lines = [f'device = "{DEVICE}"']
     for source in sources:
         lines += ["", "[[source]]", f"name = {quoted(source.opaque)}"]
-        lines += [f"label = {quoted(source.name)}", f"path = {quoted(literal(source.folder))}"]
+        lines += [f"label = {quoted(source.name)}", f"path = {quoted(str(source.folder))}"]
     return "\n".join(lines) + "\n"
-
-
-def literal(folder: Path) -> str:
-    """Return a folder's path with the characters of globs made plain."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in str(folder))
 
 
 def office_keys(office_toml: Path) -> tuple[list[str], list[str]]:

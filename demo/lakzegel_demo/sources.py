@@ -11,6 +11,7 @@ from lakzegel_demo.errors import UsageError
 
 KIND: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 MAX_NAME: Final = 128  # characters of a source's label, docs/spec/policy.md
+WILD: Final = frozenset("*?[")  # a policy's path is a pattern
 RESERVED: Final = ".versions"  # where a restore puts older versions
 
 
@@ -65,6 +66,8 @@ def _parse(text: str) -> tuple[str, Path]:
     label = folder.name
     if not label or label == RESERVED or not label.isprintable() or "\\" in label:
         raise UsageError(f"--watch {text!r}: the folder's name cannot be a source's name")
+    if not WILD.isdisjoint(str(folder)):
+        raise UsageError(f"--watch {text!r}: a path with *, ? or [ is a pattern in a policy")
     if len(label) > MAX_NAME:
         raise UsageError(f"--watch {text!r}: its name is longer than {MAX_NAME} characters")
     return kind, folder
