@@ -59,8 +59,17 @@ class Courier:
         *,
         backoff: Backoff,
         tries: int | None = None,
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
-        """``tries``: failures in a row after which it gives up; None for never."""
+        """Nothing is sent yet.
+
+        Args:
+            open_parts: makes what the thread works with; called in it.
+            current: the introduction in force.
+            backoff: the waits between tries.
+            tries: failures in a row after which it gives up; None for never.
+            heard: called in the thread when the policy or this device's standing changed.
+        """
         self._open_parts = open_parts
         self._current = current
         self._backoff = backoff
@@ -71,8 +80,11 @@ class Courier:
         self._stop = False
         self._busy = True
         self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
+        self._heard = heard
+        self._policy: bytes | None = None
         self.outcome = Outcome()
         self.renew = False
+        self.doubt = False  # ask the log before anything is sent
 
     def start(self) -> None:
         """Begin."""
@@ -187,6 +199,11 @@ class Courier:
     def _round(self, parts: Parts) -> None:
         if self.outcome.halted:
             return
+        if self.doubt:
+            self._ask(parts)
+            self.doubt = False
+        if self.outcome.halted:
+            return
         sent = parts.shipper.drain()
         self.outcome.sent += sent
         if sent:
@@ -195,16 +212,21 @@ class Courier:
         with self._changed:
             wanted, self._consult = self._consult, False
         if wanted:
-            _, standing = parts.liaison.consult(self._current)
-            self._stand(standing)
+            self._ask(parts)
         with self._changed:
             self._changed.notify_all()
 
-    def _stand(self, standing: Standing) -> None:
-        if standing is Standing.GO_ON:
-            return
-        self.renew = standing is Standing.RENEW
-        self._halt(RefusedError(f"this device stands at '{standing}'; see status"))
+    def _ask(self, parts: Parts) -> None:
+        """Ask the log about this device; say so when that changed anything."""
+        _, standing = parts.liaison.consult(self._current)
+        if standing is not Standing.GO_ON:
+            self.renew = standing is Standing.RENEW
+            self._halt(RefusedError(f"this device stands at '{standing}'; see status"))
+        in_force = parts.liaison.policy(self._current)
+        policy = None if in_force is None else in_force.id
+        if policy != self._policy or self.renew:
+            self._policy = policy
+            self._heard()
 
     def _fail(self, error: Exception) -> None:
         """Remember why, and wait before the next try."""

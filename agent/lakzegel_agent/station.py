@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from lakzegel_agent import durable
 from lakzegel_agent.courier import Parts
 from lakzegel_agent.devicekeys import KeyStore
 from lakzegel_agent.home import Home
@@ -95,3 +96,16 @@ def station(config: Config) -> Iterator[Station]:
 def chance() -> float:
     """A number from 0 to 1, for jitter."""
     return secrets.randbelow(2**30) / 2**30
+
+
+def set_aside(config: Config) -> None:
+    """Put a state that cannot be read out of the way, whole: nothing of it is deleted."""
+    home = Home(config.home)
+    with home.exclusive():
+        place = home.root / f"lost-{wall_clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        place.mkdir(mode=0o700)
+        names = ("keys", "spool", *(p.name for p in home.root.glob("ledger.sqlite*")))
+        for name in names:
+            (home.root / name).rename(place / name)
+        durable.sync_folder(place)
+        durable.sync_folder(home.root)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`lakzegel-agent`: arguments and exit codes, nothing else.
+
+0 fine; 1 the check found something; 2 usage, configuration; 3 cannot reach or was refused; 4
+internal error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from lakzegel_agent.commands import config, doctor, enrol, once, run, status
+
+FOUND: Final = 1
+USAGE: Final = 2
+REFUSED: Final = 3
+INTERNAL: Final = 4
+INTERRUPTED: Final = 130
+COMMANDS: Final = (enrol, once, run, status, config, doctor)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="lakzegel-agent",
+        description="Lakzegel on a device: captures, seals and ships; cannot read what it sealed.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in COMMANDS:
+        module.add(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a fault is one line on stderr."""
+    arguments = parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except KeyboardInterrupt:
+        text, code = "interrupted; run the same command again", INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the composition root: no traceback at a person
+        text, code = explain(error)
+    else:
+        return code
+    line = "".join(c if c.isprintable() else "?" for c in text)
+    print(f"lakzegel-agent: {line}", file=sys.stderr)
+    return code
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """The line and the exit code that an error ends a command with."""
+    from lakzegel_agent.errors import (  # noqa: PLC0415
+        AgentError,
+        RefusedError,
+        UnreachableError,
+        UsageError,
+    )
+    from lakzegel_core.errors import LakzegelError  # noqa: PLC0415 - status must start fast
+
+    if isinstance(error, UsageError):
+        return str(error), USAGE
+    if isinstance(error, UnreachableError | RefusedError):
+        return str(error), REFUSED
+    if isinstance(error, AgentError | LakzegelError):
+        return str(error), FOUND
+    if isinstance(error, BrokenPipeError):
+        return "the reader of the output went away", USAGE
+    if isinstance(error, OSError):
+        return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
+    return f"internal error: {type(error).__name__}: {error}", INTERNAL
+
+
+if __name__ == "__main__":
+    sys.exit(main())

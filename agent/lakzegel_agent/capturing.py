@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One pass over the sources of the policy in force."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from lakzegel_agent.capture import (
+    PassReport,
+    Progress,
+    SealContext,
+    WatchedSource,
+    capture_pass,
+)
+from lakzegel_agent.devicekeys import Introduction
+from lakzegel_agent.errors import UnknownReaderError, UsageError
+from lakzegel_agent.ledger import DEVICE
+from lakzegel_agent.ledgerrows import BatchRow
+from lakzegel_agent.policies import InForce, is_expired
+from lakzegel_agent.readers import reader_of
+from lakzegel_agent.sealing.pool import Pool
+from lakzegel_agent.sources import locate
+from lakzegel_agent.station import Station, wall_clock
+from lakzegel_core.encoding import format_time, parse_time
+
+ATTEST: Final = timedelta(days=1)  # at least one batch a day, so that absence is provable
+_OBSERVED: Final = ("reader-unknown", "policy-expired")  # the pass itself tells of the rest
+_ATTESTED: Final = "attested"  # when coverage was attested last
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a pass works with, besides its station."""
+
+    current: Introduction
+    in_force: InForce
+    pool: Pool
+    wait_for_room: Callable[[int], bool]
+    on_batch: Callable[[BatchRow], None]
+    progress: Callable[[Progress], None]
+    stop: threading.Event
+
+
+def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> PassReport:
+    """What one pass found and sealed.
+
+    Raises:
+        SpoolFullError: no room; nothing is lost, and the next pass goes on.
+    """
+    made, policy = work.current.enrolment, work.in_force.policy
+    context = SealContext(
+        origin=made.origin,
+        device=made.device,
+        epoch=made.epoch,
+        header_key=work.current.keys.header,
+        recipients=policy.recipients,
+        policy_id=work.in_force.id,
+        batch_limit=policy.batch_limit,
+        spool_limit=policy.spool_limit,
+        ledger_key=station.ledger_key,
+    )
+    report = capture_pass(
+        sources,
+        context,
+        ledger=station.ledger,
+        spool=station.spool,
+        pool=work.pool,
+        clock=wall_clock,
+        wait_for_room=work.wait_for_room,
+        on_batch=work.on_batch,
+        progress=work.progress,
+        stop=work.stop,
+    )
+    _state_failures(station)
+    return report
+
+
+def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
+    """The policy's sources that are there and that this agent can read; what is not is stated."""
+    found: list[WatchedSource] = []
+    unknown: list[str] = []
+    missing: list[str] = []
+    for entry in in_force.sources:
+        name = entry.source.name
+        try:
+            reader_of(entry.source.kind)
+            root = locate(entry.path, home=os.fsencode(station.config.user_home))
+        except UnknownReaderError:
+            unknown.append(f"{name} (kind {entry.source.kind})")
+            continue
+        except UsageError:
+            missing.append(f"{name} (its path cannot be used)")
+            continue
+        if root.missing:
+            missing.append(name)
+        found.append(
+            WatchedSource(
+                label=entry.label,
+                reader=entry.source.kind,
+                root=root.root,
+                only=root.only,
+                settle=entry.source.settle,
+                exclude_folders=in_force.excluded_folders,
+            )
+        )
+    _state(station, "reader-unknown", unknown)
+    _state(station, "source-missing", missing)
+    return found
+
+
+def attest(station: Station, in_force: InForce) -> bool:
+    """Queue the day's attestation of coverage when one is due; whether it was."""
+    ledger, now = station.ledger, wall_clock()
+    _state(
+        station,
+        "policy-expired",
+        [f"policy {in_force.policy.serial}"] if is_expired(in_force, now) else [],
+    )
+    last = ledger.recall(_ATTESTED)
+    if last is None:
+        ledger.remember(_ATTESTED, format_time(now).encode())
+        return False
+    since = parse_time(last.decode(), what="last attestation")
+    if now - since < ATTEST:
+        return False
+    rows = [
+        {
+            "source": label,
+            "found": counts.found,
+            "sealed": counts.sealed,
+            "excluded": counts.excluded,
+            "failed": counts.failed,
+        }
+        for label, counts in sorted(ledger.source_counts().items())
+    ]
+    ledger.observe(DEVICE, {"type": "attestation", "since": format_time(since), "sources": rows})
+    ledger.remember(_ATTESTED, format_time(now).encode())
+    return True
+
+
+def _state(station: Station, code: str, names: Sequence[str]) -> None:
+    """State a problem of these sources, or that it is over; the office hears of a new one."""
+    if not names:
+        station.problems.clear(station.ledger, code)
+    elif station.problems.add(station.ledger, code, ", ".join(names)) and code in _OBSERVED:
+        station.ledger.observe(DEVICE, {"type": code, "sources": list(names)})
+
+
+def _state_failures(station: Station) -> None:
+    counts = station.ledger.counts()
+    failed = counts.failed
+    if failed:
+        text = f"{failed} versions of files could not be captured"
+        station.problems.add(station.ledger, "files-failed", text)
+    else:
+        station.problems.clear(station.ledger, "files-failed")

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`doctor`: everything that this agent needs, looked at one by one."""
+
+from __future__ import annotations
+
+import argparse
+
+from lakzegel_agent.commands.common import Commands, answer, command
+
+_MORE = """\
+Looks at the configuration, the home and who else could open it, the keys, the ledger, the
+receiver and its log keys, the clock, the policy in force and the room on the disk. It changes
+nothing, and can run while the agent is at work.
+
+exit: 0 all is well; 1 something is not, each with what to do; 2 configuration
+
+example: lakzegel-agent doctor --config /etc/lakzegel/agent.toml
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    text = "check everything that this agent needs"
+    parser = command(commands, "doctor", run, text=text, more=_MORE)
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print a line for each check."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from lakzegel_agent.doctor import examine  # noqa: PLC0415 - status must start fast
+    from lakzegel_agent.settings import load_config  # noqa: PLC0415
+
+    findings = examine(load_config(arguments.config))
+    if arguments.json:
+        answer([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            print(f"{'ok ' if finding.well else 'BAD'} {finding.what:12} {finding.detail}")
+    return 0 if all(finding.well for finding in findings) else 1

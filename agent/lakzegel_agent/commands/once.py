@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`once`: one full rescan, read, seal and ship, then exit."""
+
+from __future__ import annotations
+
+import argparse
+
+from lakzegel_agent.commands.common import Commands, answer, command, say, stopping
+
+_MORE = """\
+Reads every source of the policy in force, seals what is new or changed, ships it and verifies the
+receipts, then lets go what the records office holds. Without a network it captures all the same,
+into the spool. The four counts are over all runs: found = sealed + excluded + failed.
+
+exit: 0 everything found is sealed or excluded, and every batch has its receipt
+      1 files that could not be captured; no policy; no room; the log went back or forked
+      2 configuration; not enrolled; another agent is at work here
+      3 the receiver could not be reached, or refused: what was captured waits in the spool
+
+example: lakzegel-agent once --config /etc/lakzegel/agent.toml --json
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    text = "capture and ship everything that is there now, then exit"
+    parser = command(commands, "once", run, text=text, more=_MORE)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run once, print the figures, and the fault where there is one."""
+    from lakzegel_agent.service import once  # noqa: PLC0415 - status must start fast
+    from lakzegel_agent.settings import load_config  # noqa: PLC0415
+
+    config = load_config(arguments.config)
+    with stopping() as stop:
+        report = once(config, say=say, stop=stop)
+    if arguments.json:
+        answer(report.to_json())
+    else:
+        print(
+            f"{report.found} found = {report.sealed} sealed + {report.excluded} excluded +"
+            f" {report.failed} failed; {report.batches} batches, {report.bytes_read} bytes read,"
+            f" {report.bytes_sealed} sealed, {report.seconds} s"
+        )
+    if report.fault is not None:
+        say(f"lakzegel-agent: {report.fault}")
+    elif report.failed:
+        say(f"lakzegel-agent: {report.failed} files could not be captured; see status")
+    return report.exit_code

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+
+from lakzegel_agent.commands.common import Commands, command, say, stopping
+
+_MORE = """\
+Captures changes as they appear and everything every 15 minutes, ships at the policy's cadence and
+lets go what the policy's release allows. `status` shows how it fares. It ends on SIGTERM or
+Ctrl-C; a second one ends it at once, and loses nothing.
+
+exit: 0 ended as told; 1 the log could not be trusted, or this device may not go on
+      2 configuration; not enrolled; another agent is at work here
+
+example: lakzegel-agent run --config /etc/lakzegel/agent.toml
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    text = "capture and ship until told to end: the daemon"
+    command(commands, "run", run, text=text, more=_MORE)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Work until SIGTERM or Ctrl-C."""
+    from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - status must start fast
+    from lakzegel_agent.settings import load_config  # noqa: PLC0415
+
+    config = load_config(arguments.config)
+    with stopping() as stop:
+        return run_daemon(config, say=lambda text: say(f"lakzegel-agent: {text}"), stop=stop)

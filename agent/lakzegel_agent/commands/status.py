@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`status`: how this agent fares, at work or at rest."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from lakzegel_agent.commands.common import Commands, answer, command
+
+if TYPE_CHECKING:
+    from lakzegel_agent.settings import Config
+
+_MORE = """\
+Shows the device, its epoch, the ledger's counts (found = sealed + excluded + failed, over all
+runs), the spool, the sources by the policy's names, the last verified receipt, and each problem:
+its code, since when, and what to do. It names no file and no contact. It asks nobody: for whether
+the receiver can be reached, run doctor.
+
+exit: 0 no problem; 1 at least one problem; 2 configuration
+
+example: lakzegel-agent status --config /etc/lakzegel/agent.toml --json
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    text = "show how this agent fares"
+    parser = command(commands, "status", run, text=text, more=_MORE)
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the status."""
+    from lakzegel_agent.settings import load_config  # noqa: PLC0415 - starts fast
+
+    found = _status(load_config(arguments.config))
+    if arguments.json:
+        answer(found)
+    else:
+        for line in lines(found):
+            print(line)
+    return 1 if found["problems"] else 0
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The status for a person."""
+    ledger, spool, receipt = found["ledger"], found["spool"], found["last_receipt"]
+    rows = [
+        f"device    {found['device'] or '-'}, epoch {found['epoch']}, log {found['origin']}",
+        f"agent     {'at work' if found['at_work'] else 'at rest'}",
+        f"ledger    {_figures(ledger)}",
+        *(f"          {count} {reason}" for reason, count in sorted(found["reasons"].items())),
+        (
+            f"spool     {spool['batches']} batches, {spool['bytes']} bytes,"
+            f" {spool['waiting']} not sent yet"
+        ),
+    ]
+    rows += [
+        f"source    {source['name'] or '(of former policies)'}: {_figures(source)}"
+        for source in found["sources"]
+    ]
+    if receipt is not None:
+        rows.append(f"receipt   {receipt['at']}, entry {receipt['index']} of {receipt['size']}")
+    rows += [
+        f"problem   {p['code']} since {p['since']}: {p['detail']}; {p['next']}"
+        for p in found["problems"]
+    ]
+    return rows
+
+
+def _figures(counts: dict[str, Any]) -> str:
+    return (
+        f"{counts['found']} found = {counts['sealed']} sealed + {counts['excluded']} excluded"
+        f" + {counts['failed']} failed"
+    )
+
+
+def _status(config: Config) -> dict[str, Any]:
+    from lakzegel_agent.devicekeys import KeyStore  # noqa: PLC0415
+    from lakzegel_agent.home import Home  # noqa: PLC0415
+    from lakzegel_agent.station import wall_clock  # noqa: PLC0415
+    from lakzegel_agent.status import at_rest, read_status  # noqa: PLC0415
+
+    home = Home(config.home)
+    if home.is_locked():
+        found = read_status(home.status)
+        if found is not None:
+            return {**found, "at_work": True}
+    found = at_rest(home, KeyStore(home.keys), pins=config.pins, now=wall_clock())
+    return {**found, "at_work": home.is_locked()}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`enrol`, on a home that may be new, half enrolled, enrolled, or damaged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lakzegel_agent.devicekeys import Introduction
+from lakzegel_agent.enrol import Enroller, read_token
+from lakzegel_agent.errors import LedgerDamagedError, UsageError
+from lakzegel_agent.liaison import introduction_in_force
+from lakzegel_agent.settings import Config
+from lakzegel_agent.station import Station, set_aside, station, wall_clock
+
+
+def enrol(config: Config, token_file: Path, wished: str | None) -> tuple[Introduction, bool]:
+    """The introduction in force, and whether it was made now.
+
+    Raises:
+        UsageError, UnreachableError, RefusedError, LakzegelError.
+    """
+    token = read_token(token_file, origin=config.pins.origin)
+    with _opened_or_anew(config) as opened:
+        current = introduction_in_force(opened.ledger, opened.keys)
+        if current is not None:
+            if wished not in {None, current.enrolment.device}:
+                raise UsageError(
+                    f"{config.home}: is enrolled as {current.enrolment.device}, not {wished}"
+                )
+            return current, False
+        liaison = opened.liaison(opened.ledger)
+        enroller = Enroller(liaison.link, opened.ledger, opened.keys, wall_clock, os.urandom)
+        try:
+            return enroller.enrol(token, wished), True
+        finally:
+            liaison.link.close()
+
+
+@contextmanager
+def _opened_or_anew(config: Config) -> Iterator[Station]:
+    """The station; where its state cannot be read, that is set aside for a new beginning."""
+    try:
+        with station(config) as opened:
+            introduction_in_force(opened.ledger, opened.keys)
+            readable = True
+    except LedgerDamagedError:
+        readable = False
+    if not readable:
+        set_aside(config)
+    with station(config) as opened:
+        yield opened

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What happens by the clock; the only importer of apscheduler.
+
+A laptop sleeps: what was missed meanwhile happens once, late, and not once for every time that it
+was missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Final
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+GRACE: Final = 7 * 86_400  # seconds that a missed call may be late
+JITTER: Final = 0.1  # of the interval, so that traffic keeps no exact time
+
+
+class Timetable:
+    """Calls that come again and again, in a thread of their own."""
+
+    def __init__(self) -> None:
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            job_defaults={"coalesce": True, "misfire_grace_time": GRACE, "max_instances": 1},
+        )
+
+    def every(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call again and again, ``seconds`` apart, up to a tenth more or less."""
+        trigger = IntervalTrigger(seconds=seconds, jitter=seconds * JITTER, timezone=UTC)
+        self._scheduler.add_job(call, trigger)
+
+    def start(self) -> None:
+        """Begin."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End; a call under way ends by itself."""
+        self._scheduler.shutdown(wait=False)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`once`, from configuration to exit code.
+
+    open the home → ask the log where this device stands → capture, while a thread ships → status
+
+Whatever the receiver does, capture goes on by the policy in force and into the spool.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from lakzegel_agent.backoff import Backoff
+from lakzegel_agent.capture import PassReport, Progress
+from lakzegel_agent.capturing import Pass, attest, run_pass, watched
+from lakzegel_agent.courier import Courier, Outcome
+from lakzegel_agent.devicekeys import Introduction
+from lakzegel_agent.errors import (
+    RefusedError,
+    RollbackError,
+    SpoolFullError,
+    UnreachableError,
+)
+from lakzegel_agent.policies import InForce
+from lakzegel_agent.sealing.pool import Pool
+from lakzegel_agent.settings import Config
+from lakzegel_agent.standing import (
+    FIRST_WAIT,
+    Say,
+    arrive,
+    enrolled,
+    keep_status,
+    policy_in_force,
+)
+from lakzegel_agent.station import Station, chance, station
+
+TRIES: Final = 4  # of `once`, in a row, before it leaves the rest to the next run
+PATIENCE: Final = 30.0  # seconds that `once` waits for room in a full spool
+
+
+@dataclass(frozen=True, slots=True)
+class OnceReport:
+    """What one run did; the four counts are the ledger's, over all runs."""
+
+    found: int
+    sealed: int
+    excluded: int
+    failed: int
+    batches: int
+    bytes_read: int
+    bytes_sealed: int
+    seconds: float
+    fault: Exception | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures."""
+        return {name: value for name, value in asdict(self).items() if name != "fault"}
+
+    @property
+    def exit_code(self) -> int:
+        """0 everything is sealed and has its receipt; 1 something is wrong; 3 not reached."""
+        if isinstance(self.fault, UnreachableError | RefusedError):
+            return 3
+        return 1 if self.fault is not None or self.failed else 0
+
+
+def once(config: Config, *, say: Say, stop: threading.Event) -> OnceReport:
+    """Everything that is there now, read, sealed and shipped.
+
+    Raises:
+        UsageError: not enrolled, or another agent is at work.
+        RollbackError, RefusedError, LakzegelError: no policy, and why none could be had.
+    """
+    started = time.monotonic()
+    with station(config) as opened:
+        current, fault = arrive(opened, enrolled(opened, config), tries=TRIES)
+        in_force = policy_in_force(opened, current, fault)
+        keep_status(opened, current, in_force)
+        attest(opened, in_force)
+        courier = Courier(
+            opened.parts, current, backoff=Backoff(chance, first=FIRST_WAIT), tries=TRIES
+        )
+        courier.doubt = fault is not None
+        alarm = isinstance(fault, RollbackError | RefusedError)
+        if not alarm:
+            courier.start()
+        report, full = _capture(opened, current, in_force, None if alarm else courier, say, stop)
+        outcome = Outcome(fault=fault) if alarm else courier.finish()
+        keep_status(opened, current, opened.liaison(opened.ledger).policy(current))
+        waiting = len(opened.ledger.waiting())
+        return _report(opened, report, outcome.fault or full or _left(waiting), started)
+
+
+def _capture(
+    opened: Station,
+    current: Introduction,
+    in_force: InForce,
+    courier: Courier | None,
+    say: Say,
+    stop: threading.Event,
+) -> tuple[PassReport | None, Exception | None]:
+    """One pass over everything; and why it ended early, if it did."""
+    limit = in_force.policy.spool_limit
+
+    def wait_for_room(size: int) -> bool:
+        def has_room() -> bool:
+            return opened.spool.used() + size <= limit
+
+        if courier is None:
+            return has_room()
+        return courier.wait_for_room(has_room, patience=PATIENCE)
+
+    with Pool.open(opened.config.workers) as pool:
+        work = Pass(
+            current=current,
+            in_force=in_force,
+            pool=pool,
+            wait_for_room=wait_for_room,
+            on_batch=lambda _: courier.kick() if courier is not None else None,
+            progress=lambda made: say(progress_line(made)),
+            stop=stop,
+        )
+        try:
+            report = run_pass(opened, work, watched(opened, in_force))
+        except SpoolFullError as error:
+            opened.problems.add(opened.ledger, "spool-full", str(error))
+            return None, error
+    opened.problems.clear(opened.ledger, "spool-full")
+    return report, None
+
+
+def progress_line(made: Progress) -> str:
+    """A line of progress."""
+    return f"{made}"
+
+
+def _left(waiting: int) -> Exception | None:
+    return UnreachableError(f"{waiting} batches wait in the spool") if waiting else None
+
+
+def _report(
+    opened: Station, report: PassReport | None, fault: Exception | None, started: float
+) -> OnceReport:
+    counts = opened.ledger.counts()
+    return OnceReport(
+        found=counts.found,
+        sealed=counts.sealed,
+        excluded=counts.excluded,
+        failed=counts.failed,
+        batches=report.batches if report is not None else 0,
+        bytes_read=report.bytes_read if report is not None else 0,
+        bytes_sealed=report.bytes_sealed if report is not None else 0,
+        seconds=round(time.monotonic() - started, 3),
+        fault=fault,
+    )

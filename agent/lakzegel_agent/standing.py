@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Where a device stands before it captures: enrolled or not, in which epoch, by which policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from lakzegel_agent.backoff import Backoff
+from lakzegel_agent.devicekeys import Introduction
+from lakzegel_agent.errors import AgentError, RefusedError, UnreachableError, UsageError
+from lakzegel_agent.liaison import introduction_in_force
+from lakzegel_agent.policies import InForce
+from lakzegel_agent.settings import Config
+from lakzegel_agent.station import Station, chance
+from lakzegel_agent.status import describe, write_status
+from lakzegel_core.errors import LakzegelError
+
+Say = Callable[[str], None]
+FIRST_WAIT: Final = 0.5  # seconds before the second try
+
+
+class NoPolicyError(AgentError):
+    """There is nothing to go by yet."""
+
+
+def arrive(
+    opened: Station, current: Introduction, *, tries: int
+) -> tuple[Introduction, Exception | None]:
+    """Where this device stands, and what kept it from finding out or from going on."""
+    liaison = opened.liaison(opened.ledger)
+    backoff = Backoff(chance, first=FIRST_WAIT)
+    try:
+        while True:
+            try:
+                return liaison.settle_epoch(current), _standing_fault(opened)
+            except UnreachableError as error:
+                opened.problems.add(opened.ledger, "unreachable", str(error))
+                fault: Exception = error
+            wait = backoff.failed()
+            if backoff.failures >= tries:
+                return _still(opened, current), fault
+            time.sleep(wait)
+    except (AgentError, LakzegelError) as error:
+        return _still(opened, current), error
+    finally:
+        liaison.link.close()
+
+
+def _still(opened: Station, current: Introduction) -> Introduction:
+    """The introduction in force: a renewal may have gone through before something failed."""
+    return introduction_in_force(opened.ledger, opened.keys) or current
+
+
+def _standing_fault(opened: Station) -> Exception | None:
+    for code in ("revoked", "superseded"):
+        if opened.problems.has(code):
+            detail = next(p.detail for p in opened.problems.listed() if p.code == code)
+            return RefusedError(f"{code}: {detail}; what is captured stays in the spool")
+    return None
+
+
+def enrolled(opened: Station, config: Config) -> Introduction:
+    """The introduction in force.
+
+    Raises:
+        UsageError: this device is not enrolled.
+    """
+    current = introduction_in_force(opened.ledger, opened.keys)
+    if current is None:
+        raise UsageError(
+            f"{config.home}: not enrolled; run: lakzegel-agent enrol --config {config.path}"
+            " --token-file F"
+        )
+    return current
+
+
+def policy_in_force(opened: Station, current: Introduction, fault: Exception | None) -> InForce:
+    """The policy in force.
+
+    Raises:
+        AgentError, LakzegelError: there is none, and why none could be had.
+    """
+    found = opened.liaison(opened.ledger).policy(current)
+    if found is None:
+        if fault is not None:
+            raise fault
+        refused = [p.detail for p in opened.problems.listed() if p.code == "policy-refused"]
+        why = refused[0] if refused else "none in the log is for this device"
+        raise NoPolicyError(f"no policy is in force, so nothing is captured: {why}")
+    return found
+
+
+def keep_status(
+    opened: Station, current: Introduction, in_force: InForce | None, **more: object
+) -> None:
+    """Write what `status` shows while this agent is at work."""
+    shown = describe(
+        pins=opened.config.pins,
+        ledger=opened.ledger,
+        spool=opened.spool,
+        current=current,
+        in_force=in_force,
+        problems=opened.problems.listed(),
+    )
+    write_status(opened.home.status, {**shown, **more})
