@@ -58,6 +58,7 @@ class LogState:
         self._database = database
         self._clock = clock
         self._lock_path = layout.lock
+        self._turn = threading.Lock()
         self._guard = threading.RLock()
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
         self._shown = Shown(Checkpoint(self.origin, 0, self.store.root(0)), b"", self._reader(0))
@@ -105,11 +106,15 @@ class LogState:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """One at a time, among this process's threads and between processes."""
-        with self._guard, self._lock_path.open("a") as file:
+        """One at a time, among this process's threads and between processes.
+
+        Whoever only reads goes on while another process has its turn.
+        """
+        with self._turn, self._lock_path.open("a") as file:
             self._lock_path.chmod(0o600)
             fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            with self._guard:
+                yield
 
     # what changes
 

@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A real receiver over loopback HTTP, an office's keys, and devices that seal into it."""
+
+import hashlib
+import os
+import re
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from lakzegel_core.admission import Admission, sign_admission
+from lakzegel_core.age import Identity
+from lakzegel_core.batch import Header, Seen, State, batch_id, sign_header
+from lakzegel_core.checkpoint import LogKeys, open_checkpoint
+from lakzegel_core.cosignature import cosign
+from lakzegel_core.delegation import Delegation, sign_delegation
+from lakzegel_core.enrolment import Enrolment, Reason, device_key_name, sign_enrolment
+from lakzegel_core.held import Held, sign_held
+from lakzegel_core.item import Place, seal_item
+from lakzegel_core.keyring import Keyring, seal_keyring
+from lakzegel_core.keys import Algorithm, SigningKey
+from lakzegel_core.manifest import contents_root
+from lakzegel_core.merkle import EMPTY_ROOT
+from lakzegel_core.note import Note
+from lakzegel_core.policy import parse_policy_toml, sign_policy
+from lakzegel_core.query import Query, sign_query
+from lakzegel_core.receipt import verify_receipt
+from lakzegel_core.revocation import Revocation, sign_revocation
+from lakzegel_server import accounts
+from lakzegel_server.accounts import AccountRole
+from lakzegel_server.database import Database
+from lakzegel_server.desk import open_desk
+from lakzegel_server.fsck.run import check
+from lakzegel_server.layout import Layout, create
+from lakzegel_server.logstate import LogState
+from lakzegel_server.serving import Endpoint, make_server
+from lakzegel_server.web.app import build
+
+ORIGIN = "log.example/test"
+START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+NOW = START.timestamp()
+SPEC = Path(__file__).resolve().parents[2] / "docs" / "spec" / "openapi.yaml"
+
+
+def new_key(name, algorithm=Algorithm.ED25519):
+    return SigningKey.from_seed(name, algorithm, os.urandom(32))
+
+
+def documented():
+    """(method, pattern of the path) -> the statuses that the OpenAPI file has."""
+    found = {}
+    for path, methods in yaml.safe_load(SPEC.read_text())["paths"].items():
+        pattern = re.compile(re.sub(r"\{tile\}", ".+", re.sub(r"\{name\}", "[^/]+", path)) + r"\Z")
+        for method, operation in methods.items():
+            if method != "parameters":
+                found[method.upper(), pattern] = {int(status) for status in operation["responses"]}
+    return found
+
+
+@dataclass
+class Office:
+    """The keys of an office and the notes that it signs."""
+
+    policy: list = field(
+        default_factory=lambda: [new_key("records.example/policy"), new_key("privacy.example/p")]
+    )
+    enrolment: SigningKey = field(default_factory=lambda: new_key("records.example/enrolment"))
+    approval: list = field(
+        default_factory=lambda: [new_key(f"records.example/approval-{i}") for i in (1, 2)]
+    )
+    witness: SigningKey = field(
+        default_factory=lambda: new_key("records.example/w", Algorithm.ED25519_COSIGNATURE)
+    )
+    mirror: SigningKey = field(
+        default_factory=lambda: new_key("records.example/m", Algorithm.ED25519_COSIGNATURE)
+    )
+    held: SigningKey = field(default_factory=lambda: new_key("records.example/held"))
+    recipient: Identity = field(default_factory=lambda: Identity.from_seed(os.urandom(32)))
+
+    def delegation(self, serial=1):
+        found = Delegation(
+            ORIGIN,
+            serial,
+            tuple(k.verifier for k in self.policy),
+            2,
+            (self.enrolment.verifier,),
+            tuple(k.verifier for k in self.approval),
+            self.witness.verifier,
+            self.mirror.verifier,
+            self.held.verifier,
+            START,
+        )
+        return sign_delegation(found, self.policy)
+
+    def admission(self, token, *, device=None, group=None, count=1):
+        found = Admission(
+            ORIGIN, token.verifier, device, group, count, START + timedelta(days=90), "default"
+        )
+        return sign_admission(found, self.enrolment)
+
+    def policy_note(self, serial, audience, *, annexes=None):
+        lines = [
+            f"serial = {serial}",
+            f'audience = ["{audience}"]',
+            "expires = 2027-06-30",
+            f'recipients = ["{self.recipient.recipient.to_text()}"]',
+            "[[source]]",
+            'name = "mail"',
+            'kind = "eml"',
+            'path = "~/Mail"',
+            "[annex]",
+            *(f'{name} = "{value}"' for name, value in (annexes or {}).items()),
+        ]
+        return sign_policy(ORIGIN, parse_policy_toml("\n".join(lines) + "\n"), self.policy)
+
+    def revocation(self, device, *, batch=None):
+        found = Revocation(ORIGIN, device, 0, batch, "stolen", START)
+        return sign_revocation(found, self.enrolment)
+
+    def held_note(self, tree):
+        return sign_held(Held(ORIGIN, tree.size, tree.root, START), self.held)
+
+
+class Client:
+    """Asks a receiver; every answer must be one that the OpenAPI file has."""
+
+    def __init__(self, url, keys, *, token=None, verify=True):
+        self.url, self.keys, self.token, self.verify = url, keys, token, verify
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def __call__(self, method, path, body=None, **headers):
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        answer = self.session.request(
+            method, self.url + path, data=body, headers=headers, timeout=30, verify=self.verify
+        )
+        for (known, pattern), statuses in documented().items():
+            if known == method and pattern.match(path.partition("?")[0]):
+                assert answer.status_code in statuses, f"{method} {path}: {answer.status_code}"
+                break
+        if answer.status_code >= 400:
+            problem = answer.json()
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert problem["status"] == answer.status_code
+            assert problem["retry"] == (answer.status_code in {503, 507})
+        return answer
+
+    def as_(self, token):
+        return Client(self.url, self.keys, token=token, verify=self.verify)
+
+    def checkpoint(self):
+        return open_checkpoint(self("GET", "/log/checkpoint").content, self.keys)
+
+    def put(self, upload, **more):
+        return self("PUT", f"/v1/batches/{upload.name}{more.pop('query', '')}", upload.body, **more)
+
+    def close(self):
+        self.session.close()
+
+
+@dataclass
+class Upload:
+    """One upload: its id, its header note, the bytes of its two files."""
+
+    name: str
+    note: bytes
+    batch: bytes
+    keyring: bytes
+
+    @property
+    def body(self):
+        return self.batch + self.keyring
+
+
+@dataclass
+class Device:
+    """A device that seals what a test tells it to, honestly or not."""
+
+    office: Office
+    name: str
+    header: SigningKey
+    witness: SigningKey
+    annex: Identity
+    token: SigningKey
+    admission: bytes
+    enrolment: bytes
+    previous: bytes
+    epoch: int = 0
+    batch: int = 0
+    seen: Seen = Seen(0, EMPTY_ROOT)
+
+    def seal(self, payloads=(b"een bericht",), *, advance=True, **changes):
+        items = [
+            seal_item(
+                kind="segment",
+                source="mail",
+                payload=payload,
+                context={},
+                place=Place(ORIGIN, self.name, self.epoch, self.batch, index),
+                random=os.urandom,
+                compress=lambda data: data,
+            )
+            for index, payload in enumerate(payloads)
+        ]
+        contents = contents_root([item.entry for item in items])
+        ring = Keyring(
+            ORIGIN,
+            self.name,
+            self.epoch,
+            self.batch,
+            len(items),
+            contents,
+            tuple(item.key for item in items),
+        )
+        keyring = seal_keyring(ring, [self.office.recipient.recipient], random=os.urandom)
+        key = changes.pop("key", self.header)
+        header = Header(
+            origin=ORIGIN,
+            device=self.name,
+            epoch=self.epoch,
+            batch=self.batch,
+            previous=self.previous,
+            seen=self.seen,
+            closed=START,
+            items=len(items),
+            contents=contents,
+            keyring=hashlib.sha256(keyring).digest(),
+            policy=bytes(32),
+            state=State.OPEN,
+        )
+        note = sign_header(replace(header, **changes), key)
+        manifest = b"".join(item.entry.to_bytes() for item in items)
+        data = note + manifest + b"".join(item.ciphertext for item in items)
+        if advance:
+            self.previous = batch_id(note)
+            self.batch += 1
+        return Upload(batch_id(note).hex(), note, data, keyring)
+
+    def query(self, key=None):
+        found = Query(ORIGIN, self.name, self.epoch, os.urandom(16), START)
+        return sign_query(found, key or self.header)
+
+
+def unsealed_device(office, name, tree, *, admission=None, token=None, group=None, **changes):
+    """A device whose notes are signed but not yet in any log."""
+    token = token or new_key(f"{ORIGIN}/token/{os.urandom(4).hex()}")
+    whom = {"group": group} if group else {"device": name}
+    admitted = admission or office.admission(token, **whom)
+    header = new_key(device_key_name(ORIGIN, name, 0, "header"))
+    witness = new_key(device_key_name(ORIGIN, name, 0, "witness"), Algorithm.ED25519_COSIGNATURE)
+    annex = Identity.from_seed(os.urandom(32))
+    found = Enrolment(
+        origin=ORIGIN,
+        device=name,
+        epoch=0,
+        group=group,
+        header=header.verifier,
+        witness=witness.verifier,
+        annex=annex.recipient,
+        admission=hashlib.sha256(admitted).digest(),
+        reason=Reason.FIRST,
+        previous=None,
+        known=None,
+        seen_size=tree.size,
+        seen_root=tree.root,
+        enrolled=START,
+    )
+    signed = sign_enrolment(replace(found, **changes), header, token)
+    previous = hashlib.sha256(signed).digest()
+    return Device(office, name, header, witness, annex, token, admitted, signed, previous)
+
+
+def cosigned(signed, key):
+    """The checkpoint's text with one cosignature."""
+    line = cosign(signed.checkpoint, key, now=int(NOW))
+    return Note(signed.checkpoint.to_text(), (line,)).to_bytes()
+
+
+@dataclass
+class World:
+    """One receiver that is serving, one office, and how to make devices."""
+
+    data: Path
+    office: Office
+    keys: LogKeys
+    client: Client
+    desk: object
+    tokens: dict
+
+    @property
+    def layout(self):
+        return Layout(self.data)
+
+    def as_(self, role):
+        return self.client.as_(self.tokens[role])
+
+    def enrol(self, name="minister", *, send=True):
+        tree = self.client.checkpoint().checkpoint
+        device = unsealed_device(self.office, name, tree)
+        if send:
+            assert self.as_("admin")("POST", "/v1/notes", device.admission).status_code == 200
+            assert self.client("POST", "/v1/notes", device.enrolment).status_code == 200
+        return device
+
+    def receipt(self, answer, upload):
+        assert answer.status_code == 200, answer.text
+        return verify_receipt(answer.content, entry=upload.note, log=self.keys, seen=None)
+
+    def doubts(self):
+        return [str(doubt) for doubt in check(self.layout).doubts]
+
+    def left_behind(self):
+        """What lies in DATA of batches: ids of batches, of keyrings, unfinished files."""
+        return [
+            sorted(p.name.partition(".")[0] for p in (self.data / folder).iterdir())
+            for folder in ("batches", "keyrings", "incoming")
+        ]
+
+
+@contextmanager
+def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None):
+    """A receiver in a thread; yields its URL and its desk."""
+    endpoint = Endpoint.parse("127.0.0.1:0", cert=cert, key=key)
+    with open_desk(layout, signer, clock=clock) as desk, endpoint.bind() as bound:
+        ready = threading.Event()
+        server = make_server(build(desk), endpoint, ready.set)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        thread.start()
+        assert ready.wait(10)
+        try:
+            yield endpoint.url(bound), desk
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def make_receiver(data, office):
+    """A new DATA whose log holds the office's delegation, with an account a role."""
+    signer = create(data, ORIGIN, os.urandom(64))
+    layout = Layout(data)
+    log = LogState.open(layout, signer, clock=lambda: NOW)
+    assert log.append([office.delegation()]) == [0]
+    log.close()
+    database = Database.open(layout.database)
+    tokens = {
+        role.value: accounts.add(
+            database, f"{role}-person", role, secret=os.urandom(32), now="2026-11-24T02:00:00Z"
+        )
+        for role in AccountRole
+    }
+    database.close()
+    return layout, signer, tokens
+
+
+@contextmanager
+def world_at(data, **more):
+    office = Office()
+    layout, signer, tokens = make_receiver(data, office)
+    with serving(layout, signer, **more) as (url, desk):
+        client = Client(url, signer.keys)
+        try:
+            yield World(data, office, signer.keys, client, desk, tokens)
+        finally:
+            client.close()
+
+
+@pytest.fixture
+def world(tmp_path):
+    with world_at(tmp_path / "data") as made:
+        yield made
+    assert [str(d) for d in check(Layout(tmp_path / "data")).doubts] == []
+
+
+@pytest.fixture
+def device(world):
+    return world.enrol()
+
+
+@pytest.fixture(scope="session")
+def kit():
+    """This file's makers, for tests that need more than a world."""
+    return sys.modules[__name__]

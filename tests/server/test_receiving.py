@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A batch comes in: verified while it streams, durable, sealed, answered."""
+
+import fcntl
+import hashlib
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from lakzegel_core.batch import Seen
+from lakzegel_core.checkpoint import Checkpoint
+from lakzegel_core.receipt import verify_receipt
+
+
+def code(answer):
+    return answer.status_code, answer.json()["type"].rpartition("/")[2]
+
+
+def test_a_batch_is_answered_with_a_receipt_that_proves_it(world, device):
+    upload = device.seal([b"een", b"twee" * 1000])
+    receipt = world.receipt(world.client.put(upload), upload)
+    assert receipt.index == 3
+    records = world.as_("records")
+    assert records("GET", f"/v1/batches/{upload.name}").content == upload.batch
+    answer = records("GET", f"/v1/keyrings/{upload.name}")
+    assert answer.content == upload.keyring
+    assert answer.headers["content-length"] == str(len(upload.keyring))
+
+
+def test_a_receipt_proves_that_the_log_only_grew_since_what_the_device_saw(world, device):
+    seen = world.client.checkpoint().checkpoint
+    device.seen = Seen(seen.size, seen.root)
+    upload = device.seal()
+    answer = world.client.put(upload)
+    verify_receipt(answer.content, entry=upload.note, log=world.keys, seen=seen)
+    again = world.client.put(upload, query=f"?old={seen.size - 1}")
+    older = Checkpoint(seen.origin, seen.size - 1, world.desk.log.root(seen.size - 1))
+    verify_receipt(again.content, entry=upload.note, log=world.keys, seen=older)
+
+
+def test_the_same_batch_again_has_the_same_place(world, device):
+    upload = device.seal()
+    first = world.receipt(world.client.put(upload), upload)
+    other = device.seal()
+    world.receipt(world.client.put(other), other)
+    assert world.receipt(world.client.put(upload), upload).index == first.index
+    assert world.client.checkpoint().checkpoint.size == 5
+
+
+def test_another_batch_at_a_taken_number_is_a_fork_and_is_recorded(world, device):
+    upload = device.seal(advance=False)
+    world.receipt(world.client.put(upload), upload)
+    fork = device.seal([b"iets anders"])
+    assert code(world.client.put(fork)) == (409, "fork")
+    assert world.desk.register.refusals() == [("minister", "fork", fork.name)]
+    assert world.left_behind() == [[upload.name], [upload.name], []]
+    assert world.client.checkpoint().checkpoint.size == 4
+
+
+def tampered(upload, position):
+    body = bytearray(upload.body)
+    body[position] ^= 1
+    return bytes(body)
+
+
+def refused(world, device, upload, body, expected):
+    answer = world.client("PUT", f"/v1/batches/{upload.name}", body)
+    assert code(answer) == expected
+    assert world.desk.register.refusals()[-1][1:] == (expected[1], upload.name)
+    assert world.left_behind() == [[], [], []]
+    assert world.client.checkpoint().checkpoint.size == 3
+
+
+def test_whatever_is_wrong_is_refused_and_leaves_nothing(world, device):
+    upload = device.seal([b"een", b"twee"], advance=False)
+    size = len(upload.note)
+    refused(world, device, upload, tampered(upload, size + 10), (422, "digest-mismatch"))
+    refused(
+        world, device, upload, tampered(upload, len(upload.batch) - 1), (422, "digest-mismatch")
+    )
+    refused(world, device, upload, tampered(upload, len(upload.body) - 1), (422, "digest-mismatch"))
+    refused(world, device, upload, upload.body[:-1], (422, "digest-mismatch"))
+    refused(world, device, upload, upload.body + b"x", (422, "digest-mismatch"))
+    refused(world, device, upload, upload.batch[:-5], (422, "size-mismatch"))
+    refused(world, device, upload, upload.note[:-5], (422, "size-mismatch"))
+    refused(world, device, upload, b"", (422, "size-mismatch"))
+    refused(world, device, upload, b"nonsense", (400, "format"))
+    other = device.seal(advance=False)
+    refused(world, device, upload, other.body, (422, "digest-mismatch"))
+    world.receipt(world.client.put(upload), upload)
+
+
+def test_the_chain_is_kept(world, device, kit):
+    skipped = device.seal(advance=False, batch=1)
+    refused(world, device, skipped, skipped.body, (409, "gap"))
+    elsewhere = device.seal(advance=False, previous=hashlib.sha256(b"x").digest())
+    refused(world, device, elsewhere, elsewhere.body, (409, "gap"))
+    later = replace(device, epoch=1, header=kit.new_key(f"{kit.ORIGIN}/minister/1/header")).seal()
+    refused(world, device, later, later.body, (409, "epoch"))
+
+
+def test_a_signature_by_another_key_is_refused(world, device, kit):
+    forged = device.seal(advance=False, key=kit.new_key(f"{kit.ORIGIN}/minister/0/header"))
+    refused(world, device, forged, forged.body, (403, "unknown-key"))
+
+
+def test_a_device_that_nobody_admitted_is_refused(world, device, kit):
+    stranger = kit.unsealed_device(world.office, "vreemd", world.client.checkpoint().checkpoint)
+    upload = stranger.seal()
+    refused(world, device, upload, upload.body, (403, "not-admitted"))
+
+
+def test_a_revoked_device_is_refused(world, device):
+    revoked = world.office.revocation("minister")
+    assert world.as_("admin")("POST", "/v1/notes", revoked).status_code == 200
+    upload = device.seal()
+    assert code(world.client.put(upload)) == (403, "revoked")
+    assert world.left_behind() == [[], [], []]
+
+
+def test_a_device_that_saw_another_log_is_refused(world, device):
+    size = world.client.checkpoint().checkpoint.size
+    device.seen = Seen(size, os.urandom(32))
+    upload = device.seal(advance=False)
+    refused(world, device, upload, upload.body, (409, "root-mismatch"))
+    device.seen = Seen(size + 1, os.urandom(32))
+    upload = device.seal(advance=False)
+    refused(world, device, upload, upload.body, (409, "consistency"))
+
+
+def test_a_name_that_is_no_digest_is_refused(world):
+    assert code(world.client("PUT", "/v1/batches/AB", b"x")) == (400, "format")
+
+
+def test_lost_files_of_a_sealed_batch_are_taken_again(world, device):
+    upload = device.seal()
+    first = world.receipt(world.client.put(upload), upload)
+    world.layout.batch(upload.name).unlink()
+    assert world.doubts() == [f"batches/{upload.name}.batch: missing"]
+    assert world.receipt(world.client.put(upload), upload).index == first.index
+    assert world.doubts() == []
+
+
+def test_batches_that_arrive_together_share_a_checkpoint(world):
+    devices = [world.enrol(f"apparaat-{i}") for i in range(12)]
+    uploads = [device.seal() for device in devices]
+    signed = []
+    sign = world.desk.log._sign
+    world.desk.log._sign = lambda tree: signed.append(tree.size) or sign(tree)
+    submitted = threading.Semaphore(0)
+    submit = world.desk.sequencer.submit
+    world.desk.sequencer.submit = lambda data: (submit(data), submitted.release())[0]
+    with ThreadPoolExecutor(12) as pool:
+        with world.layout.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # as another process would, while it publishes
+            answers = []
+            for upload in uploads:
+                client = world.client.as_(None)
+                answers.append(pool.submit(client.put, upload))
+            for _ in uploads:
+                assert submitted.acquire(timeout=10)
+        indices = {
+            world.receipt(answer.result(), upload).index
+            for answer, upload in zip(answers, uploads, strict=True)
+        }
+    assert len(indices) == 12
+    assert len(signed) < 12
+    assert len(signed) <= 2
