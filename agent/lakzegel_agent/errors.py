@@ -6,6 +6,7 @@
     │   └── UnknownReaderError  a source of a kind that this agent cannot read
     ├── ChangedError            a file is shorter than when it was opened
     ├── SpoolFullError          no room for another batch
+    ├── SealingError            the sealing processes cannot work
     ├── LedgerDamagedError      the ledger cannot be read with this key
     ├── UnreachableError        the receiver does not answer
     ├── RefusedError            the receiver says never
@@ -33,6 +34,10 @@ class ChangedError(AgentError):
 
 class SpoolFullError(AgentError):
     """There is no room for another batch."""
+
+
+class SealingError(AgentError):
+    """The sealing processes cannot be started, or cannot write the spool."""
 
 
 class LedgerDamagedError(AgentError):

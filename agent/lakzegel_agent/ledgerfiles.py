@@ -8,12 +8,13 @@ docs/spec/ledger.md §4.
 """
 
 import sqlite3
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from lakzegel_agent import captureevents
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerqueue import Queued, queue, queued, take
 from lakzegel_agent.ledgerrows import (
@@ -56,7 +57,7 @@ class Work:
     taken: list[int] = field(default_factory=list)  # observations that the batch holds
     vanished: list[bytes] = field(default_factory=list)  # names
     observed: list[tuple[str, bytes]] = field(default_factory=list)  # source, payload to queue
-    named: list[tuple[bytes, bytes]] = field(default_factory=list)  # rows of `named`
+    named: list[tuple[str, bytes]] = field(default_factory=list)  # small values to remember
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)
@@ -141,12 +142,15 @@ class LedgerFiles:
                     (batch.epoch, batch.batch, batch.id, batch.size, "waiting"),
                 )
                 self._capture(work, batch)
-            self._db.executemany("UPDATE files SET mark = ? WHERE name = ?", work.same)
+            self._same(work.same)
             self._notice(work.marks)
             self._vanish(work.vanished)
             for source, payload in work.observed:
                 queue(self._db, self.cipher, source, payload)
-            self._db.executemany("INSERT OR REPLACE INTO named VALUES (?, ?)", work.named)
+            for label, value in work.named:
+                name = self.cipher.name(b"named", label.encode())
+                row = (name, self.cipher.seal(value, name))
+                self._db.execute("INSERT OR REPLACE INTO named VALUES (?, ?)", row)
 
     def _capture(self, work: Work, batch: BatchRow) -> None:
         place = (batch.epoch, batch.batch)
@@ -176,11 +180,22 @@ class LedgerFiles:
         take(self._db, work.taken, *place)
         self._count(counts)
 
+    def _same(self, same: Sequence[tuple[bytes, bytes]]) -> None:
+        """Files that are as they were captured: what failed of them did not matter."""
+        counts: Counter[CountKey] = Counter()
+        for row in self._open_failures([name for _, name in same]):
+            counts[row[1:]] -= 1
+        self._db.executemany(
+            "UPDATE files SET mark = ?, outcome = 'sealed', reason = NULL WHERE name = ?", same
+        )
+        self._count(counts)
+
     def _notice(self, marks: Iterable[FileMark]) -> None:
         """Count what was not captured, once for as long as it stays so."""
         last = {mark.name: mark for mark in marks}
         known = self.look(list(last))
         counts: Counter[CountKey] = Counter()
+        failures: defaultdict[tuple[int, str], list[bytes]] = defaultdict(list)
         rows = []
         for name, mark in last.items():
             before = known.get(name)
@@ -190,12 +205,21 @@ class LedgerFiles:
                 if before.outcome == "failed":
                     counts[(mark.source, "failed", before.reason or "")] -= 1
             counts[(mark.source, mark.outcome, mark.reason)] += 1
+            if mark.outcome == "failed":
+                failures[(mark.source, mark.reason)].append(mark.path)
             if mark.keep:
                 secret = self.cipher.seal(FileState(mark.path).pack(), name)
                 rows.append((name, mark.source, mark.outcome, mark.reason, secret))
         self._db.executemany(_NOTICE, rows)
+        self._observe_failures(failures)
         self._forget([name for name, mark in last.items() if not mark.keep])
         self._count(counts)
+
+    def _observe_failures(self, failures: Mapping[tuple[int, str], Sequence[bytes]]) -> None:
+        labels = dict(self.labels()) if failures else {}
+        for (source, reason), paths in failures.items():
+            for payload in captureevents.failed(reason, paths):
+                queue(self._db, self.cipher, labels[source], payload)
 
     def _vanish(self, names: Sequence[bytes]) -> None:
         self._db.executemany(

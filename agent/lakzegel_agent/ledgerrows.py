@@ -70,17 +70,6 @@ class Counts:
         return self.sealed + self.excluded + self.failed
 
 
-class SegmentRow(NamedTuple):
-    """One sealed segment of a file, as its ledger row remembers it."""
-
-    epoch: int
-    batch: int
-    index: int
-    size: int
-    commitment: bytes
-    hash: bytes
-
-
 @dataclass(frozen=True, slots=True)
 class FileState:
     """A file's newest captured version; ``segments`` is packed, ``SEGMENT.size`` bytes each.
@@ -107,11 +96,6 @@ class FileState:
         start = _HEAD.size + length
         path = data[_HEAD.size : start]
         return cls(path, version - 1, mode, mtime, size, data[start:])
-
-
-def segments_of(packed: bytes) -> list[SegmentRow]:
-    """Return packed segments one by one, in order."""
-    return [SegmentRow(*row) for row in SEGMENT.iter_unpack(packed)]
 
 
 class KnownFile(NamedTuple):

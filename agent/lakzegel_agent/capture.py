@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One pass over the sources: everything that is new or changed is sealed into closed batches.
+
+Whatever ends it (an error, the stop event, a kill at any moment), a file is either captured in a
+closed batch that the ledger and the spool agree on, or will be captured by the next pass.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from lakzegel_agent.captureadmit import Admission
+from lakzegel_agent.capturechain import Chain
+from lakzegel_agent.captureclose import Closer
+from lakzegel_agent.capturefind import Finder, Watched
+from lakzegel_agent.captureoutcome import Outcomes, Tally
+from lakzegel_agent.capturerun import Run, Tools
+from lakzegel_agent.capturework import Backlog
+from lakzegel_agent.ledger import Ledger
+from lakzegel_agent.ledgerrows import BatchRow
+from lakzegel_agent.passes import (
+    PATIENCE,
+    PassReport,
+    Patience,
+    Progress,
+    SealContext,
+    WatchedSource,
+)
+from lakzegel_agent.readers import reader_of
+from lakzegel_agent.sealing.jobs import Setup, SourceInfo
+from lakzegel_agent.sealing.pool import Pool
+from lakzegel_agent.spool import Spool
+
+__all__ = [
+    "PATIENCE",
+    "BatchRow",
+    "PassReport",
+    "Patience",
+    "Progress",
+    "SealContext",
+    "WatchedSource",
+    "capture_pass",
+]
+
+
+def capture_pass(  # noqa: PLR0913  # every side effect is an argument
+    sources: Sequence[WatchedSource],
+    context: SealContext,
+    *,
+    ledger: Ledger,
+    spool: Spool,
+    pool: Pool,
+    clock: Callable[[], datetime],
+    wait_for_room: Callable[[int], bool],
+    on_batch: Callable[[BatchRow], None],
+    progress: Callable[[Progress], None],
+    stop: threading.Event,
+    patience: Patience = PATIENCE,
+) -> PassReport:
+    """Return what the pass did, once everything in reach lies in closed batches.
+
+    ``wait_for_room(bytes)`` is asked when the spool's limit is met: True once there is room, False
+    when there will be none. ``on_batch`` hears of each batch after it is durable. All are called
+    in this thread. With ``stop`` set the pass ends within about two seconds.
+
+    Raises:
+        SpoolFullError: no room; what is closed stays, the same call goes on later.
+        SealingError: the sealing processes cannot work.
+        LedgerDamagedError: the ledger cannot be read, or is in another epoch.
+        UnknownReaderError: a source of a kind that there is no reader for.
+    """
+    watched = [_watched(number, source, ledger) for number, source in enumerate(sources)]
+    finder = Finder(watched, ledger.files, context.ledger_key)
+    backlog = Backlog(context.batch_limit)
+    admission = Admission(
+        sources, watched, finder, backlog, ledger.files, clock, patience, context.ledger_key
+    )
+    finder.in_flight = admission.targets
+    outcomes = Outcomes(watched, admission, backlog)
+    closer = Closer(context, ledger, spool, clock, on_batch)
+    tally = Tally()
+    chain = Chain(context.epoch, pool, spool, closer, outcomes, ledger.files, tally)
+    pool.set_up(_setup(context, spool, watched))
+    run = Run(
+        Tools(
+            ledger,
+            spool,
+            pool,
+            finder,
+            backlog,
+            admission,
+            outcomes,
+            chain,
+            tally,
+            clock,
+            wait_for_room,
+            progress,
+            stop,
+            context.batch_limit,
+            context.spool_limit,
+        )
+    )
+    stopped = run.run()
+    made = asdict(run.progress())
+    return PassReport(**made, missing=tuple(finder.missing), stopped=stopped)
+
+
+def _watched(place: int, source: WatchedSource, ledger: Ledger) -> Watched:
+    number = ledger.files.source(source.label)
+    return Watched(
+        place,
+        SourceInfo(source.label, source.reader, source.root, number),
+        reader_of(source.reader),
+        source.only,
+        tuple(folder.strip("/").encode() for folder in source.exclude_folders),
+    )
+
+
+def _setup(context: SealContext, spool: Spool, watched: Sequence[Watched]) -> Setup:
+    return Setup(
+        context.origin,
+        context.device,
+        context.epoch,
+        tuple(recipient.public for recipient in context.recipients),
+        context.ledger_key,
+        bytes(spool.folder),
+        tuple(source.info for source in watched),
+    )

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Which file may be read now, which must wait, and what becomes of one that could not be.
+
+found -> not settled yet: later -> read -> changed: later, a few times, then taken as it is
+-> vanished: perhaps renamed, decided at the end
+-> unreadable …: failed, an observation
+"""
+
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Final
+
+from lakzegel_agent.captureevents import VANISHED
+from lakzegel_agent.capturefind import Finder, Target, Watched, stat_of
+from lakzegel_agent.capturework import Backlog, BigFile
+from lakzegel_agent.ledgerfiles import LedgerFiles, Work
+from lakzegel_agent.ledgerrows import FileMark, FileState
+from lakzegel_agent.passes import INCOMPLETE_WAITS, Patience, WatchedSource
+from lakzegel_agent.sealing.jobs import Cut, Stat
+from lakzegel_agent.sealing.reading import CHANGED, INCOMPLETE
+
+MOST_BIG: Final = 4  # big files on their way at a time; each holds its seams in memory
+CHANGING: Final = "changing"
+_NANO: Final = 1e9
+
+
+class Admission:
+    """Every file of a pass from when it is found until it is captured or given up."""
+
+    def __init__(
+        self,
+        sources: Sequence[WatchedSource],
+        watched: Sequence[Watched],
+        finder: Finder,
+        backlog: Backlog,
+        files: LedgerFiles,
+        clock: Callable[[], datetime],
+        patience: Patience,
+        key: bytes,
+    ) -> None:
+        self._sources = sources
+        self._watched = watched
+        self._finder = finder
+        self._backlog = backlog
+        self._files = files
+        self._clock = clock
+        self._patience = patience
+        self._key = key
+        self._later: list[tuple[float, int, Target]] = []
+        self._numbers = count()
+        self._cuts: deque[Target] = deque()
+        self.targets: dict[bytes, Target] = {}
+
+    def admit(self, target: Target) -> None:
+        """Take a file in: to be read now, or once it has settled."""
+        self.targets[target.name] = target
+        settle = self._sources[target.source].settle
+        age = self._age(target)
+        if 0 <= age < settle and not self._last(target):
+            self._wait(target._replace(tries=target.tries + 1), settle - age)
+        elif target.stat.size > self._backlog.whole:
+            self._cuts.append(target)
+        else:
+            self._backlog.add_file(
+                target, patient=self._patient(target), lenient=self._last(target)
+            )
+
+    def next_cut(self) -> Cut | None:
+        """Return the request for the seams of the next big file, when there is room for one."""
+        if not self._cuts or len(self._backlog.big) + len(self._backlog.cutting) >= MOST_BIG:
+            return None
+        target = self._cuts.popleft()
+        before = FileState(target.path)
+        if target.secret is not None:
+            before = FileState.unpack(self._files.cipher.open(target.secret, target.name))
+        known = before.segments + self._files.parts(target.name)
+        big = BigFile(target, before, known)
+        return self._backlog.start_cut(
+            big, patient=self._patient(target), lenient=self._last(target)
+        )
+
+    def due(self) -> bool:
+        """Admit the file whose time has come; False where there is none."""
+        if not self._later or self._later[0][0] > time.monotonic():
+            return False
+        target = heapq.heappop(self._later)[2]
+        told = stat_of(self._watched[target.source].info.root + b"/" + target.path)
+        if told is None:
+            self.settle(target.name)
+            self._finder.lose(target)
+        else:
+            self.admit(target._replace(stat=told))
+        return True
+
+    def waits(self) -> float | None:
+        """Return the seconds until a file's time has come, or None where none waits."""
+        if not self._later:
+            return None
+        return max(0.0, self._later[0][0] - time.monotonic())
+
+    def cuts_waiting(self) -> bool:
+        """Return whether a big file waits for its turn."""
+        return bool(self._cuts)
+
+    def mark(self, told: Stat) -> bytes:
+        """Return by what the ledger knows this state of a file."""
+        return told.mark(self._key)
+
+    def settle(self, name: bytes) -> None:
+        """Note that the pass is done with a file."""
+        self.targets.pop(name, None)
+
+    def miss(self, name: bytes, why: str, work: Work) -> None:
+        """Decide on a file that could not be taken; what is final goes into ``work``."""
+        target = self.targets[name]
+        if why == INCOMPLETE:
+            settle = self._sources[target.source].settle
+            self._wait(target._replace(waited=True), settle)
+        elif why == VANISHED:
+            self.settle(name)
+            self._finder.lose(target)
+        elif why == CHANGED and not self._last(target):
+            self._wait(target._replace(tries=target.tries + 1), self._patience.wait(target.tries))
+        else:
+            self.settle(name)
+            reason = CHANGING if why == CHANGED else why
+            number = self._watched[target.source].info.number
+            work.marks.append(FileMark(name, number, "failed", reason, target.path))
+
+    def _wait(self, target: Target, seconds: float) -> None:
+        self.targets[target.name] = target
+        due = time.monotonic() + seconds
+        heapq.heappush(self._later, (due, next(self._numbers), target))
+
+    def _last(self, target: Target) -> bool:
+        return target.tries >= self._patience.tries - 1
+
+    def _patient(self, target: Target) -> bool:
+        settle = self._sources[target.source].settle
+        return not target.waited and 0 <= self._age(target) < INCOMPLETE_WAITS * settle
+
+    def _age(self, target: Target) -> float:
+        """Seconds since the file changed by the wall clock; negative where that was set back."""
+        if not self._sources[target.source].settle:
+            return -1.0
+        return self._clock().timestamp() - target.stat.mtime / _NANO

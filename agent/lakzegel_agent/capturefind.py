@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What is there to be captured: each source's scan against the ledger.
+
+A file is looked at again when its size, times or inode are not those of its last capture. Nothing
+is ordered by a clock. Files that are met twice under one history, and files that were not met at
+all, are decided on when everything else is done (`second_look`).
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, NamedTuple
+
+from lakzegel_agent import captureevents
+from lakzegel_agent.ledgercipher import Cipher
+from lakzegel_agent.ledgerfiles import LedgerFiles, Work
+from lakzegel_agent.ledgerrows import FileMark, FileState, KnownFile
+from lakzegel_agent.readers import Reader
+from lakzegel_agent.scan import EmptyFolder, FoundFile, FoundOther, scan
+from lakzegel_agent.sealing.jobs import SourceInfo, Stat
+
+_CHUNK: Final = 256  # files whose rows are looked up together
+EXCLUDED_FOLDER: Final = "excluded-folder"
+
+
+class Target(NamedTuple):
+    """A file to be captured."""
+
+    source: int  # place in the pass's list
+    path: bytes
+    name: bytes
+    stat: Stat
+    secret: bytes | None
+    again: bool  # it was gone: say that it is there, though nothing changed
+    tries: int = 0
+    waited: bool = False  # it was not complete before
+
+
+@dataclass(slots=True)
+class Watched:
+    """One source while a pass goes on."""
+
+    place: int
+    info: SourceInfo
+    reader: Reader
+    only: Callable[[bytes], bool] | None
+    exclude_folders: tuple[bytes, ...]
+    highest: int = 0  # rows above are new in this pass
+    met: bytearray = field(default_factory=bytearray)  # one byte a row: it was met
+    complete: bool = False
+    failed: list[bytes] = field(default_factory=list)  # folders of which nothing is known
+    twice: list[FoundFile] = field(default_factory=list)
+    lost: dict[bytes, Target] = field(default_factory=dict)  # vanished before they were read
+    empty: list[bytes] = field(default_factory=list)
+    identity: tuple[int, int] | None = None  # device and inode of the root
+
+
+class Finder:
+    """Yields what to capture, and gathers in ``work`` what is to be noted."""
+
+    def __init__(self, sources: Iterable[Watched], files: LedgerFiles, key: bytes) -> None:
+        self._sources = list(sources)
+        self._files = files
+        self._cipher: Cipher = files.cipher
+        self._key = key
+        self.work = Work()
+        self.in_flight: Container[bytes] = ()
+        self.missing: list[str] = []
+        self.found = 0
+
+    def find(self) -> Iterator[Target]:
+        """Yield every file that is new or changed."""
+        for source in self._sources:
+            yield from self._source(source)
+
+    def lose(self, target: Target) -> None:
+        """Note that a file vanished before it was read; a rename may have been the reason."""
+        known = self._files.look([target.name]).get(target.name)
+        if known is None or not known.captured:
+            self._sources[target.source].lost[target.name] = target
+
+    def second_look(self) -> Iterator[Target]:
+        """Yield files whose history another path had, or that were renamed meanwhile.
+
+        Nothing may be in flight. After it, ``work`` says which files have vanished.
+        """
+        for source in self._sources:
+            yield from self._twice(source)
+            if source.lost or source.complete:
+                yield from self._absent(source)
+            source.complete = False  # once a pass
+
+    def unsettled(self) -> bool:
+        """Return whether another look is needed."""
+        return any(s.twice or s.lost or s.complete for s in self._sources)
+
+    # the first look
+
+    def _source(self, source: Watched) -> Iterator[Target]:
+        source.identity = _identity(source.info.root)
+        if source.identity is None:
+            self.missing.append(source.info.label)
+            return
+        source.highest = self._files.highest()
+        source.met = bytearray(source.highest + 1)
+        found = iter(scan(source.info.root, source.reader, only=source.only))
+        while some := list(islice(found, _CHUNK)):
+            yield from self._chunk(source, some)
+        source.complete = (
+            b"" not in source.failed and _identity(source.info.root) == source.identity
+        )
+
+    def _chunk(
+        self, source: Watched, found: Iterable[FoundFile | FoundOther | EmptyFolder]
+    ) -> Iterator[Target]:
+        files: dict[bytes, FoundFile] = {}
+        others: dict[bytes, FoundOther] = {}
+        for one in found:
+            if isinstance(one, EmptyFolder):
+                source.empty.append(one.path)
+            elif isinstance(one, FoundOther):
+                self._other(source, one, others)
+            elif _below(one.path, source.exclude_folders):
+                self._other(source, FoundOther(one.path, "excluded", EXCLUDED_FOLDER), others)
+            else:
+                self._file(source, one, files)
+        known = self._files.look([*files, *others])
+        self._note(source, others, known)
+        yield from self._changed(source, files, known)
+
+    def _file(self, source: Watched, file: FoundFile, files: dict[bytes, FoundFile]) -> None:
+        self.found += 1
+        name = self._name(source, source.reader.history(file.path))
+        if name in files or name in self.in_flight:
+            source.twice.append(file)
+        else:
+            files[name] = file
+
+    def _other(self, source: Watched, other: FoundOther, others: dict[bytes, FoundOther]) -> None:
+        if other.outcome == "failed":
+            source.failed.append(other.path)
+        if other.path:
+            others[self._name(source, other.path)] = other
+
+    def _note(
+        self, source: Watched, others: dict[bytes, FoundOther], known: dict[bytes, KnownFile]
+    ) -> None:
+        for name, other in others.items():
+            row = known.get(name)
+            if row is not None and row.id <= source.highest:
+                source.met[row.id] = 1
+            told = (other.outcome, other.reason)
+            if row is None or row.gone or (row.outcome, row.reason) != told:
+                self.work.marks.append(
+                    FileMark(name, source.info.number, other.outcome, other.reason, other.path)
+                )
+
+    def _changed(
+        self, source: Watched, files: dict[bytes, FoundFile], known: dict[bytes, KnownFile]
+    ) -> Iterator[Target]:
+        dirty: dict[bytes, Stat] = {}
+        for name, file in files.items():
+            told = _told(file)
+            row = known.get(name)
+            if row is not None:
+                if row.id > source.highest or source.met[row.id]:
+                    source.twice.append(file)
+                    continue
+                source.met[row.id] = 1
+                if row.mark == told.mark(self._key) and not row.gone:
+                    continue
+            dirty[name] = told
+        secrets = self._files.secrets([name for name in dirty if name in known])
+        for name, told in dirty.items():
+            file, secret = files[name], secrets.get(name)
+            if secret is not None and self._is_another(source, name, secret, file.path):
+                source.twice.append(file)
+                continue
+            again = name in known and known[name].gone
+            yield Target(source.place, file.path, name, told, secret, again)
+
+    def _is_another(self, source: Watched, name: bytes, secret: bytes, path: bytes) -> bool:
+        """Whether the file that has this history is still there under its own path."""
+        if source.reader.history(path) == path:
+            return False
+        before = FileState.unpack(self._cipher.open(secret, name)).path
+        return before != path and _is_file(source.info.root + b"/" + before)
+
+    # the second look
+
+    def _twice(self, source: Watched) -> Iterator[Target]:
+        """Decide on files that were met under a history that another path had in this pass."""
+        twice, source.twice = source.twice, []
+        for file in twice:
+            path = source.info.root + b"/" + file.path
+            told = stat_of(path)
+            if told is None:
+                continue
+            name = self._name(source, source.reader.history(file.path))
+            state = self._files.state(name)
+            if state is not None and state.path == file.path:
+                continue
+            if state is not None and _is_file(source.info.root + b"/" + state.path):
+                name = self._cipher.name(b"copy", source.info.label.encode(), file.path)
+            yield from self._decide(source, file.path, name, told)
+
+    def _decide(self, source: Watched, path: bytes, name: bytes, told: Stat) -> Iterator[Target]:
+        row = self._files.look([name]).get(name)
+        if row is not None and row.id <= source.highest:
+            source.met[row.id] = 1
+        if row is None or row.gone or row.mark != told.mark(self._key):
+            secret = self._files.secrets([name]).get(name)
+            yield Target(source.place, path, name, told, secret, row is not None and row.gone)
+
+    def _absent(self, source: Watched) -> Iterator[Target]:
+        """Decide on what vanished: it has gone, or has another name now."""
+        lost, source.lost = source.lost, {}
+        absent = self._unmet(source) if source.complete else {}
+        if not lost and not absent:
+            return
+        for one in scan(source.info.root, source.reader, only=source.only):
+            if not isinstance(one, FoundFile):
+                continue
+            name = self._name(source, source.reader.history(one.path))
+            absent.pop(name, None)
+            target = lost.pop(name, None)
+            if target is not None and target.tries < 3:  # noqa: PLR2004  # renamed for ever
+                yield target._replace(path=one.path, stat=_told(one), tries=target.tries + 1)
+        self._gone(source, absent)
+        self.work.marks += [
+            FileMark(name, source.info.number, "failed", "vanished", target.path, keep=False)
+            for name, target in lost.items()
+        ]
+
+    def _unmet(self, source: Watched) -> dict[bytes, bytes]:
+        """Return name and path of the files that the scan did not meet and that are not there."""
+        present = self._files.present(source.info.number, source.highest)
+        names = [name for id_, name in present if not source.met[id_]]
+        unmet: dict[bytes, bytes] = {}
+        for name, secret in self._files.secrets(names).items():
+            path = FileState.unpack(self._cipher.open(secret, name)).path
+            hidden = _below(path, tuple(source.failed))
+            if not hidden and not _is_there(source.info.root + b"/" + path):
+                unmet[name] = path
+        return unmet
+
+    def _gone(self, source: Watched, absent: dict[bytes, bytes]) -> None:
+        known = self._files.look(list(absent))
+        captured = []
+        for name, path in absent.items():
+            row = known[name]
+            if row.captured:
+                captured.append((name, path))
+            elif row.outcome == "sealed":  # its batch was given up, and now it has gone
+                self.work.marks.append(
+                    FileMark(name, source.info.number, "failed", "vanished", path, keep=False)
+                )
+        self.work.vanished += list(absent)
+        label = source.info.label
+        self.work.observed += [(label, said) for said in captureevents.vanished(captured)]
+
+    # folders and roots
+
+    def folders(self) -> Iterator[tuple[str, list[bytes]]]:
+        """Yield the label and the empty folders of each source that was scanned whole."""
+        for source in self._sources:
+            if source.identity is not None and not source.failed:
+                yield source.info.label, sorted(source.empty)
+
+    def _name(self, source: Watched, history: bytes) -> bytes:
+        return self._cipher.name(b"file", source.info.label.encode(), history)
+
+
+def stat_of(path: bytes) -> Stat | None:
+    """Return the state of a regular file, or None where there is none."""
+    with contextlib.suppress(OSError):
+        told = os.lstat(path)
+        if stat.S_ISREG(told.st_mode):
+            return Stat.of(told)
+    return None
+
+
+def _told(file: FoundFile) -> Stat:
+    return Stat(file.size, file.mtime_ns, file.ctime_ns, file.inode, file.mode)
+
+
+def _is_file(path: bytes) -> bool:
+    return stat_of(path) is not None
+
+
+def _is_there(path: bytes) -> bool:
+    """Whether something other than a folder has this path: a folder took a file's place."""
+    try:
+        return not stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # nothing is known of it
+
+
+def _below(path: bytes, folders: tuple[bytes, ...]) -> bool:
+    return any(path == folder or path.startswith(folder + b"/") for folder in folders)
+
+
+def _identity(root: bytes) -> tuple[int, int] | None:
+    try:
+        told = os.stat(root)  # noqa: PTH116  # a path of bytes
+    except OSError:
+        return None
+    return (told.st_dev, told.st_ino) if stat.S_ISDIR(told.st_mode) else None

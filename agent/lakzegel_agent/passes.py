@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a pass over the sources is given, and what it tells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_core.age import Recipient
+from lakzegel_core.keys import SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class SealContext:
+    """For whom and as whom a pass seals; limits in bytes."""
+
+    origin: str
+    device: str
+    epoch: int
+    header_key: SigningKey
+    recipients: tuple[Recipient, ...]
+    policy_id: bytes
+    batch_limit: int
+    spool_limit: int
+    ledger_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedSource:
+    """One source; ``settle`` in seconds, ``exclude_folders`` relative to the root."""
+
+    label: str
+    reader: str
+    root: bytes
+    only: Callable[[bytes], bool] | None
+    settle: float
+    exclude_folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often, and how many seconds apart, a file that keeps changing is tried."""
+
+    tries: int = 5
+    first: float = 0.1
+    factor: float = 3.0
+
+    def wait(self, tries: int) -> float:
+        """Return the seconds before the next try."""
+        return self.first * self.factor**tries
+
+
+PATIENCE: Final = Patience()
+INCOMPLETE_WAITS: Final = 3  # times `settle` that a file may stay incomplete by its format
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a pass has done so far: files met, what became of versions, batches and bytes."""
+
+    found: int = 0
+    sealed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    vanished: int = 0
+    batches: int = 0
+    bytes_read: int = 0
+    bytes_sealed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport(Progress):
+    """What a whole pass did; ``missing`` are labels of sources whose root is not there."""
+
+    missing: tuple[str, ...] = ()
+    stopped: bool = False

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The body and the keyring of one batch while they are made (docs/spec/batch.md §1, keyring.md).
+
+Keys of items live here, in this process, until the keyring is sealed; they are never written.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from lakzegel_agent import durable
+from lakzegel_agent.errors import AgentError, SealingError, SpoolFullError
+from lakzegel_agent.sealing.jobs import Job, Setup
+from lakzegel_agent.spool import Spool
+from lakzegel_core.age import Recipient
+from lakzegel_core.encoding import JsonValue
+from lakzegel_core.item import Place, SealedItem, seal_item
+from lakzegel_core.keyring import Keyring, seal_keyring
+from lakzegel_core.merkle import leaf_hash, root_of
+
+_BUFFER: Final = 2**20  # bytes of sealed items that are written in one go
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Body:
+    """Items sealed one after the other into a file of the spool.
+
+    Raises, wherever it writes:
+        SpoolFullError: no room.
+        SealingError: the spool cannot be written.
+    """
+
+    def __init__(self, setup: Setup, job: Job, compress: Callable[[bytes], bytes]) -> None:
+        self.items = 0
+        self.size = 0
+        self._setup = setup
+        self._job = job
+        self._compress = compress
+        self._manifest: list[bytes] = []
+        self._keys: list[bytes] = []
+        self._buffer: list[bytes] = []
+        self._buffered = 0
+        self._spool = Spool(Path(os.fsdecode(setup.spool)))
+        self._descriptor = self._create()
+
+    @property
+    def manifest(self) -> bytes:
+        """The entries of the items so far."""
+        return b"".join(self._manifest)
+
+    def add(
+        self, kind: str, source: str, payload: bytes, context: Mapping[str, JsonValue]
+    ) -> tuple[int, SealedItem]:
+        """Seal one item; return its index and what it was sealed to."""
+        setup, index = self._setup, self.items
+        item = seal_item(
+            kind=kind,
+            source=source,
+            payload=payload,
+            context=context,
+            place=Place(setup.origin, setup.device, setup.epoch, self._job.batch, index),
+            random=os.urandom,
+            compress=self._compress,
+        )
+        self._manifest.append(item.entry.to_bytes())
+        self._keys.append(item.key)
+        self._buffer.append(item.ciphertext)
+        self._buffered += len(item.ciphertext)
+        self.items = index + 1
+        if self._buffered >= _BUFFER:
+            self._flush()
+        return index, item
+
+    def close(self) -> tuple[bytes, bytes]:
+        """Return contents and the keyring's SHA-256, once body and keyring are on the disk."""
+        setup, job = self._setup, self._job
+        self._flush()
+        contents = root_of([leaf_hash(entry) for entry in self._manifest])
+        slots = tuple(self._keys)
+        self._keys.clear()
+        ring = Keyring(
+            setup.origin, setup.device, setup.epoch, job.batch, self.items, contents, slots
+        )
+        recipients = [Recipient(public) for public in setup.recipients]
+        keyring = seal_keyring(ring, recipients, random=os.urandom)
+        try:
+            durable.sync_descriptor(self._descriptor)
+            durable.write_part(
+                self._spool.part(setup.epoch, job.batch, job.token, "keyring"), keyring
+            )
+        except OSError as error:
+            raise _refusal(error) from error
+        finally:
+            self._release()
+        self.size += len(keyring)
+        return contents, hashlib.sha256(keyring).digest()
+
+    def abandon(self) -> None:
+        """Leave nothing: the keys are gone, and what was written of them with it."""
+        self._keys.clear()
+        self._release()
+        self._spool.discard(self._setup.epoch, self._job.batch, self._job.token)
+
+    def _create(self) -> int:
+        path = self._spool.part(self._setup.epoch, self._job.batch, self._job.token, "body")
+        try:
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _refusal(error) from error
+
+    def _flush(self) -> None:
+        try:
+            durable.write_all(self._descriptor, b"".join(self._buffer))
+        except OSError as error:
+            raise _refusal(error) from error
+        self.size += self._buffered
+        self._buffer.clear()
+        self._buffered = 0
+
+    def _release(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _refusal(error: OSError) -> AgentError:
+    if error.errno in _NO_ROOM:
+        return SpoolFullError("spool: no room on the disk")
+    return SealingError(f"spool: cannot be written ({errno.errorcode.get(error.errno or 0, '?')})")

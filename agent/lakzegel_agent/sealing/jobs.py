@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What is asked of a sealing process, and what it answers.
+
+One `Job` is one batch: its units are read and sealed in order. A `Cut` finds the seams of a file
+that is too big for one job. Both sides are this program, so that they speak in pickles.
+"""
+
+import hashlib
+import hmac
+import os
+import stat
+import struct
+from typing import Final, NamedTuple
+
+_MARK: Final = 16  # bytes
+_STAT: Final = struct.Struct(">QqqQ")
+_TIME_MIN: Final = -(2**63)
+_TIME_MAX: Final = 2**63 - 1
+
+
+class SourceInfo(NamedTuple):
+    """Where units of a source are read."""
+
+    label: str
+    reader: str
+    root: bytes
+    number: int  # of the ledger's row
+
+
+class Setup(NamedTuple):
+    """What stays the same for every job of a pass."""
+
+    origin: str
+    device: str
+    epoch: int
+    recipients: tuple[bytes, ...]
+    ledger_key: bytes
+    spool: bytes
+    sources: tuple[SourceInfo, ...]
+
+
+class Stat(NamedTuple):
+    """What tells one state of a file from another."""
+
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+    mode: int
+
+    def mark(self, key: bytes) -> bytes:
+        """Return the short keyed form that the ledger keeps."""
+        text = _STAT.pack(self.size, clamp(self.mtime), clamp(self.ctime), self.inode)
+        return hmac.digest(key, text, hashlib.sha256)[:_MARK]
+
+    @classmethod
+    def of(cls, told: os.stat_result) -> "Stat":
+        """Return the state that the system tells of."""
+        mode = stat.S_IMODE(told.st_mode)
+        return cls(told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino, mode)
+
+
+def clamp(time: int) -> int:
+    """Return a time in ns that 64 bits can hold."""
+    return min(max(time, _TIME_MIN), _TIME_MAX)
+
+
+class FileUnit(NamedTuple):
+    """A file to be read whole, cut and captured."""
+
+    source: int
+    path: bytes
+    name: bytes
+    stat: Stat
+    secret: bytes | None  # its row in the ledger, still encrypted
+    again: bool  # capture it though nothing changed: it was gone
+    patient: bool  # report it when its format says that it is not complete yet
+    lenient: bool  # the last try: take it as it is when opened; it may grow meanwhile
+
+
+class RangeUnit(NamedTuple):
+    """Segments of a big file to be sealed; their capture comes later."""
+
+    source: int
+    path: bytes
+    name: bytes
+    stat: Stat
+    lenient: bool
+    ranges: tuple[tuple[int, int], ...]
+
+
+class CaptureUnit(NamedTuple):
+    """The capture of a big file whose segments all lie in closed batches."""
+
+    source: int
+    path: bytes
+    name: bytes
+    stat: Stat
+    version: int
+    grew: bool
+    rows: bytes  # packed segments
+
+
+class ObservationUnit(NamedTuple):
+    """An observation from the ledger's queue."""
+
+    id: int
+    label: str
+    payload: bytes
+
+
+Unit = FileUnit | RangeUnit | CaptureUnit | ObservationUnit
+
+
+class Job(NamedTuple):
+    """One batch to be made."""
+
+    batch: int
+    token: str
+    seen: str  # RFC 3339: when it was read
+    units: tuple[Unit, ...]
+
+
+class Cut(NamedTuple):
+    """A file whose seams are to be found; ``known`` are packed segments of its history."""
+
+    ticket: int
+    source: int
+    path: bytes
+    stat: Stat
+    known: bytes
+    patient: bool
+    lenient: bool
+
+
+# what became of a unit; `detail` says why it failed
+
+
+class Done(NamedTuple):
+    """A file is captured: its row in the ledger as it will be."""
+
+    mark: bytes
+    secret: bytes
+    size: int
+    grew: bool
+
+
+class Same(NamedTuple):
+    """A file was read and is what was captured last; only its state on disk differs."""
+
+    mark: bytes
+    size: int
+
+
+class Sealed(NamedTuple):
+    """Segments of a big file are sealed: packed, in the order of the ranges."""
+
+    rows: bytes
+    grew: bool
+
+
+class Said(NamedTuple):
+    """An observation is sealed."""
+
+
+class Missed(NamedTuple):
+    """A unit was not sealed: ``changed``, ``vanished``, ``incomplete``, or a reason.
+
+    ``changed`` and ``incomplete`` may be tried again; a reason is a slug like ``unreadable``.
+    ``rows`` are the packed segments of a big file that were sealed before it changed.
+    """
+
+    why: str
+    rows: bytes = b""
+
+
+UnitResult = Done | Same | Sealed | Said | Missed
+
+
+class JobResult(NamedTuple):
+    """A body and a keyring lie in the spool as synced parts."""
+
+    batch: int
+    token: str
+    results: tuple[UnitResult, ...]
+    items: int
+    contents: bytes
+    manifest: bytes
+    keyring: bytes  # SHA-256
+    size: int  # bytes of body and keyring
+    bytes_read: int
+
+
+class JobFailed(NamedTuple):
+    """Nothing of the job is left: ``full`` (no room), ``lost`` (the process died), or ``crash``."""
+
+    batch: int
+    token: str
+    why: str
+    detail: str
+
+
+class Ready(NamedTuple):
+    """A process was set up and takes jobs."""
+
+
+class CutResult(NamedTuple):
+    """The ends of a file's segments; ``reused`` has the packed row of each known one, else b""."""
+
+    ticket: int
+    stat: Stat
+    ends: tuple[int, ...]
+    reused: tuple[bytes, ...]
+
+
+class CutFailed(NamedTuple):
+    """No seams: as `Missed`, or ``lost`` when the process died."""
+
+    ticket: int
+    why: str
+
+
+Request = Setup | Job | Cut
+Answer = JobResult | JobFailed | CutResult | CutFailed | Ready

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The sealing processes: as many as there are processors, started when there is work for them."""
+
+import contextlib
+import os
+import queue
+import time
+from pathlib import Path
+from typing import Final, Self
+
+from lakzegel_agent.errors import SealingError
+from lakzegel_agent.sealing.jobs import Answer, Cut, CutFailed, Job, JobFailed, Ready, Setup
+from lakzegel_agent.sealing.process import Process
+from lakzegel_agent.spool import Spool
+
+MOST: Final = 2  # processes; each holds some 30 MB, and a laptop has other things to do
+DEPTH: Final = 2  # requests a process has at a time: one at work, one to go on with
+LOST: Final = "lost"
+
+
+class Pool:
+    """Hands out requests and brings back answers. One thread uses it."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._setup: Setup | None = None
+        self._processes: list[Process] = []
+        self._heard: queue.SimpleQueue[tuple[Process, Answer | None]] = queue.SimpleQueue()
+
+    @classmethod
+    def open(cls, workers: int | None = None) -> Self:
+        """Return a pool of ``workers`` processes, none of them started yet."""
+        return cls(workers or max(1, min(MOST, os.cpu_count() or 1)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process; what was asked and not answered is left undone."""
+        self.abandon()
+
+    def rest(self) -> None:
+        """End the processes, which have nothing to do, to give back their memory."""
+        for process in self._processes:
+            process.end(at_once=bool(process.outstanding))
+        self._forget()
+
+    def abandon(self) -> None:
+        """Kill the processes; nothing of what they were asked is left in the spool."""
+        for process in self._processes:
+            process.end(at_once=True)
+        for process in self._processes:
+            for request in process.outstanding:
+                self._discard(request)
+        self._forget()
+
+    def set_up(self, setup: Setup) -> None:
+        """Say what the requests to come have in common; there must be none outstanding."""
+        if setup == self._setup:
+            return
+        self._setup = setup
+        for process in self._processes:
+            process.set_up(setup)
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the ids of the running processes."""
+        return tuple(process.pid for process in self._processes)
+
+    def room(self) -> bool:
+        """Return whether another request would be taken up soon."""
+        return self._outstanding() < DEPTH * self._workers
+
+    def ask(self, request: Job | Cut) -> None:
+        """Give a request to the process that has the least to do.
+
+        Raises:
+            SealingError: no process can be started.
+        """
+        self._choose().ask(request)
+
+    def hear(self, timeout: float) -> Answer | None:
+        """Return the next answer, or None after ``timeout`` seconds without one.
+
+        The request that a process died of is answered ``lost``; its others are asked again.
+
+        Raises:
+            SealingError: a process died before it could be set up.
+        """
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                process, answer = self._heard.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                return None
+            if process not in self._processes:
+                continue
+            if answer is None:
+                answer = self._lost(process)
+            else:
+                process.answered(answer)
+            if answer is not None and not isinstance(answer, Ready):
+                return answer
+
+    def _lost(self, process: Process) -> Answer | None:
+        self._processes.remove(process)
+        process.end(at_once=True)
+        if not process.ready:
+            raise SealingError("sealing: a process ended before it could begin")
+        if not process.outstanding:
+            return None
+        request = process.outstanding.popleft()
+        self._discard(request)
+        for other in process.outstanding:
+            self._discard(other)
+            self.ask(other)
+        if isinstance(request, Cut):
+            return CutFailed(request.ticket, LOST)
+        return JobFailed(request.batch, request.token, LOST, "")
+
+    def _choose(self) -> Process:
+        if self._setup is None:
+            raise SealingError("sealing: not set up")
+        idle = min(self._processes, key=lambda p: len(p.outstanding), default=None)
+        if idle is None or (idle.outstanding and len(self._processes) < self._workers):
+            idle = Process(self._setup, lambda who, answer: self._heard.put((who, answer)))
+            self._processes.append(idle)
+        return idle
+
+    def _outstanding(self) -> int:
+        return sum(len(process.outstanding) for process in self._processes)
+
+    def _discard(self, request: Job | Cut) -> None:
+        if isinstance(request, Job) and self._setup is not None:
+            spool = Spool(Path(os.fsdecode(self._setup.spool)))
+            with contextlib.suppress(OSError):
+                spool.discard(self._setup.epoch, request.batch, request.token)
+
+    def _forget(self) -> None:
+        self._processes.clear()
+        self._heard = queue.SimpleQueue()

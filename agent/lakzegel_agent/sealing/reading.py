@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Opening a file that somebody else may be changing, and knowing whether it did change.
+
+open (no link, no waiting for a FIFO, no access time) -> fstat -> read -> fstat
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_agent.errors import AgentError, ChangedError
+from lakzegel_agent.sealing.jobs import Stat
+
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_NOATIME: Final = getattr(os, "O_NOATIME", 0)
+_GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+VANISHED: Final = "vanished"
+CHANGED: Final = "changed"
+UNREADABLE: Final = "unreadable"
+INCOMPLETE: Final = "incomplete"
+
+
+class MissedError(AgentError):
+    """A file cannot be taken now; ``why`` is a slug."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """An open regular file and its state when it was opened."""
+
+    descriptor: int
+    stat: Stat
+
+
+@contextmanager
+def opened(path: bytes, expected: Stat, *, lenient: bool) -> Iterator[OpenFile]:
+    """Give the open file; it is the one that was expected, unless ``lenient``.
+
+    Raises:
+        MissedError: vanished, changed or unreadable, on the way in or inside.
+    """
+    descriptor = _open(path)
+    try:
+        told = os.fstat(descriptor)
+        if not stat.S_ISREG(told.st_mode):
+            raise MissedError(CHANGED)
+        found = Stat.of(told)
+        if not lenient and found[:4] != expected[:4]:
+            raise MissedError(CHANGED)
+        yield OpenFile(descriptor, found)
+    except ChangedError:
+        raise MissedError(CHANGED) from None
+    except OSError:
+        raise MissedError(UNREADABLE) from None
+    finally:
+        os.close(descriptor)
+
+
+def read_whole(file: OpenFile) -> bytes:
+    """Return as many bytes as the file had when it was opened.
+
+    Raises:
+        MissedError: it has fewer now.
+    """
+    size = file.stat.size
+    data = os.read(file.descriptor, size + 1) if size else b""
+    if len(data) >= size:
+        return data if len(data) == size else data[:size]
+    pieces = [data]
+    missing = size - len(data)
+    while missing:
+        piece = os.read(file.descriptor, missing)
+        if not piece:
+            raise MissedError(CHANGED)
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)
+
+
+def require_unchanged(file: OpenFile, *, lenient: bool) -> bool:
+    """Return whether the file grew since it was opened; it did nothing else.
+
+    What was read before this call is then the file as it was when it was opened. Growing is
+    accepted of a file that never rests, an append-only log: its stretch up to then is captured.
+
+    Raises:
+        MissedError: changed.
+    """
+    now = Stat.of(os.fstat(file.descriptor))
+    before = file.stat
+    if now[:4] == before[:4]:
+        return False
+    if lenient and now.size > before.size and now.inode == before.inode:
+        return True
+    raise MissedError(CHANGED)
+
+
+def _open(path: bytes) -> int:
+    try:
+        with contextlib.suppress(PermissionError):  # O_NOATIME is for a file's owner only
+            return os.open(path, _FLAGS | _NOATIME)
+        return os.open(path, _FLAGS)
+    except OSError as error:
+        raise MissedError(VANISHED if error.errno in _GONE else UNREADABLE) from None

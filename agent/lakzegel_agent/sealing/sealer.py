@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Reading and sealing the units of one job (docs/spec/item.md §4).
+
+A file is read whole, and found unchanged, before the first of its bytes is sealed. Of a big file
+that holds for each segment.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import zstandard
+
+from lakzegel_agent.errors import SpoolFullError
+from lakzegel_agent.ledgercipher import Cipher
+from lakzegel_agent.ledgerrows import FileState
+from lakzegel_agent.readers import Reader, reader_of
+from lakzegel_agent.sealing.body import Body
+from lakzegel_agent.sealing.fileitems import Writer
+from lakzegel_agent.sealing.jobs import (
+    CaptureUnit,
+    Cut,
+    CutFailed,
+    CutResult,
+    Done,
+    FileUnit,
+    Job,
+    JobFailed,
+    JobResult,
+    Missed,
+    RangeUnit,
+    Said,
+    Same,
+    Sealed,
+    Setup,
+    Stat,
+    Unit,
+    UnitResult,
+)
+from lakzegel_agent.sealing.known import Known
+from lakzegel_agent.sealing.reading import (
+    CHANGED,
+    INCOMPLETE,
+    MissedError,
+    OpenFile,
+    opened,
+    read_whole,
+    require_unchanged,
+)
+from lakzegel_agent.sealing.seams import LEAST_AVERAGE, coarser, ends_of
+from lakzegel_agent.view import View
+from lakzegel_core.encoding import JsonValue, canonical_json
+
+LEVEL: Final = 3  # of zstd: less is hardly faster, more is much slower
+DEVICE: Final = "device"  # the source that what the device says of itself comes from
+
+
+class Sealer:
+    """Does the jobs of one pass; one in each process."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._cipher = Cipher(setup.ledger_key)
+        self._compress: Callable[[bytes], bytes] = zstandard.ZstdCompressor(level=LEVEL).compress
+        self._readers = [reader_of(source.reader) for source in setup.sources]
+        self._read = 0
+
+    def seal(self, job: Job) -> JobResult | JobFailed:
+        """Return what became of each unit, with body and keyring on the disk; or nothing of it.
+
+        Raises:
+            AgentError: the spool cannot be written.
+        """
+        self._read = 0
+        try:
+            body = Body(self._setup, job, self._compress)
+        except SpoolFullError:
+            return JobFailed(job.batch, job.token, "full", "")
+        try:
+            return self._seal(job, body)
+        except SpoolFullError:
+            body.abandon()
+            return JobFailed(job.batch, job.token, "full", "")
+        except BaseException:
+            body.abandon()
+            raise
+
+    def cut(self, cut: Cut) -> CutResult | CutFailed:
+        """Return a file's seams, and which of its segments are sealed already."""
+        reader = self._readers[cut.source]
+        try:
+            with opened(self._path(cut), cut.stat, lenient=cut.lenient) as file:
+                view = View(file.descriptor, file.stat.size)
+                if cut.patient:
+                    _require_complete(reader, cut.path, view)
+                ends = ends_of(reader, cut.path, view)
+                reused = self._reused(view, ends, cut.known)
+                require_unchanged(file, lenient=cut.lenient)
+                return CutResult(cut.ticket, file.stat, ends, reused)
+        except MissedError as missed:
+            return CutFailed(cut.ticket, missed.why)
+
+    def _seal(self, job: Job, body: Body) -> JobResult:
+        writer = Writer(body, self._setup, job, self._cipher)
+        results = tuple(self._unit(unit, writer, job) for unit in job.units)
+        if not body.items:
+            body.add("observation", DEVICE, _nothing(results), {"seen": job.seen})
+        manifest = body.manifest
+        contents, keyring = body.close()
+        return JobResult(
+            job.batch,
+            job.token,
+            results,
+            body.items,
+            contents,
+            manifest,
+            keyring,
+            body.size,
+            self._read,
+        )
+
+    def _unit(self, unit: Unit, writer: Writer, job: Job) -> UnitResult:
+        if isinstance(unit, FileUnit):
+            try:
+                return self._file(unit, writer)
+            except MissedError as missed:
+                return Missed(missed.why)
+        if isinstance(unit, RangeUnit):
+            return self._ranges(unit, writer)
+        if isinstance(unit, CaptureUnit):
+            return self._capture(unit, writer)
+        writer.body.add("observation", unit.label, unit.payload, {"seen": job.seen})
+        return Said()
+
+    def _file(self, unit: FileUnit, writer: Writer) -> UnitResult:
+        with opened(self._path(unit), unit.stat, lenient=unit.lenient) as file:
+            data = read_whole(file)
+            grew = require_unchanged(file, lenient=unit.lenient)
+        self._read += len(data)
+        reader, view = self._readers[unit.source], View.of_bytes(data)
+        if unit.patient:
+            _require_complete(reader, unit.path, view)
+        before = self._before(unit)
+        ends = coarser(ends_of(reader, unit.path, view), len(data), len(data) // LEAST_AVERAGE + 1)
+        pieces = _pieces(data, ends)
+        known = Known(self._cipher, before.segments)
+        rows = b"".join(writer.segments(unit, file.stat, pieces, known))
+        whole = CaptureUnit(
+            unit.source, unit.path, unit.name, file.stat, before.version + 1, grew, rows
+        )
+        if not unit.again and _is_same(before, whole):
+            return Same(self._mark(file.stat), len(data))
+        return self._capture(whole, writer)
+
+    def _ranges(self, unit: RangeUnit, writer: Writer) -> UnitResult:
+        rows: list[bytes] = []
+        try:
+            with opened(self._path(unit), unit.stat, lenient=unit.lenient) as file:
+                _require_cut(file.stat, unit.stat)
+                pieces = self._range_pieces(unit, file)
+                rows.extend(writer.segments(unit, unit.stat, pieces, Known(self._cipher, b"")))
+                grew = require_unchanged(file, lenient=unit.lenient)
+        except MissedError as missed:
+            return Missed(missed.why, b"".join(rows))
+        return Sealed(b"".join(rows), grew or file.stat.size > unit.stat.size)
+
+    def _range_pieces(self, unit: RangeUnit, file: OpenFile) -> Iterator[bytes]:
+        view = View(file.descriptor, unit.stat.size)
+        for start, end in unit.ranges:
+            piece = view.read(start, end)
+            require_unchanged(file, lenient=unit.lenient)
+            self._read += len(piece)
+            yield piece
+
+    def _capture(self, unit: CaptureUnit, writer: Writer) -> Done:
+        secret = writer.capture(unit)
+        return Done(self._mark(unit.stat), secret, unit.stat.size, unit.grew)
+
+    def _before(self, unit: FileUnit) -> FileState:
+        if unit.secret is None:
+            return FileState(unit.path)
+        return FileState.unpack(self._cipher.open(unit.secret, unit.name))
+
+    def _reused(self, view: View, ends: Sequence[int], known: bytes) -> tuple[bytes, ...]:
+        found = Known(self._cipher, known)
+        if not found:
+            return (b"",) * len(ends)
+        starts = (0, *ends)
+        return tuple(
+            found.row(view.read(start, end)) or b""
+            for start, end in zip(starts, ends, strict=False)
+        )
+
+    def _path(self, unit: FileUnit | RangeUnit | Cut) -> bytes:
+        return self._setup.sources[unit.source].root + b"/" + unit.path
+
+    def _mark(self, told: Stat) -> bytes:
+        return told.mark(self._setup.ledger_key)
+
+
+def _pieces(data: bytes, ends: Sequence[int]) -> Iterator[bytes]:
+    if len(ends) == 1:
+        yield data
+        return
+    start = 0
+    for end in ends:
+        yield data[start:end]
+        start = end
+
+
+def _is_same(before: FileState, now: CaptureUnit) -> bool:
+    """Whether a version says nothing that the one before it did not say."""
+    told = now.stat
+    return (
+        before.version >= 0
+        and (before.path, before.mode, before.mtime) == (now.path, told.mode, told.mtime)
+        and before.size == told.size
+        and before.segments == now.rows
+    )
+
+
+def _require_cut(now: Stat, cut: Stat) -> None:
+    """Refuse another file than the one that was cut; it may have grown where that is accepted."""
+    if now.inode != cut.inode or now.size < cut.size:
+        raise MissedError(CHANGED)
+
+
+def _require_complete(reader: Reader, path: bytes, view: View) -> None:
+    if reader.incomplete(path, view):
+        raise MissedError(INCOMPLETE)
+
+
+def _nothing(results: Sequence[UnitResult]) -> bytes:
+    """What a batch says whose units left nothing to seal: what became of them, in numbers."""
+    missed = Counter(result.why for result in results if isinstance(result, Missed))
+    unchanged = sum(isinstance(result, Same) for result in results)
+    value: dict[str, JsonValue] = {
+        "missed": dict(missed),
+        "type": "nothing-new",
+        "unchanged": unchanged,
+    }
+    return canonical_json(value)
