@@ -209,13 +209,16 @@ class World:
 
     def __init__(self):
         self.office = Office()
+        self.notes = []  # the log's entries
         self.custody = Custody.start(
             ORIGIN, pinned=[key.verifier for key in self.office.policy], threshold=2
         )
         self.apply(self.office.delegation())
 
     def apply(self, note):
-        return self.custody.apply(note)
+        checked = self.custody.apply(note)
+        self.notes.append(note)
+        return checked
 
     def admit(self, name, **more):
         """A token and the admission that is in the log for it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+
 from lakzegel_core.age import Identity
 from lakzegel_core.batch import Header, Seen, State, sign_header
 from lakzegel_core.item import Place, SealedItem, seal_item
@@ -94,6 +95,11 @@ def seal_batch(payloads: tuple[bytes, ...], *, number: int = 0) -> SealedBatch:
 @pytest.fixture(scope="session")
 def sealed_batch() -> SealedBatch:
     return seal_batch((b"", b"Goedemorgen", bytes(range(256)) * 300))
+
+
+@pytest.fixture(scope="session")
+def small_batch() -> SealedBatch:
+    return seal_batch((b"Goedemorgen",))
 
 
 @pytest.fixture(scope="session")
