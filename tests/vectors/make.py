@@ -46,6 +46,7 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "checkpoint": sign_cases.checkpoint_cases,
     "cosignature": sign_cases.cosignature_cases,
     "tlog-proof": sign_cases.tlog_proof_cases,
+    "tile": sign_cases.tile_cases,
     "receipt": sign_cases.receipt_cases,
     "delegation": entry_cases.delegation_cases,
     "admission": entry_cases.admission_cases,

@@ -15,6 +15,7 @@ from lakzegel_core.errors import LakzegelError
 # A line of a key that nobody asked for is passed over, so its bits are nobody's.
 UNCOVERED = {"checkpoint/unknown-cosigner"}
 FLIPS = 160  # a vector, spread evenly; every bit under `-m slow`
+DEAR = {"custody": 30, "item-proof": 60}  # each costs a dozen signatures
 MANY = 4_000
 
 
@@ -29,7 +30,7 @@ def good(formats: dict) -> list:
 
 def flipped(case: Case, limit: int) -> Iterator[Case]:
     bits = 8 * len(case.body)
-    step = max(1, bits // limit) | 1  # odd, so that all eight bits of a byte are met
+    step = max(1, bits // max(1, limit)) | 1  # odd, so that all eight bits of a byte are met
     for bit in range(0, bits, step):
         body = bytearray(case.body)
         body[bit // 8] ^= 1 << bit % 8
@@ -53,7 +54,7 @@ def rewrites_all(name: str, case: Case, limit: int) -> None:
 
 @pytest.mark.parametrize(("name", "case"), good(SIGNED))
 def test_a_flipped_bit_of_something_signed_is_refused(name, case):
-    refuses_all(name, case, FLIPS)
+    refuses_all(name, case, DEAR.get(name, FLIPS))
 
 
 @pytest.mark.parametrize(("name", "case"), good(UNSIGNED))

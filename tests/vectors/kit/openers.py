@@ -95,6 +95,11 @@ def _receipt(case: Case) -> None:
     verify_receipt(case.body, entry=entry, log=log, seen=seen)
 
 
+def _tile(case: Case) -> None:
+    root = unb64(case.one("root"), what="root")
+    tiles.HashReader(int(case.one("tree")), lambda _: case.body, root=root)
+
+
 def _entries(case: Case) -> bytes:
     return tiles.encode_entries(tiles.decode_entries(case.body, width=int(case.one("width"))))
 
@@ -186,6 +191,7 @@ SIGNED: Final[dict[str, Opener]] = {
     "checkpoint": _checkpoint,
     "cosignature": _cosignature,
     "receipt": _receipt,
+    "tile": _tile,
     "delegation": _delegation,
     "admission": _by_one(admission.open_admission),
     "enrolment": _enrolment,

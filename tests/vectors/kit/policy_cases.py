@@ -45,6 +45,7 @@ def policy_cases() -> list[Case]:
         ("audience-not-a-slug", f"group:{GROUP}", "group:Test", P, "a-z, 0-9 and inner hyphens"),
         ("recipients-empty", f'["{OFFICE.recipient.to_text()}"]', "[]", P, "somebody must be able to read"),
         ("recipient-twice", f'["{OFFICE.recipient.to_text()}"]', f'["{OFFICE.recipient.to_text()}", "{OFFICE.recipient.to_text()}"]', P, "no keyring could be sealed"),
+        ("witness-twice", WITNESS.verifier.to_text(), f'{WITNESS.verifier.to_text()}", "{WITNESS.verifier.to_text()}', P, "one witness would be a quorum of two"),
         ("witness-plain", WITNESS.verifier.to_text(), STRANGER.verifier.to_text(), P, "a witness cosigns"),
         ("recipient-x25519", OFFICE.recipient.to_text(), "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", P, "hybrid post-quantum only"),
         ("key-unknown", 'cadence = "15m"', 'cadance = "15m"', P, "every key is known or refused"),

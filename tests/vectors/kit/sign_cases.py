@@ -132,8 +132,21 @@ def checkpoint_cases() -> list[Case]:
     ]  # fmt: skip
     quorum = (*LOG_INPUTS, ("witness", WITNESS.verifier.to_text()), ("quorum", "1"))
     forged = good + _forged_line()
+    first_key, second_key = LOG_INPUTS
+    other = key("log.example/other", LOG_MLDSA.verifier.algorithm).verifier.to_text()
+    plain = ("log", STRANGER.verifier.to_text())
     return [
         *table(rows, LOG_INPUTS),
+        Case("log-keys-one", F, "a log has two", good, (first_key,)),
+        Case("log-keys-of-one-type", "RoleError", "one of each type", good, (first_key, plain)),
+        Case(
+            "log-keys-of-two-names",
+            "RoleError",
+            "both have the log's name",
+            good,
+            (first_key, ("log", other)),
+        ),
+        Case("log-keys-swapped", OK, "keys in either order", good, (second_key, first_key)),
         Case("cosigned", OK, "one witness of one", _cosigned(), quorum),
         Case("quorum-missed", "MissingSignatureError", "nobody cosigned", good, quorum),
         Case(
@@ -241,6 +254,7 @@ def receipt_cases() -> list[Case]:
         ("seen-size", "6"),
         ("seen-root", b64(reader(6).root())),
     )
+    twin = (*LOG_INPUTS, ("entry", b64(entry)), ("seen-size", "6"), ("seen-root", b64(bytes(32))))
     rows: list[Row] = [
         ("grown-from-4", OK, "included, and the log only grew", good),
         ("index-of-another", inclusion, "entry 5 is another", make_receipt(5, path, checkpoint(6), old_size=4, consistency=proof)),
@@ -259,8 +273,29 @@ def receipt_cases() -> list[Case]:
     return [
         *table(rows, about),
         Case("same-tree", OK, "nothing was added since", make_receipt(4, path, checkpoint(6), old_size=6), same),
+        Case("same-tree-other-root", consistency, "another tree of the same size", make_receipt(4, path, checkpoint(6), old_size=6), twin),
+        Case("same-tree-with-hashes", consistency, "nothing to prove, yet a proof", make_receipt(4, path, checkpoint(6), old_size=6, consistency=[bytes(32)]), same),
         Case("first", OK, "nothing was seen before", make_receipt(4, path, checkpoint(6)), about[:3]),
         Case("fork", consistency, "the device saw another history", good, fork),
         Case("rollback", consistency, "6 entries were seen, now 5", rolled, larger),
         Case("another-entry", inclusion, "not the entry that was sent", good, (*LOG_INPUTS, ("entry", b64(log()[5])), *seen)),
     ]  # fmt: skip
+
+
+def tile_cases() -> list[Case]:
+    tree = reader(6)
+    good = b"".join(tree.leaf(index) for index in range(6))
+    mismatch = "RootMismatchError"
+    swapped = good[32:64] + good[:32] + good[64:]
+    inputs = (("tree", "6"), ("root", b64(tree.root())))
+    rows: list[Row] = [
+        ("six-hashes", OK, "the partial tile of a log of six entries", good),
+        ("cut", F, "a byte missing", good[:-1]),
+        ("five-hashes", F, "a hash missing", good[:-32]),
+        ("seven-hashes", F, "a hash too many", good + bytes(32)),
+        ("empty", F, "no bytes", b""),
+        ("swapped", mismatch, "two hashes in another order", swapped),
+        ("altered", mismatch, "the last byte", good[:-1] + bytes([good[-1] ^ 1])),
+        ("zeros", mismatch, "not the log's hashes", bytes(192)),
+    ]
+    return table(rows, inputs)

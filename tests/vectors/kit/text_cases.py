@@ -222,7 +222,8 @@ def json_cases() -> list[Case]:
             ("not-utf8", F, "an overlong slash", b'"\xc0\xaf"'),
             ("byte-order-mark", F, "no mark before the text", "\ufeff{}"),
             ("newline-after", F, "nothing follows", "{}\n"),
-            ("depth-8", OK, "eight arrays around a number", "[" * 8 + "1" + "]" * 8),
+            ("too-large", L, "65,536 bytes of core or context at most", '"' + "x" * 65_535 + '"'),
+        ("depth-8", OK, "eight arrays around a number", "[" * 8 + "1" + "]" * 8),
             ("depth-9", L, "nine arrays around a number", "[" * 9 + "1" + "]" * 9),
             ("depth-20000", L, "a parser's stack", "[" * 20_000 + "]" * 20_000),
         ]
