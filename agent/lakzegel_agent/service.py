@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from lakzegel_agent.backoff import Backoff
@@ -38,6 +38,7 @@ from lakzegel_agent.standing import (
 from lakzegel_agent.station import Station, chance, station
 
 TRIES: Final = 4  # of `once`, in a row, before it leaves the rest to the next run
+INTERVAL: Final = 1.0  # seconds between two lines of progress
 PATIENCE: Final = 30.0  # seconds that `once` waits for room in a full spool
 
 
@@ -57,7 +58,7 @@ class OnceReport:
 
     def to_json(self) -> dict[str, Any]:
         """The figures."""
-        return {name: value for name, value in asdict(self).items() if name != "fault"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "fault"}
 
     @property
     def exit_code(self) -> int:
@@ -87,8 +88,13 @@ def once(config: Config, *, say: Say, stop: threading.Event) -> OnceReport:
         alarm = isinstance(fault, RollbackError | RefusedError)
         if not alarm:
             courier.start()
-        report, full = _capture(opened, current, in_force, None if alarm else courier, say, stop)
-        outcome = Outcome(fault=fault) if alarm else courier.finish()
+        try:
+            report, full = _capture(
+                opened, current, in_force, None if alarm else courier, say, stop
+            )
+            outcome = Outcome(fault=fault) if alarm else courier.finish()
+        finally:
+            courier.stop()
         keep_status(opened, current, opened.liaison(opened.ledger).policy(current))
         waiting = len(opened.ledger.waiting())
         return _report(opened, report, outcome.fault or full or _left(waiting), started)
@@ -120,7 +126,7 @@ def _capture(
             pool=pool,
             wait_for_room=wait_for_room,
             on_batch=lambda _: courier.kick() if courier is not None else None,
-            progress=lambda made: say(progress_line(made)),
+            progress=Teller(say).tell,
             stop=stop,
         )
         try:
@@ -132,9 +138,22 @@ def _capture(
     return report, None
 
 
-def progress_line(made: Progress) -> str:
-    """A line of progress."""
-    return f"{made}"
+class Teller:
+    """Tells of progress, at most once a second."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._next = time.monotonic() + INTERVAL
+
+    def tell(self, made: Progress) -> None:
+        """Say how far it is, when it is time."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + INTERVAL
+            self._say(
+                f"{made.found} found, {made.sealed} sealed, {made.unchanged} unchanged,"
+                f" {made.failed} failed, {made.batches} batches"
+            )
 
 
 def _left(waiting: int) -> Exception | None:
