@@ -10,7 +10,7 @@ from typing import Any
 
 from lakzegel_demo import settings, tamper
 from lakzegel_demo.compare import compare
-from lakzegel_demo.errors import NotProvenError, PartyError
+from lakzegel_demo.errors import NotProvenError, PartyError, UsageError
 from lakzegel_demo.parties import DEVICE, Agent, Office, Server, judge, verify
 from lakzegel_demo.places import Places
 from lakzegel_demo.process import Children
@@ -124,8 +124,9 @@ class Journey:
             f"agent: {figures.found} found, {figures.sealed} sealed, {figures.excluded} excluded, "
             f"{figures.failed} failed in {figures.seconds_capture:.1f} s"
         )
-        if figures.failed:
-            raise NotProvenError(f"agent: {figures.failed} failed: {status.get('reasons')}")
+        _refuse_problems(status)
+        if not figures.found:
+            raise UsageError("--watch: there is not one file in these folders; nothing to show")
 
     def bring_in(self) -> None:
         """Pull, open and hold; then the agent may let its spool go."""
@@ -173,14 +174,12 @@ class Journey:
         self.say(f"restore: identical byte for byte in {self.shown.summary.seconds_restore:.1f} s")
 
     def choose_item(self) -> tuple[str, str]:
-        """Return one segment's name and the batch that holds it, from the smallest source."""
+        """Return one item's name and the batch that holds it: a segment where there is one."""
         identical = self.shown.identical
-        for name in sorted(identical, key=identical.__getitem__):
-            items = self.office.segments(name)
-            if items:
-                item = str(items[0]["item"])
-                return item, str(self.office.show(item)["place"]["batch"])
-        raise NotProvenError("nothing was captured: the folders hold no bytes")
+        smallest = min(identical, key=lambda name: (not identical[name], identical[name]))
+        items = self.office.items("--source", smallest, "--kind", "segment") or self.office.items()
+        item = str(items[0]["item"])
+        return item, str(self.office.show(item)["place"]["batch"])
 
     def flip_a_bit(self, item: str, batch_id: str) -> None:
         """Show that one flipped bit in a copy of the mirror is noticed, and where."""
@@ -228,6 +227,22 @@ class Journey:
             raise PartyError(f"status: ledger has no counts: {ledger!r}") from error
         if figures.found != figures.sealed + figures.excluded + figures.failed:
             raise NotProvenError(f"ledger: found is not sealed, excluded and failed: {ledger}")
+
+
+def _refuse_problems(status: dict[str, Any]) -> None:
+    """Return when the agent has nothing to complain of.
+
+    Raises:
+        UsageError: it has no reader of the kind that was asked for.
+        NotProvenError: it names a problem, or files that it could not read.
+    """
+    for problem in status.get("problems", ()):
+        what = f"{problem.get('code')}: {problem.get('detail')}; {problem.get('next')}"
+        if problem.get("code") == "reader-unknown":
+            raise UsageError(f"--watch: {what}")
+        raise NotProvenError(f"agent: {what}")
+    if status["ledger"]["failed"]:
+        raise NotProvenError(f"agent: not everything could be read: {status.get('reasons')}")
 
 
 def _spooled(status: dict[str, Any]) -> int:

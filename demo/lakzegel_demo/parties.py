@@ -97,10 +97,9 @@ class Office:
         text = self.run("restore", "--device", DEVICE, "--out", str(out), "--json")
         return read_json(text, what="restore")
 
-    def segments(self, source: str) -> list[dict[str, Any]]:
-        """Return what the office lists of one source's segments."""
-        text = self.run("list", "--source", source, "--kind", "segment", "--json")
-        return [json.loads(line) for line in text.splitlines()]
+    def items(self, *words: str) -> list[dict[str, Any]]:
+        """Return what the office lists, all of it or as the arguments say."""
+        return [json.loads(line) for line in self.run("list", "--json", *words).splitlines()]
 
     def show(self, item: str) -> dict[str, Any]:
         """Return what the office shows of one item."""

@@ -121,9 +121,30 @@ def test_folders_that_are_given_are_captured_with_odd_names(tmp_path):
 def test_a_kind_that_no_reader_has_ends_in_one_line_and_leaves_nothing_running(tmp_path):
     (tmp_path / "mail").mkdir()
     done = demo("--watch", f"nonsense:{tmp_path}/mail", "--out", str(tmp_path / "out"))
-    assert done.returncode not in {0, 1}
-    assert done.stderr.splitlines()[-1].startswith("lakzegel: ")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("lakzegel: --watch: reader-unknown: s1")
     assert not _left(tmp_path / "out")
+
+
+def test_folders_without_a_file_are_refused(tmp_path):
+    (tmp_path / "mail").mkdir()
+    done = demo("--watch", f"eml:{tmp_path}/mail", "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert "not one file" in done.stderr
+
+
+def test_a_file_that_changed_after_it_was_captured_is_named(tmp_path):
+    source, out = tmp_path / "mail", tmp_path / "out"
+    source.mkdir()
+    (source / "one.eml").write_bytes(b"Subject: een\r\n\r\nHallo\r\n")
+    with _begin("--watch", f"eml:{source}", "--out", str(out)) as process:
+        for line in process.stderr:
+            if line.endswith("the device let its copy go\n"):
+                break
+        (source / "one.eml").write_bytes(b"Subject: een\r\n\r\nHallx\r\n")
+        _, rest = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "mail: 1 differ and 0 are new, such as one.eml" in rest
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing_running(tmp_path):
