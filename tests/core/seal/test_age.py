@@ -8,6 +8,7 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lakzegel_core import age, age_header, age_passphrase, age_stream, bech32
 from lakzegel_core.errors import DecryptError, FormatError, LakzegelError, LimitError
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from lakzegel_core import age, age_header
 from lakzegel_core.errors import DecryptError, FormatError, LakzegelError
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lakzegel_core import cobblestone
 from lakzegel_core.errors import DecryptError, FormatError, LakzegelError
 
