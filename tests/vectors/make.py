@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kit import (
+    capture_cases,
     entry_cases,
     item_cases,
     policy_cases,
@@ -42,6 +43,7 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "canonical-json": text_cases.json_cases,
     "padme": text_cases.padme_cases,
     "annex": text_cases.annex_cases,
+    "capture": capture_cases.capture_cases,
     "note": sign_cases.note_cases,
     "checkpoint": sign_cases.checkpoint_cases,
     "cosignature": sign_cases.cosignature_cases,
@@ -52,6 +54,7 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "admission": entry_cases.admission_cases,
     "enrolment": entry_cases.enrolment_cases,
     "policy": policy_cases.policy_cases,
+    "policy-in-force": policy_cases.in_force_cases,
     "revocation": entry_cases.revocation_cases,
     "finding": entry_cases.finding_cases,
     "held": entry_cases.held_cases,

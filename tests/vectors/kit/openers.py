@@ -41,6 +41,7 @@ from lakzegel_core.keys import VerifierKey
 from lakzegel_core.quorum import Quorum, require_quorum
 from lakzegel_core.receipt import verify_receipt
 from lakzegel_core.tlogproof import TlogProof
+from lakzegel_office.capture import read_capture
 
 Opener = Callable[[Case], bytes | None]
 
@@ -145,6 +146,23 @@ def _policy(case: Case) -> None:
     policy.open_policy(case.body, _keys(case), threshold, origin=case.one("origin"))
 
 
+def _in_force(case: Case) -> None:
+    """A device's judgement, its annex already opened."""
+    threshold, device = int(case.one("threshold")), case.one("device")
+    found = policy.open_policy(case.body, _keys(case), threshold, origin=case.one("origin"))
+    given = [annex.parse_annex(unb64(text, what="annex").decode()) for text in case.all("annex")]
+    mine = next((one for one in given if one.device == device), None)
+    policy.may_apply(
+        found,
+        device=device,
+        group=next(iter(case.all("group")), None),
+        highest_serial=int(case.one("highest")),
+        included=bool(case.all("included")),
+        annex_present=mine is not None,
+    )
+    annex.effective_sources(found, mine)
+
+
 def _unit(parse: Callable[..., float]) -> Opener:
     def check(case: Case) -> None:
         value = parse(_text(case), what="vector")
@@ -160,6 +178,15 @@ def _padme(case: Case) -> None:
 
 def _json(case: Case) -> bytes:
     value = encoding.parse_canonical_json(case.body, what="vector", max_size=65_536)
+    return encoding.canonical_json(value)
+
+
+def _capture(case: Case) -> bytes:
+    """The payload of a capture item; the office reads it, the core does not."""
+    value = encoding.parse_canonical_json(case.body, what="capture", max_size=65_536)
+    if not isinstance(value, dict):
+        raise FormatError("capture", "not an object")
+    read_capture(value)
     return encoding.canonical_json(value)
 
 
@@ -196,6 +223,7 @@ SIGNED: Final[dict[str, Opener]] = {
     "admission": _by_one(admission.open_admission),
     "enrolment": _enrolment,
     "policy": _policy,
+    "policy-in-force": _in_force,
     "revocation": _by_one(revocation.open_revocation),
     "finding": _by_one(finding.open_finding),
     "held": _by_one(held.open_held),
@@ -222,6 +250,7 @@ UNSIGNED: Final[dict[str, Opener]] = {
     "keyring": lambda case: keyring.encode_keyring(keyring.decode_keyring(case.body)),
     "annex": lambda case: annex.parse_annex(_text(case)).text.encode(),
     "canonical-json": _json,
+    "capture": _capture,
 }
 """These refuse, or write the changed bytes again: no two encodings of one thing."""
 

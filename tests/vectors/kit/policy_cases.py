@@ -7,6 +7,7 @@ from __future__ import annotations
 from kit.case import OK, Case, Edit
 from kit.entry_cases import family
 from kit.world import (
+    DEVICE,
     GROUP,
     OFFICE,
     ORIGIN,
@@ -42,6 +43,8 @@ def policy_cases() -> list[Case]:
         ("serial-missing", "serial = 7\n", "", P, "which one is newer"),
         ("audience-empty", f'["group:{GROUP}"]', "[]", P, "for somebody"),
         ("audience-bare", f'"group:{GROUP}"', f'"{GROUP}"', P, "group: or device:"),
+        ("audience-user", f"group:{GROUP}", f"user:{GROUP}", P, "group: or device:"),
+        ("too-large", "[guards]", "#" * 60_000 + "\n[guards]", "LimitError", "60,000 bytes at most"),
         ("audience-not-a-slug", f"group:{GROUP}", "group:Test", P, "a-z, 0-9 and inner hyphens"),
         ("recipients-empty", f'["{OFFICE.recipient.to_text()}"]', "[]", P, "somebody must be able to read"),
         ("recipient-twice", f'["{OFFICE.recipient.to_text()}"]', f'["{OFFICE.recipient.to_text()}", "{OFFICE.recipient.to_text()}"]', P, "no keyring could be sealed"),
@@ -50,7 +53,7 @@ def policy_cases() -> list[Case]:
         ("recipient-x25519", OFFICE.recipient.to_text(), "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj", P, "hybrid post-quantum only"),
         ("key-unknown", 'cadence = "15m"', 'cadance = "15m"', P, "every key is known or refused"),
         ("guard-mode", '"enforce"', '"maybe"', P, "off, report or enforce"),
-        ("source-twice", 'name = "s2"', 'name = "s1"', P, "one name a source"),
+        ("source-twice", 'name = "s1"', 'name = "s2"', P, "one name a source"),
         ("source-with-slash", 'name = "s1"', 'name = "a/b"', P, "a name is also a folder's"),
         ("readout-of-nothing", 'source = "s2"', 'source = "s3"', P, "of a source in this policy"),
         ("batch-too-small", '"16 MiB"', '"1 KiB"', P, "64 KiB at least"),
@@ -65,4 +68,54 @@ def policy_cases() -> list[Case]:
         *family(text, keys, inputs, edits, "what one group's devices capture"),
         Case("another-log", P, "a policy is for one log", other, inputs),
         Case("no-toml", F, "nothing after the first lines", note.sign(text.split(b"\n\n")[0] + b"\n", keys), inputs),
+    ]  # fmt: skip
+
+
+ANNEX_TOML = f"""device = "{DEVICE}"
+
+[[source]]
+name = "s1"
+label = "Postvak IN"
+path = "/home/test/Mail"
+
+[[source]]
+name = "s2"
+path = "/home/test/Backup"
+"""
+STANDING = (
+    ("device", DEVICE),
+    ("group", GROUP),
+    ("highest", "6"),
+    ("included", "yes"),
+    ("annex", b64(ANNEX_TOML.encode())),
+)
+
+
+def in_force_cases() -> list[Case]:
+    """When a device applies a policy: always the same good note, other circumstances."""
+    data = note.sign(policy_text(ORIGIN, TOML), [POLICY_1, POLICY_2])
+    whose = (*vkey(POLICY_1, POLICY_2), ("threshold", "2"), ("origin", ORIGIN))
+
+    def where(name: str, expect: str, comment: str, **changes: str | None) -> Case:
+        given = {**dict(STANDING), **changes}
+        rows = tuple((label, value) for label, value in given.items() if value is not None)
+        return Case(name, expect, comment, data, (*whose, *rows))
+
+    def annex(text: str) -> str:
+        return b64(text.encode())
+
+    second = ANNEX_TOML.rindex("\n[[source]]")
+    return [
+        where("applies", OK, "newer, logged, for its group, its annex there"),
+        where("first", OK, "no policy was applied before", highest="0"),
+        where("another-group", P, "not in the audience", group="other-group"),
+        where("no-group", P, "a device admitted by its own name", group=None),
+        where("serial-again", P, "not above the highest applied", highest="7"),
+        where("serial-lower", P, "a roll-back", highest="8"),
+        where("not-included", P, "not proven to be in the log", included=None),
+        where("annex-missing", P, "the policy names one for this device", annex=None),
+        where("annex-of-another", P, "for another device", annex=annex(ANNEX_TOML.replace(DEVICE, "test-phone"))),
+        where("path-nowhere", P, "in neither policy nor annex", annex=annex(ANNEX_TOML[:second])),
+        where("annex-source-unknown", P, "not a source of the policy", annex=annex(ANNEX_TOML + '\n[[source]]\nname = "s3"\n')),
+        where("annex-labels-alike", P, "a label says which source", annex=annex(ANNEX_TOML.replace("Postvak IN", "s2"))),
     ]  # fmt: skip

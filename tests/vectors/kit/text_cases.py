@@ -202,7 +202,6 @@ def json_cases() -> list[Case]:
             ("negative", OK, "whole numbers may be negative", "-5"),
             ("core", OK, "an item's core", f'{{"blind":"{b64(bytes(16))}","kind":"segment","sha256":"{b64(bytes(range(32)))}","size":40,"source":"Postvak IN"}}'),
             ("context", OK, "a segment's context", f'{{"blind":"{b64(bytes(range(16)))}","coding":"identity","file":"0123456789abcdef0123456789abcdef","mtime":"1700000000000000001","path":"cur/1.eml","reader":"maildir"}}'),
-            ("capture", OK, "what a capture item's payload looks like", f'{{"file":"0123456789abcdef0123456789abcdef","mode":420,"mtime":"1700000000000000001","segments":[[0,0,0,40,"{b64(bytes(range(32)))}"]],"size":40,"version":0}}'),
             ("observation", OK, "an observation that a file vanished before it was captured", '{"at":"2026-11-24T02:07:45Z","path":"cur/2.eml","type":"vanished-uncaptured"}'),
             ("observation-path64", OK, "a path that is no UTF-8", '{"path":{"path64":"/2E="},"type":"vanished"}'),
             ("too-large-number", L, "2^53", "9007199254740992"),
