@@ -16,7 +16,7 @@ from lakzegel_core.encoding import unb64
 from lakzegel_core.errors import FormatError
 
 _FILE: Final = re.compile(r"[0-9a-f]{32}")
-_MTIME: Final = re.compile(r"-?(0|[1-9][0-9]{0,19})")
+_MTIME: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _FIELDS: Final = {"file", "mode", "mtime", "segments", "size", "version"}
 _DIGEST_SIZE: Final = 32
 
