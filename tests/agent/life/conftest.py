@@ -470,14 +470,14 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self._answer(lambda receiver, body, old: receiver.checkpoint())
+        self._answer(lambda receiver, _body, _old: receiver.checkpoint())
 
     def do_POST(self):
         path = urlsplit(self.path).path
         calls = {
-            "/v1/device": lambda r, body, old: r.device(body, old=old),
-            "/v1/notes": lambda r, body, old: r.send_note(body, old=old),
-            "/v1/cosignatures": lambda r, body, old: r.send_cosignature(body),
+            "/v1/device": lambda r, body, size: r.device(body, old=size),
+            "/v1/notes": lambda r, body, size: r.send_note(body, old=size),
+            "/v1/cosignatures": lambda r, body, _old: r.send_cosignature(body),
         }
         self._answer(calls[path])
 

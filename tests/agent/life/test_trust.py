@@ -225,9 +225,9 @@ def test_a_tree_as_large_as_the_one_seen_must_be_the_same(log, kit):
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        (lambda v: b"x" * (MAX_ANSWER + 1), LimitError),
-        (lambda v: b"[" * 100_000, FormatError),
-        (lambda v: b"nonsense", FormatError),
+        (lambda _: b"x" * (MAX_ANSWER + 1), LimitError),
+        (lambda _: b"[" * 100_000, FormatError),
+        (lambda _: b"nonsense", FormatError),
         (lambda v: json.dumps([v]).encode(), FormatError),
         (lambda v: json.dumps({**v, "checkpoint": 7}).encode(), FormatError),
         (lambda v: json.dumps({**v, "entries": {}}).encode(), FormatError),
