@@ -10,7 +10,7 @@ from typing import Any
 
 from lakzegel_demo import settings, tamper
 from lakzegel_demo.compare import compare
-from lakzegel_demo.errors import NotProvenError, PartyError, UsageError
+from lakzegel_demo.errors import NotProvenError, UsageError
 from lakzegel_demo.parties import DEVICE, Agent, Office, Server, judge, verify
 from lakzegel_demo.places import Places
 from lakzegel_demo.process import Children
@@ -29,6 +29,7 @@ class Journey:
     children: Children
     say: Say
     shown: Shown = field(default_factory=Shown)
+    _captured: dict[str, int] = field(default_factory=dict)
 
     @property
     def server(self) -> Server:
@@ -117,34 +118,29 @@ class Journey:
         began = time.monotonic()
         self.agent.once(progress=lambda line: self.say(f"  {line}"))
         self.shown.summary.seconds_capture = round(time.monotonic() - began, 3)
-        status = self.agent.status()
-        self._read_ledger(status)
+        self._captured = self._read_ledger()
         figures = self.shown.summary
         self.say(
             f"agent: {figures.found} found, {figures.sealed} sealed, {figures.excluded} excluded, "
             f"{figures.failed} failed in {figures.seconds_capture:.1f} s"
         )
-        _refuse_problems(status)
         if not figures.found:
             raise UsageError("--watch: there is not one file in these folders; nothing to show")
 
     def bring_in(self) -> None:
         """Pull, open and hold; then the agent may let its spool go."""
         began = time.monotonic()
-        self.office.pull(progress=lambda line: self.say(f"  {line}"))
+        report = self.office.pull(progress=lambda line: self.say(f"  {line}"))
         self.shown.summary.seconds_pull = round(time.monotonic() - began, 3)
-        before = _spooled(self.agent.status())
+        before = self._captured
         self.agent.once()
-        status = self.agent.status()
-        self._read_ledger(status)
-        after = _spooled(status)
-        if before and after >= before:
-            raise NotProvenError(
-                f"agent: {after} batches stay in the spool, which the office holds"
-            )
-        report = self.office.pull()  # what the agent sealed meanwhile
-        self.shown.summary.batches = int(report["batches"])
+        after = self._read_ledger()
+        if before["batches"] and after["batches"] >= before["batches"]:
+            raise NotProvenError(f"agent: keeps {after['batches']} batches that the office holds")
+        if after["size"] > report["size"]:
+            report = self.office.pull()  # what the agent sealed meanwhile
         batches = (self.places.server / "batches").rglob("*")
+        self.shown.summary.batches = int(report["batches"])
         self.shown.summary.bytes_sealed = sum(
             path.stat().st_size for path in batches if path.is_file()
         )
@@ -218,15 +214,17 @@ class Journey:
         self.shown.summary.bytes_read += found.size
         return len(found.missing)
 
-    def _read_ledger(self, status: dict[str, Any]) -> None:
-        figures, ledger = self.shown.summary, status.get("ledger", {})
-        try:
-            figures.found, figures.sealed = int(ledger["found"]), int(ledger["sealed"])
-            figures.excluded, figures.failed = int(ledger["excluded"]), int(ledger["failed"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise PartyError(f"status: ledger has no counts: {ledger!r}") from error
+    def _read_ledger(self) -> dict[str, int]:
+        """Take over the agent's counts; return how much it spools and the log it last saw."""
+        status = self.agent.status()
+        _refuse_problems(status)
+        figures, ledger = self.shown.summary, status["ledger"]
+        figures.found, figures.sealed = int(ledger["found"]), int(ledger["sealed"])
+        figures.excluded, figures.failed = int(ledger["excluded"]), int(ledger["failed"])
         if figures.found != figures.sealed + figures.excluded + figures.failed:
             raise NotProvenError(f"ledger: found is not sealed, excluded and failed: {ledger}")
+        receipt = status.get("last_receipt") or {"size": 0}
+        return {"batches": int(status["spool"]["batches"]), "size": int(receipt["size"])}
 
 
 def _refuse_problems(status: dict[str, Any]) -> None:
@@ -243,10 +241,6 @@ def _refuse_problems(status: dict[str, Any]) -> None:
         raise NotProvenError(f"agent: {what}")
     if status["ledger"]["failed"]:
         raise NotProvenError(f"agent: not everything could be read: {status.get('reasons')}")
-
-
-def _spooled(status: dict[str, Any]) -> int:
-    return int(status.get("spool", {}).get("batches", 0))
 
 
 def _write_secret(path: Path, text: str) -> None:

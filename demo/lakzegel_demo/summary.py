@@ -77,4 +77,6 @@ def size(count: int) -> str:
 
 
 def _counted(files: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} ({count} files)" for name, count in files.items())
+    return ", ".join(
+        f"{name} ({count} file{'' if count == 1 else 's'})" for name, count in files.items()
+    )

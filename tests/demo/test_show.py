@@ -50,7 +50,7 @@ def test_everything_found_is_accounted_for_and_nothing_failed(ran):
     assert figures["sealed"] > 50
     assert figures["batches"] >= 1
     assert figures["bytes_sealed"] > 0
-    assert figures["seconds"] < 30
+    assert 0 < figures["seconds_capture"] < figures["seconds"]
 
 
 def test_each_source_is_restored_under_its_name(ran):
