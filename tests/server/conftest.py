@@ -195,7 +195,7 @@ class Device:
     previous: bytes
     epoch: int = 0
     batch: int = 0
-    seen: Seen = Seen(0, EMPTY_ROOT)
+    seen: Seen = field(default_factory=lambda: Seen(0, EMPTY_ROOT))
 
     def seal(self, payloads=(b"een bericht",), *, advance=True, **changes):
         items = [

@@ -7,16 +7,17 @@ from typing import Final
 
 from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.errors import LakzegelError
-from lakzegel_core.keys import SigningKey, VerifierKey
+from lakzegel_core.keys import Algorithm, SigningKey, VerifierKey
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.layout import ED25519, MLDSA, config_text
 
 _MAX: Final = 8_192  # bytes of any of these files
+_KINDS: Final = ((ED25519, Algorithm.ED25519), (MLDSA, Algorithm.MLDSA44_COSIGNATURE))
 
 
 def check_keys(found: Survey) -> LogKeys | None:
     """The log's verifier keys, as the signing keys have them, else as they were handed out."""
-    signing = [_signing_key(found, f"keys/{name}") for name in (ED25519, MLDSA)]
+    signing = [_signing_key(found, f"keys/{name}", kind) for name, kind in _KINDS]
     handed = _handed_out(found)
     own = [key for key in signing if key is not None]
     keys = _log_keys(own) if len(own) == len(signing) else handed
@@ -36,17 +37,17 @@ def _compare(found: Survey, place: str, keys: LogKeys, handed: LogKeys | None) -
         found.doubt(place, "the signing keys are not those whose verifier keys are in log.keys")
 
 
-def _signing_key(found: Survey, place: str) -> VerifierKey | None:
+def _signing_key(found: Survey, place: str, kind: Algorithm) -> VerifierKey | None:
     data = found.read(place, _MAX)
     if data is None:
         return None
     try:
         key = SigningKey.from_text(data.decode().removesuffix("\n"))
-        if f"{key.to_text()}\n".encode() == data:
+        if f"{key.to_text()}\n".encode() == data and key.verifier.algorithm is kind:
             return key.verifier
     except (UnicodeDecodeError, LakzegelError):
         pass
-    found.doubt(place, "is no signing key")
+    found.doubt(place, f"is no signing key of type {kind:#04x}")
     return None
 
 

@@ -85,7 +85,9 @@ def _snapshot(
         with layout.lock.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             found = survey(layout, live=live)
-            with suppress(sqlite3.Error):  # whoever reads the rows meets it again, and names it
+            with suppress(
+                sqlite3.Error, ValueError
+            ):  # whoever reads the rows meets it again, and names it
                 connection.execute("BEGIN")
                 connection.execute("SELECT size FROM tree").fetchone()
             checkpoint = found.read(CHECKPOINT, MAX_CHECKPOINT)

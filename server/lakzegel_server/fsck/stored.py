@@ -69,7 +69,7 @@ def check_held(found: Survey, rows: Rows, custody: Custody, replayed: Replayed) 
     if rows.held is None and "held" not in found.files:
         return
     data = found.read("held", MAX_NOTE)
-    if data is None:
+    if data is None or (custody.delegation is None and not replayed.whole):
         return
     try:
         held = open_held(data, custody.require_delegation().held)

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`check` names every file that is not what the log says."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import sqlite3
+
+import pytest
+from lakzegel_server.__main__ import main
+from lakzegel_server.fsck.run import check
+from lakzegel_server.layout import Layout
+
+POSITIONS = 12  # a file; first and last byte always among them
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory, kit):
+    """A DATA with something of everything in it, at rest."""
+    data = tmp_path_factory.mktemp("sound") / "data"
+    with kit.world_at(data) as world:
+        device = world.enrol()
+        annex = os.urandom(200)
+        name = hashlib.sha256(annex).hexdigest()
+        world.as_("records")("PUT", f"/v1/annexes/{name}", annex)
+        for payloads in ([b"een"], [b"twee", b"drie"]):
+            assert world.client.put(device.seal(payloads)).status_code == 200
+        fork = device.seal(batch=0)
+        assert world.client.put(fork).status_code == 409
+        signed = world.client.checkpoint()
+        for key in (world.office.witness, device.witness):
+            assert world.client("POST", "/v1/cosignatures", kit.cosigned(signed, key)).ok
+        held = world.office.held_note(signed.checkpoint)
+        assert world.client("POST", "/v1/held", held).status_code == 204
+    return data
+
+
+@pytest.fixture
+def data(sound, tmp_path):
+    shutil.copytree(sound, tmp_path / "data")
+    return tmp_path / "data"
+
+
+def doubts(data):
+    return [str(doubt) for doubt in check(Layout(data)).doubts]
+
+
+def files(data):
+    return sorted(
+        p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file() and p.stat().st_size
+    )
+
+
+def dump(path):
+    connection = sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)
+    try:
+        return list(connection.iterdump())
+    except sqlite3.Error as error:
+        return [str(error)]
+    finally:
+        connection.close()
+
+
+def test_a_sound_folder_raises_no_doubt(data):
+    assert doubts(data) == []
+    kinds = {place.partition("/")[0] for place in files(data)}
+    assert kinds == {
+        "annexes", "batches", "held", "index.sqlite", "keyrings", "keys", "log", "log.keys",
+        "log.vkey", "server.toml",
+    }  # fmt: skip
+
+
+def test_any_flipped_bit_in_any_file_is_named(data):
+    dice = random.Random(7)
+    for place in files(data):
+        if place == "index.sqlite":
+            continue
+        path = data / place
+        whole = path.read_bytes()
+        inner = [dice.randrange(len(whole)) for _ in range(POSITIONS)]
+        for position in sorted({0, len(whole) - 1, *inner}):
+            changed = bytearray(whole)
+            changed[position] ^= 1 << dice.randrange(8)
+            path.write_bytes(changed)
+            found = doubts(data)
+            assert any(d.startswith(f"{place}:") for d in found), (place, position, found)
+        path.write_bytes(whole)
+    assert doubts(data) == []
+
+
+def test_a_flipped_bit_in_the_index_is_named_or_changes_no_row(data):
+    dice = random.Random(11)
+    path = data / "index.sqlite"
+    whole = path.read_bytes()
+    before = dump(path)
+    used = [i for i, byte in enumerate(whole) if byte]
+    for position in [
+        *range(0, 100, 3),
+        *dice.sample(used, 250),
+        *dice.sample(range(len(whole)), 50),
+    ]:
+        changed = bytearray(whole)
+        changed[position] ^= 1 << dice.randrange(8)
+        path.write_bytes(changed)
+        found = [d for d in doubts(data) if d.startswith("index.sqlite:")]
+        assert found or dump(path) == before, position
+    path.write_bytes(whole)
+    assert doubts(data) == []
+
+
+def test_a_missing_file_is_named(data):
+    for place in files(data):
+        whole = (data / place).read_bytes()
+        (data / place).unlink()
+        assert any(d.startswith(f"{place}: missing") for d in doubts(data)), place
+        (data / place).write_bytes(whole)
+        (data / place).chmod(0o600)
+    assert doubts(data) == []
+
+
+def test_a_truncated_or_longer_file_is_named(data):
+    for place in files(data):
+        whole = (data / place).read_bytes()
+        for changed in (whole[:-1], whole + b"\n"):
+            if place == "index.sqlite" and len(changed) > len(whole):
+                continue  # SQLite never looks behind its last page: storage.md §7
+            (data / place).write_bytes(changed)
+            assert any(d.startswith(f"{place}:") for d in doubts(data)), place
+        (data / place).write_bytes(whole)
+    assert doubts(data) == []
+
+
+@pytest.mark.parametrize("folder", ["batches", "keyrings", "keys"])
+def test_two_swapped_files_are_both_named(data, folder):
+    one, two = sorted((data / folder).iterdir())
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    found = doubts(data)
+    for path in (one, two):
+        place = path.relative_to(data).as_posix()
+        assert any(d.startswith(f"{place}:") for d in found), (place, found)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["x", "batches/x", f"batches/{'0' * 64}.batch", "log/tile/0/001", "log/tile/0/000.p/1",
+     f"annexes/{'0' * 64}", "incoming/x", "keys/log.old", "listening", "log/tile/8/000"],
+)  # fmt: skip
+def test_an_extra_file_is_named(data, place):
+    (data / place).parent.mkdir(parents=True, exist_ok=True)
+    (data / place).write_bytes(b"x")
+    assert any(d.startswith(f"{place}:") for d in doubts(data))
+
+
+def test_an_extra_folder_or_link_is_named(data):
+    (data / "batches" / "more").mkdir()
+    (data / "link").symlink_to("/etc/hostname")
+    found = doubts(data)
+    assert "batches/more: no folder of a receiver's" in found
+    assert "link: is no regular file" in found
+
+
+def test_a_batch_that_is_a_link_is_no_batch(data):
+    path = next((data / "batches").iterdir())
+    moved = data.parent / "elsewhere"
+    path.rename(moved)
+    path.symlink_to(moved)
+    assert any(d.startswith(f"batches/{path.name}:") for d in doubts(data))
+
+
+def test_the_place_in_a_batch_is_told(data):
+    paths = sorted((data / "batches").iterdir(), key=lambda p: p.stat().st_size)
+    whole = bytearray(paths[-1].read_bytes())
+    whole[-1] ^= 1
+    paths[-1].write_bytes(whole)
+    assert doubts(data) == [
+        f"batches/{paths[-1].name}: device minister epoch 0 batch 1: item 1:"
+        " the sealed bytes are not the manifest's"
+    ]
+
+
+def test_keys_that_others_can_read_are_named(data):
+    (data / "keys" / "log.mldsa").chmod(0o644)
+    assert doubts(data) == ["keys/log.mldsa: others can open it; take their permissions away"]
+
+
+def test_yesterdays_log_under_todays_index_is_named(data, sound):
+    """A receiver's administrator who puts back older tiles and checkpoint."""
+    bundle = next((data / "log/tile/entries").rglob("*.p")) / "5"
+    assert bundle.exists()
+    bundle.rename(bundle.with_name("4"))
+    found = doubts(data)
+    assert any(d.startswith("log/tile/entries/000.p/5: missing") for d in found)
+
+
+def test_the_command_prints_a_line_a_doubt_and_exits_1(data, capsys):
+    assert main(["check", "--data", str(data)]) == 0
+    assert capsys.readouterr().out.startswith("0 doubts: 5 entries of the log, 2 batches")
+    (data / "held").unlink()
+    assert main(["check", "--data", str(data)]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == "held: missing"
+    assert main(["check", "--data", str(data), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["doubts"] == [{"place": "held", "what": "missing"}]
+    assert not found["ok"]
+
+
+def test_a_folder_without_a_receiver_is_a_usage_error(tmp_path, capsys):
+    assert main(["check", "--data", str(tmp_path)]) == 2
+    assert "no receiver here" in capsys.readouterr().err
+
+
+def test_a_check_changes_nothing(data):
+    before = {p: p.read_bytes() for p in data.rglob("*") if p.is_file()}
+    doubts(data)
+    assert {p: p.read_bytes() for p in data.rglob("*") if p.is_file()} == before
+
+
+def test_it_works_beside_a_receiver_that_is_serving(world, device):
+    for _ in range(5):
+        assert world.client.put(device.seal()).status_code == 200
+        assert world.doubts() == []
+    name = "0" * 64
+    world.layout.annex(name).write_bytes(b"x")
+    assert any(d.startswith(f"annexes/{name}:") for d in world.doubts())
+    world.layout.annex(name).unlink()

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The OpenAPI file and the program say the same."""
+
+import re
+from http import HTTPStatus
+
+import pytest
+import yaml
+from lakzegel_server.accounts import AccountRole
+from lakzegel_server.problems import status_of
+from lakzegel_server.web.app import build
+from lakzegel_server.web.routes import RULES
+
+ROLES = [None, *(role.value for role in AccountRole)]
+
+
+@pytest.fixture(scope="module")
+def spec(kit):
+    return yaml.safe_load(kit.SPEC.read_text())
+
+
+def operations(spec):
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            if method != "parameters":
+                yield method.upper(), path, operation
+
+
+def test_every_route_is_in_the_file_and_every_operation_is_a_route(spec):
+    class Desk:
+        accounts = None
+
+    served = set()
+    for route in build(Desk()).routes:
+        path = re.sub(r":path\}", "}", route.path)
+        served |= {(method, path) for method in route.methods - {"HEAD"}}
+    assert served == {(method, path) for method, path, _ in operations(spec)}
+
+
+def test_the_roles_of_the_file_are_those_of_the_routes(spec):
+    stated = {(m, p): set(o.get("x-roles", ())) for m, p, o in operations(spec)}
+    for rule in RULES:
+        path = rule.path.replace(":path}", "}")
+        assert stated[rule.method, path] == {role.value for role in rule.roles}, path
+
+
+def test_statuses_tell_never_from_again(spec):
+    for method, path, operation in operations(spec):
+        for status, response in operation["responses"].items():
+            kind = response.get("$ref", "").rpartition("/")[2]
+            if int(status) >= HTTPStatus.BAD_REQUEST:
+                assert kind == ("Again" if status in {"503", "507"} else "Never"), (method, path)
+
+
+def test_every_error_of_ours_has_a_status():
+    from lakzegel_core import errors as core  # noqa: PLC0415 - walked, not used
+    from lakzegel_server import errors as own  # noqa: PLC0415
+
+    never = {own.ServerError, own.ConfigError}
+    for module in (core, own):
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, Exception) and kind not in never:
+                error = kind.__new__(kind)
+                error.known = True
+                assert status_of(error) != HTTPStatus.INTERNAL_SERVER_ERROR, kind
+
+
+def test_each_route_answers_its_roles_and_nobody_else(world, spec):
+    for method, path, operation in operations(spec):
+        filled = path.replace("{name}", "0" * 64).replace("{tile}", "000.p/1")
+        allowed = set(operation.get("x-roles", ()))
+        for role in ROLES:
+            asker = world.as_(role) if role else world.client
+            status = asker(method, filled, b"x" if method != "GET" else None).status_code
+            if not allowed or role in allowed:
+                assert status not in {401, 403}, (method, path, role)
+            else:
+                assert status == (403 if role else 401), (method, path, role)
+
+
+def test_anything_else_is_a_problem_document_too(world):
+    assert world.client("GET", "/").status_code == 404
+    answer = world.client("DELETE", "/v1/held")
+    assert answer.status_code == 405
+    assert answer.headers["allow"]
