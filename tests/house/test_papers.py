@@ -38,7 +38,7 @@ def test_every_make_target_that_is_named_exists(papers, root):
     named = {
         name
         for paper in papers
-        for code in re.findall(r"`([^`]+)`|^    (.+)$|^(make .+)$", paper.read_text(), re.MULTILINE)
+        for code in re.findall(r"`([^`\n]+)`|^(make .+)$", paper.read_text(), re.MULTILINE)
         for name in MAKE.findall("".join(code))
     }
     assert {"demo", "test", "lint"} <= named
