@@ -34,8 +34,3 @@ class Backoff:
     def worked(self) -> None:
         """Begin again with the first wait."""
         self.failures = 0
-
-
-def jittered(interval: float, chance: Callable[[], float]) -> float:
-    """The interval, up to a tenth shorter or longer."""
-    return interval * (0.9 + 0.2 * chance())

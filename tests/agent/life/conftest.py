@@ -383,6 +383,10 @@ class Device:
         self.ledger.close()
         return Device(self.root, receiver or self.receiver, self.pins, self.now)
 
+    def again_in_thread(self):
+        """The same home seen by another thread."""
+        return Device(self.root, self.receiver, self.pins, self.now)
+
     def enrol(self, token, wished=None):
         enroller = Enroller(self.link, self.ledger, self.keys, self.clock, os.urandom)
         return enroller.enrol(read_token(token, origin=ORIGIN), wished)

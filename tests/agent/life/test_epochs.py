@@ -10,6 +10,7 @@ from lakzegel_agent.errors import RefusedError
 from lakzegel_agent.link import LogAlarmError
 from lakzegel_agent.ship import Shipper
 from lakzegel_agent.transport import NeverError, UnreachableError
+from lakzegel_core import note
 from lakzegel_core.encoding import b64
 from lakzegel_core.enrolment import Reason, peek_enrolment
 from lakzegel_core.errors import InclusionError, SignatureError
@@ -133,8 +134,6 @@ def test_a_header_that_another_signed_in_its_name_opens_no_epoch(device, receive
     forged = device.spool.path(row.epoch, row.batch, "head").read_bytes()
     text, _, _ = forged.rpartition(b"\n\n")
     other = kit.new_key(real.verifier.name)
-    from lakzegel_core import note  # noqa: PLC0415
-
     log.entries.append(note.sign(text + b"\n", [other]))
     index = len(log.entries) - 1
 
