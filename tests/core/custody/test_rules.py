@@ -82,6 +82,23 @@ def test_a_check_changes_nothing(world, device, parts):
     assert parts.dump(world.custody) == before
 
 
+def test_what_was_checked_can_be_taken_in_later(world, device, parts):
+    twin = parts.World()
+    other = twin.enrol()
+    header = device.header()
+    checked = world.custody.check(header)
+    assert checked.id == parts.digest(header)
+    world.custody.take(checked)
+    twin.send(other)
+    assert parts.dump(world.custody) == parts.dump(twin.custody)
+
+
+def test_an_entry_is_taken_in_at_its_index(world, device):
+    world.custody.apply(device.header(), index=40)
+    assert world.custody.devices["laptop-1"].head.index == 40
+    assert world.custody.size == 41
+
+
 def test_a_gap_is_refused(world, device, refuse):
     refuse(later(device).header(), GapError, "expected batch 0, found batch 1")
     world.send(device)
@@ -336,7 +353,8 @@ def test_a_revoked_device_sends_and_enrols_no_more(world, device, refuse):
     world.send(device)
     clone = copy.copy(device)
     world.apply(world.office.revocation("laptop-1", 0, 0))
-    assert world.custody.devices["laptop-1"].revoked
+    state = world.custody.devices["laptop-1"]
+    assert (state.revoked, state.revocation_index) == (True, world.custody.size - 1)
     refuse(device.header(), RevokedError, r"was revoked \(stolen\)")
     token, admission = world.admit("again", group="all")
     old = clone.next_epoch()

@@ -366,6 +366,10 @@ def test_a_restored_epoch_stands_on_the_one_before(court, parts):
         standing_of(court, *datas[:2], restored, header)
     with pytest.raises(EpochError, match="its enrolment is not shown"):
         standing_of(court, *datas[:3], header)
+    skipping = parts.Device("laptop-1", "all", epoch=2, newest=device.previous)
+    skipped = skipping.enrol(datas[1], old, Reason.RESTORED)
+    with pytest.raises(EpochError, match="the epoch before is not shown"):
+        standing_of(court, *datas[:3], skipped, skipping.header())
     with pytest.raises(UnknownKeyError):
         standing_of(
             court, *datas[:3], device.enrol(datas[1], parts.make_key("x"), Reason.RESTORED), header
