@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""C2SP tlog-checkpoint without extension lines (docs/spec/log.md §4).
+"""C2SP tlog-checkpoint without extension lines.
 
     log.example/lakzegel
     1042
@@ -8,6 +8,8 @@
     — log.example/lakzegel P6nB0g...   Ed25519, 0x01
     — log.example/lakzegel 7Yw0qg...   ML-DSA-44, 0x06, with the time of signing
     — records.example/witness ...      cosignatures, 0x04
+
+docs/spec/log.md §4.
 """
 
 from __future__ import annotations

@@ -23,11 +23,20 @@ class Tree(Protocol):
     """What a cosignature speaks of: a checkpoint."""
 
     @property
-    def origin(self) -> str: ...
+    def origin(self) -> str:
+        """The log's name."""
+        ...
+
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Its number of entries."""
+        ...
+
     @property
-    def root(self) -> bytes: ...
+    def root(self) -> bytes:
+        """Its root, 32 bytes."""
+        ...
+
     def to_text(self) -> bytes:
         """The checkpoint's exact text."""
         ...

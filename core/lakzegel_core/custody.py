@@ -56,7 +56,9 @@ _NO_POLICY: Final = bytes(32)
 class Custody:
     """Everything that a log's entries prove so far."""
 
-    def __init__(self, origin: str, pinned: Sequence[VerifierKey] | None, threshold: int | None):
+    def __init__(
+        self, origin: str, pinned: Sequence[VerifierKey] | None, threshold: int | None
+    ) -> None:
         self.origin = origin
         self.size = 0
         self.devices: dict[str, DeviceState] = {}
@@ -200,7 +202,7 @@ class Custody:
             if shared and found.serial <= known.policy.serial:
                 raise PolicyError(
                     f"policy {found.serial} is not newer than {known.policy.serial},"
-                    f" which is logged for {sorted(shared)[0]}"
+                    f" which is logged for {min(shared)}"
                 )
         return found, ()
 

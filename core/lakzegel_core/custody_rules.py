@@ -173,7 +173,7 @@ def require_generation(known: tuple[int, bytes] | None, found: KeyringChange) ->
         GapError: another generation is next.
         ForkError: it replaces a keyring that is not in force.
     """
-    generation, current = known if known else (0, found.old)
+    generation, current = known or (0, found.old)
     if found.generation != generation + 1:
         raise GapError(
             found.device,

@@ -128,13 +128,17 @@ def _check_json(value: JsonValue, depth: int) -> None:
         if abs(value) > MAX_INT:
             raise LimitError("json", "number too large")
     elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            if not key.isascii():
-                raise FormatError("json", "a key is not ASCII")
-            if not isinstance(inner, str):
-                _check_json(inner, depth + 1)
+        _check_object(value, depth)
     elif isinstance(value, list | tuple):
         for inner in value:
             _check_json(inner, depth + 1)
     else:
         raise FormatError("json", f"cannot encode {type(value).__name__}")
+
+
+def _check_object(value: Mapping[str, JsonValue], depth: int) -> None:
+    for key, inner in value.items():
+        if not key.isascii():
+            raise FormatError("json", "a key is not ASCII")
+        if not isinstance(inner, str):
+            _check_json(inner, depth + 1)

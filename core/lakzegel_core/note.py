@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""C2SP signed notes, strict (docs/spec/notes.md §1).
+"""C2SP signed notes, strict.
 
     lakzegel.nl/held/v1
     log log.example/lakzegel
     ...
 
     — records.example/held fC3dVg1q...
+
+docs/spec/notes.md §1.
 """
 
 from __future__ import annotations

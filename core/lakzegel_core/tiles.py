@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""C2SP tlog-tiles: a log as static files (docs/spec/log.md §3).
+"""C2SP tlog-tiles: a log as static files.
 
     tile/0/x001/x234/067        256 leaf hashes, 8,192 bytes
     tile/1/000.p/12             12 hashes of full level-0 tiles
     tile/entries/x001/x234/067  256 entries, each after its length in two bytes
+
+docs/spec/log.md §3.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _TILE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TileId:
-    """Level (−1 for entries), index and width of one tile."""
+    """Level (-1 for entries), index and width of one tile."""
 
     level: int
     index: int

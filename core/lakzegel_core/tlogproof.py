@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""C2SP tlog-proof: one entry is in a log, checked offline (docs/spec/receipt.md §1).
+"""C2SP tlog-proof: one entry is in a log, checked offline.
 
     c2sp.org/tlog-proof@v1
     extra b2xkIDQxCi4uLg==
@@ -9,6 +9,8 @@
     log.example/lakzegel
     109482
     ...
+
+docs/spec/receipt.md §1.
 """
 
 from __future__ import annotations
