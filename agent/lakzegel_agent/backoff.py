@@ -27,7 +27,7 @@ class Backoff:
 
     def failed(self, *, after: float | None = None) -> float:
         """Seconds until the next try; no less than the ``after`` that the receiver asked for."""
-        wait = min(self.cap, self.first * 2 ** min(self.failures, _MAX_DOUBLINGS))
+        wait = min(self.cap, self.first * 2.0 ** min(self.failures, _MAX_DOUBLINGS))
         self.failures += 1
         return max(wait / 2 + wait / 2 * self.chance(), after or 0.0)
 

@@ -81,7 +81,7 @@ class Courier:
         self._busy = True
         self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
         self._heard = heard
-        self._policy: bytes | None = None
+        self.policy: bytes | None = None  # the one in force, as far as is known
         self.outcome = Outcome()
         self.renew = False
         self.doubt = False  # ask the log before anything is sent
@@ -224,8 +224,8 @@ class Courier:
             self._halt(RefusedError(f"this device stands at '{standing}'; see status"))
         in_force = parts.liaison.policy(self._current)
         policy = None if in_force is None else in_force.id
-        if policy != self._policy or self.renew:
-            self._policy = policy
+        if policy != self.policy or self.renew:
+            self.policy = policy
             self._heard()
 
     def _fail(self, error: Exception) -> None:

@@ -32,6 +32,7 @@ from lakzegel_agent.watch import Watcher
 
 RESCAN: Final = 900.0  # seconds between passes over everything
 BLIND_RESCAN: Final = 60.0  # seconds, where no hints come
+FULL_RETRY: Final = 30.0  # seconds, after a pass that found no room
 LEAST_SETTLE: Final = 0.2  # seconds without a hint before a pass begins
 MOST_SETTLE: Final = 30.0  # seconds after which a folder that never rests is read anyway
 PATIENCE: Final = 60.0  # seconds that a pass waits for room
@@ -74,15 +75,17 @@ class Daemon:
         self._wake = Wake(stop)
         self._watcher = Watcher(frozenset())
         self._timetable: Timetable | None = None
-        self._plan: tuple[float, bool] | None = None
+        self._plan: tuple[float, float] | None = None
+        self._full = False
         self._courier: Courier | None = None
         self._said: set[str] = set()
 
     def run(self) -> None:
         """Arrive, then work pass by pass until told to end."""
-        self._opened.ledger.observe(DEVICE, {"type": "start", "version": version("lakzegel")})
+        with suppress(SpoolFullError):
+            self._opened.ledger.observe(DEVICE, {"type": "start", "version": version("lakzegel")})
         try:
-            self._arrive(tries=1)
+            self._arrive()
             while not self._stop.is_set():
                 self._turn()
                 self._wake.wait()
@@ -92,23 +95,34 @@ class Daemon:
     # one turn
 
     def _turn(self) -> None:
-        """Everything that woke us, once."""
-        roots = self._wake.take()
-        if self._must_arrive():
-            self._arrive(tries=1)
+        """Everything that woke us, once; without room it is tried again soon."""
+        in_force = None
+        try:
+            in_force = self._work(self._wake.take())
+            self._full = False
+        except SpoolFullError as error:
+            self._full = True
+            with suppress(SpoolFullError):
+                self._opened.problems.add(self._opened.ledger, "spool-full", str(error))
+        else:
+            self._opened.problems.clear(self._opened.ledger, "spool-full")
+        self._arrange(in_force)
+        self._keep(in_force)
+
+    def _work(self, roots: set[bytes] | None) -> InForce | None:
+        """A pass over the sources below these roots, None for all; the policy in force."""
+        if self._must_arrive(timed=roots is None):
+            self._arrive()
         in_force = self._policy()
         if in_force is None:
-            self._arrange(None)
-            self._keep(None)
-            return
+            return None
         sources = watched(self._opened, in_force)
         self._watch(sources)
-        self._arrange(in_force)
         chosen = [s for s in sources if roots is None or s.root in roots]
         self._wake.settle(max((s.settle for s in chosen), default=0.0))
         attest(self._opened, in_force)
         self._pass(in_force, chosen)
-        self._keep(in_force)
+        return in_force
 
     def _pass(self, in_force: InForce, sources: list[WatchedSource]) -> None:
         courier, limit = self._courier, in_force.policy.spool_limit
@@ -136,13 +150,8 @@ class Daemon:
         )
         try:
             run_pass(self._opened, work, sources)
-        except SpoolFullError as error:
-            self._opened.problems.add(self._opened.ledger, "spool-full", str(error))
-            self._tell()
-            return
         finally:
             self._pool.rest()
-        self._opened.problems.clear(self._opened.ledger, "spool-full")
 
     def _policy(self) -> InForce | None:
         liaison = self._opened.liaison(self._opened.ledger)
@@ -153,22 +162,25 @@ class Daemon:
 
     # the receiver
 
-    def _must_arrive(self) -> bool:
+    def _must_arrive(self, *, timed: bool) -> bool:
         """Whether this device's standing has to be found out anew before anything is sent."""
         courier = self._courier
-        return courier is None or courier.outcome.halted
+        return courier is None or (courier.outcome.halted and (timed or courier.renew))
 
-    def _arrive(self, *, tries: int) -> None:
+    def _arrive(self) -> None:
         """Ask the log where this device stands, then ship in a thread of its own."""
         if self._courier is not None:
             self._courier.stop()
-        self._current, fault = arrive(self._opened, self._current, tries=tries)
-        self._courier = Courier(
+        self._current, fault = arrive(self._opened, self._current, tries=1)
+        in_force = self._policy()
+        courier = Courier(
             self._opened.parts, self._current, backoff=Backoff(chance), heard=self._wake.all
         )
-        self._courier.doubt = fault is not None
-        self._courier.start()
-        self._courier.consult()
+        courier.policy = None if in_force is None else in_force.id
+        courier.doubt = fault is not None
+        courier.start()
+        courier.consult()
+        self._courier = courier
         self._tell()
 
     def _consult(self) -> None:
@@ -194,14 +206,15 @@ class Daemon:
     def _arrange(self, in_force: InForce | None) -> None:
         """Set the timetable, anew when the cadence or the need to look changed."""
         cadence = NO_POLICY_CADENCE if in_force is None else in_force.policy.cadence
-        plan = (cadence, bool(self._watcher.blind))
+        rescan = BLIND_RESCAN if self._watcher.blind else RESCAN
+        plan = (FULL_RETRY if self._full else rescan, max(cadence, POLL))
         if plan == self._plan:
             return
         if self._timetable is not None:
             self._timetable.stop()
         self._plan, self._timetable = plan, Timetable()
-        self._timetable.every(BLIND_RESCAN if plan[1] else RESCAN, self._wake.all)
-        self._timetable.every(max(cadence, POLL), self._consult)
+        self._timetable.every(plan[0], self._wake.all)
+        self._timetable.every(plan[1], self._consult)
         self._timetable.start()
 
     # telling
@@ -235,7 +248,7 @@ class Daemon:
             self._courier.stop()
         with suppress(SpoolFullError):
             self._opened.ledger.observe(DEVICE, {"type": "stop"})
-            self._keep(self._policy())
+        self._keep(self._policy())
 
 
 class Wake:

@@ -8,6 +8,7 @@ the receiver has a liaison of its own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,7 +16,7 @@ from typing import Final
 from lakzegel_agent import policies
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.epochs import Epochs, Standing
-from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.link import Link, LogAlarmError
 from lakzegel_agent.policies import InForce, Reader
@@ -92,7 +93,8 @@ class Liaison:
         if self.problems.add(self.ledger, error.kind, str(error)):
             seen = self.ledger.seen()
             size = 0 if seen is None else seen.size
-            self.ledger.observe(DEVICE, {"type": error.kind, "seen": size})
+            with suppress(SpoolFullError):  # a full disk must not hide the alarm
+                self.ledger.observe(DEVICE, {"type": error.kind, "seen": size})
 
     def policy(self, current: Introduction) -> InForce | None:
         """The policy in force."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -204,7 +205,8 @@ class Link:
         for name, data in pairs:
             path = self._evidence / name
             if kept < MAX_EVIDENCE and not path.exists():
-                durable.write_file(path, data)
+                with suppress(OSError):  # a full disk must not hide the alarm
+                    durable.write_file(path, data)
 
     def _seen(self) -> Checkpoint | None:
         seen = self._ledger.seen()

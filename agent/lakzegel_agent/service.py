@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -132,7 +133,8 @@ def _capture(
         try:
             report = run_pass(opened, work, watched(opened, in_force))
         except SpoolFullError as error:
-            opened.problems.add(opened.ledger, "spool-full", str(error))
+            with suppress(SpoolFullError):  # shipping makes room, so that it has to go on
+                opened.problems.add(opened.ledger, "spool-full", str(error))
             return None, error
     opened.problems.clear(opened.ledger, "spool-full")
     return report, None

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.link import Link, seen_of
@@ -102,7 +103,8 @@ class Shipper:
             return
         text = f"this device's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead'}"
         if self._problems.add(self._ledger, "clock-skew", text):
-            self._ledger.observe(DEVICE, {"type": "clock-skew", "seconds": int(skew)})
+            with suppress(SpoolFullError):
+                self._ledger.observe(DEVICE, {"type": "clock-skew", "seconds": int(skew)})
 
 
 def header_of(body: Body) -> bytes:

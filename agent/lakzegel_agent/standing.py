@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from lakzegel_agent.backoff import Backoff
@@ -95,7 +96,7 @@ def policy_in_force(opened: Station, current: Introduction, fault: Exception | N
 def keep_status(
     opened: Station, current: Introduction, in_force: InForce | None, **more: object
 ) -> None:
-    """Write what `status` shows while this agent is at work."""
+    """Write what `status` shows while this agent is at work, when there is room for it."""
     shown = describe(
         pins=opened.config.pins,
         ledger=opened.ledger,
@@ -104,4 +105,5 @@ def keep_status(
         in_force=in_force,
         problems=opened.problems.listed(),
     )
-    write_status(opened.home.status, {**shown, **more})
+    with suppress(OSError):
+        write_status(opened.home.status, {**shown, **more})

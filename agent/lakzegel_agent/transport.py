@@ -139,7 +139,7 @@ class HttpReceiver:
             with self._session.request(
                 method,
                 self._server + path,
-                data=body,  # type: ignore[arg-type]  # has __len__ and __iter__, as requests wants
+                data=body,
                 headers={"Content-Type": "application/octet-stream"} if body is not None else None,
                 timeout=(CONNECT, READ),
                 stream=True,

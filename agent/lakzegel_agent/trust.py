@@ -247,12 +247,19 @@ def _header(raw: RawAnswer) -> tuple[Served, Header] | None:
 
 
 def _require_own(answer: Answer, device: str, origin: str) -> None:
-    parts = [part for _, part in filter(None, (answer.enrolment, answer.header))]
-    if answer.revocation is not None:
-        parts.append(answer.revocation)
-    for part in parts:
+    """Return when everything is of this device, and of this log."""
+    parts: list[Enrolment | Header | Revocation | None] = [
+        None if answer.enrolment is None else answer.enrolment[1],
+        None if answer.header is None else answer.header[1],
+        answer.revocation,
+    ]
+    origins = [answer.delegation.origin]
+    if answer.admission is not None:
+        origins.append(answer.admission.origin)
+    for part in filter(None, parts):
+        origins.append(part.origin)
         if part.device != device:
             raise FormatError("receiver's answer", f"speaks of device {part.device}, not {device}")
-    for whole in (*parts, answer.delegation, *filter(None, (answer.admission,))):
-        if whole.origin != origin:
-            raise FormatError("receiver's answer", f"speaks of log {whole.origin}, not {origin}")
+    for found in origins:
+        if found != origin:
+            raise FormatError("receiver's answer", f"speaks of log {found}, not {origin}")

@@ -55,6 +55,13 @@ class Agent:
     def status(self, code=0):
         return json.loads(self.run("status", "--json", code=code).stdout)
 
+    def peek(self):
+        """The status, whatever its exit code."""
+        done = subprocess.run(
+            self.command("status", "--json"), capture_output=True, timeout=TIMEOUT, check=False
+        )
+        return json.loads(done.stdout)
+
     def start(self):
         return subprocess.Popen(self.command("run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -177,12 +184,12 @@ def test_run_captures_what_appears_and_ends_on_sigterm(agent, policy, log):
     process = agent.start()
     try:
         until(lambda: agent.home.joinpath("status.json").exists())
-        until(lambda: agent.status()["ledger"]["sealed"] == 3)
+        until(lambda: agent.peek()["ledger"]["sealed"] == 3)
         assert agent.status()["at_work"]
         before = len(log.entries)
         (agent.mail / "new.eml").write_bytes(b"Subject: hint\n\nx\n")
         until(lambda: len(log.entries) > before)
-        until(lambda: agent.status()["ledger"]["sealed"] == 4)
+        until(lambda: agent.peek()["ledger"]["sealed"] == 4)
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, error = process.communicate(timeout=TIMEOUT)
@@ -275,3 +282,32 @@ def test_status_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout == b"[]\n"
+
+
+def test_run_goes_on_capturing_after_a_rollback_and_says_so_once(agent, policy, receiver, log):
+    before = log.copy()
+    agent.once()
+    receiver.log = before
+    process = agent.start()
+    try:
+        (agent.mail / "new.eml").write_bytes(b"Subject: hint\n\nx\n")
+        until(lambda: agent.peek()["ledger"]["sealed"] == 4)
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 1
+        assert error.count(b"rollback:") == 2  # the code, and the sentence
+        assert error.count(b"\n") == 1
+    finally:
+        process.kill()
+        process.communicate()
+    assert agent.status(code=1)["spool"]["waiting"] == 1
+
+
+def test_run_begins_again_where_a_kill_left_it(agent, policy, log):
+    process = agent.start()
+    until(lambda: agent.home.joinpath("status.json").exists())
+    process.kill()
+    process.communicate()
+    agent.once()
+    assert agent.status()["ledger"]["sealed"] == 3
+    assert not agent.status()["at_work"]
