@@ -102,6 +102,7 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
         )
     )
     stopped = run.run()
+    spool.sweep()
     made = asdict(run.progress())
     return PassReport(**made, missing=tuple(finder.missing), stopped=stopped)
 

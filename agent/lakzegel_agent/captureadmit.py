@@ -71,7 +71,7 @@ class Admission:
 
     def next_cut(self) -> Cut | None:
         """Return the request for the seams of the next big file, when there is room for one."""
-        if not self._cuts or len(self._backlog.big) + len(self._backlog.cutting) >= MOST_BIG:
+        if not self.can_cut():
             return None
         target = self._cuts.popleft()
         before = FileState(target.path)
@@ -102,9 +102,10 @@ class Admission:
             return None
         return max(0.0, self._later[0][0] - time.monotonic())
 
-    def cuts_waiting(self) -> bool:
-        """Return whether a big file waits for its turn."""
-        return bool(self._cuts)
+    def can_cut(self) -> bool:
+        """Return whether a big file waits for its seams, and there is room for one."""
+        under_way = len(self._backlog.big) + len(self._backlog.cutting)
+        return bool(self._cuts) and under_way < MOST_BIG
 
     def mark(self, told: Stat) -> bytes:
         """Return by what the ledger knows this state of a file."""

@@ -94,10 +94,11 @@ class Run:
             if cut is not None:
                 tools.pool.ask(cut)
                 continue
-            held = self._held or self._gather()
+            held = self._held = self._held or self._gather()
             if held is None:
+                if tools.admission.can_cut():  # of a file that was only just found
+                    continue
                 return
-            self._held = held
             units, size = held
             if not room_for(size, tools.spool_limit, tools.spool, tools.chain, tools.wait_for_room):
                 return

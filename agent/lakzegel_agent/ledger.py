@@ -10,13 +10,14 @@ when it returns. docs/spec/ledger.md.
 
 import sqlite3
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent import reserve
+from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import LedgerFiles
 from lakzegel_agent.ledgerqueue import give_up, queue
@@ -47,6 +48,7 @@ class Ledger:
             SpoolFullError: no room to open it.
         """
         connection = connect(path)
+        reserve.keep(path)
         ledger = cls(connection, path, Cipher(key))
         try:
             if ledger.recall("canary") is None:
@@ -118,8 +120,7 @@ class Ledger:
 
     def set_seen(self, size: int, root: bytes, checkpoint: bytes) -> None:
         """Remember a verified checkpoint; a smaller one than is known changes nothing."""
-        with self._transaction():
-            self._set_seen(Seen(size, root, checkpoint))
+        self._essential(lambda: self._set_seen(Seen(size, root, checkpoint)))
 
     def knows(self, batch_id: bytes) -> bool:
         """Return whether this device closed a batch of that id, in whatever epoch."""
@@ -148,7 +149,8 @@ class Ledger:
     ) -> None:
         """Remember a verified receipt and the checkpoint it came with, both or neither."""
         moment = (at or datetime.now(UTC)).isoformat()
-        with self._transaction():
+
+        def write() -> None:
             self._set_seen(seen)
             self._db.execute(
                 "UPDATE batches SET state = 'sealed', place = ?, tree = ?, at = ?, receipt = ?"
@@ -161,14 +163,15 @@ class Ledger:
                 (batch_id,),
             )
 
+        self._essential(write)
+
     def mark_released(self, batch_id: bytes) -> None:
         """Remember that the spool need not keep the batch; its receipt goes with it."""
-        with self._transaction():
-            self._db.execute(
-                "UPDATE batches SET state = 'released', receipt = NULL"
-                " WHERE id = ? AND state = 'sealed'",
-                (batch_id,),
-            )
+        statement = (
+            "UPDATE batches SET state = 'released', receipt = NULL"
+            " WHERE id = ? AND state = 'sealed'"
+        )
+        self._essential(lambda: self._db.execute(statement, (batch_id,)))
 
     def last_receipt(self) -> Receipt | None:
         """Return what the newest verified receipt said."""
@@ -204,8 +207,7 @@ class Ledger:
 
     def remember(self, name: str, value: bytes) -> None:
         """Keep a small value, encrypted, under a name of ours."""
-        with self._transaction():
-            self._remember(name, value)
+        self._essential(lambda: self._remember(name, value))
 
     def recall(self, name: str) -> bytes | None:
         """Return what is kept under a name.
@@ -218,6 +220,17 @@ class Ledger:
         return None if found is None else self._cipher.open(found[0], row_name)
 
     # inside
+
+    def _essential(self, write: Callable[[], object]) -> None:
+        """One transaction that a full disk must not keep from happening: it makes room again."""
+        try:
+            with self._transaction():
+                write()
+        except SpoolFullError:
+            reserve.spend(self._path)
+            with self._transaction():
+                write()
+        reserve.keep(self._path)
 
     def _transaction(self) -> AbstractContextManager[None]:
         return transaction(self._db, self._path)

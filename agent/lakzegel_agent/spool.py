@@ -76,6 +76,11 @@ class Spool:
                     total += entry.stat(follow_symlinks=False).st_size
         return total
 
+    def sweep(self) -> None:
+        """Remove parts that nobody is making: of a process that outlived a killed agent."""
+        for path in self.folder.glob(f"*{durable.TEMPORARY}"):
+            path.unlink(missing_ok=True)
+
     def tidy(self, known: Iterable[tuple[int, int]]) -> None:
         """Remove every file that belongs to no known batch; for the start, before any batch."""
         keep = set(known)

@@ -15,6 +15,7 @@ from lakzegel_agent.errors import SpoolFullError
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerrows import FileState
 from lakzegel_agent.readers import Reader, reader_of
+from lakzegel_agent.readers.base import MAX_SEGMENT_CUT
 from lakzegel_agent.sealing.body import Body
 from lakzegel_agent.sealing.fileitems import Writer
 from lakzegel_agent.sealing.jobs import (
@@ -51,7 +52,7 @@ from lakzegel_agent.sealing.seams import LEAST_AVERAGE, coarser, ends_of
 from lakzegel_agent.view import View
 from lakzegel_core.encoding import JsonValue, canonical_json
 
-LEVEL: Final = 3  # of zstd: less is hardly faster, more is much slower
+LEVEL: Final = 2  # of zstd: 1 % larger than 3 on mail, in two thirds of the time
 DEVICE: Final = "device"  # the source that what the device says of itself comes from
 
 
@@ -134,6 +135,7 @@ class Sealer:
 
     def _file(self, unit: FileUnit, writer: Writer) -> UnitResult:
         with opened(self._path(unit), unit.stat, lenient=unit.lenient) as file:
+            _require_small(file.stat, unit.stat)
             data = read_whole(file)
             grew = require_unchanged(file, lenient=unit.lenient)
         self._read += len(data)
@@ -222,6 +224,12 @@ def _is_same(before: FileState, now: CaptureUnit) -> bool:
 def _require_cut(now: Stat, cut: Stat) -> None:
     """Refuse another file than the one that was cut; it may have grown where that is accepted."""
     if now.inode != cut.inode or now.size < cut.size:
+        raise MissedError(CHANGED)
+
+
+def _require_small(now: Stat, found: Stat) -> None:
+    """Refuse to read a file in one piece that is much larger than when that was decided."""
+    if now.size > found.size + MAX_SEGMENT_CUT:
         raise MissedError(CHANGED)
 
 

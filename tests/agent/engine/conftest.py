@@ -8,7 +8,6 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -48,6 +47,7 @@ class Archive:
 
     items: list = field(default_factory=list)
     headers: list = field(default_factory=list)
+    last: tuple | None = None
 
     def of_kind(self, kind, source=None):
         return [
@@ -91,13 +91,14 @@ def path_of(context):
 class Engine:
     """One home of a device and the folder that it watches."""
 
-    def __init__(self, folder, *, workers=1, key=None):
+    def __init__(self, folder, *, workers=1, key=None, home=None):
         self.root = folder / "docs"
         self.root.mkdir(exist_ok=True)
-        self.home = folder / "home"
+        self.home = home or folder / "home"
         self.home.mkdir(exist_ok=True)
+        self.opened = Archive()
         self.key = key or hashlib.sha256(b"ledger").digest()
-        self.identity = Identity.generate()
+        self.identity = Identity.from_seed(hashlib.sha256(b"office").digest())
         self.enrolment = hashlib.sha256(b"enrolment").digest()
         self.ledger = Ledger.open(self.home / "ledger.sqlite", self.key)
         self.spool = Spool.open(self.home / "spool")
@@ -135,13 +136,11 @@ class Engine:
         self.source = replace(self.source, **changes)
 
     def write(self, path, data):
-        target = (
-            os.fsencode(self.root) + b"/" + (path if isinstance(path, bytes) else path.encode())
-        )
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as file:
-            file.write(data)
-        return Path(os.fsdecode(target))
+        name = path if isinstance(path, bytes) else path.encode()
+        target = self.root / os.fsdecode(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        return target
 
     def capture(self, *sources, on_batch=None, wait_for_room=None):
         return capture_pass(
@@ -151,7 +150,7 @@ class Engine:
             spool=self.spool,
             pool=self.pool,
             clock=self.clock,
-            wait_for_room=wait_for_room or (lambda size: False),
+            wait_for_room=wait_for_room or (lambda _: False),
             on_batch=on_batch or self.rows.append,
             progress=self.progress.append,
             stop=self.stop,
@@ -171,11 +170,17 @@ class Engine:
         self.pool.close()
         self.ledger.close()
 
-    def archive(self):
+    def archive_of_all(self):
+        """Open what waits, too: after what was opened before and is gone from the spool."""
+        self.opened = self.archive(self.opened)
+        return self.opened
+
+    def archive(self, before=None):
         """Open every batch that waits, checking the chain as a receiver and an office do."""
-        archive = Archive()
-        previous = self.enrolment
-        number = 0
+        archive = before or Archive()
+        previous, number = self.enrolment, 0
+        if archive.last is not None:
+            previous, number = archive.last
         for row in self.ledger.waiting():
             if row.epoch == self.context.epoch:
                 upload = self.spool.upload(row.epoch, row.batch)
@@ -189,6 +194,7 @@ class Engine:
                 assert batch_id(stream.header_bytes) == row.id
                 previous, number = row.id, number + 1
                 archive.headers.append(header)
+                archive.last = previous, number
                 self._open(archive, row, sent[: stream.batch_size], sent[stream.batch_size :])
         return archive
 
@@ -209,3 +215,8 @@ def engine(tmp_path):
     made = Engine(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def make_engine():
+    return Engine
