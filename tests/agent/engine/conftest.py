@@ -20,6 +20,7 @@ from lakzegel_core.batch import BatchStream, batch_id, open_batch_file, open_hea
 from lakzegel_core.encoding import canonical_json, unb64
 from lakzegel_core.keyring import open_keyring
 from lakzegel_core.keys import Algorithm, SigningKey
+from lakzegel_office.opening import capture_of, indexed
 
 ORIGIN = "log.example/test"
 DEVICE = "minister-1"
@@ -207,7 +208,11 @@ class Engine:
             batch.header.contents,
         )
         for index, slot in enumerate(ring.slots):
-            archive.items.append(Sealed(row.epoch, row.batch, index, batch.item(index, slot)))
+            item = batch.item(index, slot)
+            line = indexed(index, item)  # as the office takes it
+            if item.kind == "capture":
+                capture_of(line)
+            archive.items.append(Sealed(row.epoch, row.batch, index, item))
 
 
 @pytest.fixture
