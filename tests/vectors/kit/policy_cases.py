@@ -45,6 +45,8 @@ def policy_cases() -> list[Case]:
         ("audience-bare", f'"group:{GROUP}"', f'"{GROUP}"', P, "group: or device:"),
         ("audience-user", f"group:{GROUP}", f"user:{GROUP}", P, "group: or device:"),
         ("too-large", "[guards]", "#" * 60_000 + "\n[guards]", "LimitError", "60,000 bytes at most"),
+        ("expires-number", "expires = 2027-06-30", "expires = 5", P, "a time or a date"),
+        ("audience-numbers", f'["group:{GROUP}"]', "[1]", P, "a list of strings"),
         ("audience-not-a-slug", f"group:{GROUP}", "group:Test", P, "a-z, 0-9 and inner hyphens"),
         ("recipients-empty", f'["{OFFICE.recipient.to_text()}"]', "[]", P, "somebody must be able to read"),
         ("recipient-twice", f'["{OFFICE.recipient.to_text()}"]', f'["{OFFICE.recipient.to_text()}", "{OFFICE.recipient.to_text()}"]', P, "no keyring could be sealed"),

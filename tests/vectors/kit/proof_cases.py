@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from kit import hostile
 from kit.case import OK, Case
 from kit.text_cases import Row, table
 from kit.world import (
@@ -54,6 +55,45 @@ def _proof() -> ItemProof:
     )
 
 
+def _hostile() -> list[tuple[str, str, str, bytes]]:
+    """The same item, standing on other notes."""
+    known, tree = list(hostile.entries()), hostile.tree()
+    first = replace(
+        _proof(),
+        seen=tuple(tree.consistency(4)),
+        checkpoint=hostile.checkpoint(),
+        after=None,
+        before=None,
+    )
+
+    def on(*names: str) -> bytes:
+        places = [known.index(name) for name in names]
+        notes = [
+            LoggedNote(at, hostile.entries()[known[at]], tuple(tree.inclusion(at))) for at in places
+        ]
+        return replace(first, notes=tuple(notes)).to_bytes()
+
+    base = ("base-0", "base-1", "base-2")
+    return [
+        ("epoch-1", OK, "restored: the epoch before is shown", on(*base, "restored", "header-1")),
+        ("revoked", "RevokedError", "no batch is trusted", on(*base, "revocation", "header")),
+        ("revoked-after", "RevokedError", "wherever the revocation lies", on("base-0", "base-1", "base-2", "base-4", "revocation")),
+        ("revocation-of-another", F, "another device's", on(*base, "revocation-of-phone", "header")),
+        ("delegation-again", "PolicyError", "not newer than the one before it", on(*base, "delegation-again", "header")),
+        ("delegation-left-out", "NotAdmittedError", "nothing comes from the policy keys", on("base-1", "base-2", "header")),
+        ("admission-by-stranger", "UnknownKeyError", "an enrolment key signs", on("base-0", "admission-by-stranger", "header")),
+        ("admission-expired", "ExpiredError", "enrolled at the expiry", on("base-0", "base-1", "expired", "header")),
+        ("admission-of-another-group", "NotAdmittedError", "admitted for a group", on("base-0", "base-1", "other-group", "header")),
+        ("enrolment-of-another", F, "another device's", on("base-0", "base-1", "phone", "header")),
+        ("enrolment-left-out", "EpochError", "whose key it is", on("base-0", "base-1", "header")),
+        ("epoch-before-left-out", "EpochError", "the old key signed the new", on("base-0", "base-1", "restored", "header-1")),
+        ("epoch-of-another", "EpochError", "the header's own epoch", on(*base, "header-1")),
+        ("finding", F, "proves nothing about the item", on(*base, "finding", "header")),
+        ("two-headers", F, "exactly one", on(*base, "base-4", "header")),
+        ("seen-ahead", "ConsistencyError", "more than there was before it", on(*base, "header-ahead")),
+    ]  # fmt: skip
+
+
 def proof_cases() -> list[Case]:
     payload = PAYLOADS[0][1]
     keys = JudgeKeys(LOG_KEYS, (POLICY_1.verifier, POLICY_2.verifier), 2, Quorum((), 0))
@@ -85,7 +125,9 @@ def proof_cases() -> list[Case]:
         ("line-twice", F, "one item", data.replace(b"item 0\n", b"item 0\nitem 0\n")),
         ("no-final-newline", F, "every line ends", data[:-1]),
         ("hash-url-alphabet", F, "standard base64", data.replace(b"/", b"_")),
-        ("too-large", "LimitError", "4 MiB at most", data[:100] + bytes(2**22)),
+        ("64-hashes", "LimitError", "63 at most", replace(good, seen=(bytes(32),) * 64).to_bytes()),
+        ("257-notes", "LimitError", "256 at most", replace(good, notes=tuple(LoggedNote(i, b"", ()) for i in range(257))).to_bytes()),
+        ("version-2", F, "another version", data.replace(b"proof/v1", b"proof/v2")),
     ]  # fmt: skip
     other = (*inputs, ("sha256", b64(bytes(32))), stated[1])
     size = (*inputs, stated[0], ("size", "1"))
@@ -94,8 +136,20 @@ def proof_cases() -> list[Case]:
         for label, value in inputs
     ]
     return [
-        *table([row for row in made if row[0] != "too-large"], (*inputs, *stated)),
+        *table([*made, *_hostile()], (*inputs, *stated)),
+        *_key_files(data, tuple(inputs), tuple(stated)),
         Case("another-file", "DigestMismatchError", "not these bytes", data, other),
         Case("another-size", "SizeMismatchError", "not as many bytes", data, size),
         Case("other-policy-keys", "UnknownKeyError", "not the custody he trusts", data, (*swapped, *stated)),
+    ]  # fmt: skip
+
+
+def _key_files(data: bytes, keys: tuple, stated: tuple) -> list[Case]:
+    """The same proof, and key files that say too little or too much."""
+    policies = [row for row in keys if row[0] != "threshold"]
+    return [
+        Case("threshold-0", F, "somebody must sign", data, (*policies, ("threshold", "0"), *stated)),
+        Case("threshold-3", F, "more than there are keys", data, (*policies, ("threshold", "3"), *stated)),
+        Case("threshold-missing", F, "it is said", data, (*policies, *stated)),
+        Case("key-file-line-unknown", F, "every line is known", data, (*keys, ("pin", "x"), *stated)),
     ]  # fmt: skip

@@ -147,6 +147,7 @@ def _devices() -> Sequences:
         ("epoch-skipped", E, "epoch 1 would be next", (*six, _opened(Reason.RESTORED, **{**known, "epoch": 2}))),
         ("epoch-after-another", E, "previous is the newest batch in the log", (*six, _opened(Reason.RESTORED, previous=batch_id(six[4]), known=bytes(32)))),
         ("restored-never-enrolled", E, "nothing to restore", (*six[:2], _opened(Reason.RESTORED, **known))),
+        ("unreadable-never-enrolled", E, "epoch 1 without epoch 0", (*six[:2], _opened(Reason.UNREADABLE))),
         ("enrolled-twice", E, "epoch 0 was opened", (*six, _enrolled(enrolled=NOW + timedelta(hours=1)))),
         ("restored-revoked", "RevokedError", "revoked for ever", (*six, revoked, restored)),
         ("unreadable-revoked", "RevokedError", "the token does not help", (*six, revoked, _opened(Reason.UNREADABLE))),

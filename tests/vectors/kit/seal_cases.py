@@ -128,9 +128,15 @@ def file_cases() -> list[Case]:
     ]  # fmt: skip
     other = sign_header(header(*log()[:4], keyring=bytes(32)), key)
     whole = (*vkey(key), ("keyring", "follows"))
+    at_random = (*vkey(key), ("random", "yes"))
     upload = good + keyring_file()
     return [
         *table(rows, vkey(key)),
+        Case("at-random", OK, "read at random: header, manifest and size", good, at_random),
+        Case("at-random-cut", SIZE, "a byte missing", good[:-1], at_random),
+        Case("at-random-longer", SIZE, "a byte too many", good + b"\0", at_random),
+        Case("at-random-cut-in-header", F, "no header at all", good[:200], at_random),
+        Case("at-random-manifest-swapped", DIGEST, "another root", _file(log()[4], swapped), at_random),
         Case("upload", OK, "a batch file and its keyring", upload, whole),
         Case("upload-another-keyring", DIGEST, "not the header's", _file(other) + keyring_file(), whole),
         Case("upload-keyring-cut", DIGEST, "a byte missing", upload[:-1], whole),

@@ -263,6 +263,7 @@ correspondents = ["thuis@test.example"]
             ("label-too-long", P, "128 characters at most", good.replace("Postvak IN", "x" * 129)),
             ("folders-not-a-list", P, "a list of strings", good.replace('["Privé"]', '"Privé"')),
             ("folders-of-numbers", P, "a list of strings", good.replace('["Privé"]', "[1]")),
+            ("source-not-a-table", P, "an array of tables", f'device = "{DEVICE}"\nsource = [1]\n'),
             ("not-toml", P, "a bracket is missing", good.replace("[exclude]", "[exclude")),
             ("huge-number", P, "5,000 digits", good + f"x = {'9' * 5000}\n"),
         ]
