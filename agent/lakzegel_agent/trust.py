@@ -248,16 +248,13 @@ def _header(raw: RawAnswer) -> tuple[Served, Header] | None:
 
 def _require_own(answer: Answer, device: str, origin: str) -> None:
     """Return when everything is of this device, and of this log."""
-    parts: list[Enrolment | Header | Revocation | None] = [
-        None if answer.enrolment is None else answer.enrolment[1],
-        None if answer.header is None else answer.header[1],
-        answer.revocation,
-    ]
-    origins = [answer.delegation.origin]
-    if answer.admission is not None:
-        origins.append(answer.admission.origin)
-    for part in filter(None, parts):
-        origins.append(part.origin)
+    parts: list[Enrolment | Header | Revocation] = []
+    for proven in (answer.enrolment, answer.header):
+        parts.extend([] if proven is None else [proven[1]])
+    parts.extend([] if answer.revocation is None else [answer.revocation])
+    origins = [answer.delegation.origin, *(part.origin for part in parts)]
+    origins.extend([] if answer.admission is None else [answer.admission.origin])
+    for part in parts:
         if part.device != device:
             raise FormatError("receiver's answer", f"speaks of device {part.device}, not {device}")
     for found in origins:
