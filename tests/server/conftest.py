@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A real receiver over loopback HTTP, an office's keys, and devices that seal into it."""
 
+import functools
 import hashlib
 import os
 import re
@@ -53,6 +54,7 @@ def new_key(name, algorithm=Algorithm.ED25519):
     return SigningKey.from_seed(name, algorithm, os.urandom(32))
 
 
+@functools.cache
 def documented():
     """(method, pattern of the path) -> the statuses that the OpenAPI file has."""
     found = {}

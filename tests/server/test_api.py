@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
 from lakzegel_core.finding import Finding, sign_finding
 from lakzegel_core.hold import HOLD, Mark, sign_mark

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 
 import pytest
+
 from lakzegel_server.__main__ import main
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import pytest
 import yaml
+
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.problems import status_of
 from lakzegel_server.web.app import build
