@@ -17,6 +17,7 @@ from lakzegel_agent.capturefind import Finder, Watched
 from lakzegel_agent.captureoutcome import Outcomes, Tally
 from lakzegel_agent.capturerun import Run, Tools
 from lakzegel_agent.capturework import Backlog
+from lakzegel_agent.exclusion import excluder
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.passes import (
@@ -114,7 +115,7 @@ def _watched(place: int, source: WatchedSource, ledger: Ledger) -> Watched:
         SourceInfo(source.label, source.reader, source.root, number),
         reader_of(source.reader),
         source.only,
-        tuple(folder.strip("/").encode() for folder in source.exclude_folders),
+        excluder(source.exclude_folders, source.root),
     )
 
 

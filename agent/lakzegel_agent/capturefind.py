@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
-from lakzegel_agent import captureevents
+from lakzegel_agent import captureevents, exclusion
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
 from lakzegel_agent.ledgerrows import FileMark, FileState, KnownFile
@@ -23,7 +23,6 @@ from lakzegel_agent.scan import EmptyFolder, FoundFile, FoundOther, scan
 from lakzegel_agent.sealing.jobs import SourceInfo, Stat
 
 _CHUNK: Final = 256  # files whose rows are looked up together
-EXCLUDED_FOLDER: Final = "excluded-folder"
 
 
 class Target(NamedTuple):
@@ -47,7 +46,7 @@ class Watched:
     info: SourceInfo
     reader: Reader
     only: Callable[[bytes], bool] | None
-    exclude_folders: tuple[bytes, ...]
+    is_excluded: exclusion.IsExcluded
     highest: int = 0  # rows above are new in this pass
     met: bytearray = field(default_factory=bytearray)  # one byte a row: it was met
     complete: bool = False
@@ -123,8 +122,8 @@ class Finder:
                 source.empty.append(one.path)
             elif isinstance(one, FoundOther):
                 self._other(source, one, others)
-            elif _below(one.path, source.exclude_folders):
-                self._other(source, FoundOther(one.path, "excluded", EXCLUDED_FOLDER), others)
+            elif source.is_excluded(one.path):
+                self._other(source, FoundOther(one.path, "excluded", exclusion.REASON), others)
             else:
                 self._file(source, one, files)
         known = self._files.look([*files, *others])

@@ -26,7 +26,7 @@ class SealContext:
 
 @dataclass(frozen=True, slots=True)
 class WatchedSource:
-    """One source; ``settle`` in seconds, ``exclude_folders`` relative to the root."""
+    """One source; ``settle`` in seconds, ``exclude_folders`` as in `exclusion`."""
 
     label: str
     reader: str

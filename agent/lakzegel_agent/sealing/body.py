@@ -21,7 +21,7 @@ from lakzegel_core.item import Place, SealedItem, seal_item
 from lakzegel_core.keyring import Keyring, seal_keyring
 from lakzegel_core.merkle import leaf_hash, root_of
 
-_BUFFER: Final = 2**20  # bytes of sealed items that are written in one go
+_BUFFER: Final = 2**18  # bytes of sealed items that are written in one go
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 

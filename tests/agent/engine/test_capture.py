@@ -10,6 +10,7 @@ import pytest
 
 from lakzegel_agent.capture import WatchedSource
 from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
+from lakzegel_agent.sealing.pool import Pool
 
 MB = 2**20
 
@@ -111,12 +112,13 @@ def test_what_cannot_be_read_has_its_line_and_stops_nothing(engine):
 
 
 def test_an_excluded_folder_is_counted_and_not_captured(engine):
-    engine.watch(exclude_folders=("familie",))
-    engine.write("familie/foto", b"1")
-    engine.write("familiezaken", b"2")
+    engine.watch(exclude_folders=("Priv\u00e9", "werk/familie"))
+    for path in ("Priv\u00e9/foto", "werk/Prive\u0301/x", "werk/familie/brief", "familie/nota"):
+        engine.write(path, b"1")
+    engine.write("Priv\u00e9zaken", b"2")
     engine.capture()
-    assert engine.archive().latest() == {b"familiezaken": b"2"}
-    assert engine.ledger.counts().reasons == {"excluded-folder": 1}
+    assert set(engine.archive().latest()) == {b"familie/nota", "Priv\u00e9zaken".encode()}
+    assert engine.ledger.counts().reasons == {"excluded-folder": 3}
 
 
 def test_a_vanished_file_is_observed_once_and_captured_again_when_it_is_back(engine):
@@ -394,3 +396,19 @@ def test_a_file_that_is_written_over_for_ever_fails_as_changing_and_is_tried_aga
     assert said == {"files": [{"path": "a"}], "reason": "changing", "type": "failed"}
     engine.capture()
     assert counts_of(engine) == (1, 0, 0)
+
+
+def test_batches_made_by_several_processes_are_closed_in_the_order_of_the_chain(engine):
+    engine.pool.close()
+    engine.pool = Pool.open(3)
+    engine.use(batch_limit=60_000)
+    files = {b"%d" % n: os.urandom(10 + 977 * (n % 50)) for n in range(200)}
+    files[b"groot"] = os.urandom(2**21 + 5)
+    for path, data in files.items():
+        engine.write(path, data)
+    engine.capture()
+    assert len(engine.pool.pids()) == 3
+    assert [row.batch for row in engine.rows] == list(range(len(engine.rows)))
+    assert len(engine.rows) > 40
+    assert engine.archive().latest() == files
+    assert engine.progress[-1].sealed == len(files)

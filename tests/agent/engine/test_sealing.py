@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakzegel_agent.exclusion import excluder
 from lakzegel_agent.ledgerrows import SEGMENT, FileState
 from lakzegel_agent.readers.base import MAX_SEGMENT_CUT, OpaqueReader
 from lakzegel_agent.sealing.fileitems import capture_payload
@@ -113,3 +114,24 @@ def test_tidying_removes_what_the_ledger_does_not_know(tmp_path):
     spool.remove(0, 1)
     spool.remove(0, 1)
     assert spool.used() == 0
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "excluded"),
+    [
+        ("a", b"a/b", True),
+        ("a", b"x/a/b", True),
+        ("a", b"a", False),
+        ("a", b"ab/c", False),
+        ("/a/", b"x/a/b", True),
+        ("x/a", b"x/a/b", True),
+        ("x/a", b"y/x/a/b", False),
+        ("x/a", b"x/ab/c", False),
+        ("/root/x", b"x/1", True),
+        ("/root/x", b"y/x/1", False),
+        ("", b"a/b", False),
+        ("/", b"a/b", False),
+    ],
+)
+def test_an_excluded_folder_is_a_name_or_a_path(folder, path, excluded):
+    assert excluder([folder], b"/root")(path) is excluded
