@@ -80,6 +80,7 @@ def judge(
     2. Its annex for this device is there, is the one it names, and opens.
     3. ``may_apply``: it is for this device, and newer than every one that was applied.
     4. It names a place for every source.
+    5. Every narrowing of what is captured is one that this agent can keep to.
 
     Raises:
         PolicyError: why the current one stays though another is served.
@@ -100,9 +101,29 @@ def judge(
         annex_present=annex is not None,
     )
     effective_sources(policy, annex)  # 4
+    require_narrowings(policy, annex)  # 5
     if policy.not_before > now:
         return None
     return InForce(note, policy, annex, sealed)
+
+
+def require_narrowings(policy: Policy, annex: Annex | None) -> None:
+    """Return when this agent leaves out everything that the policy wants left out.
+
+    To follow the rest of such a policy would capture what two people signed not to.
+
+    Raises:
+        PolicyError: names what it cannot leave out.
+    """
+    for source in policy.sources:
+        for name in ("accounts", "apps"):
+            if getattr(source, name):
+                raise PolicyError(
+                    f"policy {policy.serial}: source {source.name}: this agent cannot narrow"
+                    f" kind {source.kind} to {name}"
+                )
+    if annex is not None and annex.correspondents:
+        raise PolicyError(f"policy {policy.serial}: this agent cannot exclude correspondents")
 
 
 def open_offer_or_refuse(answer: Answer, pins: Pins) -> tuple[bytes, Policy] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -55,18 +56,18 @@ class OnceReport:
     bytes_read: int
     bytes_sealed: int
     seconds: float
-    fault: Exception | None
+    faults: tuple[Exception, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The figures."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "fault"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "faults"}
 
     @property
     def exit_code(self) -> int:
         """0 everything is sealed and has its receipt; 1 something is wrong; 3 not reached."""
-        if isinstance(self.fault, UnreachableError | RefusedError):
+        if any(isinstance(fault, UnreachableError | RefusedError) for fault in self.faults):
             return 3
-        return 1 if self.fault is not None or self.failed else 0
+        return 1 if self.faults or self.failed else 0
 
 
 def once(config: Config, *, say: Say, stop: threading.Event) -> OnceReport:
@@ -98,7 +99,8 @@ def once(config: Config, *, say: Say, stop: threading.Event) -> OnceReport:
             courier.stop()
         keep_status(opened, current, opened.liaison(opened.ledger).policy(current))
         waiting = len(opened.ledger.waiting())
-        return _report(opened, report, outcome.fault or full or _left(waiting), started)
+        faults = [fault for fault in (outcome.fault, full) if fault is not None]
+        return _report(opened, report, faults or _left(waiting), started)
 
 
 def _capture(
@@ -158,12 +160,12 @@ class Teller:
             )
 
 
-def _left(waiting: int) -> Exception | None:
-    return UnreachableError(f"{waiting} batches wait in the spool") if waiting else None
+def _left(waiting: int) -> list[Exception]:
+    return [UnreachableError(f"{waiting} batches wait in the spool")] if waiting else []
 
 
 def _report(
-    opened: Station, report: PassReport | None, fault: Exception | None, started: float
+    opened: Station, report: PassReport | None, faults: Sequence[Exception], started: float
 ) -> OnceReport:
     counts = opened.ledger.counts()
     return OnceReport(
@@ -175,5 +177,5 @@ def _report(
         bytes_read=report.bytes_read if report is not None else 0,
         bytes_sealed=report.bytes_sealed if report is not None else 0,
         seconds=round(time.monotonic() - started, 3),
-        fault=fault,
+        faults=tuple(faults),
     )

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run once, print the figures, and the fault where there is one."""
+    """Run once, print the figures, and a line for each fault."""
     from lakzegel_agent.service import once  # noqa: PLC0415 - status must start fast
     from lakzegel_agent.settings import load_config  # noqa: PLC0415
 
@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
             f" {report.failed} failed; {report.batches} batches, {report.bytes_read} bytes read,"
             f" {report.bytes_sealed} sealed, {report.seconds} s"
         )
-    if report.fault is not None:
-        say(f"lakzegel-agent: {report.fault}")
-    elif report.failed:
+    for fault in report.faults:
+        say(f"lakzegel-agent: {fault}")
+    if report.failed and not report.faults:
         say(f"lakzegel-agent: {report.failed} files could not be captured; see status")
     return report.exit_code

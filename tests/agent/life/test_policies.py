@@ -170,3 +170,20 @@ def test_roles_that_are_not_there_or_not_known_are_passed_over(device, receiver,
 
     receiver.alter_answer = alter
     assert consult(device) is None
+
+
+@pytest.mark.parametrize("more", ["accounts = ['minister@minxyz.example']", "apps = ['whatsapp']"])
+def test_one_that_narrows_what_this_agent_cannot_narrow_is_refused(device, office, more):
+    office.publish(office.policy_toml(3, more=MAIL))
+    assert consult(device) == 3
+    office.publish(office.policy_toml(4, more=f"{MAIL}{more}\n"))
+    assert "cannot narrow" in refused(device, 3)
+
+
+def test_one_that_excludes_correspondents_is_refused(device, office, receiver):
+    text = "device = 'minister'\n[[source]]\nname = 's1'\npath = '/x'\n"
+    text += "[exclude]\ncorrespondents = ['thuis@example.org']\n"
+    toml, sealed = with_annex(office, device, 5, text=text)
+    receiver.annexes[hashlib.sha256(sealed).digest()] = sealed
+    office.publish(toml)
+    assert "correspondents" in refused(device)
