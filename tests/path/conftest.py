@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A whole custody on this machine: real processes, real HTTP over loopback, real folders."""
+
+import contextlib
+import filecmp
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ORIGIN = "log.example/path"
+DEVICE = "minister-laptop"
+PASSPHRASE = "een zin die niemand raadt"
+
+
+def command(room, *arguments):
+    return [sys.executable, "-m", f"lakzegel_{room}", *map(str, arguments)]
+
+
+def run(room, *arguments, expect=0, seconds=300):
+    """Run a console command to its end and return what it printed."""
+    done = subprocess.run(
+        command(room, *arguments), capture_output=True, text=True, timeout=seconds, check=False
+    )
+    assert expect is None or done.returncode == expect, (
+        f"lakzegel-{room} {' '.join(map(str, arguments))}: exit {done.returncode}, not {expect}\n"
+        f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    )
+    return done
+
+
+@dataclass
+class Server:
+    """One receiver: its DATA, and its process while it runs."""
+
+    data: Path
+    process: subprocess.Popen | None = None
+    listen: str = "127.0.0.1:0"
+
+    @property
+    def url(self):
+        return (self.data / "listening").read_text("utf-8").strip()
+
+    def start(self):
+        (self.data / "listening").unlink(missing_ok=True)
+        log = (self.data.parent / "server.log").open("ab")
+        self.process = subprocess.Popen(
+            command("server", "serve", "--data", self.data, "--listen", self.listen),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        log.close()
+        self.wait()
+        self.listen = self.url.removeprefix("http://")  # the same address after a restart
+
+    def wait(self, seconds=30):
+        end = time.monotonic() + seconds
+        while not (self.data / "listening").exists():
+            assert self.process.poll() is None, (self.data.parent / "server.log").read_text()
+            assert time.monotonic() < end, "the receiver does not come up"
+            time.sleep(0.02)  # another process's file: nothing to await
+
+    def kill(self, how=signal.SIGKILL):
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, how)
+            self.process.wait(30)
+            self.process = None
+
+    def stop(self):
+        self.kill(signal.SIGTERM)
+
+
+@dataclass
+class World:
+    """Receiver, office and one device, each in a folder of its own below ``root``."""
+
+    root: Path
+    server: Server
+    sources: dict = field(default_factory=dict)
+    serial: int = 0
+    release: str = "held"
+    limits: str = ""
+
+    @property
+    def office_home(self):
+        return self.root / "office"
+
+    @property
+    def agent_home(self):
+        return self.root / "agent"
+
+    @property
+    def config(self):
+        return self.root / "agent.toml"
+
+    def office(self, *arguments, expect=0):
+        return run(
+            "office",
+            *arguments,
+            "--home",
+            self.office_home,
+            "--passphrase-file",
+            self.root / "passphrase",
+            expect=expect,
+        )
+
+    def agent(self, *arguments, expect=0):
+        return run("agent", *arguments, "--config", self.config, expect=expect)
+
+    def publish(self, note, expect=0):
+        return run("server", "publish", "--data", self.server.data, note, expect=expect)
+
+    def found(self):
+        """A receiver that serves, an office, and its delegation in the log."""
+        run("server", "init", "--data", self.server.data, "--name", ORIGIN)
+        (self.root / "passphrase").write_text(PASSPHRASE + "\n")
+        token = self.root / "records.token"
+        run(
+            "server", "account", "add", "--data", self.server.data,
+            "--role", "records", "--token-file", token, "records",
+        )  # fmt: skip
+        self.server.start()
+        self.office(
+            "init", "--log-keys", self.server.data / "log.keys", "--org", "records.example",
+            "--work-factor", "5", "--server", self.server.url, "--account-file", token,
+        )  # fmt: skip
+        self.publish(self.office_home / "notes/delegation.note")
+
+    def configure(self):
+        keys = (self.server.data / "log.keys").read_text().split()
+        office = tomllib.loads((self.office_home / "office.toml").read_text())["keys"]
+        policy = [office["policy-records"], office["policy-privacy"]]
+        self.config.write_text(
+            f'server = "{self.server.url}"\nhome = "{self.agent_home}"\n'
+            f'user_home = "{self.root / "device"}"\n'
+            f"log_keys = {json.dumps(keys)}\npolicy_keys = {json.dumps(policy)}\n"
+        )
+
+    def enrol(self, name=DEVICE, config=None, count=1):
+        token = self.root / f"token-{name}-{count}"
+        self.office("admit", "--device", name, "--count", count, token)
+        self.publish(token.with_name(token.name + ".note"))
+        run("agent", "enrol", "--config", config or self.config, "--token-file", token)
+        return token
+
+    def policy_note(self, *, audience=f"device:{DEVICE}", annex=True, **more):
+        """A policy over ``sources`` (name → (kind, folder)), signed by both."""
+        self.serial += 1
+        office = tomllib.loads((self.office_home / "office.toml").read_text())
+        recipients = list(office["recipients"].values())
+        toml = [
+            f"serial = {more.get('serial', self.serial)}",
+            f'audience = ["{audience}"]',
+            "expires = 2036-01-01",
+            f"recipients = {json.dumps(recipients)}",
+            'cadence = "0s"',
+            f'release = "{self.release}"',
+        ]
+        hidden = [f'device = "{DEVICE}"']
+        for number, (name, (kind, _)) in enumerate(self.sources.items()):
+            toml += ["[[source]]", f'name = "s{number}"', f'kind = "{kind}"', 'settle = "0s"']
+            path = "~/" + str(self.sources[name][1].relative_to(self.root / "device"))
+            rows = ["[[source]]", f'name = "s{number}"', f"label = {json.dumps(name)}"]
+            hidden += [*rows, f"path = {json.dumps(path)}"]
+            if not annex:
+                toml.append(f"path = {json.dumps(path)}")
+        if self.limits:
+            toml += ["[limits]", self.limits]
+        file = self.root / f"policy-{self.serial}.toml"
+        file.write_text("\n".join(toml) + "\n")
+        extra = []
+        if annex:
+            (self.root / "annex.toml").write_text("\n".join(hidden) + "\n")
+            extra = ["--annex", f"{DEVICE}={self.root / 'annex.toml'}"]
+        self.office("policy", "sign", *extra, file)
+        self.office("policy", "cosign", file)
+        return file.with_name(file.name + ".note")
+
+    def set_policy(self, **more):
+        note = self.policy_note(**more)
+        self.publish(note)
+        self.pull()
+
+    def watch(self, kind, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.sources[folder.name] = (kind, folder)
+        return folder
+
+    def ready(self):
+        """Everything set up until the first capture."""
+        self.found()
+        self.configure()
+        self.enrol()
+        self.pull()
+        self.set_policy()
+
+    def once(self, expect=0):
+        done = self.agent("once", "--json", expect=expect)
+        return json.loads(done.stdout) if expect == 0 else done
+
+    def status(self):
+        return json.loads(self.agent("status", "--json", expect=None).stdout)
+
+    def pull(self, expect=0):
+        return self.office("pull", expect=expect)
+
+    def verify(self, *more, expect=0):
+        return run("office", "verify", "--home", self.office_home, *more, expect=expect)
+
+    def check(self, expect=0):
+        return run("server", "check", "--data", self.server.data, expect=expect)
+
+    def restore(self, name="restored", expect=0):
+        out = self.root / name
+        shutil.rmtree(out, ignore_errors=True)
+        self.office("restore", "--device", DEVICE, "--out", out, expect=expect)
+        return out
+
+    def items(self, kind):
+        rows = self.office("list", "--device", DEVICE, "--kind", kind, "--json").stdout
+        return [json.loads(line) for line in rows.splitlines()]
+
+    def close(self):
+        self.server.kill()
+
+
+def same(left, right):
+    """What differs between two folders; nothing when they are the same, byte for byte."""
+    differ = []
+    stack = [(os.fsencode(left), os.fsencode(right))]
+    while stack:
+        one, two = stack.pop()
+        names_one, names_two = set(os.listdir(one)), set(os.listdir(two))  # noqa: PTH208 - bytes
+        differ += [("only one side", name) for name in names_one ^ names_two]
+        for name in names_one & names_two:
+            a, b = os.path.join(one, name), os.path.join(two, name)  # noqa: PTH118 - bytes
+            if os.path.isdir(a) and os.path.isdir(b):  # noqa: PTH112 - bytes
+                stack.append((a, b))
+            elif not filecmp.cmp(a, b, shallow=False):
+                differ.append(("content", name))
+    return differ
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Folders only; nothing runs yet."""
+    made = World(tmp_path, Server(tmp_path / "server"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """A custody whose device watches one folder, made once; it stands still."""
+    root = tmp_path_factory.mktemp("template")
+    made = World(root, Server(root / "server"))
+    try:
+        made.watch("folder", root / "device" / "map")
+        made.ready()
+        made.server.stop()
+    finally:
+        made.close()
+    return made
+
+
+@pytest.fixture
+def ready(world, template):
+    """A copy of the template that serves, before its device's first capture."""
+    shutil.copytree(template.root, world.root, dirs_exist_ok=True, symlinks=True)
+    world.sources = {"map": ("folder", world.root / "device" / "map")}
+    world.serial = template.serial
+    world.server.start()
+    old = f"http://{template.server.listen}"
+    for file in (world.config, world.office_home / "office.toml"):
+        text = file.read_text().replace(old, world.server.url)
+        file.write_text(text.replace(str(template.root), str(world.root)))
+    return world
+
+
+@pytest.fixture
+def same_tree():
+    return same
+
+
+@pytest.fixture
+def lakzegel():
+    return run
