@@ -196,6 +196,32 @@ def test_two_files_of_one_history_are_both_captured_and_then_left_alone(engine):
     assert len(engine.rows) == batches
 
 
+def test_a_second_file_of_a_history_gets_one_of_its_own_while_the_first_is_there(engine):
+    engine.watch(reader="maildir")
+    engine.write("new/1.M1.host", b"een")
+    engine.write("cur/2.M2.host:2,S", b"twee")
+    engine.capture()
+    engine.write("cur/1.M1.host:2,S", b"een, anders")  # whichever folder is met first
+    engine.write("new/2.M2.host", b"twee, anders")
+    engine.capture()
+    versions = engine.archive().versions()
+    assert {path: len(contents) for path, contents in versions.items()} == {
+        b"new/1.M1.host": 1,
+        b"cur/1.M1.host:2,S": 1,
+        b"cur/2.M2.host:2,S": 1,
+        b"new/2.M2.host": 1,
+    }
+    assert len({s.item.context["file"] for s in engine.archive().of_kind("capture")}) == 4
+    assert engine.capture().batches == 0
+
+
+def test_segments_of_a_big_file_are_remembered_no_longer_than_until_its_capture(engine):
+    engine.write("groot", os.urandom(3 * MB))
+    engine.capture()
+    [sealed] = engine.archive().of_kind("capture")
+    assert engine.ledger.files.parts(bytes.fromhex(sealed.item.context["file"])) == b""
+
+
 def test_a_file_that_changed_since_it_was_found_is_read_again(engine):
     path = engine.write("a", b"oud")
 
