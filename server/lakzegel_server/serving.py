@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import ipaddress
 import signal
@@ -21,6 +22,7 @@ from lakzegel_server.errors import ConfigError
 MAX_CONNECTIONS: Final = 512
 KEEP_ALIVE_SECONDS: Final = 75
 GRACE_SECONDS: Final = 5  # for requests under way when it is told to stop
+IDLE_SECONDS: Final = 0.5  # for connections on which nothing is under way
 BACKLOG: Final = 256
 _MAX_PORT: Final = 65_535
 
@@ -103,6 +105,25 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, also when an idle TLS client never answers that the connection ends."""
+        loop = asyncio.get_running_loop()
+        timers = [
+            loop.call_later(IDLE_SECONDS, self._abort, True),
+            loop.call_later(GRACE_SECONDS, self._abort, False),
+        ]
+        try:
+            await super().shutdown(sockets)
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _abort(self, idle_only: bool) -> None:  # noqa: FBT001 - a callback's argument
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if not idle_only or cycle is None or cycle.response_complete:
+                connection.transport.abort()
 
 
 def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> uvicorn.Server:

@@ -177,10 +177,8 @@ def test_the_place_in_a_batch_is_told(data):
     whole = bytearray(paths[-1].read_bytes())
     whole[-1] ^= 1
     paths[-1].write_bytes(whole)
-    assert doubts(data) == [
-        f"batches/{paths[-1].name}: device minister epoch 0 batch 1: item 1:"
-        " the sealed bytes are not the manifest's"
-    ]
+    what = "device minister epoch 0 batch 1: item 1: the sealed bytes are not the manifest's"
+    assert doubts(data) == [f"batches/{paths[-1].name}: {what}"]
 
 
 def test_keys_that_others_can_read_are_named(data):
