@@ -167,3 +167,21 @@ def test_batches_that_arrive_together_share_a_checkpoint(world):
     assert len(indices) == 12
     assert len(signed) < 12
     assert len(signed) <= 2
+
+
+def test_of_two_batches_that_race_for_a_number_the_loser_leaves_nothing(world, device):
+    rivals = [device.seal([text], advance=False) for text in (b"een", b"twee")]
+    stored = threading.Semaphore(0)
+    submit = world.desk.sequencer.submit
+    world.desk.sequencer.submit = lambda data: (submit(data), stored.release())[0]
+    with ThreadPoolExecutor(2) as pool:
+        with world.layout.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            answers = [pool.submit(world.client.as_(None).put, rival) for rival in rivals]
+            for _ in rivals:
+                assert stored.acquire(timeout=10)
+        statuses = [answer.result().status_code for answer in answers]
+    assert sorted(statuses) == [200, 409]
+    winner, loser = sorted(rivals, key=lambda rival: statuses[rivals.index(rival)])
+    assert world.left_behind() == [[winner.name], [winner.name], []]
+    assert world.desk.register.refusals() == [("minister", "fork", loser.name)]
