@@ -27,7 +27,7 @@ MAX_PROBLEM: Final = 65_536  # bytes of an error's body
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _FINE: Final = 2  # hundreds; a redirect is a refusal, for it would carry the token elsewhere
-_NOT_FOUND: Final = 404
+_NOT_FOUND: Final = frozenset({404, 410})
 _AGAIN: Final = frozenset({429, 502, 503, 504, 507})
 
 
@@ -210,7 +210,7 @@ def _refusal(answer: requests.Response, path: str) -> UnreachableError:
     finally:
         answer.close()
     text = f"{path}: the receiver answered {answer.status_code} {_detail(body)}".rstrip()
-    if answer.status_code == _NOT_FOUND:
+    if answer.status_code in _NOT_FOUND:
         return MissingError(text)
     if answer.status_code in _AGAIN:
         return UnreachableError(text)

@@ -9,7 +9,8 @@
     ├── FullError       no room on the disk: 507
     ├── DeniedError     no login, or the wrong role: 401, 403
     ├── MisplacedError  a note that another route takes: 422
-    └── MissingError    nothing has this name: 404
+    ├── MissingError    nothing has this name: 404
+    └── LostError       it was stored here and is not any more: 410
 
 Statuses are in `problems.py`; ``code`` is the stable name in problem documents.
 """
@@ -75,3 +76,9 @@ class MissingError(ServerError):
     """Nothing has this name."""
 
     code: ClassVar[str] = "missing"
+
+
+class LostError(ServerError):
+    """It was stored here and is not any more; `check` names it."""
+
+    code: ClassVar[str] = "lost"

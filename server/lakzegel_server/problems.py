@@ -26,6 +26,7 @@ _STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
     (core.LakzegelError, 422),
     (own.MisplacedError, 422),
     (own.MissingError, 404),
+    (own.LostError, 410),
     (own.FullError, 507),
     (own.BusyError, 503),
     (own.DamageError, 503),

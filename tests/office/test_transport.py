@@ -96,6 +96,13 @@ def test_what_is_not_there_is_told_apart_from_a_refusal(server, receiver):
     assert len(server.asked) == 2
 
 
+def test_what_the_receiver_lost_does_not_stop_the_rest(server, receiver):
+    server.answers.append((410, b'{"title": "lost"}'))
+    with pytest.raises(MissingError, match="answered 410 lost"):
+        receiver.keyring("ab")
+    assert len(server.asked) == 1
+
+
 def test_a_redirect_is_not_followed(server, receiver):
     server.answers.append((307, b""))
     with pytest.raises(RefusedError, match="answered 307"):

@@ -8,6 +8,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
+
 from lakzegel_core.batch import Seen
 from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.receipt import verify_receipt
@@ -140,6 +142,17 @@ def test_lost_files_of_a_sealed_batch_are_taken_again(world, device):
     assert world.doubts() == [f"batches/{upload.name}.batch: missing"]
     assert world.receipt(world.client.put(upload), upload).index == first.index
     assert world.doubts() == []
+
+
+@pytest.mark.parametrize("kind", ["batches", "keyrings"])
+def test_what_was_stored_and_is_lost_is_said_to_be_gone_for_good(world, device, kind):
+    upload = device.seal()
+    world.client.put(upload)
+    file = world.layout.batch if kind == "batches" else world.layout.keyring
+    file(upload.name).unlink()
+    answer = world.as_("records")("GET", f"/v1/{kind}/{upload.name}")
+    assert code(answer) == (410, "lost")
+    assert world.client.put(upload).status_code == 200  # the device still has it
 
 
 def test_batches_that_arrive_together_share_a_checkpoint(world):

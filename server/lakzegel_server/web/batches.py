@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from lakzegel_server.desk import Desk
-from lakzegel_server.errors import DamageError, MissingError
+from lakzegel_server.errors import DamageError, LostError, MissingError
 from lakzegel_server.web.receipts import receipt
 from lakzegel_server.web.requests import (
     BINARY,
@@ -55,7 +55,7 @@ async def _stream(desk: Desk, name: str, path: Path) -> Response:
     try:
         file = await desk.workers.run(path.open, "rb", 0)
     except FileNotFoundError:
-        raise DamageError(f"{path.parent.name}/{path.name}: missing; run 'check'") from None
+        raise LostError(f"{path.parent.name}/{path.name}: lost here; run 'check'") from None
     size = os.fstat(file.fileno()).st_size
     return StreamingResponse(
         _blocks(desk, file, size), media_type=BINARY, headers={"Content-Length": str(size)}
