@@ -193,8 +193,6 @@ def test_two_views_of_the_log_are_proven_by_what_the_device_saw(ready):
     ready.publish(token.with_name(token.name + ".note"))  # in the device's view alone
     write(ready, "b.txt")
     ready.once()  # its header has seen the device's view
-    write(ready, "c.txt")
-    ready.once()
     ready.server.stop()
     device_view = ready.root / "view-for-the-device"
     shutil.copytree(ready.server.data, device_view)
