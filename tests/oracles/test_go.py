@@ -10,15 +10,20 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from lakzegel_core.admission import Admission, sign_admission
 from lakzegel_core.checkpoint import Checkpoint, sign_checkpoint
 from lakzegel_core.cosignature import add_cosignature, cosign
+from lakzegel_core.delegation import Delegation, sign_delegation
 from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_core.note import Note, parse
 from lakzegel_core.tiles import decode_entries, encode_entries, new_tiles
+from lakzegel_server.layout import Layout, create
+from lakzegel_server.logstate import LogState
 
 ORIGIN = "log.example/oracle"
 SIZE = 700
@@ -26,6 +31,7 @@ SOURCES = Path(__file__).resolve().parent / "go"
 PACKAGES = ("sumdb/note", "sumdb/tlog")
 ED25519 = SigningKey.from_seed(ORIGIN, Algorithm.ED25519, bytes(range(32)))
 MLDSA = SigningKey.from_seed(ORIGIN, Algorithm.MLDSA44_COSIGNATURE, bytes(range(1, 33)))
+LAST_DAY = datetime(2036, 1, 1, tzinfo=UTC)
 WITNESS = SigningKey.from_seed("w.example/a", Algorithm.ED25519_COSIGNATURE, bytes(range(2, 34)))
 
 
@@ -229,3 +235,47 @@ def test_another_logs_key_opens_nothing(oracle, log):
     other = SigningKey.from_seed(ORIGIN, Algorithm.ED25519, bytes(32))
     (log.parent / "log.vkey").write_text(other.verifier.to_text() + "\n")
     assert "checkpoint" in refused(oracle, log)
+
+
+@pytest.fixture
+def receivers_log(tmp_path):
+    """The log that a receiver wrote to its own disk: a delegation, then 600 admissions."""
+    layout = Layout(tmp_path / "data")
+    signer = create(layout.data, ORIGIN, bytes(range(64)))
+    keys = [
+        SigningKey.from_seed(f"office.example/{name}", kind, bytes([n] * 32))
+        for n, (name, kind) in enumerate(
+            (
+                ("policy", Algorithm.ED25519),
+                ("enrolment", Algorithm.ED25519),
+                ("witness", Algorithm.ED25519_COSIGNATURE),
+                ("mirror", Algorithm.ED25519_COSIGNATURE),
+                ("held", Algorithm.ED25519),
+            ),
+            1,
+        )
+    ]
+    policy, enrolment, witness, mirror, held = (key.verifier for key in keys)
+    delegation = Delegation(
+        ORIGIN, 1, (policy,), 1, (enrolment,), (), witness, mirror, held, LAST_DAY
+    )
+    entries = [sign_delegation(delegation, keys[:1])]
+    for number in range(600):
+        token = SigningKey.from_seed(
+            f"{ORIGIN}/token/{number:08x}", Algorithm.ED25519, number.to_bytes(32, "big")
+        )
+        admission = Admission(ORIGIN, token.verifier, None, "groep", 1, LAST_DAY, "default")
+        entries.append(sign_admission(admission, keys[1]))
+    log = LogState.open(layout, signer, clock=lambda: 1_700_000_000)
+    try:
+        for start, end in ((0, 1), (1, 200), (200, 256), (256, 601)):
+            assert log.append(entries[start:end]) == list(range(start, end))
+    finally:
+        log.close()
+    return layout.log
+
+
+def test_the_log_as_a_receiver_leaves_it_on_disk_is_accepted(oracle, receivers_log):
+    done = judge(oracle, receivers_log)
+    assert done.returncode == 0, done.stderr
+    assert "601" in done.stdout
