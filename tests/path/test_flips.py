@@ -10,6 +10,7 @@ import random
 import sqlite3
 
 import pytest
+
 from lakzegel_office.__main__ import main as office
 from lakzegel_server.__main__ import main as receiver
 
