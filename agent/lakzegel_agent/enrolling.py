@@ -7,13 +7,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from lakzegel_agent.devicekeys import Introduction
-from lakzegel_agent.enrol import Enroller, read_token
+from lakzegel_agent.enrol import Enroller, Token, read_token
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.settings import Config
 from lakzegel_agent.station import Station, set_aside, station, wall_clock
+
+STUCK: Final = ("superseded", "revoked", "state-lost")  # problems that end a state's life
 
 
 def enrol(config: Config, token_file: Path, wished: str | None) -> tuple[Introduction, bool]:
@@ -23,7 +26,7 @@ def enrol(config: Config, token_file: Path, wished: str | None) -> tuple[Introdu
         UsageError, UnreachableError, RefusedError, LakzegelError.
     """
     token = read_token(token_file, origin=config.pins.origin)
-    with _opened_or_anew(config) as opened:
+    with _opened_or_anew(config, token) as opened:
         current = introduction_in_force(opened.ledger, opened.keys)
         if current is not None:
             if wished not in {None, current.enrolment.device}:
@@ -40,15 +43,27 @@ def enrol(config: Config, token_file: Path, wished: str | None) -> tuple[Introdu
 
 
 @contextmanager
-def _opened_or_anew(config: Config) -> Iterator[Station]:
-    """The station; where its state cannot be read, that is set aside for a new beginning."""
+def _opened_or_anew(config: Config, token: Token) -> Iterator[Station]:
+    """The station; a state that cannot be read or cannot go on is set aside for a new one."""
     try:
         with station(config) as opened:
-            introduction_in_force(opened.ledger, opened.keys)
-            readable = True
+            usable = not _is_stuck(opened, token)
     except LedgerDamagedError:
-        readable = False
-    if not readable:
+        usable = False
+    if not usable:
         set_aside(config)
     with station(config) as opened:
         yield opened
+
+
+def _is_stuck(opened: Station, token: Token) -> bool:
+    """Whether only a new life helps this device, and this token is for one.
+
+    The token that the state in force came by is only being used again: that changes nothing.
+    """
+    current = introduction_in_force(opened.ledger, opened.keys)
+    return (
+        current is not None
+        and current.enrolment.admission != token.id
+        and any(opened.problems.has(code) for code in STUCK)
+    )

@@ -5,6 +5,7 @@ keys/                   0600: ledger, and header-N, witness-N, annex-N of each e
 keys/enrolment-N.note   the note that introduced epoch N, kept before it is sent
 ledger.sqlite           what was found and sealed; files are known by keyed hash
 spool/                  closed batches that may not go yet: ciphertext alone
+given-up/               closed batches that will never be sent: kept, ciphertext alone
 evidence/               signed checkpoints that contradict each other
 status.json             what `status` shows while an agent is at work
 lock                    held by the one agent of this home

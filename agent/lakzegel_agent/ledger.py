@@ -144,6 +144,10 @@ class Ledger:
         )
         return list(rows)
 
+    def given_up(self) -> list[tuple[int, int]]:
+        """Return (epoch, batch) of every batch that another epoch began without."""
+        return list(self._db.execute("SELECT epoch, batch FROM batches WHERE state = 'given-up'"))
+
     def mark_sealed(
         self, batch_id: bytes, index: int, receipt: bytes, seen: Seen, *, at: datetime | None = None
     ) -> None:

@@ -17,6 +17,7 @@ from lakzegel_agent import policies
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.epochs import Epochs, Standing
 from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
+from lakzegel_agent.givenup import keep_given_up
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.link import Link, LogAlarmError
 from lakzegel_agent.policies import InForce, Reader
@@ -55,12 +56,18 @@ class Liaison:
             LogAlarmError, RefusedError: nothing may be sent; the problem is stated.
         """
         epochs = Epochs(self.link, self.ledger, self.keys, self.clock, self.random)
-        current = epochs.resume(current)
+        current = self._moved(epochs.resume(current), current)
         answer, standing = self.consult(current)
         if standing is Standing.RENEW:
-            current = epochs.renew(answer, current)
+            current = self._moved(epochs.renew(answer, current), current)
             self.consult(current)
         return current
+
+    def _moved(self, found: Introduction, before: Introduction) -> Introduction:
+        """The introduction found; what an earlier epoch leaves unsent is set aside."""
+        if found.id != before.id:
+            keep_given_up(self.ledger, self.spool, self.problems)
+        return found
 
     def consult(self, current: Introduction) -> tuple[Answer, Standing]:
         """What the log says about this device now, acted on as far as it may be.

@@ -34,6 +34,8 @@ NEXT: Final = {
     "source-missing": "check that the folder exists and that the agent may read it",
     "files-failed": "see the reasons in status; the files are tried again at every pass",
     "spool-full": "let the receiver be reached, or have the policy raise limits.spool",
+    "given-up": "tell the records office, and keep the folder until they have looked: what it holds"
+    " was captured again only where it was still there",
     "no-room": "make room on this disk; capture goes on by itself",
     "polling": "raise fs.inotify.max_user_watches; until then changes are found by looking",
     "clock-skew": "set this device's clock",

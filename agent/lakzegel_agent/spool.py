@@ -5,12 +5,14 @@
     <epoch>-<batch>.body      sealed items, in order
     <epoch>-<batch>.keyring   the age file
     <epoch>-<batch>.<token>.body.part, .keyring.part      being made; nothing knows them
+    ../given-up/<epoch>-<batch>-<digest>.head, .body, .keyring    closed, and never to be sent
 
 A batch is made as parts, synced, renamed, and only then does the ledger know it. So after a crash
 the spool may hold what the ledger does not know, never the other way round; ``tidy`` removes it.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -21,6 +23,7 @@ from lakzegel_agent import durable
 
 CHUNK: Final = 256 * 2**10  # bytes of one piece of an upload
 KINDS: Final = ("head", "body", "keyring")
+Place = tuple[int, int]  # epoch and number of a batch
 _NAME: Final = re.compile(r"([0-9]+)-([0-9]+)\.(head|body|keyring)")
 
 
@@ -29,6 +32,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.aside = folder.with_name("given-up")
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -66,6 +70,26 @@ class Spool:
         for kind in KINDS:
             with contextlib.suppress(FileNotFoundError):
                 self.path(epoch, batch, kind).unlink()
+
+    def places(self) -> set[Place]:
+        """Return epoch and number of every closed batch here, whether anything knows it or not."""
+        matches = [_NAME.fullmatch(path.name) for path in self.folder.glob("*.head")]
+        return {(int(match[1]), int(match[2])) for match in matches if match is not None}
+
+    def set_aside(self, epoch: int, batch: int) -> None:
+        """Move a batch to where nothing sends or removes it; the head last, for it names all."""
+        head = self.path(epoch, batch, "head").read_bytes()
+        name = f"{epoch}-{batch}-{hashlib.sha256(head).hexdigest()[:16]}"  # replaces no other's
+        durable.make_folder(self.aside)
+        for kind in reversed(KINDS):
+            with contextlib.suppress(FileNotFoundError):
+                self.path(epoch, batch, kind).replace(self.aside / f"{name}.{kind}")
+        durable.sync_folder(self.aside)
+        durable.sync_folder(self.folder)
+
+    def aside_count(self) -> int:
+        """Return how many batches were set aside and are still kept."""
+        return sum(1 for _ in self.aside.glob("*.head"))
 
     def used(self) -> int:
         """Return how many bytes the spool's files measure."""

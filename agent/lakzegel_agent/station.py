@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from lakzegel_agent import durable
 from lakzegel_agent.courier import Parts
 from lakzegel_agent.devicekeys import KeyStore
+from lakzegel_agent.givenup import keep_given_up
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.liaison import Liaison
@@ -87,9 +88,10 @@ def station(config: Config) -> Iterator[Station]:
         key = keys.ledger_key(random=os.urandom)
         with Ledger.open(home.ledger, key) as ledger:
             spool = Spool.open(home.spool)
-            spool.tidy(ledger.spooled())
             problems = Problems(wall_clock)
             problems.load(ledger)
+            keep_given_up(ledger, spool, problems)
+            spool.tidy(ledger.spooled())
             yield Station(config, home, keys, ledger, key, spool, problems)
 
 
