@@ -3,6 +3,7 @@
 
 found -> not settled yet: later -> read -> changed: later, a few times, then taken as it is
 -> vanished: perhaps renamed, decided at the end
+-> more segments than its batch has room for: cut as a big file
 -> unreadable …: failed, an observation
 """
 
@@ -21,7 +22,7 @@ from lakzegel_agent.ledgerfiles import LedgerFiles, Work
 from lakzegel_agent.ledgerrows import FileMark, FileState
 from lakzegel_agent.passes import INCOMPLETE_WAITS, Patience, WatchedSource
 from lakzegel_agent.sealing.jobs import Cut, Stat
-from lakzegel_agent.sealing.reading import CHANGED, INCOMPLETE
+from lakzegel_agent.sealing.reading import CHANGED, CROWDED, INCOMPLETE
 
 MOST_BIG: Final = 4  # big files on their way at a time; each holds its seams in memory
 CHANGING: Final = "changing"
@@ -121,6 +122,8 @@ class Admission:
         if why == INCOMPLETE:
             settle = self._sources[target.source].settle
             self._wait(target._replace(waited=True), settle)
+        elif why == CROWDED:
+            self._cuts.append(target)
         elif why == VANISHED:
             self.settle(name)
             self._finder.lose(target)

@@ -57,9 +57,9 @@ class Chain:
         """Bytes that the spool will need for what is out."""
         return sum(self._sizes.values())
 
-    def give(self, units: Sequence[Unit], size: int, seen: str) -> None:
-        """Have a batch made of these units, which come to ``size`` bytes at most."""
-        job = Job(self._next, _token(), seen, tuple(units))
+    def give(self, units: Sequence[Unit], size: int, seen: str, limit: int) -> None:
+        """Have a batch of about ``limit`` bytes made of these units, planned as ``size`` bytes."""
+        job = Job(self._next, _token(), seen, limit, tuple(units))
         self._next += 1
         self._sizes[job.batch] = size
         self._ask(job)

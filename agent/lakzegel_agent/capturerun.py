@@ -103,7 +103,7 @@ class Run:
             if not room_for(size, tools.spool_limit, tools.spool, tools.chain, tools.wait_for_room):
                 return
             self._held = None
-            tools.chain.give(units, size, format_time(tools.clock()))
+            tools.chain.give(units, size, format_time(tools.clock()), tools.batch_limit)
 
     def _gather(self) -> tuple[list[Unit], int] | None:
         """Return the units of the next batch, or None where there is none to be made now."""

@@ -24,12 +24,10 @@ from lakzegel_agent.sealing.jobs import (
     RangeUnit,
     Unit,
 )
-from lakzegel_agent.sealing.seams import LEAST_AVERAGE
+from lakzegel_agent.sealing.room import ITEM, cost
 from lakzegel_core.limits import MAX_ITEMS
 
 WHOLE: Final = 4 * 2**20  # bytes up to which a file is read in one piece
-_ITEM: Final = 1_000  # bytes an item adds to its payload, padding apart, and its smallest size
-_ROW: Final = 80  # bytes of a capture's JSON for one segment
 _MOST_RANGES: Final = MAX_ITEMS // 4  # segments a unit
 
 
@@ -164,21 +162,10 @@ class Backlog:
         some: list[tuple[int, int]] = []
         size = 0
         for start, end in spans:
-            if some and (size + end - start + _ITEM > self._limit or len(some) >= _MOST_RANGES):
+            if some and (size + end - start + ITEM > self._limit or len(some) >= _MOST_RANGES):
                 yield tuple(some)
                 some, size = [], 0
             some.append((start, end))
-            size += end - start + _ITEM
+            size += end - start + ITEM
         if some:
             yield tuple(some)
-
-
-def cost(unit: Unit) -> tuple[int, int]:
-    """Return how many sealed bytes and items a unit may come to."""
-    if isinstance(unit, FileUnit):
-        return unit.stat.size + 2 * _ITEM, unit.stat.size // LEAST_AVERAGE + 3
-    if isinstance(unit, RangeUnit):
-        return sum(end - start + _ITEM for start, end in unit.ranges), len(unit.ranges)
-    if isinstance(unit, CaptureUnit):
-        return len(unit.rows) // SEGMENT.size * _ROW + _ITEM, 1
-    return len(unit.payload) + _ITEM, 1

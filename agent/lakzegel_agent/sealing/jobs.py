@@ -118,6 +118,7 @@ class Job(NamedTuple):
     batch: int
     token: str
     seen: str  # RFC 3339: when it was read
+    limit: int  # bytes that batches are planned for
     units: tuple[Unit, ...]
 
 
@@ -164,9 +165,10 @@ class Said(NamedTuple):
 
 
 class Missed(NamedTuple):
-    """A unit was not sealed: ``changed``, ``vanished``, ``incomplete``, or a reason.
+    """A unit was not sealed: ``changed``, ``vanished``, ``incomplete``, ``crowded``, or a reason.
 
-    ``changed`` and ``incomplete`` may be tried again; a reason is a slug like ``unreadable``.
+    ``changed`` and ``incomplete`` may be tried again, ``crowded`` has more segments than the batch
+    has room for; a reason is a slug like ``unreadable``.
     ``rows`` are the packed segments of a big file that were sealed before it changed.
     """
 

@@ -23,6 +23,7 @@ VANISHED: Final = "vanished"
 CHANGED: Final = "changed"
 UNREADABLE: Final = "unreadable"
 INCOMPLETE: Final = "incomplete"
+CROWDED: Final = "crowded"
 
 
 class MissedError(AgentError):

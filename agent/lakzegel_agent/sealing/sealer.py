@@ -41,6 +41,7 @@ from lakzegel_agent.sealing.jobs import (
 from lakzegel_agent.sealing.known import Known
 from lakzegel_agent.sealing.reading import (
     CHANGED,
+    CROWDED,
     INCOMPLETE,
     MissedError,
     OpenFile,
@@ -48,7 +49,8 @@ from lakzegel_agent.sealing.reading import (
     read_whole,
     require_unchanged,
 )
-from lakzegel_agent.sealing.seams import LEAST_AVERAGE, coarser, ends_of
+from lakzegel_agent.sealing.room import Room
+from lakzegel_agent.sealing.seams import ends_of
 from lakzegel_agent.view import View
 from lakzegel_core.encoding import JsonValue, canonical_json
 
@@ -103,7 +105,8 @@ class Sealer:
 
     def _seal(self, job: Job, body: Body) -> JobResult:
         writer = Writer(body, self._setup, job, self._cipher)
-        results = tuple(self._unit(unit, writer, job) for unit in job.units)
+        room = Room(job)
+        results = tuple(self._unit(unit, writer, job, room) for unit in job.units)
         if not body.items:
             body.add("observation", DEVICE, _nothing(results), {"seen": job.seen})
         manifest = body.manifest
@@ -120,10 +123,10 @@ class Sealer:
             self._read,
         )
 
-    def _unit(self, unit: Unit, writer: Writer, job: Job) -> UnitResult:
+    def _unit(self, unit: Unit, writer: Writer, job: Job, room: Room) -> UnitResult:
         if isinstance(unit, FileUnit):
             try:
-                return self._file(unit, writer)
+                return self._file(unit, writer, room)
             except MissedError as missed:
                 return Missed(missed.why)
         if isinstance(unit, RangeUnit):
@@ -133,7 +136,7 @@ class Sealer:
         writer.body.add("observation", unit.label, unit.payload, {"seen": job.seen})
         return Said()
 
-    def _file(self, unit: FileUnit, writer: Writer) -> UnitResult:
+    def _file(self, unit: FileUnit, writer: Writer, room: Room) -> UnitResult:
         with opened(self._path(unit), unit.stat, lenient=unit.lenient) as file:
             _require_small(file.stat, unit.stat)
             data = read_whole(file)
@@ -143,7 +146,9 @@ class Sealer:
         if unit.patient:
             _require_complete(reader, unit.path, view)
         before = self._before(unit)
-        ends = coarser(ends_of(reader, unit.path, view), len(data), len(data) // LEAST_AVERAGE + 1)
+        ends = ends_of(reader, unit.path, view)
+        if not room.spend(len(ends)):
+            raise MissedError(CROWDED)
         pieces = _pieces(data, ends)
         known = Known(self._cipher, before.segments)
         rows = b"".join(writer.segments(unit, file.stat, pieces, known))

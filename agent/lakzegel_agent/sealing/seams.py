@@ -8,9 +8,6 @@ from lakzegel_agent.readers.base import MAX_SEGMENT_CUT, Reader, opaque
 from lakzegel_agent.view import View
 
 MAX_SEGMENTS: Final = 150_000  # of one file: its capture stays below the 16 MiB an office indexes
-LEAST_AVERAGE: Final = (
-    512  # bytes a segment of a file that is sealed whole: a batch's items have a limit
-)
 
 
 def ends_of(reader: Reader, path: bytes, view: View) -> tuple[int, ...]:
