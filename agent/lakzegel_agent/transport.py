@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What a device asks of the receiver, and the only importer of requests (docs/spec/http.md).
+"""What a device asks of the receiver, and with `bounded.py` the only importer of requests.
 
-Every answer has a largest size and a deadline; what comes back is bytes that nobody has trusted
-yet. No redirect is followed, no credential is sent: a device's notes are its credential.
+docs/spec/http.md. Every answer has a largest size and a deadline; what comes back is bytes that
+nobody has trusted yet. No redirect is followed, no credential is sent: a device's notes are its credential.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -17,14 +17,11 @@ from urllib.parse import urlsplit
 import requests
 
 from lakzegel_agent.answer import MAX_ANSWER
+from lakzegel_agent.bounded import CONNECT, READ, SlowError, bounded_session, pieces
 from lakzegel_agent.errors import RefusedError, UnreachableError
 from lakzegel_agent.settings import LOOPBACK
 from lakzegel_core.limits import MAX_CHECKPOINT, MAX_PROOF
 
-CHUNK: Final = 65_536  # bytes read at a time
-CONNECT: Final = 10.0  # seconds to connect
-READ: Final = 120.0  # seconds between two reads: the receiver makes a batch durable meanwhile
-DEADLINE: Final = 300.0  # seconds for a whole answer, so that a dripping one ends
 PROBLEMS: Final = "https://lakzegel.nl/problems/"  # begins every problem type of ours
 MAX_PROBLEM: Final = 16_384  # bytes of a refusal
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a receiver may not silence a device for longer
@@ -101,7 +98,7 @@ class HttpReceiver:
         self._clock = clock
         # by request, for the environment would win over the session's (REQUESTS_CA_BUNDLE)
         self._verify: str | bool = str(ca_file) if ca_file is not None else True
-        self._session = requests.Session()
+        self._session = bounded_session()
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = "lakzegel-agent"
         self._session.auth = _without_login
@@ -134,7 +131,6 @@ class HttpReceiver:
 
     def _ask(self, method: str, path: str, body: bytes | Body | None, limit: int) -> bytes:
         """The body of an answer of 2xx; one try."""
-        started = self._clock()
         try:
             with self._session.request(
                 method,
@@ -147,28 +143,25 @@ class HttpReceiver:
                 verify=self._verify,
             ) as answer:
                 if answer.status_code // 100 == _FINE:
-                    return self._read(answer, limit, started)
-                raise _refusal(answer, self._read(answer, MAX_PROBLEM, started), path)
+                    return self._read(answer, limit)
+                raise _refusal(answer, self._read(answer, MAX_PROBLEM), path)
         except (requests.RequestException, OSError) as error:
             raise UnreachableError(
                 f"{self._server}: cannot reach the receiver: {_why(error)}; it is tried again"
             ) from None
 
-    def _read(self, answer: requests.Response, limit: int, started: float) -> bytes:
-        pieces: list[bytes] = []
+    def _read(self, answer: requests.Response, limit: int) -> bytes:
+        whole: list[bytes] = []
         taken = 0
-        for piece in _pieces(answer):
-            taken += len(piece)
-            if taken > limit:
-                raise UnreachableError(f"{self._server}: an answer of more than {limit} bytes")
-            if self._clock() - started > DEADLINE:
-                raise UnreachableError(f"{self._server}: no whole answer in {DEADLINE:.0f} s")
-            pieces.append(piece)
-        return b"".join(pieces)
-
-
-def _pieces(answer: requests.Response) -> Iterable[bytes]:
-    return answer.iter_content(CHUNK)
+        try:
+            for piece in pieces(answer, self._clock):
+                taken += len(piece)
+                if taken > limit:
+                    raise UnreachableError(f"{self._server}: an answer of more than {limit} bytes")
+                whole.append(piece)
+        except SlowError as error:
+            raise UnreachableError(f"{self._server}: {error}") from None
+        return b"".join(whole)
 
 
 def _without_login(request: Any) -> Any:  # noqa: ANN401 - the library's own signature

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What the office asks of the receiver, and the only importer of requests.
+"""What the office asks of the receiver, and with `bounded.py` the only importer of requests.
 
 Every answer has a largest size; what comes back is bytes that nobody has trusted yet. HTTP as in
 docs/spec/http.md.
@@ -14,13 +14,13 @@ from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import requests
+import requests.auth
 
 from lakzegel_core import limits
+from lakzegel_office.bounded import CONNECT, READ, SlowError, bounded_session, pieces
 from lakzegel_office.errors import MissingError, RefusedError, UnreachableError, UsageError
 from lakzegel_office.mirror import MAX_BUNDLE
 
-CHUNK: Final = 1 << 20  # bytes read at a time
-TIMEOUT: Final = (10.0, 120.0)  # seconds: to connect, between two reads
 ATTEMPTS: Final = 4  # tries of one request before the command gives up
 PAUSE: Final = 0.5  # seconds before the second try; doubles
 MAX_PROBLEM: Final = 65_536  # bytes of an error's body
@@ -80,11 +80,13 @@ class HttpReceiver:
         """Keep the address and the bearer token; nothing is sent yet."""
         self._server = server.rstrip("/")
         self._sleep = sleep
-        self._session = requests.Session()
-        if token is not None:
-            self._session.headers["Authorization"] = f"Bearer {token}"
-        if ca_file is not None:
-            self._session.verify = str(ca_file)
+        # by request, for the environment would win over the session's (REQUESTS_CA_BUNDLE)
+        self._verify: str | bool = str(ca_file) if ca_file is not None else True
+        self._session = bounded_session()
+        self._session.headers["Accept-Encoding"] = "identity"
+        self._session.auth = _Bearer(token)
+        if urlsplit(server).hostname in _LOOPBACK:
+            self._session.trust_env = False  # a proxy has no part in what stays on this machine
 
     @classmethod
     def open(cls, server: str, *, token: str | None, ca_file: Path | None) -> Self:
@@ -156,11 +158,13 @@ class HttpReceiver:
     def _pieces(self, answer: requests.Response, limit: int) -> Iterator[bytes]:
         taken = 0
         try:
-            for piece in answer.iter_content(CHUNK):
+            for piece in pieces(answer, time.monotonic):
                 taken += len(piece)
                 if taken > limit:
                     raise RefusedError(f"{answer.url}: more than {limit} bytes; refused")
                 yield piece
+        except SlowError as error:
+            raise UnreachableError(f"{answer.url}: {error}; try again") from error
         except (requests.RequestException, OSError) as error:
             raise UnreachableError(f"{answer.url}: the answer broke off; try again") from error
 
@@ -176,7 +180,8 @@ class HttpReceiver:
                     method,
                     self._server + path,
                     data=body,
-                    timeout=TIMEOUT,
+                    timeout=(CONNECT, READ),
+                    verify=self._verify,
                     stream=True,
                     allow_redirects=False,
                 )
@@ -193,6 +198,18 @@ class HttpReceiver:
         raise fault
 
 
+class _Bearer(requests.auth.AuthBase):
+    """The account's token; what the user's `.netrc` says of this machine is not looked up."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 def _why(error: Exception) -> str:
     """Return a short cause without the library's nesting."""
     cause: BaseException = error
@@ -204,8 +221,8 @@ def _why(error: Exception) -> str:
 def _refusal(answer: requests.Response, path: str) -> UnreachableError:
     """Return the error that an answer outside 2xx stands for; closes the answer."""
     try:
-        body = next(answer.iter_content(MAX_PROBLEM), b"")
-    except (requests.RequestException, OSError):
+        body = _at_most(MAX_PROBLEM, pieces(answer, time.monotonic))
+    except (requests.RequestException, OSError, SlowError):
         body = b""
     finally:
         answer.close()
@@ -217,11 +234,21 @@ def _refusal(answer: requests.Response, path: str) -> UnreachableError:
     return RefusedError(text)
 
 
+def _at_most(limit: int, found: Iterator[bytes]) -> bytes:
+    """Return the first bytes of a body."""
+    body = b""
+    for piece in found:
+        body += piece
+        if len(body) >= limit:
+            break
+    return body[:limit]
+
+
 def _detail(body: bytes) -> str:
     """Return title and detail of a problem document, printable and short; or nothing."""
     try:
         problem = json.loads(body.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if not isinstance(problem, dict):
         return ""

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Talking to a receiver that is slow, rude or too generous."""
 
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from lakzegel_core import limits
+from lakzegel_office import bounded, transport
 from lakzegel_office.errors import MissingError, RefusedError, UnreachableError, UsageError
 from lakzegel_office.transport import HttpReceiver
 
@@ -134,3 +137,84 @@ def test_nobody_at_home_is_one_line(receiver, server):
 def test_a_token_never_travels_in_the_clear(server_url):
     with pytest.raises(UsageError, match="must be https"):
         HttpReceiver.open(server_url, token="x", ca_file=None)
+
+
+def test_neither_proxy_nor_netrc_of_the_user_comes_between(server, tmp_path, monkeypatch):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    address = f"http://127.0.0.1:{server.server_port}"
+    with HttpReceiver(address, token="office.x", ca_file=None) as made:
+        assert made.checkpoint() == b"fine"
+        made._session.trust_env = True
+        monkeypatch.delenv("http_proxy")
+        made.checkpoint()
+    assert [asked[2] for asked in server.asked] == ["Bearer office.x"] * 2
+
+
+def test_an_authority_of_ones_own_wins_over_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "wrong"))
+    seen = {}
+
+    class Stop(Exception):  # noqa: N818 - only to look at what would be sent
+        pass
+
+    def send(_, **more):
+        seen.update(more)
+        raise Stop
+
+    own = tmp_path / "own.pem"
+    with HttpReceiver("https://127.0.0.1:9", token=None, ca_file=own) as made:
+        made._session.send = send
+        with pytest.raises(Stop):
+            made.checkpoint()
+    assert seen["verify"] == str(own)
+
+
+def test_a_refusal_of_brackets_is_a_refusal(server, receiver):
+    server.answers.append((403, b"[" * 60_000))
+    with pytest.raises(RefusedError, match="answered 403"):
+        receiver.checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("head", "drip"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 403 No\r\nContent-Length: 60000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n", b"x"),
+    ],
+)
+def test_a_receiver_that_sends_a_byte_now_and_then_is_left(monkeypatch, head, drip):
+    monkeypatch.setattr(bounded, "READ", 0.3)
+    monkeypatch.setattr(bounded, "DEADLINE", 0.3)
+    monkeypatch.setattr(transport, "ATTEMPTS", 1)
+    ended = threading.Event()
+
+    def work():
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(head)
+            while not ended.wait(0.02):
+                try:
+                    connection.sendall(drip)
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=work)
+        thread.start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        started = time.monotonic()
+        with (
+            HttpReceiver(address, token=None, ca_file=None) as made,
+            pytest.raises(UnreachableError),
+        ):
+            b"".join(made.batch("ab"))
+        ended.set()
+        thread.join()
+    assert time.monotonic() - started < 5

@@ -3,11 +3,12 @@
 
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from lakzegel_agent import transport
+from lakzegel_agent import bounded, transport
 from lakzegel_agent.transport import HttpReceiver, LaterError, NeverError, UnreachableError
 
 PROBLEM = b'{"type":"https://lakzegel.nl/problems/gap","title":"gap","detail":"a\\u0007b","x":1}'
@@ -104,11 +105,11 @@ def test_an_answer_beyond_its_limit_is_not_taken(server, receiver):
 
 
 def test_an_answer_that_drips_ends(server):
-    clock = iter([0.0, 1.0, transport.DEADLINE + 2])
+    clock = iter([0.0, 1.0, bounded.DEADLINE + bounded.CHUNK])
     receiver = HttpReceiver(
         f"http://127.0.0.1:{server.server_port}", ca_file=None, clock=lambda: next(clock)
     )
-    server.answers = [(200, {}, b"x" * 2 * transport.CHUNK)]
+    server.answers = [(200, {}, b"x" * 2 * bounded.CHUNK)]
     with pytest.raises(UnreachableError, match="no whole answer"):
         receiver.device(b"query", old=0)
     receiver.close()
@@ -190,3 +191,70 @@ def test_an_authority_of_ones_own_wins_over_the_environment(tmp_path, monkeypatc
     receiver.close()
     assert seen["verify"] == str(tmp_path / "own.pem")
     assert seen["allow_redirects"] is False
+
+
+@pytest.fixture
+def dripping(monkeypatch):
+    """A peer that sends what it is given, a byte at a time, for as long as it is listened to."""
+    monkeypatch.setattr(bounded, "READ", 0.4)
+    monkeypatch.setattr(bounded, "DEADLINE", 0.4)
+    listening = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+    threads = []
+
+    def serve(head, drip):
+        def work():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(head)
+                while not ended.wait(0.02):
+                    try:
+                        connection.sendall(drip)
+                    except OSError:
+                        return
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+        return HttpReceiver(f"http://127.0.0.1:{listening.getsockname()[1]}", ca_file=None)
+
+    yield serve
+    ended.set()
+    for thread in threads:
+        thread.join()
+    listening.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "drip"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 9000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+    ],
+)
+def test_a_peer_that_sends_a_byte_now_and_then_is_left(dripping, head, drip):
+    receiver = dripping(head, drip)
+    started = time.monotonic()
+    with pytest.raises(UnreachableError) as caught:
+        receiver.device(b"query", old=0)
+    receiver.close()
+    assert time.monotonic() - started < 5
+    assert "\n" not in str(caught.value)
+
+
+def test_a_long_upload_does_not_use_up_the_time_for_its_answer(server, receiver, monkeypatch):
+    monkeypatch.setattr(bounded, "DEADLINE", 0.2)
+
+    class Slow(Body):
+        def __iter__(self):
+            for piece in self.pieces:
+                time.sleep(0.15)  # a slow line
+                yield piece
+
+    server.answers = [(200, {}, b"receipt")]
+    assert receiver.send_batch("ab", Slow(b"a", b"b", b"c"), old=0) == b"receipt"
