@@ -15,7 +15,7 @@ demo: $(READY)  ## The whole path on this machine, in about half a minute
 	$(BIN)/lakzegel demo $(DEMO_ARGS)
 
 test: $(READY)  ## Every test
-	$(BIN)/pytest -q -n 2 --dist loadfile $(TEST_ARGS)
+	$(BIN)/pytest -q -n 2 --dist worksteal $(TEST_ARGS)
 
 lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from lakzegel_core.errors import LakzegelError
 
 # A line of a key that nobody asked for is passed over, so its bits are nobody's.
 UNCOVERED = {"checkpoint/unknown-cosigner"}
-FLIPS = 160  # a vector, spread evenly; every bit under `-m slow`
+FLIPS = 160  # a vector, spread evenly; every bit under `-m exhaustive`
 DEAR = {"custody": 30, "item-proof": 60}  # each costs a dozen signatures
 MANY = 4_000
 
@@ -62,13 +62,13 @@ def test_a_flipped_bit_of_an_encoding_is_refused_or_written_again(name, case):
     rewrites_all(name, case, FLIPS)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "case"), good(SIGNED))
 def test_every_bit_of_something_signed_is_covered(name, case):
     refuses_all(name, case, MANY if name == "custody" else 8 * len(case.body))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "case"), good(UNSIGNED))
 def test_every_bit_of_an_encoding_is_covered(name, case):
     rewrites_all(name, case, 8 * len(case.body))

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The longest tests go first, so that of several processes none works on alone at the end."""
+
+WHOLE_CUSTODIES = "tests/path/"
+
+
+def pytest_collection_modifyitems(items):
+    def later(item):
+        slow = item.get_closest_marker("slow") is not None
+        return not slow, not item.nodeid.startswith(WHOLE_CUSTODIES)
+
+    items.sort(key=later)
