@@ -123,14 +123,11 @@ def _warm(folder: Path) -> None:
 
 def _print(result: dict[str, Any]) -> None:
     print(f"{result['bytes'] / MB:,.0f} MB on {result['machine']}")
-    print(f"{'':32}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'largest':>9}{'ratio':>8}")
+    print(f"{'':32}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'ratio':>8}")
     for name, row in result["runs"].items():
-        usage = Usage(row["wall"], row["cpu"], row["peak"], row["largest"])
+        usage = Usage(row["wall"], row["cpu"], row["peak"])
         ratio = f"{row['ratio']:.2f}" if row["ratio"] is not None else "-"
-        print(
-            f"{name:32}{usage.wall:>9.1f}{usage.cpu:>9.1f}{usage.peak:>9.0f}"
-            f"{usage.largest:>9.0f}{ratio:>8}"
-        )
+        print(f"{name:32}{usage.wall:>9.1f}{usage.cpu:>9.1f}{usage.peak:>9.0f}{ratio:>8}")
 
 
 def _machine() -> str:

@@ -6,14 +6,15 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import psutil
 
-PERIOD: Final = 0.05  # seconds between two samples
+PERIOD: Final = 0.1  # seconds between two samples: each costs the measured some of the machine
 MB: Final = 1_000_000
 _PSS: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
@@ -24,23 +25,23 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run cost. Peaks are in MB of 10^6 bytes."""
+    """What a run cost, ``peak`` in MB of 10^6 bytes."""
 
     wall: float
     cpu: float
     peak: float  # highest sum over the family; shared pages counted once where the kernel tells
-    largest: float  # highest resident size of one process
 
 
 class Sampler:
-    """Samples the memory of processes and all their descendants, 20 times a second."""
+    """Samples the memory of a process, of those beside it, and of all their descendants."""
 
-    def __init__(self, pids: Iterable[int]) -> None:
-        self._roots = tuple(pids)
+    def __init__(self, pid: int, beside: Sequence[int]) -> None:
+        self._pid = pid
+        self._beside = tuple(beside)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.peak = 0.0
-        self.largest = 0.0
+        self.alone = 0.0  # highest sum without those beside it
+        self.both = 0.0
 
     def __enter__(self) -> Self:
         """Start sampling."""
@@ -54,12 +55,10 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._end.wait(PERIOD):
-            total = 0.0
-            for pid in _family(self._roots):
-                resident, share = _memory(pid)
-                total += share
-                self.largest = max(self.largest, resident)
-            self.peak = max(self.peak, total)
+            alone = sum(map(_memory, _family((self._pid,))))
+            both = alone + sum(map(_memory, _family(self._beside)))
+            self.alone = max(self.alone, alone)
+            self.both = max(self.both, both)
 
 
 def run(
@@ -102,7 +101,7 @@ def wait_beside(
         BenchError: it did not end with 0.
     """
     before = sum(_cpu(other) for other in beside)
-    with Sampler((pid,)) as alone, Sampler((pid, *beside)) as both:
+    with Sampler(pid, beside) as sampler:
         _, status, used = os.wait4(pid, 0)
         wall = time.monotonic() - began
     code = os.waitstatus_to_exitcode(status)
@@ -111,32 +110,29 @@ def wait_beside(
         raise BenchError(f"{name} ended with {code}: {' / '.join(lines)}")
     cpu = used.ru_utime + used.ru_stime
     more = sum(_cpu(other) for other in beside) - before
-    largest = max(alone.largest, used.ru_maxrss * 1024 / MB)
-    return (
-        Usage(wall, cpu, alone.peak, largest),
-        Usage(wall, cpu + more, both.peak, max(both.largest, largest)),
-    )
+    return Usage(wall, cpu, sampler.alone), Usage(wall, cpu + more, sampler.both)
 
 
-def _family(roots: Iterable[int]) -> Iterable[int]:
-    for pid in roots:
-        try:
-            yield from (pid, *(child.pid for child in psutil.Process(pid).children(recursive=True)))
-        except psutil.NoSuchProcess:
-            continue
+def _family(roots: Iterable[int]) -> Iterator[int]:
+    """Yield processes and their descendants, by the kernel's own list of each one's children."""
+    waiting = list(roots)
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            with suppress(OSError):
+                waiting.extend(map(int, children.read_text().split()))
 
 
-def _memory(pid: int) -> tuple[float, float]:
-    """Return resident size and proportional share in MB; the first for both where need be."""
-    try:
-        resident = psutil.Process(pid).memory_info().rss / MB
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except psutil.NoSuchProcess:
-        return 0.0, 0.0
-    except OSError:
-        return resident, resident
-    found = _PSS.search(text)
-    return resident, int(found[1]) * 1024 / MB if found else resident
+def _memory(pid: int) -> float:
+    """Return a process's proportional share in MB; its resident size where need be."""
+    with suppress(OSError):
+        found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())
+        if found:
+            return int(found[1]) * 1024 / MB
+    with suppress(psutil.NoSuchProcess):
+        return float(psutil.Process(pid).memory_info().rss / MB)
+    return 0.0
 
 
 def _cpu(pid: int) -> float:
