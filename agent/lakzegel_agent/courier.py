@@ -18,7 +18,13 @@ from typing import Final
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.epochs import Standing
-from lakzegel_agent.errors import AgentError, RefusedError, SpoolFullError, UnreachableError
+from lakzegel_agent.errors import (
+    AgentError,
+    LedgerDamagedError,
+    RefusedError,
+    SpoolFullError,
+    UnreachableError,
+)
 from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.link import LogAlarmError
 from lakzegel_agent.ship import Shipper, StoppedError
@@ -27,6 +33,7 @@ from lakzegel_core.errors import LakzegelError
 
 POLL: Final = 5.0  # seconds: how often the log is consulted at most
 _AGAIN: Final = (UnreachableError, SpoolFullError)  # what waiting may mend
+LONGEST: Final = 60.0  # seconds that one who gives up after some tries waits for the next
 JOIN: Final = 3.0  # seconds that an upload under way is waited for at the end
 
 
@@ -118,14 +125,20 @@ class Courier:
                 self._changed.wait(min(left, 1.0))
         return True
 
-    def finish(self) -> Outcome:
-        """Ship everything that waits, consult once, end; or give up as often as was asked for."""
+    def finish(self, told: threading.Event | None = None) -> Outcome:
+        """Ship everything that waits, consult once, end; or give up as often as was asked for.
+
+        Where it is ``told`` to end, the rest stays in the spool.
+        """
         self.consult()
         with self._changed:
-            while self._thread.is_alive() and (self._busy or self._due) and not self.is_stuck():
+            while self._is_working() and not (told is not None and told.is_set()):
                 self._changed.wait(0.5)
         self.stop()
         return self.outcome
+
+    def _is_working(self) -> bool:
+        return self._thread.is_alive() and (self._busy or self._due) and not self.is_stuck()
 
     def stop(self) -> None:
         """End; an upload under way is given up, the batch stays in the spool."""
@@ -191,6 +204,8 @@ class Courier:
             liaison.problems.add(liaison.ledger, _code(error), str(error))
         elif isinstance(error, AgentError) and not isinstance(error, _AGAIN):
             self._halt(error)
+            if isinstance(error, LedgerDamagedError):
+                liaison.problems.add(liaison.ledger, "state-lost", str(error))
         else:
             with suppress(SpoolFullError):
                 liaison.problems.add(liaison.ledger, _reason(error), str(error))
@@ -233,7 +248,9 @@ class Courier:
         self.outcome.fault = error
         wait = self._backoff.failed(after=error.after if isinstance(error, LaterError) else None)
         with self._changed:
-            if self._tries is not None and self._backoff.failures >= self._tries:
+            if self._tries is not None and (
+                self._backoff.failures >= self._tries or wait > LONGEST
+            ):
                 self.outcome.gave_up = True
                 self._consult = False
                 self._changed.notify_all()

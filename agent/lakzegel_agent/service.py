@@ -21,6 +21,7 @@ from lakzegel_agent.capturing import Pass, attest, run_pass, watched
 from lakzegel_agent.courier import Courier, Outcome
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import (
+    AgentError,
     RefusedError,
     RollbackError,
     SpoolFullError,
@@ -42,6 +43,10 @@ from lakzegel_agent.station import Station, chance, station
 TRIES: Final = 4  # of `once`, in a row, before it leaves the rest to the next run
 INTERVAL: Final = 1.0  # seconds between two lines of progress
 PATIENCE: Final = 30.0  # seconds that `once` waits for room in a full spool
+
+
+class StoppedEarlyError(AgentError):
+    """What this run did not come to is done by the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +99,16 @@ def once(config: Config, *, say: Say, stop: threading.Event) -> OnceReport:
             report, full = _capture(
                 opened, current, in_force, None if alarm else courier, say, stop
             )
-            outcome = Outcome(fault=fault) if alarm else courier.finish()
+            outcome = Outcome(fault=fault) if alarm else courier.finish(stop)
         finally:
             courier.stop()
         keep_status(opened, current, opened.liaison(opened.ledger).policy(current))
         waiting = len(opened.ledger.waiting())
         faults = [fault for fault in (outcome.fault, full) if fault is not None]
-        return _report(opened, report, faults or _left(waiting), started)
+        faults = faults or _left(waiting)
+        if report is not None and report.stopped:
+            faults.append(StoppedEarlyError("ended as told, before everything was looked at"))
+        return _report(opened, report, faults, started)
 
 
 def _capture(

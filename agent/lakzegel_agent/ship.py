@@ -17,11 +17,12 @@ from typing import Final
 from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerrows import BatchRow
-from lakzegel_agent.link import Link, seen_of
+from lakzegel_agent.link import CONFLICT, Link, seen_of
 from lakzegel_agent.problems import Problems
 from lakzegel_agent.spool import Spool
-from lakzegel_agent.transport import Body
-from lakzegel_core.batch import split_header
+from lakzegel_agent.transport import Body, NeverError
+from lakzegel_core.batch import BatchStream, peek_header, split_header
+from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_HEADER
 
 MAX_SKEW: Final = 300.0  # seconds between this device's clock and the log's
@@ -85,13 +86,20 @@ class Shipper:
         return count
 
     def _send(self, row: BatchRow) -> None:
-        body = self._spool.upload(row.epoch, row.batch)
+        name = f"{row.epoch}/{row.batch}"
+        try:
+            body = self._spool.upload(row.epoch, row.batch)
+        except FileNotFoundError:
+            raise LedgerDamagedError(f"spool: batch {name} is not there any more") from None
         header = header_of(body)
         if hashlib.sha256(header).digest() != row.id:
-            raise LedgerDamagedError(
-                f"spool: batch {row.epoch}/{row.batch} is not the one that was closed"
-            )
-        receipt, data = self._link.send_batch(header, Interruptible(body, self._stopped))
+            raise LedgerDamagedError(f"spool: batch {name} is not the one that was closed")
+        try:
+            receipt, data = self._link.send_batch(header, Interruptible(body, self._stopped))
+        except NeverError as error:
+            if error.status != CONFLICT:  # of its place in the chain, not of its bytes
+                require_intact(body, name)
+            raise
         self._ledger.mark_sealed(row.id, receipt.index, data, seen_of(receipt))
         self._measure(receipt.signed.signed_at)
 
@@ -105,6 +113,21 @@ class Shipper:
         if self._problems.add(self._ledger, "clock-skew", text):
             with suppress(SpoolFullError):
                 self._ledger.observe(DEVICE, {"type": "clock-skew", "seconds": int(skew)})
+
+
+def require_intact(body: Body, name: str) -> None:
+    """Find out whether a batch that was refused is still the one that was closed.
+
+    Raises:
+        LedgerDamagedError: it is not; no receiver will ever take it, nor one after it.
+    """
+    stream = BatchStream(peek_header)
+    try:
+        for piece in body:
+            stream.feed(piece)
+        stream.finish()
+    except LakzegelError as error:
+        raise LedgerDamagedError(f"spool: batch {name} was damaged on this disk: {error}") from None
 
 
 def header_of(body: Body) -> bytes:

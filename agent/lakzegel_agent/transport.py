@@ -2,7 +2,8 @@
 """What a device asks of the receiver, and with `bounded.py` the only importer of requests.
 
 docs/spec/http.md. Every answer has a largest size and a deadline; what comes back is bytes that
-nobody has trusted yet. No redirect is followed, no credential is sent: a device's notes are its credential.
+nobody has trusted yet. No redirect is followed, no credential is sent: a device's notes are its
+credential.
 """
 
 from __future__ import annotations

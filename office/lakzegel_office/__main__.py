@@ -6,8 +6,11 @@ refused; 4 internal error.
 """
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
@@ -44,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a fault is one line on stderr."""
     arguments = parser().parse_args(argv)
     try:
-        code: int = arguments.run(arguments)
+        with _interruptible():
+            code: int = arguments.run(arguments)
     except KeyboardInterrupt:
         text, code = "interrupted; run the same command again", INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the composition root: no traceback at a person
@@ -56,6 +60,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: in order, with the home given back and one line."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def explain(error: Exception) -> tuple[str, int]:
     """Return the line and the exit code that an error ends a command with."""
     if isinstance(error, OfficeError):
@@ -64,6 +81,8 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), BAD_INPUT
     if isinstance(error, BrokenPipeError):
         return "the reader of the output went away", BAD_INPUT
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: {error.strerror}; run this as the user that owns it", BAD_INPUT
     if isinstance(error, OSError):
         return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
     return f"internal error: {type(error).__name__}: {error}", INTERNAL

@@ -2,6 +2,7 @@
 """Work spread over two processes, in order, with a bounded number of tasks under way."""
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -29,8 +30,8 @@ def spread(
     pool = ProcessPoolExecutor(
         WORKERS,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=prepare,
-        initargs=arguments,
+        initializer=_begin,
+        initargs=(prepare, arguments),
     )
     pending: deque[Future[Result]] = deque()
     try:
@@ -42,6 +43,12 @@ def spread(
             yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin(prepare: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    """Prepare a process; Ctrl-C reaches all of a terminal's, and the first of them ends these."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    prepare(*arguments)
 
 
 def in_turn(

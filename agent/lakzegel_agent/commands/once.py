@@ -13,7 +13,8 @@ receipts, then lets go what the records office holds. Without a network it captu
 into the spool. The four counts are over all runs: found = sealed + excluded + failed.
 
 exit: 0 everything found is sealed or excluded, and every batch has its receipt
-      1 files that could not be captured; no policy; no room; the log went back or forked
+      1 files that could not be captured; no policy; no room; the log went back or forked;
+        ended by a signal before everything was looked at
       2 configuration; not enrolled; another agent is at work here
       3 the receiver could not be reached, or refused: what was captured waits in the spool
 

@@ -60,11 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _follow(puller: Puller, arguments: argparse.Namespace) -> int:
-    """Pull until a signal asks to stop; a pull that is under way is ended first."""
+    """Pull until a signal asks to stop; a pull under way is ended first, at once by a second."""
     stop = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
         del number, frame
+        if stop.is_set():
+            raise KeyboardInterrupt
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
