@@ -69,8 +69,14 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, BrokenPipeError):
         return "the reader of the output went away", USAGE
     if isinstance(error, OSError):
-        return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
+        return _of_the_system(error)
     return f"internal error: {type(error).__name__}: {error}", INTERNAL
+
+
+def _of_the_system(error: OSError) -> tuple[str, int]:
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: {error.strerror}; run this as the user that owns it", USAGE
+    return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
 
 
 if __name__ == "__main__":

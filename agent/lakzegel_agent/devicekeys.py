@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from lakzegel_agent import durable
-from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_core.age import Identity
 from lakzegel_core.encoding import b64, unb64
 from lakzegel_core.enrolment import Enrolment, device_key_name, peek_enrolment
@@ -175,6 +175,10 @@ def _read(path: Path, limit: int) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
+    except PermissionError as error:  # not ours to read is not lost: nothing is set aside for it
+        raise UsageError(
+            f"keys/{path.name}: {error.strerror}; run this as the user that the agent runs as"
+        ) from None
     except OSError as error:
         raise _damaged(path, error.strerror) from None
     if len(data) > limit:

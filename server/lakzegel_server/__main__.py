@@ -59,6 +59,8 @@ def explain(error: Exception) -> tuple[str, int]:
     """The line and the exit code that an error ends a command with."""
     if isinstance(error, sqlite3.Error):
         return f"index.sqlite: {error}; run 'lakzegel-server check'", INTERNAL
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: {error.strerror}; run this as the user that owns it", USAGE
     if isinstance(error, OSError):
         return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
     for kind, code in _CODES:
