@@ -70,8 +70,7 @@ class Counts:
         return self.sealed + self.excluded + self.failed
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(NamedTuple):
     """A file's newest captured version; ``segments`` is packed, ``SEGMENT.size`` bytes each.
 
     ``version`` is -1 while no version was captured.

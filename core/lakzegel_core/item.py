@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from json.encoder import JSONEncoder
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lakzegel_core import cobblestone, coding
 from lakzegel_core.encoding import b64, canonical_json
@@ -35,7 +35,16 @@ if TYPE_CHECKING:
     from lakzegel_core.coding import Compress
     from lakzegel_core.encoding import JsonValue
 
-__all__ = ["KINDS", "Item", "Place", "SealedItem", "commitment_of", "open_item", "seal_item"]
+__all__ = [
+    "KINDS",
+    "Item",
+    "Members",
+    "Place",
+    "SealedItem",
+    "commitment_of",
+    "open_item",
+    "seal_item",
+]
 
 _KEY_END: Final = cobblestone.KEY_SIZE
 _SALT_END: Final = _KEY_END + cobblestone.SALT_SIZE
@@ -44,6 +53,15 @@ _RANDOM: Final = _CORE_BLIND_END + BLIND
 _encode_json: Final = JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 ).encode
+
+
+class Members(NamedTuple):
+    """A context that its maker encoded: canonical JSON of its members, without brackets.
+
+    Every name in it comes after ``coding``. For a caller with thousands of items of one shape.
+    """
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +82,7 @@ def seal_item(
     kind: str,
     source: str,
     payload: bytes,
-    context: Mapping[str, JsonValue],
+    context: Mapping[str, JsonValue] | Members,
     place: Place,
     random: Callable[[int], bytes],
     compress: Compress,
@@ -117,7 +135,9 @@ def _core(kind: str, source: str, size: int, digest: bytes, blind: bytes) -> byt
         raise FormatError("item core", "a source's name is not Unicode") from None
 
 
-def _context(context: Mapping[str, JsonValue], blind: bytes, name: str) -> bytes:
+def _context(context: Mapping[str, JsonValue] | Members, blind: bytes, name: str) -> bytes:
+    if isinstance(context, Members):
+        return f'{{"blind":"{b64(blind)}","coding":"{name}",{context.text}}}'.encode()
     whole = {**context, "blind": b64(blind), "coding": name}
     if set(map(type, whole.values())) != {str} or not all(map(str.isascii, whole)):
         return canonical_json(whole)

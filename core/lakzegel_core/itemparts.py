@@ -6,18 +6,19 @@ u32be len(core) || core || u32be len(context) || context || u64be len(coded) || 
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_core.errors import FormatError, LimitError
 from lakzegel_core.limits import MAX_JSON
-from lakzegel_core.merkle import leaf_hash, node_hash
 from lakzegel_core.padding import padded_length
 
 KINDS: Final = ("segment", "capture", "observation")
 _U32: Final = struct.Struct(">I")
 _U64: Final = struct.Struct(">Q")
+_sha256: Final = hashlib.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Place:
 
 def commitment_of(core: bytes, context: bytes) -> bytes:
     """The RFC 6962 root over the two parts; either can later be shown without the other."""
-    return node_hash(leaf_hash(core), leaf_hash(context))
+    left, right = _sha256(b"\x00" + core).digest(), _sha256(b"\x00" + context).digest()
+    return _sha256(b"\x01" + left + right).digest()
 
 
 def head_of(core: bytes, context: bytes, coded_size: int) -> bytes:

@@ -17,7 +17,7 @@ from lakzegel_agent.sealing.jobs import Job, Setup
 from lakzegel_agent.spool import Spool
 from lakzegel_core.age import Recipient
 from lakzegel_core.encoding import JsonValue
-from lakzegel_core.item import Place, SealedItem, seal_item
+from lakzegel_core.item import Members, Place, SealedItem, seal_item
 from lakzegel_core.keyring import Keyring, seal_keyring
 from lakzegel_core.merkle import leaf_hash, root_of
 
@@ -52,7 +52,7 @@ class Body:
         return b"".join(self._manifest)
 
     def add(
-        self, kind: str, source: str, payload: bytes, context: Mapping[str, JsonValue]
+        self, kind: str, source: str, payload: bytes, context: Mapping[str, JsonValue] | Members
     ) -> tuple[int, SealedItem]:
         """Seal one item; return its index and what it was sealed to."""
         setup, index = self._setup, self.items

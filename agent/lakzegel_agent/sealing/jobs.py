@@ -5,7 +5,6 @@ One `Job` is one batch: its units are read and sealed in order. A `Cut` finds th
 that is too big for one job. Both sides are this program, so that they speak in pickles.
 """
 
-import hashlib
 import hmac
 import os
 import stat
@@ -40,7 +39,7 @@ class Setup(NamedTuple):
 
 
 class Stat(NamedTuple):
-    """What tells one state of a file from another."""
+    """What tells one state of a file from another; times in ns that 64 bits hold."""
 
     size: int
     mtime: int
@@ -50,19 +49,18 @@ class Stat(NamedTuple):
 
     def mark(self, key: bytes) -> bytes:
         """Return the short keyed form that the ledger keeps."""
-        text = _STAT.pack(self.size, clamp(self.mtime), clamp(self.ctime), self.inode)
-        return hmac.digest(key, text, hashlib.sha256)[:_MARK]
+        text = _STAT.pack(self.size, self.mtime, self.ctime, self.inode)
+        return hmac.digest(key, text, "sha256")[:_MARK]
 
     @classmethod
     def of(cls, told: os.stat_result) -> "Stat":
         """Return the state that the system tells of."""
-        mode = stat.S_IMODE(told.st_mode)
-        return cls(told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino, mode)
-
-
-def clamp(time: int) -> int:
-    """Return a time in ns that 64 bits can hold."""
-    return min(max(time, _TIME_MIN), _TIME_MAX)
+        mtime, ctime = told.st_mtime_ns, told.st_ctime_ns
+        if not _TIME_MIN <= mtime <= _TIME_MAX:
+            mtime = _TIME_MIN if mtime < 0 else _TIME_MAX
+        if not _TIME_MIN <= ctime <= _TIME_MAX:
+            ctime = _TIME_MIN if ctime < 0 else _TIME_MAX
+        return cls(told.st_size, mtime, ctime, told.st_ino, stat.S_IMODE(told.st_mode))
 
 
 class FileUnit(NamedTuple):

@@ -12,8 +12,10 @@ class Known:
 
     def __init__(self, cipher: Cipher, packed: bytes) -> None:
         size = SEGMENT.size
-        rows = (packed[start : start + size] for start in range(0, len(packed), size))
-        self._rows = {row[-16:]: row for row in rows}
+        self._rows: dict[bytes, bytes] = {}
+        for start in range(0, len(packed), size):
+            row = packed[start : start + size]
+            self._rows[row[-16:]] = row
         self._cipher = cipher
 
     def __bool__(self) -> bool:

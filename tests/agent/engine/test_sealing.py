@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from lakzegel_agent.exclusion import excluder
 from lakzegel_agent.ledgerrows import SEGMENT, FileState
 from lakzegel_agent.readers.base import MAX_SEGMENT_CUT, OpaqueReader
-from lakzegel_agent.sealing.fileitems import capture_payload
+from lakzegel_agent.sealing.fileitems import capture_payload, members
 from lakzegel_agent.sealing.jobs import CaptureUnit, Stat
 from lakzegel_agent.sealing.reading import MissedError, opened
 from lakzegel_agent.sealing.seams import coarser, ends_of
 from lakzegel_agent.spool import Spool
 from lakzegel_agent.view import View
-from lakzegel_core.encoding import parse_canonical_json
+from lakzegel_core.encoding import parse_canonical_json, unb64
 
 
 class Lying(OpaqueReader):
@@ -62,6 +62,19 @@ def test_a_capture_is_canonical_json(version, mtime, mode):
     value = parse_canonical_json(capture_payload(unit), what="capture", max_size=2**16)
     assert set(value) == {"file", "mode", "mtime", "segments", "size", "version"}
     assert (value["version"], value["mtime"], value["mode"]) == (version, str(mtime), mode)
+
+
+@given(
+    st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode(errors="replace")),
+    st.integers(-(2**63), 2**63 - 1),
+    st.booleans(),
+)
+def test_what_an_item_s_context_says_of_a_file_is_canonical_json(path, mtime, grew):
+    text = members(bytes(16), mtime, path, "maildir", grew=grew)
+    value = parse_canonical_json(f"{{{text}}}".encode(), what="context", max_size=2**16)
+    assert (value["mtime"], value["reader"]) == (str(mtime), "maildir")
+    assert value.get("grew", False) is grew
+    assert path == (value["path"].encode() if "path" in value else unb64(value["path64"], what="p"))
 
 
 @given(st.binary(max_size=300), st.integers(-1, 9), st.integers(-(2**63), 2**63 - 1))

@@ -26,7 +26,7 @@ from lakzegel_core.errors import (
     LimitError,
     SizeMismatchError,
 )
-from lakzegel_core.item import Place, SealedItem, commitment_of, open_item, seal_item
+from lakzegel_core.item import Members, Place, SealedItem, commitment_of, open_item, seal_item
 from lakzegel_core.limits import MAX_SEGMENT
 from lakzegel_core.manifest import ManifestEntry
 from lakzegel_core.padding import padded_length
@@ -368,3 +368,20 @@ def test_sixteen_megabytes_cost_less_than_two_copies() -> None:
 
 def _plaintext(sealed: SealedItem) -> bytes:
     return cobblestone.open_(sealed.key, PLACE.context(), sealed.ciphertext)
+
+
+def test_a_context_encoded_by_its_maker_is_sealed_as_the_same_bytes() -> None:
+    members = Members(canonical_json(CONTEXT)[1:-1].decode())
+    sealed = [
+        seal_item(
+            kind="segment",
+            source="mail",
+            payload=TEXT,
+            context=context,
+            place=PLACE,
+            random=bytes,
+            compress=compress,
+        )
+        for context in (CONTEXT, members)
+    ]
+    assert sealed[0] == sealed[1]
