@@ -87,6 +87,8 @@ def _entries(value: object) -> dict[str, Served]:
     found: dict[str, Served] = {}
     for item in value:
         role = _member(item, "role")
+        if not isinstance(role, str):
+            raise FormatError(f"{_WHAT}: entries", "a role is not a string")
         if role in found:
             raise FormatError(f"{_WHAT}: entries", f"two of role {role}")
         if role in ROLES:

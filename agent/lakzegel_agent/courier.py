@@ -165,6 +165,7 @@ class Courier:
         finally:
             parts.close()
             with self._changed:
+                self.outcome.halted |= not self._stop  # it died of something: begun anew later
                 self._busy = False
                 self._changed.notify_all()
 

@@ -112,12 +112,15 @@ def load_config(path: Path) -> Config:
     except LakzegelError as error:
         raise UsageError(f"{path}: {error}; {_NEXT}") from None
     base = path.absolute().parent
+    ca_file = None if settings.ca_file is None else base / settings.ca_file
+    if ca_file is not None and not os.access(ca_file, os.R_OK):
+        raise UsageError(f"{path}: ca_file {ca_file}: not there, or not readable; {_NEXT}")
     return Config(
         path=path,
         server=_server(path, settings.server),
         home=base / settings.home,
         pins=pins,
-        ca_file=None if settings.ca_file is None else base / settings.ca_file,
+        ca_file=ca_file,
         workers=min(settings.workers, os.cpu_count() or 1),
         user_home=settings.user_home or Path.home(),
         origins={name: _origin(name, values) for name in Settings.model_fields},

@@ -6,6 +6,7 @@ docs/spec/http.md.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,12 +94,15 @@ class HttpReceiver:
         """Return a receiver whose address may carry a token.
 
         Raises:
-            UsageError: plain HTTP to another machine would show the token to the network.
+            UsageError: plain HTTP to another machine would show the token to the network; the
+                file of authorities cannot be read.
         """
         parts = urlsplit(server)
         plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
         if not parts.hostname or not (parts.scheme == "https" or plain):
             raise UsageError(f"{server}: the receiver's address must be https:// (or loopback)")
+        if ca_file is not None and not os.access(ca_file, os.R_OK):
+            raise UsageError(f"{ca_file}: the authorities' file is not there, or not readable")
         return cls(server, token=token, ca_file=ca_file)
 
     def __enter__(self) -> Self:
@@ -215,7 +219,8 @@ def _why(error: Exception) -> str:
     cause: BaseException = error
     while cause.__cause__ is not None or cause.__context__ is not None:
         cause = cause.__cause__ or cause.__context__ or cause
-    return type(cause).__name__
+    text = getattr(cause, "strerror", None)
+    return str(text) if text else type(cause).__name__
 
 
 def _refusal(answer: requests.Response, path: str) -> UnreachableError:
