@@ -26,6 +26,7 @@ from lakzegel_agent.sealing.reading import CHANGED, CROWDED, INCOMPLETE
 
 MOST_BIG: Final = 4  # big files on their way at a time; each holds its seams in memory
 CHANGING: Final = "changing"
+TIME_STEP: Final = 0.02  # seconds: two writes that are closer may carry one and the same time
 _NANO: Final = 1e9
 
 
@@ -59,7 +60,7 @@ class Admission:
     def admit(self, target: Target) -> None:
         """Take a file in: to be read now, or once it has settled."""
         self.targets[target.name] = target
-        settle = self._sources[target.source].settle
+        settle = max(self._sources[target.source].settle, TIME_STEP)
         age = self._age(target)
         if 0 <= age < settle and not self._last(target):
             self._wait(target._replace(tries=target.tries + 1), settle - age)
@@ -149,6 +150,4 @@ class Admission:
 
     def _age(self, target: Target) -> float:
         """Seconds since the file changed by the wall clock; negative where that was set back."""
-        if not self._sources[target.source].settle:
-            return -1.0
         return self._clock().timestamp() - target.stat.mtime / _NANO
