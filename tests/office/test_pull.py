@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Pulling from a receiver that is honest, slow, broken or hostile."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -142,13 +143,8 @@ def test_a_clock_ten_minutes_behind_is_no_finding(world, device):
 def test_an_item_sealed_under_anothers_commitment_is_found(world, device):
     items = device.file_items("a", [b"what was sealed"])
     other = device.file_items("a", [b"what was committed to"])
-    lie = type(items[0])(
-        items[0].ciphertext,
-        type(items[0].entry)(
-            items[0].entry.length, items[0].entry.sha256, other[0].entry.commitment
-        ),
-        items[0].key,
-    )
+    entry = replace(items[0].entry, commitment=other[0].entry.commitment)
+    lie = replace(items[0], entry=entry)
     device.send([lie, items[1]])
     report = world.pull()
     assert {d.code for d in report.doubts} == {"commitment-mismatch", "capture-mismatch"}
