@@ -40,7 +40,14 @@ from lakzegel_core.receipt import make_receipt
 from lakzegel_core.revocation import Revocation, sign_revocation
 
 ORIGIN = "log.example/test"
-NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def this_second():
+    """Processes have the machine's clock: a log and a device of a test have it too."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+NOW = this_second()  # the module's beginning: for notes that only have to be in the past
 PROBLEMS = "https://lakzegel.nl/problems/"
 
 
@@ -71,7 +78,7 @@ class Log:
         default_factory=lambda: new_key(ORIGIN, Algorithm.MLDSA44_COSIGNATURE)
     )
     entries: list = field(default_factory=list)
-    now: datetime = NOW
+    now: datetime = field(default_factory=this_second)
     cosigners: list = field(default_factory=list)
 
     @property
@@ -347,7 +354,7 @@ class Device:
     root: Path
     receiver: FakeReceiver
     pins: Pins
-    now: datetime = NOW
+    now: datetime = field(default_factory=this_second)
 
     def __post_init__(self):
         for name in ("keys", "evidence"):
