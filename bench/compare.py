@@ -44,7 +44,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench.compare", description=__doc__)
-    parser.add_argument("--scale", type=float, default=1.0, help="of the full corpus (1.47 GB)")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the full corpus (1.57 GB)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--only", help="run programs whose name contains this")
     parser.add_argument(
