@@ -17,7 +17,7 @@ from typing import Final
 from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerrows import BatchRow
-from lakzegel_agent.link import CONFLICT, Link, seen_of
+from lakzegel_agent.link import Link, seen_of
 from lakzegel_agent.problems import Problems
 from lakzegel_agent.spool import Spool
 from lakzegel_agent.transport import Body, NeverError
@@ -26,6 +26,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_HEADER
 
 MAX_SKEW: Final = 300.0  # seconds between this device's clock and the log's
+OF_BYTES: Final = frozenset({400, 413, 422})  # statuses of format, limit, content
 
 
 class StoppedError(Exception):
@@ -97,7 +98,7 @@ class Shipper:
         try:
             receipt, data = self._link.send_batch(header, Interruptible(body, self._stopped))
         except NeverError as error:
-            if error.status != CONFLICT:  # of its place in the chain, not of its bytes
+            if error.status in OF_BYTES:  # not of the device, nor of its place in the chain
                 require_intact(body, name)
             raise
         self._ledger.mark_sealed(row.id, receipt.index, data, seen_of(receipt))
