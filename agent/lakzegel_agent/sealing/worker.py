@@ -20,6 +20,7 @@ from lakzegel_agent.sealing.jobs import Answer, Cut, CutFailed, Job, JobFailed, 
 from lakzegel_agent.sealing.sealer import Sealer
 
 LENGTH: Final = struct.Struct(">I")
+MAX_MESSAGE: Final = 2**28  # bytes; a file of 150,000 segments has some 15 MB of rows
 
 
 def send(stream: IO[bytes], message: object) -> None:
@@ -34,15 +35,23 @@ def send(stream: IO[bytes], message: object) -> None:
 
 
 def receive(stream: IO[bytes]) -> object | None:
-    """Return the next message, or None where the other end is gone, perhaps halfway one."""
+    """Return the next message, or None where the other end is gone, perhaps halfway one.
+
+    Also where what came is no message: nothing that follows can be one either.
+    """
     head = stream.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
     (length,) = LENGTH.unpack(head)
+    if length > MAX_MESSAGE:
+        return None
     data = stream.read(length)
     if len(data) < length:
         return None
-    message: object = pickle.loads(data)  # noqa: S301  # from our own parent or child
+    try:
+        message: object = pickle.loads(data)  # noqa: S301  # from our own parent or child
+    except Exception:  # noqa: BLE001  # garbage may raise anything
+        return None
     return message
 
 

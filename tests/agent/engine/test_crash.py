@@ -2,6 +2,7 @@
 """Killed at any moment, the engine loses nothing and seals nothing twice."""
 
 import contextlib
+import io
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lakzegel_agent.errors import SealingError, SpoolFullError
+from lakzegel_agent.sealing.worker import receive
 
 HERE = Path(__file__).parent
 
@@ -134,6 +136,15 @@ def test_a_file_that_kills_every_process_fails_alone(engine, monkeypatch, tmp_pa
     assert set(engine.archive().latest()) == {b"%d" % n for n in range(5)}
     assert engine.ledger.counts().reasons == {"unsealable": 1}
     assert engine.archive().observations("failed")[0]["reason"] == "unsealable"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\0\0\0\4\3abc", b"\xff\xff\xff\xff", b"\0\0\0\2\x80"],
+    ids=["no pickle", "no length", "half a pickle"],
+)
+def test_a_process_that_answers_garbage_is_one_that_is_gone(garbage):
+    assert receive(io.BytesIO(garbage + bytes(100))) is None
 
 
 def test_processes_that_cannot_start_end_the_pass_with_nothing_lost(engine, monkeypatch, tmp_path):
