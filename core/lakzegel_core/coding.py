@@ -22,7 +22,7 @@ Compress = Callable[[bytes], bytes]
 
 IDENTITY: Final = "identity"
 ZSTD: Final = "zstd"
-MIN_COMPRESSED: Final = 200  # bytes; anything shorter ends in the smallest plaintext anyway
+MIN_COMPRESSED: Final = 400  # bytes; what is shorter ends in a plaintext of 512 or little more
 SAMPLED_FROM: Final = 65_536  # bytes; below this, compressing costs as little as finding out
 SAMPLE: Final = 4_096  # bytes, at a quarter, the middle and three quarters
 WORTH: Final = 0.74  # of its size at most must a sample shrink to; base64 of noise gives 0.756

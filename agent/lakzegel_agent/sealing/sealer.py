@@ -54,7 +54,18 @@ from lakzegel_agent.sealing.seams import ends_of
 from lakzegel_agent.view import View
 from lakzegel_core.encoding import JsonValue, canonical_json
 
-LEVEL: Final = 1  # of zstd: 2 % larger than 3 on mail, in two thirds of the time
+# Of zstd's fastest strategy, for segments of some 20 KB: a table that fits the processor's first
+# cache, and no match below six bytes. As small as level 1 on mail, in two thirds of its time.
+ZSTD: Final = zstandard.ZstdCompressionParameters(
+    strategy=zstandard.STRATEGY_FAST,
+    window_log=20,
+    hash_log=13,
+    chain_log=12,
+    search_log=1,
+    min_match=6,
+    target_length=0,
+    write_content_size=1,
+)
 DEVICE: Final = "device"  # the source that what the device says of itself comes from
 
 
@@ -64,7 +75,9 @@ class Sealer:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._cipher = Cipher(setup.ledger_key)
-        self._compress: Callable[[bytes], bytes] = zstandard.ZstdCompressor(level=LEVEL).compress
+        self._compress: Callable[[bytes], bytes] = zstandard.ZstdCompressor(
+            compression_params=ZSTD
+        ).compress
         self._readers = [reader_of(source.reader) for source in setup.sources]
         self._nothing = Known(self._cipher, b"")
         self._read = 0
