@@ -41,9 +41,13 @@ def make_folder(path: Path) -> None:
         sync_folder(path.parent)
 
 
-def sync_descriptor(descriptor: int) -> None:
-    """Return when everything written to the descriptor is on the disk."""
-    os.fsync(descriptor)
+def sync_file(path: Path) -> None:
+    """Return when everything written to the file, by whatever process, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

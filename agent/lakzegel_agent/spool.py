@@ -22,6 +22,7 @@ from typing import Final, Self
 from lakzegel_agent import durable
 
 CHUNK: Final = 256 * 2**10  # bytes of one piece of an upload
+WRITTEN: Final = ("body", "keyring")  # by a sealing process
 KINDS: Final = ("head", "body", "keyring")
 Place = tuple[int, int]  # epoch and number of a batch
 _NAME: Final = re.compile(r"([0-9]+)-([0-9]+)\.(head|body|keyring)")
@@ -49,7 +50,13 @@ class Spool:
         return self.folder / f"{epoch}-{batch}.{token}.{kind}{durable.TEMPORARY}"
 
     def place(self, epoch: int, batch: int, token: str, head: bytes) -> None:
-        """Bring a batch whose body and keyring are synced parts to its place, durably."""
+        """Bring a batch to its place, durably: body and keyring first, then what names them.
+
+        A sealing process wrote the two and went on with its next batch; the disk is waited for
+        here, while it works.
+        """
+        for kind in WRITTEN:
+            durable.sync_file(self.part(epoch, batch, token, kind))
         durable.write_part(self.part(epoch, batch, token, "head"), head)
         for kind in KINDS:
             self.part(epoch, batch, token, kind).replace(self.path(epoch, batch, kind))

@@ -75,7 +75,10 @@ class Body:
         return index, item
 
     def close(self) -> tuple[bytes, bytes]:
-        """Return contents and the keyring's SHA-256, once body and keyring are on the disk."""
+        """Return contents and the keyring's SHA-256, once body and keyring are written.
+
+        They are not yet on the disk: `Spool.place` sees to that.
+        """
         setup, job = self._setup, self._job
         self._flush()
         contents = root_of([leaf_hash(entry) for entry in self._manifest])
@@ -87,10 +90,8 @@ class Body:
         recipients = [Recipient(public) for public in setup.recipients]
         keyring = seal_keyring(ring, recipients, random=os.urandom)
         try:
-            durable.sync_descriptor(self._descriptor)
-            durable.write_part(
-                self._spool.part(setup.epoch, job.batch, job.token, "keyring"), keyring
-            )
+            part = self._spool.part(setup.epoch, job.batch, job.token, "keyring")
+            self._write(part, keyring)
         except OSError as error:
             raise _refusal(error) from error
         finally:
@@ -110,6 +111,14 @@ class Body:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise _refusal(error) from error
+
+    @staticmethod
+    def _write(path: Path, data: bytes) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            durable.write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
 
     def _flush(self) -> None:
         try:

@@ -57,7 +57,7 @@ def main(folder: str, last: int) -> None:
     steps = Steps(last)
     engine = Engine(Path(folder))
     engine.spool.tidy(engine.ledger.spooled())
-    for name in ("write_part", "sync_folder"):
+    for name in ("sync_file", "write_part", "sync_folder"):
         setattr(durable, name, steps.mortal(getattr(durable, name)))
     spool.Path.replace = steps.mortal(spool.Path.replace)
     real = ledgerschema.transaction
