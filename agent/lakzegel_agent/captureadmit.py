@@ -50,7 +50,6 @@ class Admission:
         self._backlog = backlog
         self._files = files
         self._clock = clock
-        self._began = clock().timestamp()
         self._patience = patience
         self._key = key
         self._later: list[tuple[float, int, Target]] = []
@@ -61,8 +60,10 @@ class Admission:
     def admit(self, target: Target) -> None:
         """Take a file in: to be read now, or once it has settled."""
         self.targets[target.name] = target
-        if (wait := self._unsettled(target)) and not self._last(target):
-            self._wait(target._replace(tries=target.tries + 1), wait)
+        settle = max(self._sources[target.source].settle, TIME_STEP)
+        age = self._age(target)
+        if 0 <= age < settle and not self._last(target):
+            self._wait(target._replace(tries=target.tries + 1), settle - age)
         elif target.stat.size > self._backlog.whole:
             self._cuts.append(target)
         else:
@@ -146,14 +147,6 @@ class Admission:
     def _patient(self, target: Target) -> bool:
         settle = self._sources[target.source].settle
         return not target.waited and 0 <= self._age(target) < INCOMPLETE_WAITS * settle
-
-    def _unsettled(self, target: Target) -> float:
-        """Return the seconds until the file has rested as long as its source wants; 0 if it has."""
-        settle = max(self._sources[target.source].settle, TIME_STEP)
-        if target.stat.mtime / _NANO + settle < self._began:  # most files: no clock is asked
-            return 0.0
-        age = self._age(target)
-        return settle - age if 0 <= age < settle else 0.0
 
     def _age(self, target: Target) -> float:
         """Seconds since the file changed by the wall clock; negative where that was set back."""
