@@ -5,20 +5,20 @@ import re
 
 import pytest
 
-# Put together here, so that this file does not hold what it looks for.
+# Written backwards, so that this file does not hold what it looks for.
 REGISTRIES = [
-    ".".join(parts)
-    for parts in (
-        ("pypi", "org"),
-        ("pythonhosted", "org"),
-        ("npmjs", "org"),
-        ("npmjs", "com"),
-        ("deb", "debian", "org"),
-        ("security", "debian", "org"),
-        ("proxy", "golang", "org"),
-        ("sum", "golang", "org"),
-        ("crates", "io"),
-        ("yarnpkg", "com"),
+    name[::-1]
+    for name in (
+        "gro.ipyp",
+        "gro.detsohnohtyp",
+        "gro.sjmpn",
+        "moc.sjmpn",
+        "gro.naibed.bed",
+        "gro.naibed.ytiruces",
+        "gro.gnalog.yxorp",
+        "gro.gnalog.mus",
+        "oi.setarc",
+        "moc.gkpnray",
     )
 ]
 MACHINE = re.compile(rb"(?<![\w.~-])/(?:work|root)/")
