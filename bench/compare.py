@@ -89,14 +89,14 @@ def _measure_all(folder: Path, work: Path, only: str | None) -> dict[str, Any]:
         if missing := rival.missing():
             _say(f"{rival.name}: left out, {', '.join(missing)} not installed")
             continue
-        _warm(folder)
+        _prepare(folder, work)
         _say(f"{rival.name}")
         place = work / rival.programs[-1]
         place.mkdir()
         rows[rival.name] = asdict(rival.measure(folder, place))
         shutil.rmtree(place)
     if only is None or only in OURS:
-        _warm(folder)
+        _prepare(folder, work)
         _say(OURS)
         both, alone, ledger = lakzegel.measure(folder, work)
         rows[OURS] = asdict(both) | {"ledger": ledger}
@@ -112,13 +112,25 @@ def _add_ratios(rows: dict[str, Any]) -> None:
         row["ratio"] = row["wall"] / standard["wall"] if standard else None
 
 
-def _warm(folder: Path) -> None:
-    """Read everything once, so that every program finds it in memory."""
+def _prepare(folder: Path, work: Path) -> None:
+    """Give every program the same machine: the corpus in memory, and memory at hand.
+
+    A virtual machine gives its guest each page at first touch, which costs more than filling it:
+    the first program would pay for those after it. So as much as any of them writes is written
+    and removed before each.
+    """
+    size = 0
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
-                while file.read(CHUNK):
-                    pass
+                while block := file.read(CHUNK):
+                    size += len(block)
+    fill = work / "fill"
+    with fill.open("wb") as file:
+        for _ in range(2 * size // CHUNK + 1):
+            file.write(bytes(CHUNK))
+    fill.unlink()
+    os.sync()
 
 
 def _print(result: dict[str, Any]) -> None:
