@@ -23,7 +23,7 @@ from lakzegel_server.upload import AlreadySealedError, Upload
 from lakzegel_server.workers import Workers
 
 MAX_UPLOAD: Final = MAX_BATCH + MAX_KEYRING
-MAX_UPLOADS: Final = 64  # at a time; each holds at most two blocks in memory
+MAX_UPLOADS: Final = 64  # at a time; each holds at most four blocks in memory
 BLOCK: Final = 2**20  # bytes gathered before a thread takes them: one hand-over a MiB
 _log: Final = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import IO, Final
+from typing import Final
 
 from lakzegel_core.batch import BatchStream, Header, batch_id, open_header, peek_header
 from lakzegel_core.custody_state import DeviceState
@@ -19,6 +19,7 @@ from lakzegel_core.errors import (
     SizeMismatchError,
 )
 from lakzegel_server import durable
+from lakzegel_server.blockfile import BlockFile
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
@@ -47,8 +48,8 @@ class Upload:
         work = layout.incoming / secrets.token_hex(16)
         self._work = (work.with_suffix(".keyring"), work.with_suffix(".batch"))
         self._stream = BatchStream(self._open_header)
-        self._keyring: IO[bytes] | None = None
-        self._batch: IO[bytes] | None = None
+        self._keyring: BlockFile | None = None
+        self._batch: BlockFile | None = None
         self.device = UNKNOWN  # as the header claims
         self.proven = False  # and whether that device signed it
         self.sealed: int | None = None  # the index, when only the files had been lost
@@ -74,20 +75,20 @@ class Upload:
             OSError: it cannot be written.
         """
         if self._keyring is None:
-            self._keyring = durable.create(self._work[0])
+            self._keyring = BlockFile.create(self._work[0])
         if self._batch is None:
-            self._batch = durable.create(self._work[1])
+            self._batch = BlockFile.create(self._work[1])
         for chunk in chunks:
             fed = self._stream.feed(chunk)
-            if fed.batch:
-                durable.write_all(self._batch, fed.batch)
-            if fed.keyring:
-                durable.write_all(self._keyring, fed.keyring)
+            self._batch.write(fed.batch)
+            self._keyring.write(fed.keyring)
 
     def finish(self) -> Header:
         """The header, once batch and keyring are whole and durable under their names."""
         header = self._stream.finish()
-        self._close()
+        for file in (self._keyring, self._batch):
+            if file is not None:
+                file.finish()
         targets = (self._layout.keyring(self._name), self._layout.batch(self._name))
         durable.settle(zip(self._work, targets, strict=True))
         return header
