@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
-from lakzegel_agent.readers.base import OpaqueReader, Reader, bounded, opaque
+from lakzegel_agent.readers.base import SMALL, OpaqueReader, Reader, bounded, opaque
 from lakzegel_agent.view import View
 
 _MAIL: Final = re.compile(rb"(?s)((?:.*/)?)(?:new|cur)/([^/]+?)(?:[:;!]2,[^/]*)?")
@@ -32,7 +32,9 @@ class MaildirReader(OpaqueReader):
 
     def cut(self, path: bytes, view: View) -> Iterator[int]:
         """Yield the end of the mail, or the blocks of what is none."""
-        return bounded((), view.size) if _MAIL.fullmatch(path) else opaque(view.size)
+        # what is small is one segment whatever its name, and a mail nearly always is
+        mail = view.size > SMALL and _MAIL.fullmatch(path)
+        return bounded((), view.size) if mail else opaque(view.size)
 
 
 READER: Final[Reader] = MaildirReader()

@@ -4,20 +4,18 @@
 open (no link, no waiting for a FIFO, no access time) -> fstat -> read -> fstat
 """
 
-import contextlib
 import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from lakzegel_agent.errors import AgentError, ChangedError
 from lakzegel_agent.sealing.jobs import Stat
 
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_NOATIME: Final = getattr(os, "O_NOATIME", 0)
+_OWNERS_FLAGS: Final = _FLAGS | getattr(os, "O_NOATIME", 0)  # for a file's owner only
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 VANISHED: Final = "vanished"
 CHANGED: Final = "changed"
@@ -34,12 +32,12 @@ class MissedError(AgentError):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFile:
-    """An open regular file and its state when it was opened."""
+class OpenFile(NamedTuple):
+    """An open regular file and its state when it was opened, also as the system told it."""
 
     descriptor: int
     stat: Stat
+    told: os.stat_result
 
 
 @contextmanager
@@ -51,13 +49,7 @@ def opened(path: bytes, expected: Stat, *, lenient: bool) -> Iterator[OpenFile]:
     """
     descriptor = _open(path)
     try:
-        told = os.fstat(descriptor)
-        if not stat.S_ISREG(told.st_mode):
-            raise MissedError(CHANGED)
-        found = Stat.of(told)
-        if not lenient and found[:4] != expected[:4]:
-            raise MissedError(CHANGED)
-        yield OpenFile(descriptor, found)
+        yield _expected(descriptor, expected, lenient=lenient)
     except ChangedError:
         raise MissedError(CHANGED) from None
     except OSError:
@@ -66,12 +58,29 @@ def opened(path: bytes, expected: Stat, *, lenient: bool) -> Iterator[OpenFile]:
         os.close(descriptor)
 
 
-def read_whole(file: OpenFile) -> bytes:
-    """Return as many bytes as the file had when it was opened.
+def read_file(path: bytes, expected: Stat, *, lenient: bool, most: int) -> tuple[Stat, bytes, bool]:
+    """Return a file's state when it was opened, its bytes, and whether it grew meanwhile.
+
+    What `opened` and `require_unchanged` promise, in one call: there is one for every small file.
 
     Raises:
-        MissedError: it has fewer now.
+        MissedError: vanished, changed or unreadable, or larger than ``most``.
     """
+    descriptor = _open(path)
+    try:
+        file = _expected(descriptor, expected, lenient=lenient)
+        if file.stat.size > most:
+            raise MissedError(CHANGED)
+        data = _read_whole(file)
+        return file.stat, data, require_unchanged(file, lenient=lenient)
+    except OSError:
+        raise MissedError(UNREADABLE) from None
+    finally:
+        os.close(descriptor)
+
+
+def _read_whole(file: OpenFile) -> bytes:
+    """Return as many bytes as the file had when it was opened."""
     size = file.stat.size
     data = os.read(file.descriptor, size + 1) if size else b""
     if len(data) >= size:
@@ -96,19 +105,34 @@ def require_unchanged(file: OpenFile, *, lenient: bool) -> bool:
     Raises:
         MissedError: changed.
     """
-    now = Stat.of(os.fstat(file.descriptor))
-    before = file.stat
-    if now[:4] == before[:4]:
-        return False
-    if lenient and now.size > before.size and now.inode == before.inode:
-        return True
+    now, before = os.fstat(file.descriptor), file.told
+    if now.st_ino == before.st_ino:
+        if (
+            now.st_size == before.st_size
+            and now.st_mtime_ns == before.st_mtime_ns
+            and now.st_ctime_ns == before.st_ctime_ns
+        ):
+            return False
+        if lenient and now.st_size > before.st_size:
+            return True
     raise MissedError(CHANGED)
+
+
+def _expected(descriptor: int, expected: Stat, *, lenient: bool) -> OpenFile:
+    told = os.fstat(descriptor)
+    if not stat.S_ISREG(told.st_mode):
+        raise MissedError(CHANGED)
+    found = Stat.of(told)
+    if not lenient and found[:4] != expected[:4]:
+        raise MissedError(CHANGED)
+    return OpenFile(descriptor, found, told)
 
 
 def _open(path: bytes) -> int:
     try:
-        with contextlib.suppress(PermissionError):  # O_NOATIME is for a file's owner only
-            return os.open(path, _FLAGS | _NOATIME)
-        return os.open(path, _FLAGS)
+        try:
+            return os.open(path, _OWNERS_FLAGS)
+        except PermissionError:
+            return os.open(path, _FLAGS)
     except OSError as error:
         raise MissedError(VANISHED if error.errno in _GONE else UNREADABLE) from None

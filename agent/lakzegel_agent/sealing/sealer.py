@@ -46,7 +46,7 @@ from lakzegel_agent.sealing.reading import (
     MissedError,
     OpenFile,
     opened,
-    read_whole,
+    read_file,
     require_unchanged,
 )
 from lakzegel_agent.sealing.room import Room
@@ -151,10 +151,13 @@ class Sealer:
         return Said()
 
     def _file(self, unit: FileUnit, writer: Writer, room: Room) -> UnitResult:
-        with opened(self._path(unit), unit.stat, lenient=unit.lenient) as file:
-            _require_small(file.stat, unit.stat)
-            data = read_whole(file)
-            grew = require_unchanged(file, lenient=unit.lenient)
+        # not one that is much larger than when it was decided to read it in one piece
+        told, data, grew = read_file(
+            self._path(unit),
+            unit.stat,
+            lenient=unit.lenient,
+            most=unit.stat.size + MAX_SEGMENT_CUT,
+        )
         self._read += len(data)
         reader, view = self._readers[unit.source], View.of_bytes(data)
         if unit.patient:
@@ -165,12 +168,10 @@ class Sealer:
             raise MissedError(CROWDED)
         pieces = (data,) if len(ends) == 1 else _pieces(data, ends)
         known = Known(self._cipher, before.segments) if before.segments else self._nothing
-        rows = b"".join(writer.segments(unit, file.stat, pieces, known))
-        whole = CaptureUnit(
-            unit.source, unit.path, unit.name, file.stat, before.version + 1, grew, rows
-        )
+        rows = b"".join(writer.segments(unit, told, pieces, known))
+        whole = CaptureUnit(unit.source, unit.path, unit.name, told, before.version + 1, grew, rows)
         if not unit.again and _is_same(before, whole):
-            return Same(self._mark(file.stat), len(data))
+            return Same(self._mark(told), len(data))
         return self._capture(whole, writer)
 
     def _ranges(self, unit: RangeUnit, writer: Writer) -> UnitResult:
@@ -240,12 +241,6 @@ def _is_same(before: FileState, now: CaptureUnit) -> bool:
 def _require_cut(now: Stat, cut: Stat) -> None:
     """Refuse another file than the one that was cut; it may have grown where that is accepted."""
     if now.inode != cut.inode or now.size < cut.size:
-        raise MissedError(CHANGED)
-
-
-def _require_small(now: Stat, found: Stat) -> None:
-    """Refuse to read a file in one piece that is much larger than when that was decided."""
-    if now.size > found.size + MAX_SEGMENT_CUT:
         raise MissedError(CHANGED)
 
 
