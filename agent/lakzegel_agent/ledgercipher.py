@@ -8,13 +8,13 @@ Both keys are derived from the ledger key. A blob moved to another row does not 
 docs/spec/ledger.md §2.
 """
 
-import hashlib
-import hmac
 import os
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from lakzegel_agent.errors import LedgerDamagedError
 
@@ -23,23 +23,37 @@ NAME: Final = 16  # bytes of a row's name: no two of 2^50 files share one by cha
 _NONCE: Final = 12
 
 
+class Keyed:
+    """HMAC-SHA256 under one key, which is scheduled once and not for each of many messages."""
+
+    def __init__(self, key: bytes) -> None:
+        self._begun = HMAC(key, SHA256())
+
+    def digest(self, message: bytes) -> bytes:
+        """Return the 32 bytes that only the holder of the key can compute."""
+        begun = self._begun.copy()
+        begun.update(message)
+        return begun.finalize()
+
+
 class Cipher:
     """Names and blobs under one ledger key."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_SIZE:
             raise LedgerDamagedError(f"ledger key: {len(key)} bytes where {KEY_SIZE} belong")
-        self._names = hmac.digest(key, b"lakzegel.nl/ledger/v1/names", hashlib.sha256)
-        self._hashes = hmac.digest(key, b"lakzegel.nl/ledger/v1/segments", hashlib.sha256)
-        self._rows = AESGCM(hmac.digest(key, b"lakzegel.nl/ledger/v1/rows", hashlib.sha256))
+        keyed = Keyed(key)
+        self._names = Keyed(keyed.digest(b"lakzegel.nl/ledger/v1/names"))
+        self._hashes = Keyed(keyed.digest(b"lakzegel.nl/ledger/v1/segments"))
+        self._rows = AESGCM(keyed.digest(b"lakzegel.nl/ledger/v1/rows"))
 
     def name(self, *parts: bytes) -> bytes:
         """Return the name of what these parts say; only the holder of the key can compute it."""
-        return hmac.digest(self._names, b"\0".join(parts), "sha256")[:NAME]
+        return self._names.digest(b"\0".join(parts))[:NAME]
 
     def segment(self, digest: bytes) -> bytes:
         """Return by what a segment of this SHA-256 is known again."""
-        return hmac.digest(self._hashes, digest, "sha256")[:NAME]
+        return self._hashes.digest(digest)[:NAME]
 
     def seal(self, plain: bytes, name: bytes) -> bytes:
         """Return a blob that opens only as this row's."""

@@ -5,16 +5,19 @@ One `Job` is one batch: its units are read and sealed in order. A `Cut` finds th
 that is too big for one job. Both sides are this program, so that they speak in pickles.
 """
 
-import hmac
 import os
 import stat
 import struct
+from functools import lru_cache
 from typing import Final, NamedTuple
+
+from lakzegel_agent.ledgercipher import Keyed
 
 _MARK: Final = 16  # bytes
 _STAT: Final = struct.Struct(">QqqQ")
 _TIME_MIN: Final = -(2**63)
 _TIME_MAX: Final = 2**63 - 1
+_keyed: Final = lru_cache(maxsize=1)(Keyed)  # a process works for one home
 
 
 class SourceInfo(NamedTuple):
@@ -50,7 +53,7 @@ class Stat(NamedTuple):
     def mark(self, key: bytes) -> bytes:
         """Return the short keyed form that the ledger keeps."""
         text = _STAT.pack(self.size, self.mtime, self.ctime, self.inode)
-        return hmac.digest(key, text, "sha256")[:_MARK]
+        return _keyed(key).digest(text)[:_MARK]
 
     @classmethod
     def of(cls, told: os.stat_result) -> "Stat":
