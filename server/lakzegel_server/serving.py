@@ -11,12 +11,14 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from lakzegel_server.connection import BUFFER, Connection
 from lakzegel_server.errors import ConfigError
 
 MAX_CONNECTIONS: Final = 512
@@ -129,9 +131,11 @@ class _Server(uvicorn.Server):
 def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> uvicorn.Server:
     """A server for the application; ``ready`` is called once it answers."""
     fast = importlib.util.find_spec("uvloop") is not None
+    # a class is what it asks for, to call it is all it does
+    connections: Any = partial(Connection, memoryview(bytearray(BUFFER)))
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=connections,
         loop="uvloop" if fast else "asyncio",
         ws="none",
         lifespan="off",
