@@ -5,6 +5,7 @@
     ├── UsageError              configuration or arguments (exit 2)
     │   └── UnknownReaderError  a source of a kind that this agent cannot read
     ├── ChangedError            a file is shorter than when it was opened
+    ├── StoreError              a chat store cannot be read, and why as a slug
     ├── SpoolFullError          no room for another batch
     ├── SealingError            the sealing processes cannot work
     ├── LedgerDamagedError      the ledger cannot be read with this key
@@ -30,6 +31,14 @@ class UnknownReaderError(UsageError):
 
 class ChangedError(AgentError):
     """A file is shorter than when it was opened."""
+
+
+class StoreError(AgentError):
+    """A chat store cannot be read; ``reason`` is a slug (docs/spec/conversations.md §3)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class SpoolFullError(AgentError):
