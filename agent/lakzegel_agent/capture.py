@@ -16,6 +16,7 @@ from lakzegel_agent.captureclose import Closer
 from lakzegel_agent.capturefind import Finder, Watched
 from lakzegel_agent.captureoutcome import Outcomes, Tally
 from lakzegel_agent.capturerun import Run, Tools
+from lakzegel_agent.capturestill import Still, rules, still_name
 from lakzegel_agent.capturework import Backlog
 from lakzegel_agent.exclusion import excluder
 from lakzegel_agent.ledger import Ledger
@@ -116,6 +117,12 @@ def _watched(place: int, source: WatchedSource, ledger: Ledger) -> Watched:
         reader_of(source.reader),
         source.only,
         excluder(source.exclude_folders, source.root),
+        Still(
+            ledger.recall(still_name(source.label)) or b"",
+            ledger.files.cipher,
+            rules(source.reader, source.root, source.exclude_folders),
+            ledger.files.marks,
+        ),
     )
 
 

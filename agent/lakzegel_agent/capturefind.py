@@ -9,20 +9,18 @@ all, are decided on when everything else is done (`second_look`).
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from lakzegel_agent import captureevents, exclusion
+from lakzegel_agent.capturestill import Still, stretches
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
 from lakzegel_agent.ledgerrows import FileMark, FileState, KnownFile
 from lakzegel_agent.readers import Reader
-from lakzegel_agent.scan import EmptyFolder, FoundFile, FoundOther, scan
+from lakzegel_agent.scan import EmptyFolder, Found, FoundFile, FoundOther, scan
 from lakzegel_agent.sealing.jobs import SourceInfo, Stat
-
-_CHUNK: Final = 256  # files whose rows are looked up together
 
 
 class Target(NamedTuple):
@@ -47,6 +45,7 @@ class Watched:
     reader: Reader
     only: Callable[[bytes], bool] | None
     is_excluded: exclusion.IsExcluded
+    still: Still
     highest: int = 0  # rows above are new in this pass
     met: bytearray = field(default_factory=bytearray)  # one byte a row: it was met
     complete: bool = False
@@ -105,30 +104,51 @@ class Finder:
             return
         source.highest = self._files.highest()
         source.met = bytearray(source.highest + 1)
-        found = iter(scan(source.info.root, source.reader, only=source.only))
-        while some := list(islice(found, _CHUNK)):
+        for some in stretches(scan(source.info.root, source.reader, only=source.only)):
             yield from self._chunk(source, some)
         source.complete = (
             b"" not in source.failed and _identity(source.info.root) == source.identity
         )
 
-    def _chunk(
-        self, source: Watched, found: Iterable[FoundFile | FoundOther | EmptyFolder]
-    ) -> Iterator[Target]:
-        files: dict[bytes, FoundFile] = {}
+    def _chunk(self, source: Watched, found: Iterable[Found]) -> Iterator[Target]:
+        met: list[FoundFile] = []
         others: dict[bytes, FoundOther] = {}
         for one in found:
-            if isinstance(one, EmptyFolder):
+            if isinstance(one, FoundFile):
+                met.append(one)
+            elif isinstance(one, EmptyFolder):
                 source.empty.append(one.path)
-            elif isinstance(one, FoundOther):
-                self._other(source, one, others)
-            elif source.is_excluded(one.path):
-                self._other(source, FoundOther(one.path, "excluded", exclusion.REASON), others)
             else:
-                self._file(source, one, files)
+                self._other(source, one, others)
+        files = {} if self._is_still(source, met) else self._named(source, met, others)
         known = self._files.look([*files, *others])
         self._note(source, others, known)
-        yield from self._changed(source, files, known)
+        same: dict[int, bytes] = {}
+        yield from self._changed(source, files, known, same)
+        if len(same) == len(met):
+            source.still.keep(met, same)
+
+    def _is_still(self, source: Watched, files: Sequence[FoundFile]) -> bool:
+        """Whether all of these are as they were captured, each met for the first time."""
+        rows = source.still.rows(files)
+        if not rows or any(source.met[row] for row in rows):
+            return False
+        self.found += len(files)
+        for row in rows:
+            source.met[row] = 1
+        return True
+
+    def _named(
+        self, source: Watched, met: Iterable[FoundFile], others: dict[bytes, FoundOther]
+    ) -> dict[bytes, FoundFile]:
+        """Return the files by name; what is excluded goes to the others."""
+        files: dict[bytes, FoundFile] = {}
+        for file in met:
+            if source.is_excluded(file.path):
+                self._other(source, FoundOther(file.path, "excluded", exclusion.REASON), others)
+            else:
+                self._file(source, file, files)
+        return files
 
     def _file(self, source: Watched, file: FoundFile, files: dict[bytes, FoundFile]) -> None:
         self.found += 1
@@ -158,8 +178,13 @@ class Finder:
                 )
 
     def _changed(
-        self, source: Watched, files: dict[bytes, FoundFile], known: dict[bytes, KnownFile]
+        self,
+        source: Watched,
+        files: dict[bytes, FoundFile],
+        known: dict[bytes, KnownFile],
+        same: dict[int, bytes],
     ) -> Iterator[Target]:
+        """Yield what is to be captured; ``same`` gets rows and marks of what is not."""
         dirty: dict[bytes, Stat] = {}
         for name, file in files.items():
             told = _told(file)
@@ -170,6 +195,7 @@ class Finder:
                     continue
                 source.met[row.id] = 1
                 if row.mark == told.mark(self._key) and not row.gone:
+                    same[row.id] = row.mark
                     continue
             dirty[name] = told
         secrets = self._files.secrets([name for name in dirty if name in known])
@@ -237,9 +263,9 @@ class Finder:
     def _unmet(self, source: Watched) -> dict[bytes, bytes]:
         """Return name and path of the files that the scan did not meet and that are not there."""
         present = self._files.present(source.info.number, source.highest)
-        names = [name for id_, name in present if not source.met[id_]]
+        absent = [id_ for id_ in present if not source.met[id_]]
         unmet: dict[bytes, bytes] = {}
-        for name, secret in self._files.secrets(names).items():
+        for name, secret in self._files.unopened(absent):
             path = FileState.unpack(self._cipher.open(secret, name)).path
             hidden = _below(path, tuple(source.failed))
             if not hidden and not _is_there(source.info.root + b"/" + path):
@@ -268,6 +294,12 @@ class Finder:
         for source in self._sources:
             if source.identity is not None and not source.failed:
                 yield source.info.label, sorted(source.empty)
+
+    def still(self) -> Iterator[tuple[str, Still]]:
+        """Yield the label and the unchanged stretches of each source that was scanned."""
+        for source in self._sources:
+            if source.identity is not None:
+                yield source.info.label, source.still
 
     def _name(self, source: Watched, history: bytes) -> bytes:
         return self._cipher.name(b"file", source.info.label.encode(), history)

@@ -13,6 +13,7 @@ from lakzegel_agent.captureadmit import Admission
 from lakzegel_agent.capturechain import Chain, room_for
 from lakzegel_agent.capturefind import Finder, Target
 from lakzegel_agent.captureoutcome import Outcomes, Tally
+from lakzegel_agent.capturestill import still_name
 from lakzegel_agent.capturework import Backlog
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work
@@ -174,7 +175,7 @@ class Run:
             return True
         if not self._foldered:
             self._foldered = True
-            return self._folders()
+            return self._summary()
         return False
 
     def _note(self) -> bool:
@@ -182,10 +183,19 @@ class Run:
         work, self._tools.finder.work = self._tools.finder.work, Work()
         return self._apply(work)
 
-    def _folders(self) -> bool:
-        """Say which folders are empty, for each source where that is news."""
-        tools = self._tools
+    def _summary(self) -> bool:
+        """Keep what the next pass is to know of the whole, for each source where that is news."""
         work = Work()
+        for label, still in self._tools.finder.still():
+            packed = still.packed()
+            if packed != still.before:
+                work.named.append((still_name(label), packed))
+        self._folders(work)
+        return self._apply(work)
+
+    def _folders(self, work: Work) -> None:
+        """Say which folders are empty."""
+        tools = self._tools
         for label, empty in tools.finder.folders():
             said = captureevents.folders(empty)
             name = f"folders/{label}"
@@ -193,7 +203,6 @@ class Run:
             if said != before and (empty or before is not None):
                 work.observed.append((label, said))
                 work.named.append((name, said))
-        return self._apply(work)
 
     def _apply(self, work: Work) -> bool:
         if not work:

@@ -98,6 +98,12 @@ class LedgerFiles:
         )
         return {row[0]: KnownFile(*row[1:]) for row in rows}
 
+    def marks(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the marks of these rows by their numbers, without those of files that are gone."""
+        some = ",".join("?" * len(rows))
+        statement = f"SELECT mark FROM files WHERE id IN ({some}) AND gone = 0 ORDER BY id"  # noqa: S608
+        return [mark for (mark,) in self._db.execute(statement, rows)]
+
     def secrets(self, names: Collection[bytes]) -> dict[bytes, bytes]:
         """Return the unopened rows of these files."""
         return dict(self._in("SELECT name, secret FROM files WHERE name IN", list(names)))
@@ -119,11 +125,16 @@ class LedgerFiles:
         (found,) = self._db.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
         return int(found)
 
-    def present(self, source: int, upto: int) -> Iterator[tuple[int, bytes]]:
-        """Yield number and name of the files of a source that are not known to be gone."""
-        yield from self._db.execute(
-            "SELECT id, name FROM files WHERE source = ? AND gone = 0 AND id <= ?", (source, upto)
+    def present(self, source: int, upto: int) -> Iterator[int]:
+        """Yield the numbers of the files of a source that are not known to be gone."""
+        rows = self._db.execute(
+            "SELECT id FROM files WHERE source = ? AND gone = 0 AND id <= ?", (source, upto)
         )
+        return (id_ for (id_,) in rows)
+
+    def unopened(self, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield name and unopened row of the files of these numbers."""
+        yield from self._in("SELECT name, secret FROM files WHERE id IN", rows)
 
     def queued(self, *, after: int, limit: int) -> list[Queued]:
         """Return observations that no closed batch holds yet, oldest first."""
@@ -243,7 +254,7 @@ class LedgerFiles:
     def _count(self, counts: Counter[CountKey]) -> None:
         self._db.executemany(_COUNT, [(*key, number) for key, number in counts.items()])
 
-    def _in(self, statement: str, names: Sequence[bytes]) -> Iterator[Any]:
-        for start in range(0, len(names), _MANY):
-            some = names[start : start + _MANY]
+    def _in(self, statement: str, keys: Sequence[bytes] | Sequence[int]) -> Iterator[Any]:
+        for start in range(0, len(keys), _MANY):
+            some = keys[start : start + _MANY]
             yield from self._db.execute(f"{statement} ({','.join('?' * len(some))})", some)
