@@ -7,13 +7,15 @@ and values, one segment a day. How a database is opened is in `database`.
 docs/spec/conversations.md
 """
 
-from collections.abc import Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import ClassVar, Final, NamedTuple, Protocol
 
 from lakzegel_core.encoding import JsonValue, b64, canonical_json
 
 MAX_LINE: Final = 4 * 2**20  # bytes of one row; a longer value is named by its length
+SHORT: Final = 2**16  # bytes of a value that stays in a row that is too long
 MAX_KEY: Final = 64  # characters
 Value = int | float | str | bytes | None  # what SQLite holds
 
@@ -72,43 +74,81 @@ class Store(Protocol):
         ...
 
 
+class KeyedStore(Store, Protocol):
+    """A kind of store of which some are encrypted under a key that is given to this device.
+
+    The framework calls ``open_with`` instead of ``open`` where a store has it.
+    """
+
+    def open_with(
+        self, root: bytes, path: bytes, key: Callable[[], bytes]
+    ) -> AbstractContextManager[OpenStore]:
+        """Open a store; ``key()`` gives the 32 bytes, or raises `StoreError`, ``no-key``."""
+        ...
+
+
 def line_of(value: Mapping[str, JsonValue]) -> bytes:
     """Return one line of a conversation's file."""
     return canonical_json(value) + b"\n"
 
 
-def row_of(
-    table: str, names: tuple[str, ...], values: tuple[Value, ...]
-) -> Mapping[str, JsonValue]:
+def row_of(table: str, names: Sequence[str], values: Sequence[Value]) -> Mapping[str, JsonValue]:
     """Return a row as it is captured: the table, and each column with the store's own value."""
-    columns = {name: json_of(value) for name, value in zip(names, values, strict=True)}
+    most = MAX_LINE // 2
+    if sum(len(value) for value in values if isinstance(value, str | bytes)) > most:
+        most = SHORT
+    columns = {name: json_of(value, most) for name, value in zip(names, values, strict=True)}
     return {"row": columns, "table": table}
 
 
-def json_of(value: Value) -> JsonValue:
+def json_of(value: Value, most: int = MAX_LINE // 2) -> JsonValue:
     """Return a value of SQLite in JSON that loses nothing.
 
-    Whole numbers up to 2^53 and text as they are; ``{"integer": "…"}`` beyond, ``{"real": "…"}``
-    in the shortest digits that give the same double, ``{"base64": "…"}`` for a blob and for text
-    that is not Unicode, ``{"left-out": bytes}`` for what is longer than a line may be.
+    Whole numbers below 2^53 and text as they are; ``{"integer": "…"}`` beyond, ``{"real": "…"}``
+    in the shortest digits that give the same double, ``{"base64": "…"}`` for a blob,
+    ``{"text64": "…"}`` for text that is not Unicode, ``{"left-out": bytes}`` for what is longer
+    than ``most`` bytes.
     """
-    if value is None or isinstance(value, str):
-        return _text(value) if isinstance(value, str) else None
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _text(value, most)
     if isinstance(value, int):
         return value if abs(value) < 2**53 else {"integer": str(value)}
     if isinstance(value, float):
         return {"real": repr(value)}
-    if len(value) > MAX_LINE // 2:
-        return {"left-out": len(value)}
-    return {"base64": b64(value)}
+    return {"base64": b64(value)} if len(value) <= most else {"left-out": len(value)}
 
 
-def _text(value: str) -> JsonValue:
+def value_of(found: JsonValue) -> Value:
+    """Return the value of SQLite that `json_of` wrote; the office's readers do the same.
+
+    Raises:
+        ValueError: it wrote no such thing, or left the value out.
+    """
+    if found is None or (isinstance(found, str | int) and not isinstance(found, bool)):
+        return found
+    if isinstance(found, Mapping) and len(found) == 1:
+        ((kind, text),) = found.items()
+        if kind in _READ and isinstance(text, str):
+            return _READ[kind](text)
+    raise ValueError("not a value of a store, or left out")
+
+
+_READ: Final[Mapping[str, Callable[[str], Value]]] = {
+    "base64": b64decode,
+    "integer": int,
+    "real": float,
+    "text64": lambda text: b64decode(text).decode("utf-8", "surrogateescape"),
+}
+
+
+def _text(value: str, most: int) -> JsonValue:
     data = value.encode("utf-8", "surrogateescape")
-    if len(data) > MAX_LINE // 2:
+    if len(data) > most:
         return {"left-out": len(data)}
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        return {"base64": b64(data)}
+        return {"text64": b64(data)}
     return value

@@ -16,9 +16,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_core.errors import LakzegelError
 
 BUSY: Final = 2.0  # seconds that a writer is waited for
 STEPS: Final = 1_000_000_000  # of SQLite's machine in one query: some 20 s
+ALL_STEPS: Final = 20_000_000_000  # of all queries on one connection
 _SLICE: Final = 100_000  # steps between two looks
 MAX_VALUE: Final = 32 * 2**20  # bytes of one value or row
 LOGS: Final = (b"-wal", b"-shm", b"-journal")  # what may lie beside a database and belongs to it
@@ -66,7 +68,7 @@ _LOCKED: Final = frozenset(
 class Reading(sqlite3.Connection):
     """A connection on which every query has `STEPS` steps, and then is interrupted."""
 
-    _steps = 0
+    _steps = _all_steps = 0
     still: tuple[bytes, tuple[int, ...]] | None = None  # a file that must stay as it is meanwhile
 
     def execute(self, *arguments: Any) -> sqlite3.Cursor:  # noqa: ANN401  # as sqlite3 has it
@@ -77,7 +79,8 @@ class Reading(sqlite3.Connection):
     def step(self) -> bool:
         """Return whether the query has had its steps."""
         self._steps += _SLICE
-        return self._steps > STEPS
+        self._all_steps += _SLICE
+        return self._steps > STEPS or self._all_steps > ALL_STEPS
 
 
 def connect(path: bytes) -> Reading:
@@ -122,6 +125,20 @@ def guarded(connection: Reading) -> Reading:
     return connection
 
 
+def of_bytes(data: bytearray) -> Reading:
+    """Return a database that lies in memory alone, for what was decrypted.
+
+    Raises:
+        sqlite3.Error: it is none.
+    """
+    data[18:_HEADER] = b"\1\1"  # it has no write-ahead log to look for
+    connection = sqlite3.connect(
+        ":memory:", isolation_level=None, factory=Reading, cached_statements=32
+    )
+    connection.deserialize(data)
+    return guarded(connection)
+
+
 @contextmanager
 def opened(path: bytes) -> Iterator[Reading]:
     """A database within one read transaction; what goes wrong inside comes out as `StoreError`.
@@ -152,7 +169,7 @@ def translated() -> Iterator[None]:
     except OSError as error:
         gone = error.errno in {errno.ENOENT, errno.ENOTDIR}
         raise StoreError("no-store" if gone else "locked") from error
-    except (ValueError, OverflowError, MemoryError, RecursionError) as error:
+    except (LakzegelError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise StoreError("damaged") from error
 
 
@@ -207,7 +224,7 @@ def _require_own_log(path: bytes) -> None:
     """Refuse a log or journal that is a link: what it leads to is not the source's."""
     for end in LOGS:
         with suppress(FileNotFoundError):
-            if not stat.S_ISREG(os.lstat(path + end).st_mode):  # noqa: PTH116  # bytes
+            if not stat.S_ISREG(os.lstat(path + end).st_mode):
                 raise StoreError("damaged")
 
 
