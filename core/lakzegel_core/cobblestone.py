@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hmac
 from io import BytesIO
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
@@ -35,8 +36,7 @@ CHUNK: Final = 16_384  # plaintext bytes of every chunk but the last
 TAG: Final = 16
 PREFIX: Final = SALT_SIZE + COMMITMENT_SIZE
 SEALED_CHUNK: Final = CHUNK + TAG
-_NONCE_END: Final = KEY_SIZE + 12
-_DERIVED: Final = _NONCE_END + COMMITMENT_SIZE
+_DERIVED: Final = Struct(f"{KEY_SIZE}s12s{COMMITMENT_SIZE}s")  # key, base nonce, commitment
 _INFO: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 _HASH: Final = SHA512()
 
@@ -53,10 +53,8 @@ def seal_parts(key: bytes, salt: bytes, context: bytes, parts: Sequence[bytes]) 
     """
     if len(key) != KEY_SIZE or len(salt) != SALT_SIZE:
         raise FormatError("cobblestone", f"key of {KEY_SIZE} and salt of {SALT_SIZE} bytes needed")
-    derived = HKDFExpand(_HASH, _DERIVED, _INFO + salt + context).derive(key)
-    cipher = AESGCM(derived[:KEY_SIZE])
-    nonce = derived[KEY_SIZE:_NONCE_END]
-    commitment = derived[_NONCE_END:]
+    derived, nonce, commitment = _derive(key, salt, context)
+    cipher = AESGCM(derived)
     length = sum(map(len, parts))
     if length < CHUNK:
         return salt + commitment + cipher.encrypt(nonce, b"".join(parts), None)
@@ -84,12 +82,10 @@ def open_(key: bytes, context: bytes, ciphertext: bytes) -> bytes:
     if len(key) != KEY_SIZE:
         raise FormatError("cobblestone", f"key of {KEY_SIZE} bytes needed")
     length = opened_length(len(ciphertext))
-    salt, commitment = ciphertext[:SALT_SIZE], ciphertext[SALT_SIZE:PREFIX]
-    derived = HKDFExpand(_HASH, _DERIVED, _INFO + salt + context).derive(key)
-    if not hmac.compare_digest(derived[_NONCE_END:], commitment):
+    derived, nonce, commitment = _derive(key, ciphertext[:SALT_SIZE], context)
+    if not hmac.compare_digest(commitment, ciphertext[SALT_SIZE:PREFIX]):
         raise DecryptError("another key or context: the key commitment differs")
-    cipher = AESGCM(derived[:KEY_SIZE])
-    nonce = derived[KEY_SIZE:_NONCE_END]
+    cipher = AESGCM(derived)
     try:
         if length < CHUNK:
             return cipher.decrypt(nonce, ciphertext[PREFIX:], None)
@@ -113,6 +109,15 @@ def opened_length(length: int) -> int:
     if length < PREFIX or rest < TAG:
         raise DecryptError(f"no ciphertext has {length} bytes: truncated")
     return whole * CHUNK + rest - TAG
+
+
+def _derive(key: bytes, salt: bytes, context: bytes) -> tuple[bytes, bytes, bytes]:
+    """Key, base nonce and commitment of one ciphertext."""
+    info = _INFO + salt + context
+    derived: tuple[bytes, bytes, bytes] = _DERIVED.unpack(
+        HKDFExpand(_HASH, _DERIVED.size, info).derive(key)
+    )
+    return derived
 
 
 def _open_chunks(cipher: AESGCM, base: int, ciphertext: bytes, length: int) -> bytes:

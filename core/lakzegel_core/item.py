@@ -16,8 +16,9 @@ docs/spec/item.md.
 from __future__ import annotations
 
 import hashlib
+import struct
 from dataclasses import dataclass
-from json.encoder import JSONEncoder
+from json.encoder import JSONEncoder, encode_basestring
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lakzegel_core import cobblestone, coding
@@ -46,10 +47,8 @@ __all__ = [
     "seal_item",
 ]
 
-_KEY_END: Final = cobblestone.KEY_SIZE
-_SALT_END: Final = _KEY_END + cobblestone.SALT_SIZE
-_CORE_BLIND_END: Final = _SALT_END + BLIND
-_RANDOM: Final = _CORE_BLIND_END + BLIND
+# key, salt, and the blinds of core and context: one call for all that is random in an item
+_FRESH: Final = struct.Struct(f"{cobblestone.KEY_SIZE}s{cobblestone.SALT_SIZE}s{BLIND}s{BLIND}s")
 _encode_json: Final = JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 ).encode
@@ -100,20 +99,15 @@ def seal_item(
         raise FormatError("item", "unknown kind")
     if len(payload) > MAX_SEGMENT:
         raise LimitError("item", f"{len(payload)} raw bytes, at most {MAX_SEGMENT}")
-    fresh = random(_RANDOM)
+    key, salt, core_blind, context_blind = _FRESH.unpack(random(_FRESH.size))
     name, coded = coding.encode(payload, compress)
     digest = hashlib.sha256(payload).digest()
-    core_bytes = _core(kind, source, len(payload), digest, fresh[_SALT_END:_CORE_BLIND_END])
-    context_bytes = _context(context, fresh[_CORE_BLIND_END:], name)
+    core_bytes = _core(kind, source, len(payload), digest, core_blind)
+    context_bytes = _context(context, context_blind, name)
     head = head_of(core_bytes, context_bytes, len(coded))
     used = len(head) + len(coded)
-    key = fresh[:_KEY_END]
-    ciphertext = cobblestone.seal_parts(
-        key,
-        fresh[_KEY_END:_SALT_END],
-        place.context(),
-        (head, coded, bytes(padded_length(used) - used)),
-    )
+    padding = bytes(padded_length(used) - used)
+    ciphertext = cobblestone.seal_parts(key, salt, place.context(), (head, coded, padding))
     if len(ciphertext) > MAX_ITEM:
         raise LimitError("item", f"{len(ciphertext)} sealed bytes, at most {MAX_ITEM}")
     entry = ManifestEntry(
@@ -127,7 +121,7 @@ def seal_item(
 def _core(kind: str, source: str, size: int, digest: bytes, blind: bytes) -> bytes:
     text = (
         f'{{"blind":"{b64(blind)}","kind":"{kind}","sha256":"{b64(digest)}",'
-        f'"size":{size},"source":{_encode_json(source)}}}'
+        f'"size":{size},"source":{encode_basestring(source)}}}'
     )
     try:
         return text.encode()

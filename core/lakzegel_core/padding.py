@@ -24,4 +24,4 @@ def padme(n: int) -> int:
 
 def padded_length(n: int) -> int:
     """The length of an item's plaintext whose parts measure ``n`` bytes."""
-    return max(MIN_PLAINTEXT, padme(n))
+    return padme(n) if n > MIN_PLAINTEXT else MIN_PLAINTEXT

@@ -38,6 +38,7 @@ class Body:
         self.size = 0
         self._setup = setup
         self._job = job
+        self._batch = (setup.origin, setup.device, setup.epoch, job.batch)
         self._compress = compress
         self._manifest: list[bytes] = []
         self._keys: list[bytes] = []
@@ -55,13 +56,13 @@ class Body:
         self, kind: str, source: str, payload: bytes, context: Mapping[str, JsonValue] | Members
     ) -> tuple[int, SealedItem]:
         """Seal one item; return its index and what it was sealed to."""
-        setup, index = self._setup, self.items
+        index = self.items
         item = seal_item(
             kind=kind,
             source=source,
             payload=payload,
             context=context,
-            place=Place(setup.origin, setup.device, setup.epoch, self._job.batch, index),
+            place=Place(*self._batch, index),
             random=os.urandom,
             compress=self._compress,
         )

@@ -52,7 +52,7 @@ class Stat(NamedTuple):
 
     def mark(self, key: bytes) -> bytes:
         """Return the short keyed form that the ledger keeps."""
-        text = _STAT.pack(self.size, self.mtime, self.ctime, self.inode)
+        text = _STAT.pack(*self[:-1])  # all but the mode
         return _keyed(key).digest(text)[:_MARK]
 
     @classmethod

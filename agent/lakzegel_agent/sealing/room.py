@@ -32,15 +32,19 @@ class Room:
     """What is left of one batch, once everything planned for it is set aside."""
 
     def __init__(self, job: Job) -> None:
-        costs = [cost(unit) for unit in job.units]
-        self._size = _STRETCH * job.limit - sum(size for size, _ in costs)
-        self._items = MAX_ITEMS - sum(items for _, items in costs)
+        self._size = _STRETCH * job.limit
+        self._items = MAX_ITEMS
+        for unit in job.units:
+            size, items = cost(unit)
+            self._size -= size
+            self._items -= items
 
     def spend(self, segments: int) -> bool:
         """Return whether a file of so many segments fits; if so, that much less is left."""
-        more = max(segments - 1, 0)
-        # one segment was planned for; a reader that says one is never refused
-        if more and (more > self._items or more * ITEM > self._size):
+        if segments <= 1:  # planned for, so never refused
+            return True
+        more = segments - 1
+        if more > self._items or more * ITEM > self._size:
             return False
         self._items -= more
         self._size -= more * ITEM

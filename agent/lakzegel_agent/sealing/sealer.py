@@ -6,7 +6,7 @@ that holds for each segment.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import zstandard
@@ -66,6 +66,7 @@ ZSTD: Final = zstandard.ZstdCompressionParameters(
     target_length=0,
     write_content_size=1,
 )
+_AT_ONCE: Final = 2**18  # bytes of small segments that are read and found unchanged in one go
 DEVICE: Final = "device"  # the source that what the device says of itself comes from
 
 
@@ -151,26 +152,23 @@ class Sealer:
         return Said()
 
     def _file(self, unit: FileUnit, writer: Writer, room: Room) -> UnitResult:
+        source, path, name, found, _, again, patient, lenient = unit
         # not one that is much larger than when it was decided to read it in one piece
-        told, data, grew = read_file(
-            self._path(unit),
-            unit.stat,
-            lenient=unit.lenient,
-            most=unit.stat.size + MAX_SEGMENT_CUT,
-        )
+        most = found.size + MAX_SEGMENT_CUT
+        told, data, grew = read_file(self._path(unit), found, lenient=lenient, most=most)
         self._read += len(data)
-        reader, view = self._readers[unit.source], View.of_bytes(data)
-        if unit.patient:
-            _require_complete(reader, unit.path, view)
+        reader, view = self._readers[source], View.of_bytes(data)
+        if patient:
+            _require_complete(reader, path, view)
         before = self._before(unit)
-        ends = ends_of(reader, unit.path, view)
+        ends = ends_of(reader, path, view)
         if not room.spend(len(ends)):
             raise MissedError(CROWDED)
         pieces = (data,) if len(ends) == 1 else _pieces(data, ends)
         known = Known(self._cipher, before.segments) if before.segments else self._nothing
         rows = b"".join(writer.segments(unit, told, pieces, known))
-        whole = CaptureUnit(unit.source, unit.path, unit.name, told, before.version + 1, grew, rows)
-        if not unit.again and _is_same(before, whole):
+        whole = CaptureUnit(source, path, name, told, before.version + 1, grew, rows)
+        if not again and _is_same(before, whole):
             return Same(self._mark(told), len(data))
         return self._capture(whole, writer)
 
@@ -188,11 +186,13 @@ class Sealer:
 
     def _range_pieces(self, unit: RangeUnit, file: OpenFile) -> Iterator[bytes]:
         view = View(file.descriptor, unit.stat.size)
-        for start, end in unit.ranges:
-            piece = view.read(start, end)
+        for stretch in _stretches(unit.ranges):
+            first = stretch[0][0]
+            data = view.read(first, stretch[-1][1])
             require_unchanged(file, lenient=unit.lenient)
-            self._read += len(piece)
-            yield piece
+            self._read += len(data)
+            for start, end in stretch:
+                yield data[start - first : end - first]
 
     def _capture(self, unit: CaptureUnit, writer: Writer) -> Done:
         secret = writer.capture(unit)
@@ -225,6 +225,18 @@ def _pieces(data: bytes, ends: Sequence[int]) -> Iterator[bytes]:
     for end in ends:
         yield data[start:end]
         start = end
+
+
+def _stretches(ranges: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Yield ranges that follow each other, as many as are read at once."""
+    stretch: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if stretch and (start != stretch[-1][1] or end - stretch[0][0] > _AT_ONCE):
+            yield stretch
+            stretch = []
+        stretch.append((start, end))
+    if stretch:
+        yield stretch
 
 
 def _is_same(before: FileState, now: CaptureUnit) -> bool:
