@@ -8,6 +8,7 @@ and with it everything an agent needs and a sealer does not (HTTP, scheduler, se
 Nothing is written to standard error: a traceback may name a watched file.
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -21,6 +22,7 @@ from lakzegel_agent.sealing.sealer import Sealer
 
 LENGTH: Final = struct.Struct(">I")
 MAX_MESSAGE: Final = 2**28  # bytes; a file of 150,000 segments has some 15 MB of rows
+_OBJECTS: Final = 100_000  # made and not freed, before there is a look for cycles
 
 
 def send(stream: IO[bytes], message: object) -> None:
@@ -57,6 +59,7 @@ def receive(stream: IO[bytes]) -> object | None:
 
 def main() -> None:
     """Answer requests until the parent goes."""
+    collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     parent = os.getppid()
@@ -74,6 +77,15 @@ def main() -> None:
                 send(answers, answer(sealer, request))
             except BrokenPipeError:
                 return
+
+
+def collect_rarely() -> None:
+    """Look for cycles at long intervals, and never in what was imported.
+
+    Sealing makes next to none, but a job is tens of thousands of tuples to look through.
+    """
+    gc.freeze()
+    gc.set_threshold(_OBJECTS)
 
 
 def answer(sealer: Sealer, request: Job | Cut) -> Answer:
