@@ -23,8 +23,8 @@ from lakzegel_server.upload import AlreadySealedError, Upload
 from lakzegel_server.workers import Workers
 
 MAX_UPLOAD: Final = MAX_BATCH + MAX_KEYRING
-MAX_UPLOADS: Final = 64  # at a time; each holds at most four blocks in memory
-BLOCK: Final = 2**20  # bytes gathered before a thread takes them: one hand-over a MiB
+MAX_UPLOADS: Final = 64  # at a time; each holds at most 5 MiB in memory
+BLOCK: Final = 2**19  # bytes gathered before a thread takes them: as many as are read at once
 _log: Final = logging.getLogger(__name__)
 
 
