@@ -61,15 +61,13 @@ class Admission:
         """Take a file in: to be read now, or once it has settled."""
         self.targets[target.name] = target
         settle = max(self._sources[target.source].settle, TIME_STEP)
-        age = self._age(target)
-        if 0 <= age < settle and not self._last(target):
+        age, last = self._age(target), self._last(target)
+        if 0 <= age < settle and not last:
             self._wait(target._replace(tries=target.tries + 1), settle - age)
         elif target.stat.size > self._backlog.whole:
             self._cuts.append(target)
         else:
-            self._backlog.add_file(
-                target, patient=self._patient(target), lenient=self._last(target)
-            )
+            self._backlog.add_file(target, patient=self._patient(target, age), lenient=last)
 
     def next_cut(self) -> Cut | None:
         """Return the request for the seams of the next big file, when there is room for one."""
@@ -82,7 +80,7 @@ class Admission:
         known = before.segments + self._files.parts(target.name)
         big = BigFile(target, before, known)
         return self._backlog.start_cut(
-            big, patient=self._patient(target), lenient=self._last(target)
+            big, patient=self._patient(target, self._age(target)), lenient=self._last(target)
         )
 
     def due(self) -> bool:
@@ -144,9 +142,9 @@ class Admission:
     def _last(self, target: Target) -> bool:
         return target.tries >= self._patience.tries - 1
 
-    def _patient(self, target: Target) -> bool:
+    def _patient(self, target: Target, age: float) -> bool:
         settle = self._sources[target.source].settle
-        return not target.waited and 0 <= self._age(target) < INCOMPLETE_WAITS * settle
+        return not target.waited and 0 <= age < INCOMPLETE_WAITS * settle
 
     def _age(self, target: Target) -> float:
         """Seconds since the file changed by the wall clock; negative where that was set back."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from lakzegel_agent import captureevents
 from lakzegel_agent.captureadmit import Admission
-from lakzegel_agent.capturechain import Chain, room_for
+from lakzegel_agent.capturechain import Chain, SpoolRoom
 from lakzegel_agent.capturefind import Finder, Target
 from lakzegel_agent.captureoutcome import Outcomes, Tally
 from lakzegel_agent.capturestill import still_name
@@ -60,6 +60,7 @@ class Run:
         self._held: tuple[list[Unit], int] | None = None  # a batch for which there is no room yet
         self._last_observation = _BEFORE_ALL
         self._foldered = False
+        self._room = SpoolRoom(tools.spool_limit, tools.spool, tools.chain, tools.wait_for_room)
 
     def run(self) -> bool:
         """Do everything; return whether the stop event ended it early.
@@ -101,7 +102,7 @@ class Run:
                     continue
                 return
             units, size = held
-            if not room_for(size, tools.spool_limit, tools.spool, tools.chain, tools.wait_for_room):
+            if not self._room.take(size):
                 return
             self._held = None
             tools.chain.give(units, size, format_time(tools.clock()), tools.batch_limit)
