@@ -37,6 +37,7 @@ TAG: Final = 16
 PREFIX: Final = SALT_SIZE + COMMITMENT_SIZE
 SEALED_CHUNK: Final = CHUNK + TAG
 _DERIVED: Final = Struct(f"{KEY_SIZE}s12s{COMMITMENT_SIZE}s")  # key, base nonce, commitment
+_SHORT: Final = 65_536  # plaintext bytes that are copied sooner than put together chunk by chunk
 _INFO: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 _HASH: Final = SHA512()
 
@@ -47,7 +48,7 @@ def seal(key: bytes, salt: bytes, context: bytes, plaintext: bytes) -> bytes:
 
 
 def seal_parts(key: bytes, salt: bytes, context: bytes, parts: Sequence[bytes]) -> bytes:
-    """The ciphertext of the concatenation of ``parts``, without ever building it.
+    """The ciphertext of the concatenation of ``parts``, which is built only where it is short.
 
     A payload of many megabytes costs its ciphertext and one chunk, no copy of itself.
     """
@@ -146,6 +147,10 @@ def _allocate(length: int) -> BytesIO:
 
 def _chunks(parts: Sequence[bytes], length: int) -> Iterator[bytes | memoryview]:
     """The plaintext in chunks: views of one part where a chunk lies in it, small joins else."""
+    if length <= _SHORT:
+        whole = memoryview(b"".join(parts))
+        yield from (whole[start : start + CHUNK] for start in range(0, length + 1, CHUNK))
+        return
     views = iter(parts)
     view = memoryview(b"")
     for number in range(length // CHUNK + 1):
