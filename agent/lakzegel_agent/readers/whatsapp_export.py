@@ -10,12 +10,11 @@ pasted. Nothing is sorted: a phone without a network leaves lines out of order.
 """
 
 import re
-from array import array
 from collections.abc import Iterator
 from typing import ClassVar, Final
 
 from lakzegel_agent.readers.base import OpaqueReader, Reader, bounded, opaque
-from lakzegel_agent.readers.zipseams import NotAZipError, zip_seams
+from lakzegel_agent.readers.zipseams import is_zip, members_of
 from lakzegel_agent.view import View
 
 _MARKS: Final = rb"(?:\xe2\x80\x8e|\xe2\x80\x8f|\xef\xbb\xbf){0,4}"  # LRM, RLM, byte order mark
@@ -36,30 +35,19 @@ class WhatsAppReader(OpaqueReader):
 
     def incomplete(self, path: bytes, view: View) -> str | None:
         """Return ``zip-open`` or ``line-open`` for a file that was not written to its end."""
-        if _is_zip(path):
-            return None if _members(view) else "zip-open"
+        if is_zip(path):
+            return None if members_of(view) else "zip-open"
         if _grammar(path, view) and view.read(view.size - 1, view.size) != b"\n":
             return "line-open"
         return None
 
     def cut(self, path: bytes, view: View) -> Iterator[int]:
         """Yield the end of each day, or of each member."""
-        if _is_zip(path):
-            members = _members(view)
+        if is_zip(path):
+            members = members_of(view)
             return bounded(members, view.size) if members else opaque(view.size)
         grammar = _grammar(path, view)
         return bounded(_days(view, grammar), view.size) if grammar else opaque(view.size)
-
-
-def _is_zip(path: bytes) -> bool:
-    return path.lower().endswith(b".zip")
-
-
-def _members(view: View) -> "array[int] | None":
-    try:
-        return zip_seams(view)
-    except NotAZipError:
-        return None
 
 
 def _grammar(path: bytes, view: View) -> re.Pattern[bytes] | None:

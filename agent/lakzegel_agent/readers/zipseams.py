@@ -27,6 +27,23 @@ class NotAZipError(Exception):
     """There is no directory where a zip file has it."""
 
 
+def is_zip(path: bytes) -> bool:
+    """Return whether the file at this path is named as a zip file."""
+    return path.lower().endswith(b".zip")
+
+
+def members_of(view: View) -> "array[int] | None":
+    """Return where members and the directory begin, or None where that is no zip file.
+
+    Raises:
+        ChangedError: the file became shorter.
+    """
+    try:
+        return zip_seams(view)
+    except NotAZipError:
+        return None
+
+
 def zip_seams(view: View) -> "array[int]":
     """Return where members and the directory begin, in order.
 

@@ -26,6 +26,14 @@ PATHS = (
     b"chat.zip",
     b"result.json",
     b"1.eml",
+    b"1.emlx",
+    b"nota.msg",
+    b"archief.pst",
+    b"signal-2024-03-12-08-01-00.backup",
+    b"data/tweets.js",
+    b"message_1.json",
+    b"outbox.json",
+    b"messages.csv",
     b"\xff",
 )
 FRAGMENTS = (
@@ -36,6 +44,16 @@ FRAGMENTS = (
     b"}", b"},", b"]", b'"', b"\\", b"{", b"PK\x05\x06", b"PK\x01\x02", b"PK\x03\x04",
     b"PK\x06\x07", b"PK\x06\x06", b"\x00" * 18, b"\xff" * 8, b"\x00\x00\x16\x00",
     b"\x01\x00\x1c\x00",
+    b"12 \n", b"</plist>\n", b"!BDN\x00\x00\x00\x00SM\x17\x00", b"!BDN\x00\x00\x00\x00SO\x0e\x00",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x00\x00\x00\x36\x0a\x34\x0a\x10", b"\x18\x01",
+    b"\x00\x00\x00\x0c", b"window.YTD.tweets.part0 = [", b'{ "tweet" : {', b'{"tweet":{',
+    b'window.YTD.direct_messages.part0 = [{"dmConversation":{"messages":[', b'{"dmConversation":{',
+    b'{"messageCreate" : {', b'"createdAt" : "2024-03-12T', b'"createdAt" : "2024-03-13T', b",\n  ",
+    b'{"participants": [', b'{"sender_name": "B", "timestamp_ms": 1710230460000',
+    b'{"sender_name":"A","timestamp_ms":9', b'"OrderedCollection"',
+    b'{"id":"a","type":"Create","actor":"b","published":"2024-03-12T',
+    b'{"id":"a","type":"Announce","actor":"b","published":"2024-03-13T',
+    b"CONVERSATION ID,DATE,CONTENT\n", b"2-a,2024-03-12 x,b\n", b'"2-b","2024-03-13 x","b\n', b'""',
 )  # fmt: skip
 
 hostile = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.binary(max_size=40)), max_size=60).map(
@@ -81,6 +99,18 @@ def test_a_damaged_or_truncated_sample_is_still_covered(name: str, kind: str) ->
         for _ in range(min(len(damaged), 3)):
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         check_cuts(kind, path, View.of_bytes(bytes(damaged)))
+
+
+@pytest.mark.parametrize("name", sorted(file.name for file in SAMPLES.iterdir()))
+@pytest.mark.parametrize("kind", kinds())
+def test_a_sample_is_cut_the_same_through_small_windows(
+    name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, path = (SAMPLES / name).read_bytes(), os.fsencode(name)
+    whole = check_cuts(kind, path, View.of_bytes(data))
+    for window in (3, 61):
+        monkeypatch.setattr(view_module, "WINDOW", window)
+        assert check_cuts(kind, path, View.of_bytes(data)) == whole
 
 
 @pytest.fixture
@@ -138,7 +168,10 @@ def test_a_flood_of_seams_ends_in_long_pieces(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_every_reader_is_found_by_its_kind() -> None:
-    expected = ("eml", "folder", "maildir", "mbox", "telegram-export", "whatsapp-export")
+    expected = (
+        "eml", "emlx", "folder", "maildir", "mbox", "msg", "pst", "signal-android-backup",
+        "social-export", "telegram-export", "threema-backup", "whatsapp-export",
+    )  # fmt: skip
     assert set(expected) <= set(kinds())
     assert all(reader_of(kind).kind == kind for kind in kinds())
 
