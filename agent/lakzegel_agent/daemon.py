@@ -2,20 +2,20 @@
 """`run`: capture as things appear, ship at the policy's cadence, until told to end.
 
 A hint of a change wakes a pass over its source once it has been quiet for the source's settle
-time; the timetable wakes a pass over everything. The courier's thread ships meanwhile.
+time; the timetable, a sleep that ended and events that the system dropped wake a pass over
+everything. The courier's thread ships meanwhile. docs/spec/sources.md §6
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Final
 
 from lakzegel_agent.backoff import Backoff
-from lakzegel_agent.capture import WatchedSource
+from lakzegel_agent.capture import PassReport, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
 from lakzegel_agent.courier import POLL, Courier
 from lakzegel_agent.devicekeys import Introduction
@@ -23,21 +23,17 @@ from lakzegel_agent.errors import SpoolFullError
 from lakzegel_agent.health import own_load
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.policies import InForce
-from lakzegel_agent.schedule import Timetable
+from lakzegel_agent.schedule import Timetable, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settings import Config
 from lakzegel_agent.standing import Say, arrive, enrolled, keep_status
 from lakzegel_agent.station import Station, chance, station
-from lakzegel_agent.watch import Watcher
+from lakzegel_agent.wake import Wake
+from lakzegel_agent.watchkeeper import WatchKeeper
 
-RESCAN: Final = 900.0  # seconds between passes over everything
-BLIND_RESCAN: Final = 60.0  # seconds, where no hints come
 FULL_RETRY: Final = 30.0  # seconds, after a pass that found no room
-LEAST_SETTLE: Final = 0.2  # seconds without a hint before a pass begins
-MOST_SETTLE: Final = 30.0  # seconds after which a folder that never rests is read anyway
 PATIENCE: Final = 60.0  # seconds that a pass waits for room
 ALARMS: Final = ("rollback", "fork", "revoked", "superseded")
-TICK: Final = 1.0  # seconds between two looks whether to end
 NO_POLICY_CADENCE: Final = 60.0  # seconds between two questions for a first policy
 
 
@@ -73,9 +69,11 @@ class Daemon:
         self._say = say
         self._stop = stop
         self._wake = Wake(stop)
-        self._watcher = Watcher(frozenset())
+        self._keeper = WatchKeeper(self._wake)
+        self._stated = 0  # overflows that the office was told of
+        self._cost = 0.0  # seconds of processor time of a pass over everything without news
         self._timetable: Timetable | None = None
-        self._plan: tuple[float, float] | None = None
+        self._plan: tuple[float, float, float] | None = None
         self._full = False
         self._courier: Courier | None = None
         self._said: set[str] = set()
@@ -98,7 +96,7 @@ class Daemon:
         """Everything that woke us, once; without room it is tried again soon."""
         in_force = None
         try:
-            in_force = self._work(self._wake.take())
+            in_force = self._work()
             self._full = False
         except SpoolFullError as error:
             self._full = True
@@ -109,22 +107,52 @@ class Daemon:
         self._arrange(in_force)
         self._keep(in_force)
 
-    def _work(self, roots: set[bytes] | None) -> InForce | None:
-        """A pass over the sources below these roots, None for all; the policy in force."""
+    def _work(self) -> InForce | None:
+        """A pass over what is due; the policy in force."""
+        in_force, sources = self._survey()
+        roots = self._wake.take()
         if self._must_arrive(timed=roots is None):
             self._arrive()
-        in_force = self._policy()
+            in_force, sources = self._survey()
         if in_force is None:
             return None
-        sources = watched(self._opened, in_force)
-        self._watch(sources)
-        chosen = [s for s in sources if roots is None or s.root in roots]
-        self._wake.settle(max((s.settle for s in chosen), default=0.0))
         attest(self._opened, in_force)
-        self._pass(in_force, chosen)
+        if roots is None:
+            self._everything(in_force, sources)
+        else:
+            self._pass(in_force, [source for source in sources if source.root in roots])
         return in_force
 
-    def _pass(self, in_force: InForce, sources: list[WatchedSource]) -> None:
+    def _survey(self) -> tuple[InForce | None, list[WatchedSource]]:
+        """The policy in force and its sources, which are watched before they are looked at."""
+        in_force = self._policy()
+        sources = [] if in_force is None else watched(self._opened, in_force)
+        settles: dict[bytes, float] = {}
+        for source in sources:
+            settles[source.root] = max(source.settle, settles.get(source.root, 0.0))
+        self._wake.settles(settles)
+        self._keeper.attend(settles)
+        return in_force, sources
+
+    def _everything(self, in_force: InForce, sources: list[WatchedSource]) -> None:
+        """A pass over all sources; events that were dropped before it are made good by it."""
+        ledger, problems, lost = self._opened.ledger, self._opened.problems, self._keeper.overflows
+        if lost > self._stated:
+            text = f"{lost} times since this agent started"
+            problems.add(ledger, "events-dropped", text)
+            ledger.observe(DEVICE, {"type": "events-dropped", "times": lost - self._stated})
+            self._stated = lost
+            self._keep(in_force)
+        before = time.process_time()
+        report = self._pass(in_force, sources)
+        if report.stopped:
+            return
+        if not report.batches:
+            self._cost = time.process_time() - before
+        if self._keeper.overflows == lost:
+            problems.clear(ledger, "events-dropped")
+
+    def _pass(self, in_force: InForce, sources: list[WatchedSource]) -> PassReport:
         courier, limit = self._courier, in_force.policy.spool_limit
 
         def wait_for_room(size: int) -> bool:
@@ -149,7 +177,7 @@ class Daemon:
             stop=self._stop,
         )
         try:
-            run_pass(self._opened, work, sources)
+            return run_pass(self._opened, work, sources)
         finally:
             self._pool.rest()
 
@@ -189,37 +217,31 @@ class Daemon:
 
     # hints and times
 
-    def _watch(self, sources: Iterable[WatchedSource]) -> None:
-        """Watch these sources' folders, anew when they changed or a watch died."""
-        roots = frozenset(source.root for source in sources)
-        if roots == self._watcher.roots and self._watcher.is_well():
-            return
-        self._watcher.stop()
-        self._watcher = Watcher.start(roots, self._wake.root)
-        ledger, problems = self._opened.ledger, self._opened.problems
-        if self._watcher.blind:
-            text = f"{len(self._watcher.blind)} of {len(roots)} folders send no hints"
-            problems.add(ledger, "polling", text)
-        else:
-            problems.clear(ledger, "polling")
-
     def _arrange(self, in_force: InForce | None) -> None:
         """Set the timetable, anew when the cadence or the need to look changed."""
         cadence = NO_POLICY_CADENCE if in_force is None else in_force.policy.cadence
-        rescan = BLIND_RESCAN if self._watcher.blind else RESCAN
-        plan = (FULL_RETRY if self._full else rescan, max(cadence, POLL))
+        rescan = FULL_RETRY if self._full else rescan_after(self._cost)
+        plan = (rescan, poll_after(self._cost), max(cadence, POLL))
         if plan == self._plan:
             return
         if self._timetable is not None:
             self._timetable.stop()
         self._plan, self._timetable = plan, Timetable()
         self._timetable.every(plan[0], self._wake.all)
-        self._timetable.every(plan[1], self._consult)
+        self._timetable.every(plan[1], self._poll)
+        self._timetable.every(plan[2], self._consult)
         self._timetable.start()
+
+    def _poll(self) -> None:
+        """Time for the folders that give no hints."""
+        polled = self._keeper.polled()
+        if polled:
+            self._wake.look(polled)
 
     # telling
 
     def _keep(self, in_force: InForce | None) -> None:
+        self._state_polling()
         load = own_load()
         keep_status(
             self._opened,
@@ -230,8 +252,18 @@ class Daemon:
                 "rss": load.rss,
                 "cpu_seconds": load.cpu_seconds,
             },
+            watch=self._keeper.state(),
         )
         self._tell()
+
+    def _state_polling(self) -> None:
+        reasons = self._keeper.reasons()
+        text = ", ".join(f"{many} folders ({why})" for why, many in reasons.items())
+        with suppress(SpoolFullError):
+            if text:
+                self._opened.problems.add(self._opened.ledger, "polling", text)
+            else:
+                self._opened.problems.clear(self._opened.ledger, "polling")
 
     def _tell(self) -> None:
         """Say each problem once, in one line, when it arises."""
@@ -243,58 +275,9 @@ class Daemon:
     def _end(self) -> None:
         if self._timetable is not None:
             self._timetable.stop()
-        self._watcher.stop()
+        self._keeper.stop()
         if self._courier is not None:
             self._courier.stop()
         with suppress(SpoolFullError):
             self._opened.ledger.observe(DEVICE, {"type": "stop"})
         self._keep(self._policy())
-
-
-class Wake:
-    """What woke the agent: roots below which something changed, or everything."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._changed = threading.Condition()
-        self._roots: set[bytes] = set()
-        self._all = True
-        self._at = time.monotonic()
-
-    def root(self, root: bytes) -> None:
-        """A hint: something changed below this root."""
-        with self._changed:
-            self._roots.add(root)
-            self._at = time.monotonic()
-            self._changed.notify_all()
-
-    def all(self) -> None:
-        """Time for everything."""
-        with self._changed:
-            self._all = True
-            self._changed.notify_all()
-
-    def wait(self) -> None:
-        """Return when there is something to do, or to end for."""
-        with self._changed:
-            while not (self._roots or self._all or self._stop.is_set()):
-                self._changed.wait(TICK)
-
-    def settle(self, seconds: float) -> None:
-        """Return when no hint came for so long, or a folder never rests."""
-        quiet = max(seconds, LEAST_SETTLE)
-        until = time.monotonic() + max(MOST_SETTLE, quiet)
-        while not self._stop.is_set():
-            now = time.monotonic()
-            left = min(self._at + quiet, until) - now
-            if left <= 0:
-                return
-            self._stop.wait(left)
-
-    def take(self) -> set[bytes] | None:
-        """What is to be looked at; None for everything."""
-        with self._changed:
-            roots = None if self._all else set(self._roots)
-            self._roots.clear()
-            self._all = False
-            return roots

@@ -37,7 +37,10 @@ NEXT: Final = {
     "given-up": "tell the records office, and keep the folder until they have looked: what it holds"
     " was captured again only where it was still there",
     "no-room": "make room on this disk; capture goes on by itself",
-    "polling": "raise fs.inotify.max_user_watches; until then changes are found by looking",
+    "polling": "no-watch: raise fs.inotify.max_user_watches; share: nothing to do; until then"
+    " changes are found by looking",
+    "events-dropped": "nothing: everything is looked at again; if it stays, raise"
+    " fs.inotify.max_queued_events",
     "clock-skew": "set this device's clock",
 }
 

@@ -16,6 +16,30 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 GRACE: Final = 7 * 86_400  # seconds that a missed call may be late
 JITTER: Final = 0.1  # of the interval, so that traffic keeps no exact time
+RESCAN: Final = 900.0  # seconds between passes over everything, at least
+MOST_RESCAN: Final = 14_400.0  # seconds, at most
+IDLE: Final = 0.001  # of one core: what looking may cost where nothing happens
+POLL_RESCAN: Final = 60.0  # seconds between passes over what gives no hints, at least
+MOST_POLL: Final = 900.0  # seconds, at most
+POLLING: Final = 0.01  # of one core: the same, where looking is all there is
+
+
+def rescan_after(cost: float) -> float:
+    """Seconds between passes over everything that cost so many seconds of processor time."""
+    return _spread(cost, RESCAN, MOST_RESCAN, IDLE)
+
+
+def poll_after(cost: float) -> float:
+    """Seconds between passes over folders that give no hints, likewise."""
+    return _spread(cost, POLL_RESCAN, MOST_POLL, POLLING)
+
+
+def _spread(cost: float, least: float, most: float, share: float) -> float:
+    """Doubled until it is rare enough: an interval that hardly ever changes."""
+    seconds = least
+    while seconds < most and cost > share * seconds:
+        seconds *= 2
+    return min(seconds, most)
 
 
 class Timetable:

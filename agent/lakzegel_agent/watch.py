@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Hints that something changed below a folder; the only importer of watchdog.
+"""Hints that something changed below a folder; with watchqueue the only importer of watchdog.
 
-A hint wakes the rescan and is worth no more: queues overflow silently, network shares send
-nothing, laptops sleep. Where the system has too few watches left, there are no hints for that
-folder and the rescan comes more often.
+A hint wakes the rescan and is worth no more: queues overflow, network shares send nothing, laptops
+sleep. Where hints are missing or not complete, that is known here, and the rescan comes more often.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Self
 
 from watchdog.events import (
@@ -24,7 +24,14 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from lakzegel_agent.watchmounts import Mount, is_below, mount_of, mounts_below
+
+# Why hints from a root are missing or not complete.
+NO_WATCH: Final = "no-watch"  # the system has no more watches, or refuses one
+SHARE: Final = "share"  # on a file system that others write to
+ABSENT: Final = "absent"  # not there
 
 # not: opened, read to the end. Reading a file ourselves would else be a hint to read it again.
 _CHANGES: Final[list[type[FileSystemEvent]]] = [
@@ -37,6 +44,9 @@ _CHANGES: Final[list[type[FileSystemEvent]]] = [
     FileModifiedEvent,
     FileMovedEvent,
 ]
+_JOIN: Final = 2.0  # seconds that a thread of watchdog gets to end
+
+Place = tuple[int, int]  # device and inode of a folder, while it is mounted
 
 
 class _Handler(FileSystemEventHandler):
@@ -51,46 +61,121 @@ class _Handler(FileSystemEventHandler):
 
 
 class Watcher:
-    """Watches of several folders, until it is stopped."""
+    """Watches of several folders, until it is stopped. A new one is made when it is not well."""
 
-    def __init__(self, roots: frozenset[bytes]) -> None:
-        self.roots = roots
-        self.blind: set[bytes] = set()  # no hints come from here
-        self._observers: list[Observer] = []  # type: ignore[valid-type]  # a variable there
+    def __init__(
+        self,
+        roots: Iterable[bytes],
+        *,
+        hint: Callable[[bytes], None],
+        lost: Callable[[], None],
+    ) -> None:
+        """Watch nothing yet.
+
+        Args:
+            roots: the folders.
+            hint: called with the root below which something changed, in a thread of its own.
+            lost: called when the system dropped events, likewise; the watcher is then not well.
+        """
+        self.roots = frozenset(roots)
+        self.unsure: dict[bytes, str] = {}  # roots without hints, or without some; why
+        self._real = {root: os.path.realpath(root) for root in self.roots}
+        self._places = {root: _place(root) for root in self.roots}
+        self._hint = hint
+        self._lost = lost
+        self._overflowed = False
+        self._observer: BaseObserver | None = None
 
     @classmethod
-    def start(cls, roots: Iterable[bytes], hint: Callable[[bytes], None]) -> Self:
-        """A watcher that calls ``hint`` with the root below which something changed."""
-        watcher = cls(frozenset(roots))
+    def start(
+        cls,
+        roots: Iterable[bytes],
+        *,
+        hint: Callable[[bytes], None],
+        lost: Callable[[], None],
+        mounts: tuple[Mount, ...] = (),
+    ) -> Self:
+        """Return a watcher of these roots; shares among ``mounts`` get no watch."""
+        watcher = cls(roots, hint=hint, lost=lost)
+        shares = [mount for mount in mounts if mount.is_share()]
+        try:
+            observer = watcher._observer = watcher._observe()
+            observer.start()
+        except OSError:  # too few instances
+            watcher.unsure = dict.fromkeys(watcher.roots, NO_WATCH)
+            return watcher
         for root in sorted(watcher.roots):
-            watcher._watch(root, hint)
+            if watcher._is_worth_it(root, mounts, shares):
+                watcher._watch(root, observer)
         return watcher
 
     def is_well(self) -> bool:
-        """Whether every watch that was set is still alive."""
-        return all(
-            observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)  # type: ignore[attr-defined]
-            for observer in self._observers
+        """Return whether every watch that was set is alive and sees the folder that is there."""
+        observer = self._observer
+        if self._overflowed or any(_place(root) != at for root, at in self._places.items()):
+            return False
+        return observer is None or (
+            observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)
         )
 
     def stop(self) -> None:
         """End the watches."""
-        for observer in self._observers:
-            observer.stop()  # type: ignore[attr-defined]
-        for observer in self._observers:
-            observer.join(2.0)  # type: ignore[attr-defined]
-        self._observers.clear()
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(_JOIN)
 
-    def _watch(self, root: bytes, hint: Callable[[bytes], None]) -> None:
-        observer = Observer()
-        observer.daemon = True
+    def _is_worth_it(self, root: bytes, mounts: Iterable[Mount], shares: list[Mount]) -> bool:
+        """Whether watches tell of what happens below a root, and note where not all of it."""
+        real = self._real[root]
+        if self._places[root] is None:
+            self.unsure[root] = ABSENT
+        elif mount_of(real, mounts) in shares:
+            self.unsure[root] = SHARE
+        else:
+            if mounts_below(real, shares):
+                self.unsure[root] = SHARE
+            return True
+        return False
+
+    def _watch(self, root: bytes, observer: BaseObserver) -> None:
+        handler, real = _Handler(root, self._hint), os.fsdecode(self._real[root])
         try:
-            observer.schedule(
-                _Handler(root, hint), os.fsdecode(root), recursive=True, event_filter=_CHANGES
-            )
-            observer.start()
-        except OSError:  # too few watches or instances, or the folder just went
-            self.blind.add(root)
-            observer.unschedule_all()
-            return
-        self._observers.append(observer)
+            observer.schedule(handler, real, recursive=True, event_filter=_CHANGES)
+        except OSError:
+            self.unsure[root] = ABSENT if _place(root) is None else NO_WATCH
+
+    def _observe(self) -> BaseObserver:
+        if sys.platform == "linux":
+            from lakzegel_agent.watchqueue import QueueObserver  # noqa: PLC0415  # Linux alone
+
+            return QueueObserver(refused=self._refuse, lost=self._overflow)
+        from watchdog.observers import Observer  # noqa: PLC0415  # the system's own
+
+        return Observer()
+
+    def _refuse(self, path: bytes) -> None:
+        """Note that a folder below some roots got no watch."""
+        for root, real in self._real.items():
+            if is_below(path, real):
+                self.unsure[root] = NO_WATCH
+
+    def _overflow(self) -> None:
+        self._overflowed = True
+        self._lost()
+
+
+def reasons(unsure: Mapping[bytes, str]) -> dict[str, int]:
+    """Return how many roots each reason holds for."""
+    counts: dict[str, int] = {}
+    for why in unsure.values():
+        counts[why] = counts.get(why, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _place(root: bytes) -> Place | None:
+    try:
+        told = os.stat(root)  # noqa: PTH116  # bytes
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino

@@ -60,6 +60,13 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"source    {source['name'] or '(of former policies)'}: {_figures(source)}"
         for source in found["sources"]
     ]
+    watch = found.get("watch")
+    if watch is not None:  # only of one at work
+        polled = ", ".join(f"{many} {why}" for why, many in watch["polled"].items()) or "none"
+        rows.append(
+            f"watch     {watch['folders']} folders, polled: {polled};"
+            f" events dropped {watch['overflows']} times, slept {watch['sleeps']} times"
+        )
     if receipt is not None:
         rows.append(f"receipt   {receipt['at']}, entry {receipt['index']} of {receipt['size']}")
     rows += [
