@@ -2,7 +2,8 @@
 """mbox: one mail, one segment, from its separator line to the next.
 
 A separator begins the file or follows an empty line, and is ``From`` with a space and then nothing
-more, or somebody and a moment. A sentence that begins so in a body is none. docs/spec/sources.md
+more, or somebody and a moment. A sentence that begins so in a body is none. Thunderbird compacts an
+mbox in a folder beside it, where the old one lies for a moment too. docs/spec/sources.md
 """
 
 import re
@@ -28,12 +29,24 @@ _MOMENT: Final = (
     + rb")(?![0-9])"
 )  # fmt: skip
 _SEPARATOR: Final = re.compile(rb"From (?:[ \t]{0,64}\r?\n|[^\r\n]{0,320}?[ \t]" + _MOMENT + rb")")
+_BESIDE: Final = rb"(?s)(?P<folder>(?:.*/)?)\.(?:temp-compact|compact-temp)/(?P<name>[^/]+)\."
+_DRAFT: Final = re.compile(_BESIDE + rb"(?:compacting|compacted)")
+_ORIGINAL: Final = re.compile(_BESIDE + rb"original")
 
 
 class MboxReader(OpaqueReader):
     """Files that begin with a separator line are mail; others are opaque."""
 
     kind: ClassVar[str] = "mbox"
+
+    def exclude(self, path: bytes) -> str | None:
+        """Return ``compacting`` for what Thunderbird copies from an mbox that is still there."""
+        return "compacting" if _DRAFT.fullmatch(path) else None
+
+    def history(self, path: bytes) -> bytes:
+        """Return the mbox's path also while a compaction has moved it aside."""
+        original = _ORIGINAL.fullmatch(path)
+        return original["folder"] + original["name"] if original else path
 
     def cut(self, path: bytes, view: View) -> Iterator[int]:  # noqa: ARG002  # mbox has no suffix
         """Yield the end of each mail."""

@@ -70,6 +70,19 @@ def test_a_mail_larger_than_a_block_stays_whole(pieces):
     assert pieces("mbox", b"Inbox", mail * 2) == [mail, mail]
 
 
+def test_a_compaction_s_copies_are_excluded_and_its_original_is_the_mbox():
+    reader = reader_of("mbox")
+    for folder in (b"", b"Mail/pop.example/", b"Archief.sbd/"):
+        for beside in (b".temp-compact/", b".compact-temp/"):
+            assert reader.exclude(folder + beside + b"Inbox.compacting") == "compacting"
+            assert reader.exclude(folder + beside + b"Inbox.compacted") == "compacting"
+            assert reader.exclude(folder + beside + b"Inbox.original") is None
+            assert reader.history(folder + beside + b"Inbox.original") == folder + b"Inbox"
+    for path in (b"Inbox.compacting", b".temp-compact", b".temp-compact/Inbox", b"Inbox.original"):
+        assert reader.exclude(path) is None
+        assert reader.history(path) == path
+
+
 def test_mail_lies_in_new_and_cur_and_tmp_is_still_being_delivered():
     reader = reader_of("maildir")
     for folder in (b"", b".Verzonden/", b"Archief/2024/"):

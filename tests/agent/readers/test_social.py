@@ -225,7 +225,7 @@ BEGINS = {
 }
 PARTS = (
     b",", b" ", b"\n", b'"', b"}", b"]", b"\\", b" " * 65, b'{"tweet":{', b'{"dmConversation" : {',
-    b'{"messageCreate" : {', b'"createdAt" : "2024-03-12T', b'"createdAt" : "2024-03-13T',
+    b'{"x":', b'{"messageCreate" : {', b'"createdAt" : "2024-03-12T', b'"createdAt" : "2024-03-13T',
     b'{"sender_name": "B", "timestamp_ms": 1710230460000', b'{"sender_name":"A","timestamp_ms":9',
     b'{"id":"a","type":"Create","actor":"b","published":"2024-03-12T', b'{"id":"',
     b'{"id":"a","type":"Announce","actor":"b","published":"2024-03-13T',
