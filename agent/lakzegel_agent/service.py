@@ -75,8 +75,8 @@ class OnceReport:
         return 1 if self.faults or self.failed else 0
 
 
-def once(config: Config, *, say: Say, stop: threading.Event) -> OnceReport:
-    """Everything that is there now, read, sealed and shipped.
+def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> OnceReport:
+    """Everything that is there now, read, sealed by ``pool``, which is closed then, and shipped.
 
     Raises:
         UsageError: not enrolled, or another agent is at work.
@@ -97,7 +97,7 @@ def once(config: Config, *, say: Say, stop: threading.Event) -> OnceReport:
             courier.start()
         try:
             report, full = _capture(
-                opened, current, in_force, None if alarm else courier, say, stop
+                opened, pool, current, in_force, None if alarm else courier, say, stop
             )
             outcome = Outcome(fault=fault) if alarm else courier.finish(stop)
         finally:
@@ -113,6 +113,7 @@ def once(config: Config, *, say: Say, stop: threading.Event) -> OnceReport:
 
 def _capture(
     opened: Station,
+    pool: Pool,
     current: Introduction,
     in_force: InForce,
     courier: Courier | None,
@@ -130,7 +131,7 @@ def _capture(
             return has_room()
         return courier.wait_for_room(has_room, patience=PATIENCE)
 
-    with Pool.open(opened.config.workers) as pool:
+    with pool:
         work = Pass(
             current=current,
             in_force=in_force,

@@ -4,8 +4,16 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lakzegel_agent.commands.common import Commands, answer, command, say, stopping
+
+if TYPE_CHECKING:  # status must start fast
+    from lakzegel_agent.sealing.pool import Pool
+    from lakzegel_agent.service import OnceReport
 
 _MORE = """\
 Reads every source of the policy in force, seals what is new or changed, ships it and verifies the
@@ -31,12 +39,10 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run once, print the figures, and a line for each fault."""
-    from lakzegel_agent.service import once  # noqa: PLC0415 - status must start fast
-    from lakzegel_agent.settings import load_config  # noqa: PLC0415
+    from lakzegel_agent.sealing.pool import Pool  # noqa: PLC0415 - status must start fast
 
-    config = load_config(arguments.config)
-    with stopping() as stop:
-        report = once(config, say=say, stop=stop)
+    with stopping() as stop, Pool.open() as pool:
+        report = _once(arguments.config, pool, stop)
     if arguments.json:
         answer(report.to_json())
     else:
@@ -50,3 +56,19 @@ def run(arguments: argparse.Namespace) -> int:
     if report.failed and not report.faults:
         say(f"lakzegel-agent: {report.failed} files could not be captured; see status")
     return report.exit_code
+
+
+def _once(path: Path, pool: Pool, stop: threading.Event) -> OnceReport:
+    """Run once; the sealing processes import what they need while this one does.
+
+    One is needed whatever the configuration says, the others once it has said how many.
+    """
+    pool.start(1)
+    from lakzegel_agent.settings import load_config  # noqa: PLC0415 - see above
+
+    config = load_config(path)
+    pool.start(config.workers)
+    from lakzegel_agent.service import once  # noqa: PLC0415 - see above
+
+    gc.freeze()  # what was imported stays: no look for cycles, at exit least of all
+    return once(config, pool=pool, say=say, stop=stop)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The sealing processes: as many as there are processors, started when there is work for them."""
+"""The sealing processes: as many as there are processors, started when there is work for them.
+
+Or before there is any, for a process takes a while to import what it needs.
+"""
 
 import contextlib
 import os
@@ -31,6 +34,16 @@ class Pool:
     def open(cls, workers: int | None = None) -> Self:
         """Return a pool of ``workers`` processes, none of them started yet."""
         return cls(workers or max(1, min(MOST, os.cpu_count() or 1)))
+
+    def start(self, workers: int) -> None:
+        """Work with so many processes from now on; those that do not run yet are started.
+
+        Raises:
+            SealingError: no process can be started.
+        """
+        self._workers = workers
+        while len(self._processes) < workers:
+            self._begin()
 
     def __enter__(self) -> Self:
         return self
@@ -125,9 +138,15 @@ class Pool:
             raise SealingError("sealing: not set up")
         idle = min(self._processes, key=lambda p: len(p.outstanding), default=None)
         if idle is None or (idle.outstanding and len(self._processes) < self._workers):
-            idle = Process(self._setup, lambda who, answer: self._heard.put((who, answer)))
-            self._processes.append(idle)
+            idle = self._begin()
         return idle
+
+    def _begin(self) -> Process:
+        process = Process(lambda who, answer: self._heard.put((who, answer)))
+        self._processes.append(process)
+        if self._setup is not None:
+            process.set_up(self._setup)
+        return process
 
     def _outstanding(self) -> int:
         return sum(len(process.outstanding) for process in self._processes)

@@ -12,7 +12,7 @@ from typing import Final
 
 from lakzegel_agent.errors import SealingError
 from lakzegel_agent.sealing.jobs import Answer, Cut, Job, Ready, Setup
-from lakzegel_agent.sealing.worker import receive, send
+from lakzegel_agent.sealing.messages import receive, send
 
 _COMMAND: Final = (sys.executable, "-P", "-m", "lakzegel_agent.sealing.worker")
 _SET_PIPE_SIZE: Final = getattr(fcntl, "F_SETPIPE_SZ", None)
@@ -23,9 +23,9 @@ Heard = Callable[["Process", Answer | None], None]
 
 
 class Process:
-    """A running process and what it still has to answer, oldest first."""
+    """A running process and what it still has to answer, oldest first; set up before asked."""
 
-    def __init__(self, setup: Setup, heard: Heard) -> None:
+    def __init__(self, heard: Heard) -> None:
         self.outstanding: deque[Job | Cut] = deque()
         self.ready = False
         self._heard = heard
@@ -46,7 +46,6 @@ class Process:
                 fcntl.fcntl(self._requests, _SET_PIPE_SIZE, _PIPE)
         self._thread = threading.Thread(target=self._listen, name="sealing", daemon=True)
         self._thread.start()
-        self.set_up(setup)
 
     @property
     def pid(self) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A sealing process: ``python -m lakzegel_agent.sealing.worker``, requests in, answers out.
 
-    u32be length || pickle        on standard input and output, both ends this program
+Standard input and output carry what `messages.py` describes.
 
 A program of its own rather than ``multiprocessing``: that imports the parent's main module again,
 and with it everything an agent needs and a sealer does not (HTTP, scheduler, settings).
@@ -10,51 +10,16 @@ Nothing is written to standard error: a traceback may name a watched file.
 
 import gc
 import os
-import pickle
 import signal
-import struct
 import sys
-from typing import IO, Final
+from typing import Final
 
 from lakzegel_agent.errors import SealingError
 from lakzegel_agent.sealing.jobs import Answer, Cut, CutFailed, Job, JobFailed, Ready, Setup
+from lakzegel_agent.sealing.messages import receive, send
 from lakzegel_agent.sealing.sealer import Sealer
 
-LENGTH: Final = struct.Struct(">I")
-MAX_MESSAGE: Final = 2**28  # bytes; a file of 150,000 segments has some 15 MB of rows
 _OBJECTS: Final = 100_000  # made and not freed, before there is a look for cycles
-
-
-def send(stream: IO[bytes], message: object) -> None:
-    """Write one message.
-
-    Raises:
-        OSError: the other end is gone.
-    """
-    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    stream.write(LENGTH.pack(len(data)) + data)
-    stream.flush()
-
-
-def receive(stream: IO[bytes]) -> object | None:
-    """Return the next message, or None where the other end is gone, perhaps halfway one.
-
-    Also where what came is no message: nothing that follows can be one either.
-    """
-    head = stream.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    (length,) = LENGTH.unpack(head)
-    if length > MAX_MESSAGE:
-        return None
-    data = stream.read(length)
-    if len(data) < length:
-        return None
-    try:
-        message: object = pickle.loads(data)  # noqa: S301  # from our own parent or child
-    except Exception:  # noqa: BLE001  # garbage may raise anything
-        return None
-    return message
 
 
 def main() -> None:

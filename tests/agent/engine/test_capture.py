@@ -434,6 +434,20 @@ def test_a_file_that_is_written_over_for_ever_fails_as_changing_and_is_tried_aga
     assert counts_of(engine) == (1, 0, 0)
 
 
+def test_processes_that_were_started_before_there_was_work_do_it(engine):
+    engine.pool.start(1)
+    engine.pool.start(2)
+    started = engine.pool.pids()
+    assert len(started) == 2
+    engine.use(batch_limit=60_000)
+    files = {b"%d" % n: os.urandom(40_000) for n in range(9)}
+    for path, data in files.items():
+        engine.write(path, data)
+    engine.capture()
+    assert engine.pool.pids() == started
+    assert engine.archive().latest() == files
+
+
 def test_batches_made_by_several_processes_are_closed_in_the_order_of_the_chain(engine):
     engine.pool.close()
     engine.pool = Pool.open(3)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lakzegel_agent.errors import SealingError, SpoolFullError
-from lakzegel_agent.sealing.worker import receive
+from lakzegel_agent.sealing.messages import receive
 
 HERE = Path(__file__).parent
 

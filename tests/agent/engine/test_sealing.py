@@ -107,6 +107,15 @@ def test_a_sealing_process_carries_nothing_that_it_does_not_need():
     assert "lakzegel_agent.ledger" not in loaded
 
 
+def test_a_sealing_process_can_be_started_before_its_agent_imports_what_sealing_needs():
+    code = "import sys, lakzegel_agent.sealing.pool; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    loaded = set(found.stdout.decode().split())
+    for name in ("requests", "pydantic", "zstandard", "sqlite3", "ssl", "asyncio"):
+        assert name not in loaded, name
+    assert "lakzegel_agent.sealing.sealer" not in loaded
+
+
 def test_an_upload_is_read_as_often_as_it_is_asked_for(tmp_path):
     spool = Spool.open(tmp_path / "spool")
     for kind, data in (("head", b"1"), ("body", b"2" * 300_000), ("keyring", b"3")):
