@@ -71,7 +71,7 @@ class Shipper:
         self._stopped = stopped
 
     def drain(self) -> int:
-        """Send everything that waits; how many got their receipt.
+        """Send everything that waits, and what is closed meanwhile; how many got their receipt.
 
         Raises:
             UnreachableError: later, from the oldest that is left.
@@ -79,11 +79,12 @@ class Shipper:
             StoppedError: the agent is to end.
         """
         count = 0
-        for row in self._ledger.waiting():
-            if self._stopped():
-                raise StoppedError
-            self._send(row)
-            count += 1
+        while waiting := self._ledger.waiting():
+            for row in waiting:
+                if self._stopped():
+                    raise StoppedError
+                self._send(row)
+                count += 1
         return count
 
     def _send(self, row: BatchRow) -> None:

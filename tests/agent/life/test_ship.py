@@ -38,6 +38,20 @@ def test_batches_leave_oldest_first_and_count_once_their_receipt_is_verified(dev
     assert spooled(device) == ["0-0", "0-1", "0-2"]
 
 
+def test_what_is_closed_during_an_upload_is_sent_too(device, receiver, monkeypatch):
+    device.seal()
+    send = receiver.send_batch
+
+    def seal_meanwhile(name, body, *, old):
+        if len(receiver.batches) == 0:
+            device.seal()
+        return send(name, body, old=old)
+
+    monkeypatch.setattr(receiver, "send_batch", seal_meanwhile)
+    assert shipper(device).drain() == 2
+    assert device.ledger.waiting() == []
+
+
 def test_a_lost_answer_costs_another_upload_and_nothing_else(device, receiver, log):
     device.seal()
     receiver.lost = [UnreachableError("the line went dead")]
