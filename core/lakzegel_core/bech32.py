@@ -8,6 +8,8 @@ Only the original checksum constant; Bech32m is another encoding and is refused.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import xor
 from typing import TYPE_CHECKING, Final
 
 from lakzegel_core.errors import FormatError, LimitError
@@ -19,6 +21,12 @@ ALPHABET: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 MAX_LENGTH: Final = 4_096  # characters; a hybrid recipient has 1,959
 _VALUES: Final = {letter: value for value, letter in enumerate(ALPHABET)}
 _GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+# what the five bits that leave the checksum bring into it, for each of their values: a hybrid
+# recipient has 1,959 letters, and a policy and an annex name several
+_STEPS: Final = tuple(
+    reduce(xor, (constant for bit, constant in enumerate(_GENERATOR) if top >> bit & 1), 0)
+    for top in range(32)
+)
 _CHECKSUM: Final = 6  # groups of 5 bits
 
 
@@ -62,11 +70,7 @@ def _expand(prefix: str) -> list[int]:
 def _polymod(groups: Iterable[int]) -> int:
     check = 1
     for group in groups:
-        top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ group
-        for bit, constant in enumerate(_GENERATOR):
-            if top >> bit & 1:
-                check ^= constant
+        check = (check & 0x1FFFFFF) << 5 ^ group ^ _STEPS[check >> 25]
     return check
 
 
