@@ -10,6 +10,7 @@
 
     [exclude]
     folders = ["Privé"]
+    party_folders = ["Partij"]
     correspondents = ["thuis@example.org"]
 
 One age file a device, for its annex key and the office's recipients.
@@ -47,6 +48,7 @@ class Annex:
     device: str
     sources: tuple[SourceAnnex, ...]
     folders: tuple[str, ...]
+    party_folders: tuple[str, ...]
     correspondents: tuple[str, ...]
 
 
@@ -77,9 +79,16 @@ def parse_annex(text: str) -> Annex:
         raise PolicyError("annex: two sources have one name")
     exclude = top.table("exclude")
     annex = Annex(
-        text, device, tuple(sources), exclude.strings("folders"), exclude.strings("correspondents")
+        text,
+        device,
+        tuple(sources),
+        exclude.strings("folders"),
+        exclude.strings("party_folders"),
+        exclude.strings("correspondents"),
     )
     exclude.done()
+    if set(annex.folders) & set(annex.party_folders):
+        raise PolicyError("annex: a folder is both private and of the party")
     top.done()
     return annex
 

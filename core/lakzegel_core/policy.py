@@ -74,6 +74,8 @@ class Policy:
     guards: Mapping[str, str]
     batch_limit: int
     spool_limit: int
+    uncovered: float  # seconds that a source may stay uncovered before that is an alarm
+    claims: float  # seconds from a mail's capture in which moving it is a claim
     quorum: Quorum
     annexes: Mapping[str, bytes]
 
@@ -109,6 +111,8 @@ def parse_policy_toml(text: str) -> Policy:
         guards=_guards(top),
         batch_limit=limits.parsed("batch", parse_size, "16 MiB"),
         spool_limit=limits.parsed("spool", parse_size, "2 GiB"),
+        uncovered=limits.parsed("uncovered", parse_duration, "7d"),
+        claims=top.parsed("claims", parse_duration, "70d"),
         quorum=_quorum(top.table("quorum")),
         annexes=_annexes(top.table("annex")),
     )

@@ -114,7 +114,9 @@ def _described(policy: Policy) -> Iterator[str]:
     for readout in policy.readouts:
         yield f"readout {readout.source}: every {readout.every:g} s, {readout.window or 'any time'}"
     yield from (f"guard {name}: {mode}" for name, mode in sorted(policy.guards.items()))
+    yield f"claims within {policy.claims:g} s"
     yield f"limits: batch {policy.batch_limit} bytes, spool {policy.spool_limit} bytes"
+    yield f"limits: a source is uncovered for {policy.uncovered:g} s at most"
     yield f"quorum: {policy.quorum.threshold} of {len(policy.quorum.witnesses)}"
     yield from (f"witness {key.name}" for key in policy.quorum.witnesses)
     yield from (f"annex {name}: {b64(raw)}" for name, raw in sorted(policy.annexes.items()))

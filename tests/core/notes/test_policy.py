@@ -100,6 +100,7 @@ def test_what_a_policy_leaves_out_has_a_default():
     assert (policy.cadence, policy.release) == (900, "held")
     assert (policy.batch_limit, policy.spool_limit) == (16 * 2**20, 2 * 2**30)
     assert (policy.sources, policy.quorum.threshold) == ((), 0)
+    assert (policy.claims, policy.uncovered) == (70 * 86_400, 7 * 86_400)
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,9 @@ correspondents = ["thuis@test.example"]
     return table(
         [
             ("whole", OK, "everything that an annex can say", good),
+            ("party-folders", OK, "folders of the party too", good + 'party_folders = ["Partij"]\n'),
+            ("party-folders-not-a-list", P, "a list of strings", good + 'party_folders = "Partij"\n'),
+            ("folder-of-both", P, "a folder has one class", good + 'party_folders = ["Privé"]\n'),
             ("device-only", OK, "nothing to add", f'device = "{DEVICE}"\n'),
             ("device-missing", P, "it says whom it is for", good.split("\n", 1)[1]),
             ("device-not-a-slug", P, "a-z, 0-9 and inner hyphens", good.replace(DEVICE, "Test Laptop")),
