@@ -17,9 +17,13 @@ from lakzegel_agent.sealing.jobs import Stat
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _OWNERS_FLAGS: Final = _FLAGS | getattr(os, "O_NOATIME", 0)  # for a file's owner only
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+# A lease or a lock that the holder would have to give up first; on a share what its server says.
+_HELD: Final = (errno.EAGAIN, errno.EBUSY, errno.ETXTBSY)
+_HELD_WINDOWS: Final = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 VANISHED: Final = "vanished"
 CHANGED: Final = "changed"
 UNREADABLE: Final = "unreadable"
+LOCKED: Final = "locked"
 INCOMPLETE: Final = "incomplete"
 CROWDED: Final = "crowded"
 
@@ -45,15 +49,15 @@ def opened(path: bytes, expected: Stat, *, lenient: bool) -> Iterator[OpenFile]:
     """Give the open file; it is the one that was expected, unless ``lenient``.
 
     Raises:
-        MissedError: vanished, changed or unreadable, on the way in or inside.
+        MissedError: vanished, changed, locked or unreadable, on the way in or inside.
     """
     descriptor = _open(path)
     try:
         yield _expected(descriptor, expected, lenient=lenient)
     except ChangedError:
         raise MissedError(CHANGED) from None
-    except OSError:
-        raise MissedError(UNREADABLE) from None
+    except OSError as error:
+        raise MissedError(_why(error)) from None
     finally:
         os.close(descriptor)
 
@@ -64,7 +68,7 @@ def read_file(path: bytes, expected: Stat, *, lenient: bool, most: int) -> tuple
     What `opened` and `require_unchanged` promise, in one call: there is one for every small file.
 
     Raises:
-        MissedError: vanished, changed or unreadable, or larger than ``most``.
+        MissedError: vanished, changed, locked or unreadable, or larger than ``most``.
     """
     descriptor = _open(path)
     try:
@@ -73,8 +77,8 @@ def read_file(path: bytes, expected: Stat, *, lenient: bool, most: int) -> tuple
             raise MissedError(CHANGED)
         data = _read_whole(file)
         return file.stat, data, require_unchanged(file, lenient=lenient)
-    except OSError:
-        raise MissedError(UNREADABLE) from None
+    except OSError as error:
+        raise MissedError(_why(error)) from None
     finally:
         os.close(descriptor)
 
@@ -135,4 +139,11 @@ def _open(path: bytes) -> int:
         except PermissionError:
             return os.open(path, _FLAGS)
     except OSError as error:
-        raise MissedError(VANISHED if error.errno in _GONE else UNREADABLE) from None
+        why = VANISHED if error.errno in _GONE else _why(error)
+        raise MissedError(why) from None
+
+
+def _why(error: OSError) -> str:
+    """Return why a file that is there could not be opened or read, as a slug."""
+    held = error.errno in _HELD or getattr(error, "winerror", None) in _HELD_WINDOWS
+    return LOCKED if held else UNREADABLE

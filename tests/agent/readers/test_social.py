@@ -251,6 +251,25 @@ def test_hostile_content_is_cut_the_same_through_any_window(
     assert incomplete(path, data) in {None, "json-open", "line-open"}
 
 
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (
+            DIRECT,
+            b'{"x":{"dmConversation" : {"y":{"createdAt":"2024-03-12T",{"dmConversation":{',
+        ),
+        (TABLE, b'2-a,"A\n2-b,B,2024-03-13 x\n",2024-03-12 x\n2-a,"\n",2024-03-13 x\n'),
+    ],
+)
+def test_what_spans_two_windows_is_seen_once(path, content, monkeypatch):
+    data = BEGINS[path] + content
+    whole = cut(path, data)
+    assert len(whole) > 1
+    for window in range(1, len(data)):
+        monkeypatch.setattr(view, "WINDOW", window)
+        assert cut(path, data) == whole
+
+
 # whole archives, and what is not known
 
 
