@@ -25,7 +25,8 @@ lock() { # name, extra arguments
 }
 lock base pyproject.toml
 lock agent --extra agent pyproject.toml
+lock agent-signal --extra agent --extra agent-signal pyproject.toml
 lock server --extra server pyproject.toml
 lock office --extra office pyproject.toml
-lock dev --extra agent --extra server --extra office pyproject.toml requirements/dev.in
+lock dev --extra agent --extra agent-signal --extra server --extra office pyproject.toml requirements/dev.in
 exit $status

@@ -98,6 +98,12 @@ class Table:
         )
         return [number for (number,) in self.connection.execute(query, (value,))]
 
+    def has(self, column: str, value: Value) -> bool:
+        """Return whether there is a row with this value in a needed column."""
+        query = f"SELECT 1 FROM {quoted(self.name)} WHERE {quoted(column)} = ? LIMIT 1"  # noqa: S608  # names, quoted
+        found = self.connection.execute(query, (value,)) if self.names else ()
+        return next(iter(found), None) is not None
+
     def all(self) -> Iterator[Record]:
         """Yield every row, by number."""
         return self._select("_rowid_ > ? ORDER BY _rowid_", 0)

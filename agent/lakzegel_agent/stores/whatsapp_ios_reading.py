@@ -53,7 +53,11 @@ class OpenChats:
         """Yield each session that has a message, by number."""
         for session in self._sessions.all():
             number = session.number("Z_PK")
-            if number is not None and _is_conversation(session) and self._numbers(number):
+            if (
+                number is not None
+                and _is_conversation(session)
+                and self._messages.has("ZCHATSESSION", number)
+            ):
                 yield self._conversation(session, number)
 
     def rows(self, key: str) -> Iterator[Row]:

@@ -47,11 +47,13 @@ INSERT INTO message VALUES (9, 'm9', 'in de groep', NULL, 3, 0, 7000000000000000
 INSERT INTO message VALUES (10, 'm10', 'CANARY-RECENT', NULL, 9, 0, 700000000000000000, 0);
 INSERT INTO message VALUES (11, 'm11', 'CANARY-NO-CHAT', NULL, 9, 0, 700000000000000000, 0);
 INSERT INTO message VALUES (12, 'm12', 'CANARY-DELETED', NULL, 1, 0, 700000000000000000, 0);
+INSERT INTO message VALUES (13, 'm13', 'CANARY-RECENT', NULL, 9, 0, 700000000000000000, 0);
 INSERT INTO attachment VALUES (2, '~/Library/Messages/Attachments/ab/11/x/Foto 1.heic', 3);
 INSERT INTO attachment VALUES (3, '/var/folders/zz/CANARY-ELSEWHERE.png', 3);
-INSERT INTO chat_message_join VALUES (1, 7, 70), (1, 8, 71), (4, 9, 72), (1, 12, 73);
-INSERT INTO chat_recoverable_message_join VALUES (1, 10, 99);
-INSERT INTO message_attachment_join VALUES (8, 2);
+INSERT INTO chat_message_join VALUES (1, 7, 70), (1, 8, 71), (4, 9, 72), (1, 12, 73),
+  (1, 13, 74);
+INSERT INTO chat_recoverable_message_join VALUES (1, 10, 99), (1, 13, 99);
+INSERT INTO message_attachment_join VALUES (8, 2), (13, 3);
 DELETE FROM message WHERE ROWID = 12; DELETE FROM chat_message_join WHERE message_id = 12;
 """
 FIRST = "1-f4d281683624a6fa"
@@ -276,6 +278,7 @@ def test_columns_of_a_newer_system_are_taken_and_tables_of_it_may_be_missing(sto
     make(
         store / "chat.db",
         "ALTER TABLE message ADD COLUMN date_edited INTEGER DEFAULT 5;"
+        "DELETE FROM chat_message_join WHERE message_id = 13;"
         "DROP TABLE chat_recoverable_message_join; DROP TABLE message_attachment_join;"
         "DROP TABLE chat_handle_join; DROP TABLE attachment;",
     )

@@ -239,7 +239,8 @@ def test_a_store_without_rows_of_its_own_number_is_damaged_and_not_read(store):
     make(
         store / "ChatStorage.sqlite",
         "DROP TABLE ZWAMESSAGE; CREATE TABLE ZWAMESSAGE (Z_PK INTEGER PRIMARY KEY,"
-        " ZCHATSESSION, ZMESSAGEDATE) WITHOUT ROWID",
+        " ZCHATSESSION, ZMESSAGEDATE) WITHOUT ROWID;"
+        "INSERT INTO ZWAMESSAGE VALUES (9, 1, 1)",
     )
     with pytest.raises(StoreError, match="damaged"):
         read(store)
