@@ -2,7 +2,7 @@
 """Apple's mails: the mail is one segment, its property list with the flags another."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakzegel_agent.readers import reader_of
@@ -32,6 +32,7 @@ def test_a_flag_costs_the_property_list_alone(pieces, sample):
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, False]
 
 
+@settings(max_examples=100, deadline=None, database=None)
 @given(mail=st.binary(max_size=200), flags=st.binary(max_size=50))
 def test_whatever_the_mail_holds_the_seam_stands_behind_it(mail: bytes, flags: bytes) -> None:
     data = b"%d   \n" % len(mail) + mail + PLIST + flags

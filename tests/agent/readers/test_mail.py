@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """mbox, Maildir and single mails: one mail is one segment."""
 
+import contextlib
+import mailbox
+
 import pytest
 
 from lakzegel_agent.readers import reader_of
@@ -25,6 +28,14 @@ def test_each_mail_of_an_mbox_is_a_segment(pieces, sample, name, expected, line_
     mails = pieces("mbox", b"Inbox", sample(name).replace(b"\n", line_end))
     assert subjects(mails) == expected
     assert all(mail.startswith(b"From ") for mail in mails)
+
+
+def test_unquoted_lines_do_not_cut_where_python_s_own_reader_cuts(pieces, sample, tmp_path):
+    data = sample("mbox-ongequoteerd")
+    (tmp_path / "mbox").write_bytes(data)
+    with contextlib.closing(mailbox.mbox(tmp_path / "mbox", create=False)) as theirs:
+        assert len(theirs) > 2
+    assert subjects(pieces("mbox", b"Inbox", data)) == [b"Toespraak", b"Re: Toespraak"]
 
 
 def test_appending_mails_leaves_the_earlier_ones_as_they_were(pieces, sample):

@@ -66,7 +66,7 @@ def test_what_only_has_the_name_of_a_mail_is_opaque_and_never_waited_for(pieces,
     assert incomplete("msg", b"nota.doc", sample("nota.msg")[:600]) is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, database=None)
 @given(
     size=st.integers(8, 3072),
     damage=st.lists(st.tuples(st.integers(8, 1100), st.integers(0, 255)), max_size=12),
@@ -103,7 +103,7 @@ def test_a_store_is_cut_in_blocks_from_its_begin_whatever_its_name(pieces, name,
     assert [len(piece) for piece in found] == [FINE] * 4 + [271_360 - 4 * FINE]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, database=None)
 @given(
     writes=st.lists(st.tuples(st.integers(600, 2**20 - 512), st.binary(min_size=1, max_size=512)))
 )

@@ -89,7 +89,7 @@ def x_list(rows):
 texts = st.text(max_size=30) | st.sampled_from(('{ "tweet": {', "\n  {", ",{", "]}"))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, database=None)
 @given(rows=st.lists(texts, min_size=2, max_size=8), newer=texts, first=st.booleans())
 def test_a_later_archive_of_x_keeps_its_tweets(rows: list[str], newer: str, first: bool) -> None:  # noqa: FBT001
     old = cut(TWEETS, x_list(rows))
@@ -171,7 +171,7 @@ cells = st.text('ab",\n\r é', max_size=12)
 rows = st.tuples(st.sampled_from(("2-a", '2,"b"', "")), st.integers(1, 3), cells, cells)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, database=None)
 @given(table=st.lists(rows, max_size=12))
 def test_whatever_is_said_a_segment_begins_with_a_row(
     table: list[tuple[str, int, str, str]],
@@ -233,7 +233,7 @@ PARTS = (
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, database=None)
 @given(
     path=st.sampled_from(sorted(BEGINS)),
     parts=st.lists(st.sampled_from(PARTS), max_size=40),
