@@ -17,7 +17,9 @@ from lakzegel_agent.capturefind import Finder, Watched
 from lakzegel_agent.captureoutcome import Outcomes, Tally
 from lakzegel_agent.capturerun import Run, Tools
 from lakzegel_agent.capturestill import Still, rules, still_name
+from lakzegel_agent.capturestores import Shelf, Surveys
 from lakzegel_agent.capturework import Backlog
+from lakzegel_agent.correspondents import agreed
 from lakzegel_agent.exclusion import excluder
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerrows import BatchRow
@@ -33,6 +35,7 @@ from lakzegel_agent.readers import reader_of
 from lakzegel_agent.sealing.jobs import Setup, SourceInfo
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.spool import Spool
+from lakzegel_agent.stores import store_of
 
 __all__ = [
     "PATIENCE",
@@ -73,7 +76,8 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
         UnknownReaderError: a source of a kind that there is no reader for.
     """
     watched = [_watched(number, source, ledger) for number, source in enumerate(sources)]
-    finder = Finder(watched, ledger.files, context.ledger_key)
+    surveys = Surveys(ledger.recall, lambda: clock().timestamp(), context.ledger_key)
+    finder = Finder(watched, ledger.files, context.ledger_key, surveys)
     backlog = Backlog(context.batch_limit)
     admission = Admission(
         sources, watched, finder, backlog, ledger.files, clock, patience, context.ledger_key
@@ -123,7 +127,15 @@ def _watched(place: int, source: WatchedSource, ledger: Ledger) -> Watched:
             rules(source.reader, source.root, source.exclude_folders),
             ledger.files.marks,
         ),
+        shelf=_shelf(source),
     )
+
+
+def _shelf(source: WatchedSource) -> Shelf | None:
+    store = store_of(source.reader)
+    if store is None:
+        return None
+    return Shelf(store, source.root, source.label, agreed(source.correspondents))
 
 
 def _setup(context: SealContext, spool: Spool, watched: Sequence[Watched]) -> Setup:

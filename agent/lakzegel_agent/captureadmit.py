@@ -60,6 +60,9 @@ class Admission:
     def admit(self, target: Target) -> None:
         """Take a file in: to be read now, or once it has settled."""
         self.targets[target.name] = target
+        if target.talk is not None:
+            self._backlog.add_talk(target, target.talk, whole=target.waited)
+            return
         settle = max(self._sources[target.source].settle, TIME_STEP)
         age, last = self._age(target), self._last(target)
         if 0 <= age < settle and not last:
@@ -88,6 +91,9 @@ class Admission:
         if not self._later or self._later[0][0] > time.monotonic():
             return False
         target = heapq.heappop(self._later)[2]
+        if target.talk is not None:
+            self.admit(target)
+            return True
         told = stat_of(self._watched[target.source].info.root + b"/" + target.path)
         if told is None:
             self.settle(target.name)
@@ -121,16 +127,18 @@ class Admission:
         if why == INCOMPLETE:
             settle = self._sources[target.source].settle
             self._wait(target._replace(waited=True), settle)
-        elif why == CROWDED:
+        elif why == CROWDED and target.talk is None:
             self._cuts.append(target)
+        elif why == CROWDED and not target.waited:
+            self.admit(target._replace(waited=True))
         elif why == VANISHED:
             self.settle(name)
             self._finder.lose(target)
-        elif why == CHANGED and not self._last(target):
+        elif why in {CHANGED, CROWDED} and not self._last(target):
             self._wait(target._replace(tries=target.tries + 1), self._patience.wait(target.tries))
         else:
             self.settle(name)
-            reason = CHANGING if why == CHANGED else why
+            reason = CHANGING if why in {CHANGED, CROWDED} else why
             number = self._watched[target.source].info.number
             work.marks.append(FileMark(name, number, "failed", reason, target.path))
 

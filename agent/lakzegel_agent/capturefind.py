@@ -15,11 +15,14 @@ from typing import NamedTuple
 
 from lakzegel_agent import captureevents, exclusion
 from lakzegel_agent.capturestill import Still, stretches
+from lakzegel_agent.capturestores import Shelf, Surveys
+from lakzegel_agent.capturetalks import Talk, new_talks
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
 from lakzegel_agent.ledgerrows import FileMark, FileState, KnownFile
 from lakzegel_agent.readers import Reader
-from lakzegel_agent.scan import EmptyFolder, Found, FoundFile, FoundOther, scan
+from lakzegel_agent.scan import EmptyFolder, Found, FoundFile, FoundOther, Outcome, scan
+from lakzegel_agent.sealing.conversations import MODE
 from lakzegel_agent.sealing.jobs import SourceInfo, Stat
 
 
@@ -33,7 +36,8 @@ class Target(NamedTuple):
     secret: bytes | None
     again: bool  # it was gone: say that it is there, though nothing changed
     tries: int = 0
-    waited: bool = False  # it was not complete before
+    waited: bool = False  # it was not complete before, or a conversation larger than planned
+    talk: Talk | None = None  # it is a conversation of a store
 
 
 @dataclass(slots=True)
@@ -54,13 +58,17 @@ class Watched:
     lost: dict[bytes, Target] = field(default_factory=dict)  # vanished before they were read
     empty: list[bytes] = field(default_factory=list)
     identity: tuple[int, int] | None = None  # device and inode of the root
+    shelf: Shelf | None = None  # it holds chat stores
 
 
 class Finder:
     """Yields what to capture, and gathers in ``work`` what is to be noted."""
 
-    def __init__(self, sources: Iterable[Watched], files: LedgerFiles, key: bytes) -> None:
+    def __init__(
+        self, sources: Iterable[Watched], files: LedgerFiles, key: bytes, surveys: Surveys
+    ) -> None:
         self._sources = list(sources)
+        self.surveys = surveys
         self._files = files
         self._cipher: Cipher = files.cipher
         self._key = key
@@ -73,6 +81,20 @@ class Finder:
         """Yield every file that is new or changed."""
         for source in self._sources:
             yield from self._source(source)
+
+    def talks(self) -> Iterator[Target]:
+        """Yield conversations and media of each source whose stores were all surveyed by now."""
+        self.work.named += self.surveys.learned
+        self.surveys.learned = []
+        for source in self._sources:
+            shelf, ready = source.shelf, source.shelf is not None and not source.shelf.waiting
+            if shelf is not None and ready and source.identity is not None:
+                source.shelf = None  # once a pass
+                yield from self._shelf(source, shelf)
+
+    def unshelved(self) -> bool:
+        """Return whether `talks` has something to yield."""
+        return any(s.shelf is not None and not s.shelf.waiting and s.met for s in self._sources)
 
     def lose(self, target: Target) -> None:
         """Note that a file vanished before it was read; a rename may have been the reason."""
@@ -104,8 +126,13 @@ class Finder:
             return
         source.highest = self._files.highest()
         source.met = bytearray(source.highest + 1)
-        for some in stretches(scan(source.info.root, source.reader, only=source.only)):
+        found = scan(source.info.root, source.reader, only=source.only)
+        if source.shelf is not None:
+            found = source.shelf.sort(found, source.is_excluded)
+        for some in stretches(found):
             yield from self._chunk(source, some)
+        if source.shelf is not None:
+            self.surveys.begin(source.shelf, source.place)
         source.complete = (
             b"" not in source.failed and _identity(source.info.root) == source.identity
         )
@@ -127,6 +154,37 @@ class Finder:
         yield from self._changed(source, files, known, same)
         if len(same) == len(met):
             source.still.keep(met, same)
+
+    def _shelf(self, source: Watched, shelf: Shelf) -> Iterator[Target]:
+        """Decide on conversations, media, and everything else of a source of chat stores."""
+        for some in stretches(shelf.files()):
+            yield from self._chunk(source, some)
+        source.failed += shelf.hidden()
+        label = source.info.label.encode()
+        found = [
+            (
+                self._cipher.name(b"conversation", label, store, one.key.encode())
+                if one.key
+                else self._name(source, store),
+                store,
+                one,
+            )
+            for store, one in shelf.talks()
+        ]
+        self.found += len(found)
+
+        def met(row: KnownFile) -> None:
+            if row.id <= source.highest:
+                source.met[row.id] = 1
+
+        def note(name: bytes, outcome: Outcome, reason: str, path: bytes) -> None:
+            self.work.marks.append(FileMark(name, source.info.number, outcome, reason, path))
+
+        for name, one, secret, again, talk in new_talks(
+            found, self._files, shelf.listed, met, note
+        ):
+            told = Stat(one.size, one.mtime, 0, 0, MODE)
+            yield Target(source.place, one.path, name, told, secret, again, talk=talk)
 
     def _is_still(self, source: Watched, files: Sequence[FoundFile]) -> bool:
         """Whether all of these are as they were captured, each met for the first time."""

@@ -28,6 +28,7 @@ from lakzegel_agent.sealing.jobs import (
 )
 from lakzegel_agent.sealing.pool import LOST
 from lakzegel_agent.sealing.reading import CHANGED
+from lakzegel_agent.sealing.surveys import ConversationUnit
 
 UNSEALABLE: Final = "unsealable"  # a process died, or failed, of this file
 _FAULTS: Final = (LOST, "crash")
@@ -113,7 +114,9 @@ class Outcomes:
         elif isinstance(result, Done):
             self._done(unit, result, work)
 
-    def _done(self, unit: FileUnit | CaptureUnit, result: Done, work: Work) -> None:
+    def _done(
+        self, unit: FileUnit | CaptureUnit | ConversationUnit, result: Done, work: Work
+    ) -> None:
         self._admission.settle(unit.name)
         self._backlog.big.pop(unit.name, None)
         number = self._watched[unit.source].info.number

@@ -20,6 +20,7 @@ from lakzegel_agent.ledgerfiles import Work
 from lakzegel_agent.passes import Progress
 from lakzegel_agent.sealing.jobs import Answer, CutFailed, CutResult, JobFailed, JobResult, Unit
 from lakzegel_agent.sealing.pool import Pool
+from lakzegel_agent.sealing.surveys import SurveyFailed, SurveyResult
 from lakzegel_agent.spool import Spool
 from lakzegel_core.encoding import format_time
 
@@ -82,7 +83,7 @@ class Run:
         tools = self._tools
         while not tools.stop.is_set():
             self._fill()
-            if tools.chain or tools.backlog.cutting:
+            if tools.chain or tools.backlog.cutting or tools.finder.surveys.out:
                 self._listen(_LISTEN)
             elif not self._wait() and not self._more():
                 return False
@@ -96,9 +97,14 @@ class Run:
             if cut is not None:
                 tools.pool.ask(cut)
                 continue
+            survey = tools.finder.surveys.next()
+            if survey is not None:
+                tools.pool.ask(survey)
+                continue
             held = self._held = self._held or self._gather()
             if held is None:
-                if tools.admission.can_cut():  # of a file that was only just found
+                # of a file, or a store, that was only just found
+                if tools.admission.can_cut() or tools.finder.surveys.waiting:
                     continue
                 return
             units, size = held
@@ -136,6 +142,9 @@ class Run:
         if tools.admission.due():
             return True
         target = next(self._found, None)
+        if target is None and tools.finder.unshelved():
+            self._found = tools.finder.talks()
+            target = next(self._found, None)
         if target is None:
             return False
         tools.admission.admit(target)
@@ -157,6 +166,8 @@ class Run:
                 tools.progress(self.progress())
         elif isinstance(answer, CutResult | CutFailed):
             self._apply(tools.outcomes.of_cut(answer))
+        elif isinstance(answer, SurveyResult | SurveyFailed):
+            tools.finder.surveys.answer(answer)
 
     def _wait(self) -> bool:
         """Wait for the next file that has to settle; False where none has."""
@@ -237,6 +248,7 @@ class Run:
             self._abandon()
 
     def _abandon(self) -> None:
-        if self._tools.chain or self._tools.backlog.cutting:
+        tools = self._tools
+        if tools.chain or tools.backlog.cutting or tools.finder.surveys.out:
             self._tools.pool.abandon()
             self._tools.chain.discard()

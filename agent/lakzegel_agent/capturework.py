@@ -13,6 +13,7 @@ from itertools import count, pairwise
 from typing import Final
 
 from lakzegel_agent.capturefind import Target
+from lakzegel_agent.capturetalks import Talk
 from lakzegel_agent.ledgerqueue import Queued
 from lakzegel_agent.ledgerrows import SEGMENT, FileState
 from lakzegel_agent.sealing.jobs import (
@@ -25,6 +26,7 @@ from lakzegel_agent.sealing.jobs import (
     Unit,
 )
 from lakzegel_agent.sealing.room import ITEM, cost
+from lakzegel_agent.sealing.surveys import ConversationUnit
 from lakzegel_core.limits import MAX_ITEMS
 
 WHOLE: Final = 4 * 2**20  # bytes up to which a file is read in one piece
@@ -108,6 +110,23 @@ class Backlog:
             lenient,
         )
         self._units.append(unit)
+
+    def add_talk(self, target: Target, talk: Talk, *, whole: bool) -> None:
+        """Add a conversation, planned as what is probably new of it, or as the ``whole``."""
+        self._units.append(
+            ConversationUnit(
+                target.source,
+                talk.store,
+                talk.key,
+                target.path,
+                target.name,
+                target.secret,
+                target.again,
+                target.stat.mtime,
+                talk.size if whole else talk.planned,
+                talk.segments if whole else talk.planned_segments,
+            )
+        )
 
     def start_cut(self, big: BigFile, *, patient: bool, lenient: bool) -> Cut:
         """Return the request for a big file's seams."""

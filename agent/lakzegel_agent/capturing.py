@@ -21,7 +21,7 @@ from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import UnknownReaderError, UsageError
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
-from lakzegel_agent.policies import InForce, is_expired
+from lakzegel_agent.policies import InForce, is_expired, reader_kind
 from lakzegel_agent.readers import reader_of
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.sources import locate
@@ -88,7 +88,8 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
     for entry in in_force.sources:
         name = entry.source.name
         try:
-            reader_of(entry.source.kind)
+            kind = reader_kind(entry.source)
+            reader_of(kind)
             root = locate(entry.path, home=os.fsencode(station.config.user_home))
         except UnknownReaderError:
             unknown.append(f"{name} (kind {entry.source.kind})")
@@ -101,11 +102,12 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
         found.append(
             WatchedSource(
                 label=entry.label,
-                reader=entry.source.kind,
+                reader=kind,
                 root=root.root,
                 only=root.only,
                 settle=entry.source.settle,
                 exclude_folders=in_force.excluded_folders,
+                correspondents=in_force.correspondents,
             )
         )
     _state(station, "reader-unknown", unknown)

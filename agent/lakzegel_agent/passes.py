@@ -26,7 +26,10 @@ class SealContext:
 
 @dataclass(frozen=True, slots=True)
 class WatchedSource:
-    """One source; ``settle`` in seconds, ``exclude_folders`` as in `exclusion`."""
+    """One source; ``settle`` in seconds, ``exclude_folders`` as in `exclusion`.
+
+    ``correspondents`` as in `correspondents`: conversations with them alone are left out.
+    """
 
     label: str
     reader: str
@@ -34,6 +37,7 @@ class WatchedSource:
     only: Callable[[bytes], bool] | None
     settle: float
     exclude_folders: tuple[str, ...] = ()
+    correspondents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.stores import store_of
+from lakzegel_agent.stores.sqlite import Sqlite
 from lakzegel_agent.trust import Answer, Pins, open_offer
 from lakzegel_core.age import Identity
 from lakzegel_core.annex import Annex, EffectiveSource, effective_sources, open_annex
 from lakzegel_core.encoding import b64, unb64
 from lakzegel_core.errors import LakzegelError, PolicyError
-from lakzegel_core.policy import Policy, may_apply, peek_policy
+from lakzegel_core.policy import Policy, Source, may_apply, peek_policy
 
 NAME: Final = "policy"  # what the ledger remembers it by
 
@@ -60,6 +62,11 @@ class InForce:
     def excluded_folders(self) -> tuple[str, ...]:
         """The folders that are not captured."""
         return self.annex.folders if self.annex is not None else ()
+
+    @property
+    def correspondents(self) -> tuple[str, ...]:
+        """The people with whom alone a conversation is private."""
+        return self.annex.correspondents if self.annex is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +129,24 @@ def require_narrowings(policy: Policy, annex: Annex | None) -> None:
                     f"policy {policy.serial}: source {source.name}: this agent cannot narrow"
                     f" kind {source.kind} to {name}"
                 )
-    if annex is not None and annex.correspondents:
-        raise PolicyError(f"policy {policy.serial}: this agent cannot exclude correspondents")
+        if annex is not None and annex.correspondents and not knows_people(source):
+            raise PolicyError(
+                f"policy {policy.serial}: source {source.name}: this agent cannot exclude"
+                f" correspondents from kind {source.kind}"
+            )
+
+
+def reader_kind(source: Source) -> str:
+    """The kind that a source is read as: a store that is wanted raw is any database."""
+    if store_of(source.kind) is not None and source.capture == "raw":
+        return Sqlite.kind
+    return source.kind
+
+
+def knows_people(source: Source) -> bool:
+    """Whether what is captured of a source says with whom it was."""
+    kind = reader_kind(source)
+    return store_of(kind) is not None and kind != Sqlite.kind
 
 
 def open_offer_or_refuse(answer: Answer, pins: Pins) -> tuple[bytes, Policy] | None:

@@ -7,6 +7,7 @@ from pkgutil import iter_modules
 
 from lakzegel_agent.errors import UnknownReaderError
 from lakzegel_agent.readers.base import Reader
+from lakzegel_agent.stores.files import store_readers
 
 __all__ = ["Reader", "kinds", "reader_of"]
 
@@ -33,4 +34,5 @@ def kinds() -> tuple[str, ...]:
 def _readers() -> dict[str, Reader]:
     modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
     readers: list[Reader] = [module.READER for module in modules if hasattr(module, "READER")]
+    readers += store_readers()
     return {reader.kind: reader for reader in readers}

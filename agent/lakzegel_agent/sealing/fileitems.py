@@ -9,6 +9,7 @@ from lakzegel_agent.ledgerrows import SEGMENT, FileState
 from lakzegel_agent.sealing.body import Body
 from lakzegel_agent.sealing.jobs import CaptureUnit, FileUnit, Job, RangeUnit, Setup, Stat
 from lakzegel_agent.sealing.known import Known
+from lakzegel_agent.sealing.surveys import ConversationUnit
 from lakzegel_core.encoding import b64
 from lakzegel_core.item import Members
 
@@ -26,7 +27,7 @@ class Writer:
 
     def segments(
         self,
-        unit: FileUnit | RangeUnit,
+        unit: FileUnit | RangeUnit | ConversationUnit,
         told: Stat,
         pieces: Iterable[bytes],
         known: Known,

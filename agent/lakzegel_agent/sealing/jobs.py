@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from lakzegel_agent.ledgercipher import Keyed
+from lakzegel_agent.sealing.surveys import ConversationUnit, Survey, SurveyFailed, SurveyResult
 
 _MARK: Final = 16  # bytes
 _STAT: Final = struct.Struct(">QqqQ")
@@ -110,7 +111,7 @@ class ObservationUnit(NamedTuple):
     payload: bytes
 
 
-Unit = FileUnit | RangeUnit | CaptureUnit | ObservationUnit
+Unit = FileUnit | RangeUnit | CaptureUnit | ObservationUnit | ConversationUnit
 
 
 class Job(NamedTuple):
@@ -223,5 +224,5 @@ class CutFailed(NamedTuple):
     why: str
 
 
-Request = Setup | Job | Cut
-Answer = JobResult | JobFailed | CutResult | CutFailed | Ready
+Request = Setup | Job | Cut | Survey
+Answer = JobResult | JobFailed | CutResult | CutFailed | SurveyResult | SurveyFailed | Ready

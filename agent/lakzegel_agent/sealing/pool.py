@@ -14,6 +14,7 @@ from typing import Final, Self
 from lakzegel_agent.errors import SealingError
 from lakzegel_agent.sealing.jobs import Answer, Cut, CutFailed, Job, JobFailed, Ready, Setup
 from lakzegel_agent.sealing.process import Process
+from lakzegel_agent.sealing.surveys import Survey, SurveyFailed
 from lakzegel_agent.spool import Spool
 
 MOST: Final = 2  # processes; each holds some 30 MB, and a laptop has other things to do
@@ -86,7 +87,7 @@ class Pool:
         """Return whether another request would be taken up soon."""
         return self._outstanding() < DEPTH * self._workers
 
-    def ask(self, request: Job | Cut) -> None:
+    def ask(self, request: Job | Cut | Survey) -> None:
         """Give a request to the process that has the least to do.
 
         Raises:
@@ -129,6 +130,8 @@ class Pool:
         for other in process.outstanding:
             self._discard(other)
             self.ask(other)
+        if isinstance(request, Survey):
+            return SurveyFailed(request.ticket, LOST)
         if isinstance(request, Cut):
             return CutFailed(request.ticket, LOST)
         return JobFailed(request.batch, request.token, LOST, "")
@@ -151,7 +154,7 @@ class Pool:
     def _outstanding(self) -> int:
         return sum(len(process.outstanding) for process in self._processes)
 
-    def _discard(self, request: Job | Cut) -> None:
+    def _discard(self, request: Job | Cut | Survey) -> None:
         if isinstance(request, Job) and self._setup is not None:
             spool = Spool(Path(os.fsdecode(self._setup.spool)))
             with contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ from typing import Final
 from lakzegel_agent.errors import SealingError
 from lakzegel_agent.sealing.jobs import Answer, Cut, Job, Ready, Setup
 from lakzegel_agent.sealing.messages import receive, send
+from lakzegel_agent.sealing.surveys import Survey
 
 _COMMAND: Final = (sys.executable, "-P", "-m", "lakzegel_agent.sealing.worker")
 _SET_PIPE_SIZE: Final = getattr(fcntl, "F_SETPIPE_SZ", None)
@@ -26,7 +27,7 @@ class Process:
     """A running process and what it still has to answer, oldest first; set up before asked."""
 
     def __init__(self, heard: Heard) -> None:
-        self.outstanding: deque[Job | Cut] = deque()
+        self.outstanding: deque[Job | Cut | Survey] = deque()
         self.ready = False
         self._heard = heard
         try:
@@ -56,7 +57,7 @@ class Process:
         """Tell it what the jobs to come have in common."""
         self._send(setup)
 
-    def ask(self, request: Job | Cut) -> None:
+    def ask(self, request: Job | Cut | Survey) -> None:
         """Hand over a request; its answer comes after those of the ones before it."""
         self.outstanding.append(request)
         self._send(request)

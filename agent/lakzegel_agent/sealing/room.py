@@ -10,6 +10,7 @@ from typing import Final
 
 from lakzegel_agent.ledgerrows import SEGMENT
 from lakzegel_agent.sealing.jobs import CaptureUnit, FileUnit, Job, RangeUnit, Unit
+from lakzegel_agent.sealing.surveys import ConversationUnit
 from lakzegel_core.limits import MAX_ITEMS
 
 ITEM: Final = 1_000  # bytes an item adds to its payload, padding apart, and its smallest size
@@ -25,6 +26,8 @@ def cost(unit: Unit) -> tuple[int, int]:
         return sum(end - start + ITEM for start, end in unit.ranges), len(unit.ranges)
     if isinstance(unit, CaptureUnit):
         return len(unit.rows) // SEGMENT.size * _ROW + ITEM, 1
+    if isinstance(unit, ConversationUnit):
+        return unit.planned + unit.segments * (ITEM + _ROW), unit.segments + 1
     return len(unit.payload) + ITEM, 1
 
 

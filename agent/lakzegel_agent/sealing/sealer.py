@@ -17,6 +17,7 @@ from lakzegel_agent.ledgerrows import FileState
 from lakzegel_agent.readers import Reader, reader_of
 from lakzegel_agent.readers.base import MAX_SEGMENT_CUT
 from lakzegel_agent.sealing.body import Body
+from lakzegel_agent.sealing.conversations import Conversations
 from lakzegel_agent.sealing.fileitems import Writer
 from lakzegel_agent.sealing.jobs import (
     CaptureUnit,
@@ -29,13 +30,13 @@ from lakzegel_agent.sealing.jobs import (
     JobFailed,
     JobResult,
     Missed,
+    ObservationUnit,
     RangeUnit,
     Said,
     Same,
     Sealed,
     Setup,
     Stat,
-    Unit,
     UnitResult,
 )
 from lakzegel_agent.sealing.known import Known
@@ -51,6 +52,7 @@ from lakzegel_agent.sealing.reading import (
 )
 from lakzegel_agent.sealing.room import Room
 from lakzegel_agent.sealing.seams import ends_of
+from lakzegel_agent.sealing.surveys import ConversationUnit, Survey, SurveyFailed, SurveyResult
 from lakzegel_agent.view import View
 from lakzegel_core.encoding import JsonValue, canonical_json
 
@@ -81,7 +83,12 @@ class Sealer:
         ).compress
         self._readers = [reader_of(source.reader) for source in setup.sources]
         self._nothing = Known(self._cipher, b"")
+        self._conversations = Conversations(setup, self._cipher)
         self._read = 0
+
+    def survey(self, survey: Survey) -> SurveyResult | SurveyFailed:
+        """Return every conversation of a chat store, or why it cannot be read."""
+        return self._conversations.survey(survey)
 
     def seal(self, job: Job) -> JobResult | JobFailed:
         """Return what became of each unit, with body and keyring on the disk; or nothing of it.
@@ -121,7 +128,15 @@ class Sealer:
     def _seal(self, job: Job, body: Body) -> JobResult:
         writer = Writer(body, self._setup, job, self._cipher)
         room = Room(job)
-        results = tuple(self._unit(unit, writer, job, room) for unit in job.units)
+        done = {
+            place: self._unit(unit, writer, job, room)
+            for place, unit in enumerate(job.units)
+            if not isinstance(unit, ConversationUnit)
+        }
+        if len(done) < len(job.units):
+            done |= self._conversations.seal(job, writer)
+            self._read += self._conversations.taken()
+        results = tuple(done[place] for place in range(len(job.units)))
         if not body.items:
             body.add("observation", DEVICE, _nothing(results), {"seen": job.seen})
         manifest = body.manifest
@@ -138,7 +153,13 @@ class Sealer:
             self._read,
         )
 
-    def _unit(self, unit: Unit, writer: Writer, job: Job, room: Room) -> UnitResult:
+    def _unit(
+        self,
+        unit: FileUnit | RangeUnit | CaptureUnit | ObservationUnit,
+        writer: Writer,
+        job: Job,
+        room: Room,
+    ) -> UnitResult:
         if isinstance(unit, FileUnit):
             try:
                 return self._file(unit, writer, room)

@@ -18,6 +18,7 @@ from lakzegel_agent.errors import SealingError
 from lakzegel_agent.sealing.jobs import Answer, Cut, CutFailed, Job, JobFailed, Ready, Setup
 from lakzegel_agent.sealing.messages import receive, send
 from lakzegel_agent.sealing.sealer import Sealer
+from lakzegel_agent.sealing.surveys import Survey, SurveyFailed
 
 _OBJECTS: Final = 100_000  # made and not freed, before there is a look for cycles
 
@@ -37,7 +38,7 @@ def main() -> None:
         if isinstance(request, Setup):
             sealer = Sealer(request)
             send(answers, Ready())
-        elif sealer is not None and isinstance(request, Job | Cut):
+        elif sealer is not None and isinstance(request, Job | Cut | Survey):
             try:
                 send(answers, answer(sealer, request))
             except BrokenPipeError:
@@ -53,15 +54,19 @@ def collect_rarely() -> None:
     gc.set_threshold(_OBJECTS)
 
 
-def answer(sealer: Sealer, request: Job | Cut) -> Answer:
+def answer(sealer: Sealer, request: Job | Cut | Survey) -> Answer:
     """Return what a request came to; a fault of ours is answered too, without its message."""
     try:
+        if isinstance(request, Survey):
+            return sealer.survey(request)
         return sealer.seal(request) if isinstance(request, Job) else sealer.cut(request)
     except SealingError as error:
         assert isinstance(request, Job)  # noqa: S101  # a cut writes nothing
         return JobFailed(request.batch, request.token, "spool", str(error))
     except Exception as error:  # noqa: BLE001  # this process's composition root
         where = _where(error)
+        if isinstance(request, Survey):
+            return SurveyFailed(request.ticket, "crash")
         if isinstance(request, Cut):
             return CutFailed(request.ticket, "crash")
         return JobFailed(request.batch, request.token, "crash", where)

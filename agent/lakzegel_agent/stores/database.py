@@ -147,7 +147,8 @@ def opened(path: bytes) -> Iterator[Reading]:
         StoreError: ``no-store``, ``locked``, ``damaged``.
     """
     with translated():
-        _require_database(path)
+        if not is_database(path):
+            raise StoreError("damaged")
         _require_own_log(path)
         connection = connect(path)
         try:
@@ -208,16 +209,19 @@ def _require_still(connection: Reading) -> None:
         raise StoreError("locked")
 
 
-def _require_database(path: bytes) -> None:
-    """Refuse what is no regular file, or no database of SQLite: nobody else's is opened."""
+def is_database(path: bytes) -> bool:
+    """Return whether a file begins as a database of SQLite does; a link is not followed.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        with suppress(IsADirectoryError):
-            if os.read(descriptor, len(_MAGIC)) == _MAGIC:
-                return
+        return stat.S_ISREG(os.fstat(descriptor).st_mode) and (
+            os.pread(descriptor, len(_MAGIC), 0) == _MAGIC
+        )
     finally:
         os.close(descriptor)
-    raise StoreError("damaged")
 
 
 def _require_own_log(path: bytes) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Which policy a device applies, and which it refuses; the old one stays, and why is said."""
 
+import contextlib
 import hashlib
 import os
 
@@ -9,6 +10,8 @@ import pytest
 from lakzegel_agent import policies
 from lakzegel_core.annex import parse_annex, seal_annex
 from lakzegel_core.encoding import b64
+from lakzegel_core.errors import PolicyError
+from lakzegel_core.policy import parse_policy_toml
 
 MAIL = "[[source]]\nname = 's1'\nkind = 'folder'\npath = '/srv/mail'\n"
 
@@ -178,6 +181,23 @@ def test_one_that_narrows_what_this_agent_cannot_narrow_is_refused(device, offic
     assert consult(device) == 3
     office.publish(office.policy_toml(4, more=f"{MAIL}{more}\n"))
     assert "cannot narrow" in refused(device, 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "capture", "taken"),
+    [
+        ("mbox", "conversations", False),
+        ("whatsapp-android", "raw", False),
+        ("whatsapp-android", "conversations", True),
+    ],
+)
+def test_correspondents_are_excluded_from_conversations_alone(office, kind, capture, taken):
+    text = "device = 'minister'\n[exclude]\ncorrespondents = ['thuis@example.org']\n"
+    more = f"[[source]]\nname = 's1'\nkind = '{kind}'\npath = '/x'\ncapture = '{capture}'\n"
+    policy = parse_policy_toml(office.policy_toml(3, more=more))
+    refuses = pytest.raises(PolicyError, match="correspondents")
+    with contextlib.nullcontext() if taken else refuses:
+        policies.require_narrowings(policy, parse_annex(text))
 
 
 def test_one_that_excludes_correspondents_is_refused(device, office, receiver):
