@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -110,10 +111,15 @@ class Table:
 
     def _select(self, condition: str, value: Value) -> Iterator[Record]:
         if self.names:
-            picked = ", ".join(quoted(name) for name in self.names)
-            query = f"SELECT {picked} FROM {quoted(self.name)} WHERE {condition}"  # noqa: S608  # names, quoted
+            query = f"{_selecting(self.name, self.names)} WHERE {condition}"
             for found in self.connection.execute(query, (value,)):
                 yield Record(self.name, self.names, found)
+
+
+@lru_cache(maxsize=64)
+def _selecting(table: str, names: tuple[str, ...]) -> str:
+    picked = ", ".join(quoted(name) for name in names)
+    return f"SELECT {picked} FROM {quoted(table)}"  # noqa: S608  # names, quoted
 
 
 class Beside:

@@ -3,7 +3,8 @@
 
 import json
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 from sqlcipher3 import dbapi2 as sqlcipher
@@ -107,6 +108,15 @@ def read(root, path=b"sql/db.sqlite", store=STORE):
         }
 
 
+def held():
+    """Return what this process has open."""
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(link.readlink()))
+    return found
+
+
 def state(home):
     return {path.name: path.read_bytes() for path in (home / "sql").iterdir()}
 
@@ -186,6 +196,22 @@ def test_what_only_the_write_ahead_log_has_is_read_and_nothing_is_changed(home):
     assert set(before) == set(after)
     assert before["db.sqlite"] == after["db.sqlite"]
     assert before["db.sqlite-wal"] == after["db.sqlite-wal"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_no_file_is_open_but_signals_own_while_messages_are_read_and_sorted(home):
+    change(
+        home,
+        "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT"
+        " INTO messages (rowid, id, sent_at, conversationId, type, body) SELECT i, 'n' || i,"
+        " 9000 - i, 'c-bas', 'outgoing', hex(randomblob(500)) FROM n",
+    )
+    before = held()
+    with STORE.open(bytes(home), b"sql/db.sqlite") as opened:
+        for number, _ in enumerate(opened.rows(CHAT)):
+            if number % 500 == 0:
+                assert held() - before == {str(home / "sql" / "db.sqlite")}
+    assert number == 4904
 
 
 def test_a_log_that_a_crash_left_behind_is_read_and_stays(home):
