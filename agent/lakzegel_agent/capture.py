@@ -120,11 +120,13 @@ def _watched(place: int, source: WatchedSource, ledger: Ledger) -> Watched:
         SourceInfo(source.label, source.reader, source.root, number),
         reader_of(source.reader),
         source.only,
-        excluder(source.exclude_folders, source.root),
+        excluder(source.exclude_folders, source.root, source.narrowing),
         Still(
             ledger.recall(still_name(source.label)) or b"",
             ledger.files.cipher,
-            rules(source.reader, source.root, source.exclude_folders),
+            rules(
+                source.reader, source.root, (*source.exclude_folders, *source.narrowing.rules())
+            ),
             ledger.files.marks,
         ),
         shelf=_shelf(source),

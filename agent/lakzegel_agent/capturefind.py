@@ -202,8 +202,9 @@ class Finder:
         """Return the files by name; what is excluded goes to the others."""
         files: dict[bytes, FoundFile] = {}
         for file in met:
-            if source.is_excluded(file.path):
-                self._other(source, FoundOther(file.path, "excluded", exclusion.REASON), others)
+            reason = source.is_excluded.reason(file.path)
+            if reason is not None:
+                self._other(source, FoundOther(file.path, "excluded", reason), others)
             else:
                 self._file(source, file, files)
         return files

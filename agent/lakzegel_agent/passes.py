@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from lakzegel_agent.exclusion import EVERYTHING, Narrowing
 from lakzegel_core.age import Recipient
 from lakzegel_core.keys import SigningKey
 
@@ -37,6 +38,7 @@ class WatchedSource:
     only: Callable[[bytes], bool] | None
     settle: float
     exclude_folders: tuple[str, ...] = ()
+    narrowing: Narrowing = EVERYTHING
     correspondents: tuple[str, ...] = ()
 
 

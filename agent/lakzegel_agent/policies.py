@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.scope import tells_accounts
 from lakzegel_agent.stores import store_of
 from lakzegel_agent.stores.sqlite import Sqlite
 from lakzegel_agent.trust import Answer, Pins, open_offer
@@ -61,7 +62,17 @@ class InForce:
     @property
     def excluded_folders(self) -> tuple[str, ...]:
         """The folders that are not captured."""
+        return self.private_folders + self.party_folders
+
+    @property
+    def private_folders(self) -> tuple[str, ...]:
+        """The agreed folders of class `prive`."""
         return self.annex.folders if self.annex is not None else ()
+
+    @property
+    def party_folders(self) -> tuple[str, ...]:
+        """The agreed folders of class `partij`."""
+        return self.annex.party_folders if self.annex is not None else ()
 
     @property
     def correspondents(self) -> tuple[str, ...]:
@@ -124,6 +135,8 @@ def require_narrowings(policy: Policy, annex: Annex | None) -> None:
     """
     for source in policy.sources:
         for name in ("accounts", "apps"):
+            if name == "accounts" and tells_accounts(source.kind):
+                continue
             if getattr(source, name):
                 raise PolicyError(
                     f"policy {policy.serial}: source {source.name}: this agent cannot narrow"

@@ -183,6 +183,13 @@ def test_one_that_narrows_what_this_agent_cannot_narrow_is_refused(device, offic
     assert "cannot narrow" in refused(device, 3)
 
 
+@pytest.mark.parametrize("kind", ["maildir", "mbox"])
+def test_one_that_narrows_mail_to_accounts_is_applied(device, office, kind):
+    more = f"[[source]]\nname = 's1'\nkind = '{kind}'\npath = '/srv'\naccounts = ['a@b.example']\n"
+    office.publish(office.policy_toml(3, more=more))
+    assert consult(device) == 3
+
+
 @pytest.mark.parametrize(
     ("kind", "capture", "taken"),
     [
