@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from lakzegel_agent.errors import StoreError
 from lakzegel_agent.stores.base import Value
-from lakzegel_agent.stores.database import BUSY, LOGS, STEPS, translated
+from lakzegel_agent.stores.database import ALL_STEPS, BUSY, LOGS, STEPS, translated
 
 _SLICE: Final = 100_000  # steps between two looks
 _HEAP: Final = 2**28  # bytes that the library may hold
@@ -39,7 +39,7 @@ class Deciphered:
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401  # the library has no types
         self._connection = connection
-        self._steps = 0
+        self._steps = self._all_steps = 0
         connection.set_progress_handler(self._step, _SLICE)
 
     def execute(self, query: str, values: Sequence[Value] = ()) -> Iterator[tuple[Value, ...]]:
@@ -49,7 +49,8 @@ class Deciphered:
 
     def _step(self) -> bool:
         self._steps += _SLICE
-        return self._steps > STEPS
+        self._all_steps += _SLICE
+        return self._steps > STEPS or self._all_steps > ALL_STEPS
 
 
 @contextmanager
