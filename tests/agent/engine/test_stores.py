@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from lakzegel_agent.errors import StoreError
+from lakzegel_agent.sealing.conversations import key_of
 from lakzegel_agent.sealing.surveys import Surveyed
 from lakzegel_agent.surveymemory import pack, unpack
 
@@ -327,3 +329,17 @@ def test_what_is_remembered_of_a_survey_comes_back():
 
 def replace_people(one):
     return one._replace(people=None)
+
+
+@pytest.mark.parametrize(
+    ("digits", "mode", "taken"), [(64, 0o600, True), (64, 0o644, False), (62, 0o600, False)]
+)
+def test_a_key_is_64_digits_that_nobody_else_may_read(tmp_path, digits, mode, taken):
+    path = tmp_path / "phone.key"
+    path.write_text("0a" * (digits // 2) + "\n")
+    path.chmod(mode)
+    if taken:
+        assert key_of(path) == b"\x0a" * 32
+    else:
+        with pytest.raises(StoreError, match="no-key"):
+            key_of(path)
