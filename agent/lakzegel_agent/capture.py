@@ -32,10 +32,13 @@ from lakzegel_agent.passes import (
     WatchedSource,
 )
 from lakzegel_agent.readers import reader_of
+from lakzegel_agent.roots import Places, remembered_as
+from lakzegel_agent.rootsaway import Standing
 from lakzegel_agent.sealing.jobs import Setup, SourceInfo
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.spool import Spool
 from lakzegel_agent.stores import store_of
+from lakzegel_agent.watchmounts import read_mounts
 
 __all__ = [
     "PATIENCE",
@@ -47,6 +50,8 @@ __all__ = [
     "WatchedSource",
     "capture_pass",
 ]
+
+Clock = Callable[[], datetime]
 
 
 def capture_pass(  # noqa: PLR0913  # every side effect is an argument
@@ -75,7 +80,7 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
         LedgerDamagedError: the ledger cannot be read, or is in another epoch.
         UnknownReaderError: a source of a kind that there is no reader for.
     """
-    watched = [_watched(number, source, ledger) for number, source in enumerate(sources)]
+    watched = [_watched(number, source, ledger, clock) for number, source in enumerate(sources)]
     surveys = Surveys(ledger.recall, lambda: clock().timestamp(), context.ledger_key)
     finder = Finder(watched, ledger.files, context.ledger_key, surveys)
     backlog = Backlog(context.batch_limit)
@@ -110,10 +115,16 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
     stopped = run.run()
     spool.sweep()
     made = asdict(run.progress())
-    return PassReport(**made, missing=tuple(finder.missing), stopped=stopped)
+    return PassReport(
+        **made,
+        missing=tuple(finder.missing),
+        away=finder.away(),
+        unread=tuple(finder.unread),
+        stopped=stopped,
+    )
 
 
-def _watched(place: int, source: WatchedSource, ledger: Ledger) -> Watched:
+def _watched(place: int, source: WatchedSource, ledger: Ledger, clock: Clock) -> Watched:
     number = ledger.files.source(source.label)
     return Watched(
         place,
@@ -124,11 +135,10 @@ def _watched(place: int, source: WatchedSource, ledger: Ledger) -> Watched:
         Still(
             ledger.recall(still_name(source.label)) or b"",
             ledger.files.cipher,
-            rules(
-                source.reader, source.root, (*source.exclude_folders, *source.narrowing.rules())
-            ),
+            rules(source.reader, source.root, (*source.exclude_folders, *source.narrowing.rules())),
             ledger.files.marks,
         ),
+        Standing(Places.unpack(ledger.recall(remembered_as(source.label))), read_mounts, clock),
         shelf=_shelf(source),
     )
 

@@ -94,7 +94,7 @@ class Closer:
             batch=made.batch,
             previous=self._previous,
             seen=Seen(0, root_of([])) if seen is None else Seen(seen.size, seen.root),
-            closed=self._clock(),
+            closed=self._clock().replace(microsecond=0),
             items=made.items,
             contents=made.contents,
             keyring=made.keyring,

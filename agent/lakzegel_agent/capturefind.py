@@ -21,6 +21,7 @@ from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
 from lakzegel_agent.ledgerrows import FileMark, FileState, KnownFile
 from lakzegel_agent.readers import Reader
+from lakzegel_agent.rootsaway import Standing
 from lakzegel_agent.scan import EmptyFolder, Found, FoundFile, FoundOther, Outcome, scan
 from lakzegel_agent.sealing.conversations import MODE
 from lakzegel_agent.sealing.jobs import SourceInfo, Stat
@@ -50,6 +51,7 @@ class Watched:
     only: Callable[[bytes], bool] | None
     is_excluded: exclusion.IsExcluded
     still: Still
+    standing: Standing
     highest: int = 0  # rows above are new in this pass
     met: bytearray = field(default_factory=bytearray)  # one byte a row: it was met
     complete: bool = False
@@ -75,6 +77,7 @@ class Finder:
         self.work = Work()
         self.in_flight: Container[bytes] = ()
         self.missing: list[str] = []
+        self.unread: list[str] = []
         self.found = 0
 
     def find(self) -> Iterator[Target]:
@@ -124,6 +127,7 @@ class Finder:
         if source.identity is None:
             self.missing.append(source.info.label)
             return
+        source.standing.look(source.info.root)
         source.highest = self._files.highest()
         source.met = bytearray(source.highest + 1)
         found = scan(source.info.root, source.reader, only=source.only)
@@ -134,7 +138,9 @@ class Finder:
         if source.shelf is not None:
             self.surveys.begin(source.shelf, source.place)
         source.complete = (
-            b"" not in source.failed and _identity(source.info.root) == source.identity
+            b"" not in source.failed
+            and _identity(source.info.root) == source.identity
+            and source.standing.look(source.info.root)
         )
 
     def _chunk(self, source: Watched, found: Iterable[Found]) -> Iterator[Target]:
@@ -222,6 +228,8 @@ class Finder:
             source.failed.append(other.path)
         if other.path:
             others[self._name(source, other.path)] = other
+        else:
+            (self.missing if other.reason == "missing" else self.unread).append(source.info.label)
 
     def _note(
         self, source: Watched, others: dict[bytes, FoundOther], known: dict[bytes, KnownFile]
@@ -321,15 +329,20 @@ class Finder:
 
     def _unmet(self, source: Watched) -> dict[bytes, bytes]:
         """Return name and path of the files that the scan did not meet and that are not there."""
-        present = self._files.present(source.info.number, source.highest)
-        absent = [id_ for id_ in present if not source.met[id_]]
-        unmet: dict[bytes, bytes] = {}
-        for name, secret in self._files.unopened(absent):
-            path = FileState.unpack(self._cipher.open(secret, name)).path
-            hidden = _below(path, tuple(source.failed))
-            if not hidden and not _is_there(source.info.root + b"/" + path):
-                unmet[name] = path
-        return unmet
+        present = list(self._files.present(source.info.number, source.highest))
+        absent = dict(self._paths([id_ for id_ in present if not source.met[id_]]))
+        met = [id_ for id_ in present if source.met[id_]] if source.standing.others() else []
+        source.failed += source.standing.judge(absent.values(), (p for _, p in self._paths(met)))
+        return {
+            name: path
+            for name, path in absent.items()
+            if not _below(path, tuple(source.failed))
+            and not _is_there(source.info.root + b"/" + path)
+        }
+
+    def _paths(self, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+        for name, secret in self._files.unopened(rows):
+            yield name, FileState.unpack(self._cipher.open(secret, name)).path
 
     def _gone(self, source: Watched, absent: dict[bytes, bytes]) -> None:
         known = self._files.look(list(absent))
@@ -359,6 +372,16 @@ class Finder:
         for source in self._sources:
             if source.identity is not None:
                 yield source.info.label, source.still
+
+    def places(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the label of each source that was scanned whole, and what lay where."""
+        for source in self._sources:
+            if source.standing.is_judged:
+                yield source.info.label, source.standing.after()
+
+    def away(self) -> tuple[str, ...]:
+        """Return the labels of sources of which a share or disk is away."""
+        return tuple(s.info.label for s in self._sources if s.standing.is_away())
 
     def _name(self, source: Watched, history: bytes) -> bytes:
         return self._cipher.name(b"file", source.info.label.encode(), history)
@@ -392,7 +415,7 @@ def _is_there(path: bytes) -> bool:
 
 
 def _below(path: bytes, folders: tuple[bytes, ...]) -> bool:
-    return any(path == folder or path.startswith(folder + b"/") for folder in folders)
+    return any(not f or path == f or path.startswith(f + b"/") for f in folders)
 
 
 def _identity(root: bytes) -> tuple[int, int] | None:

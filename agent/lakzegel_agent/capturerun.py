@@ -18,6 +18,7 @@ from lakzegel_agent.capturework import Backlog
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work
 from lakzegel_agent.passes import Progress
+from lakzegel_agent.roots import remembered_as
 from lakzegel_agent.sealing.jobs import Answer, CutFailed, CutResult, JobFailed, JobResult, Unit
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.sealing.surveys import SurveyFailed, SurveyResult
@@ -202,6 +203,9 @@ class Run:
             packed = still.packed()
             if packed != still.before:
                 work.named.append((still_name(label), packed))
+        for label, packed in self._tools.finder.places():
+            if packed != self._tools.ledger.recall(remembered_as(label)):
+                work.named.append((remembered_as(label), packed))
         self._folders(work)
         return self._apply(work)
 

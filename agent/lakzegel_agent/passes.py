@@ -75,7 +75,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PassReport(Progress):
-    """What a whole pass did; ``missing`` are labels of sources whose root is not there."""
+    """What a whole pass did; labels of sources whose root is not there, is another, or is shut."""
 
     missing: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     stopped: bool = False

@@ -7,6 +7,7 @@ was missed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC
 from typing import Final
@@ -16,6 +17,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 GRACE: Final = 7 * 86_400  # seconds that a missed call may be late
 JITTER: Final = 0.1  # of the interval, so that traffic keeps no exact time
+QUIET: Final = 60.0  # seconds after which the log is asked rarely, and how rarely
 RESCAN: Final = 900.0  # seconds between passes over everything, at least
 MOST_RESCAN: Final = 14_400.0  # seconds, at most
 IDLE: Final = 0.001  # of one core: what looking may cost where nothing happens
@@ -40,6 +42,29 @@ def _spread(cost: float, least: float, most: float, share: float) -> float:
     while seconds < most and cost > share * seconds:
         seconds *= 2
     return min(seconds, most)
+
+
+class Active:
+    """Tells whether it is time to ask, of one who is asked often while something happens.
+
+    Each question costs the device a proof to verify: every few seconds, all day, is too much.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._did = self._asked = now()
+
+    def did(self) -> None:
+        """Note that something happened."""
+        self._did = self._now()
+
+    def is_time(self) -> bool:
+        """Whether to ask now: something happened in the last minute, or a minute has passed."""
+        now = self._now()
+        if now - self._did >= QUIET and now - self._asked < QUIET:
+            return False
+        self._asked = now
+        return True
 
 
 class Timetable:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lakzegel_agent.schedule import Timetable, poll_after, rescan_after
+from lakzegel_agent.schedule import QUIET, Active, Timetable, poll_after, rescan_after
 from lakzegel_agent.wake import LEAST_SETTLE, MOST_SETTLE, Sleep, Wake
 
 
@@ -156,3 +156,32 @@ def test_looking_costs_no_more_than_its_share_of_a_core():
     assert poll_after(0.5) == 60
     assert poll_after(2.0) == 240
     assert poll_after(1e9) == 900
+
+
+def test_while_something_happens_the_log_is_asked_often_and_else_once_a_minute(clock):
+    active = Active(clock)
+    assert active.is_time()
+    clock.now += QUIET - 1
+    assert active.is_time()
+    clock.now += 5
+    assert not active.is_time()
+    clock.now += QUIET
+    assert active.is_time()
+    assert not active.is_time()
+    active.did()
+    assert active.is_time()
+
+
+def test_who_waits_is_told_once_that_something_will_be_due():
+    wake = Wake(threading.Event())
+    wake.take()
+    wake.settles({b"/a": 0.2})
+    told = []
+    wake.root(b"/a")
+    wake.wait(lambda: told.append(wake.take()))
+    assert told == [set()]  # before it is due
+
+
+def test_who_is_woken_by_the_clock_is_told_nothing_more():
+    wake = Wake(threading.Event())
+    wake.wait(lambda: pytest.fail("nothing stirred"))
