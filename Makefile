@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint fix bench package lock check-lock check clean
+.PHONY: help demo test soak lint fix bench package lock check-lock check clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -16,6 +16,9 @@ demo: $(READY)  ## The whole path on this machine, in about half a minute
 
 test: $(READY)  ## Every test
 	$(BIN)/pytest -q -n 2 --dist worksteal $(TEST_ARGS)
+
+soak: $(READY)  ## Every test in its long form: kills, failing disks, lying receivers, a month
+	$(BIN)/pytest -q -m soak $(TEST_ARGS)
 
 lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/ruff check .

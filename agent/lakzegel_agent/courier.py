@@ -190,9 +190,9 @@ class Courier:
         else:
             self._backoff.worked()
             self.outcome.fault = None
-            with suppress(SpoolFullError):
+            with suppress(SpoolFullError):  # a disk's passing error had looked like a lost state
                 parts.liaison.problems.clear(
-                    parts.liaison.ledger, "unreachable", "receipt-refused", "no-room"
+                    parts.liaison.ledger, "unreachable", "receipt-refused", "no-room", "state-lost"
                 )
 
     def _react(self, liaison: Liaison, error: Exception) -> None:
