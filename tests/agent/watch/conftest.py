@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Hints that can be awaited."""
 
+import importlib.util
+import signal
+import subprocess
+import sys
 import threading
-import time
+from pathlib import Path
 
 import pytest
 
@@ -62,9 +66,32 @@ def start(hints):
         watcher.stop()
 
 
-def until(true, seconds=20):
-    """Wait for something in another thread or process that cannot be awaited."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
+def _whole():
+    """The fixtures of tests/path: a custody of real processes."""
+    path = Path(__file__).parents[2] / "path" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("custody_of_the_path", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_path = _whole()
+template, world, ready = _path.template, _path.world, _path.ready
+
+
+@pytest.fixture
+def run_agent(ready):
+    """Starts the daemon of `ready`; it is told to end at the end."""
+    started = []
+
+    def go(*before):
+        command = _path.command("agent", "run", "--config", ready.config)
+        started.append(subprocess.Popen([*before, *command], stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    yield go
+    for process in started:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(30)
