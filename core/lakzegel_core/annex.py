@@ -13,21 +13,31 @@
     party_folders = ["Partij"]
     correspondents = ["thuis@example.org"]
 
+    [[phone]]
+    serial = "C39TEST0001"
+    custody = "telefoon-1"
+    from = 2026-07-01
+    until = 2030-07-01
+
 One age file a device, for its annex key and the office's recipients.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from lakzegel_core import age, fields
 from lakzegel_core.errors import PolicyError
 from lakzegel_core.limits import MAX_ANNEX
-from lakzegel_core.policy import Policy, Source, source_label
-from lakzegel_core.tables import load_toml
+from lakzegel_core.policy import Policy, Source, custody_name, source_label
+from lakzegel_core.tables import Table, load_toml
 
+_SERIAL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{3,63}")
 _SLACK: Final = 65_536  # an age header for the most recipients a policy can name
 
 
@@ -41,6 +51,20 @@ class SourceAnnex:
 
 
 @dataclass(frozen=True, slots=True)
+class Phone:
+    """Whose a phone is in which term of office: from the first moment on, before the last."""
+
+    serial: str
+    custody: str
+    begins: datetime
+    ends: datetime | None
+
+    def is_in(self, moment: datetime) -> bool:
+        """Whether this moment lies in the term."""
+        return self.begins <= moment and (self.ends is None or moment < self.ends)
+
+
+@dataclass(frozen=True, slots=True)
 class Annex:
     """A device's part of a policy that only it and the office can read."""
 
@@ -50,6 +74,7 @@ class Annex:
     folders: tuple[str, ...]
     party_folders: tuple[str, ...]
     correspondents: tuple[str, ...]
+    phones: tuple[Phone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +110,38 @@ def parse_annex(text: str) -> Annex:
         exclude.strings("folders"),
         exclude.strings("party_folders"),
         exclude.strings("correspondents"),
+        tuple(_phone(table) for table in top.tables("phone")),
     )
     exclude.done()
+    _require_one_owner(annex.phones)
     if set(annex.folders) & set(annex.party_folders):
         raise PolicyError("annex: a folder is both private and of the party")
     top.done()
     return annex
+
+
+def _phone(table: Table) -> Phone:
+    serial = table.take("serial", str)
+    if _SERIAL.fullmatch(serial) is None:
+        raise PolicyError(f"{table.name('serial')} is not a serial number")
+    phone = Phone(
+        serial,
+        table.parsed("custody", custody_name),
+        table.time("from"),
+        table.time("until") if table.has("until") else None,
+    )
+    table.done()
+    if phone.ends is not None and phone.ends <= phone.begins:
+        raise PolicyError(f"{table.name('until')} is not after from")
+    return phone
+
+
+def _require_one_owner(phones: Sequence[Phone]) -> None:
+    """A phone is one person's at a time."""
+    ordered = sorted(phones, key=lambda phone: (phone.serial, phone.begins))
+    for phone, after in pairwise(ordered):
+        if phone.serial == after.serial and (phone.ends is None or after.begins < phone.ends):
+            raise PolicyError("annex: two terms of one phone overlap")
 
 
 def seal_annex(
@@ -119,6 +170,9 @@ def open_annex(data: bytes, identities: Sequence[age.Identity], *, device: str) 
 def effective_sources(policy: Policy, annex: Annex | None) -> tuple[EffectiveSource, ...]:
     """The policy's sources, with the annex's labels and paths put in.
 
+    The label of a source with a custody ends in that: what the device remembers and seals under it
+    is never another person's.
+
     Raises:
         PolicyError: a source has no path, two have one label, or the annex names an unknown one.
     """
@@ -130,7 +184,10 @@ def effective_sources(policy: Policy, annex: Annex | None) -> tuple[EffectiveSou
         if path is None:
             raise PolicyError(f"source {source.name} has a path in neither policy nor annex")
         whole = replace(source, path=path)
-        result.append(EffectiveSource(whole, more.label or source.name, path))
+        label = more.label or source.name
+        if source.custody is not None:
+            label = f"{label} ({source.custody})"
+        result.append(EffectiveSource(whole, label, path))
     if extra:
         raise PolicyError(f"annex: source {next(iter(extra))} is not in the policy")
     if len({entry.label for entry in result}) != len(result):

@@ -24,6 +24,7 @@ from lakzegel_core.errors import FormatError, PolicyError
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_core.limits import MAX_INT, MAX_ITEM, MAX_POLICY
 from lakzegel_core.quorum import Quorum
+from lakzegel_core.readouts import Readout, parse_readout
 from lakzegel_core.tables import Table, load_toml
 from lakzegel_core.units import parse_duration, parse_size
 
@@ -31,6 +32,7 @@ KIND: Final = "policy"
 RELEASES: Final = ("held", "sealed")
 MODES: Final = ("off", "report", "enforce")
 _MAX_LABEL: Final = 128
+_MAX_CUSTODY: Final = 64
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,15 +48,6 @@ class Source:
     apps: tuple[str, ...] = ()
     capture: str = "conversations"
     custody: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Readout:
-    """When a phone is read out: how often, and in which window."""
-
-    source: str
-    every: float
-    window: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +100,7 @@ def parse_policy_toml(text: str) -> Policy:
         cadence=top.parsed("cadence", parse_duration, "15m"),
         release=_one_of(top, "release", RELEASES, "held"),
         sources=sources,
-        readouts=tuple(_readout(table) for table in top.tables("readout")),
+        readouts=tuple(parse_readout(table) for table in top.tables("readout")),
         guards=_guards(top),
         batch_limit=limits.parsed("batch", parse_size, "16 MiB"),
         spool_limit=limits.parsed("spool", parse_size, "2 GiB"),
@@ -203,6 +196,13 @@ def source_label(value: str, *, what: str) -> str:
     return value
 
 
+def custody_name(value: str, *, what: str) -> str:
+    """A name of a custody: as a source's, at most 64 characters."""
+    if len(source_label(value, what=what)) > _MAX_CUSTODY:
+        raise PolicyError(f"{what}: more than {_MAX_CUSTODY} characters")
+    return value
+
+
 def _source(table: Table) -> Source:
     source = Source(
         name=table.parsed("name", source_label),
@@ -212,17 +212,10 @@ def _source(table: Table) -> Source:
         accounts=table.strings("accounts"),
         apps=table.strings("apps"),
         capture=_one_of(table, "capture", ("conversations", "raw"), "conversations"),
-        custody=table.take("custody", str) if table.has("custody") else None,
+        custody=table.parsed("custody", custody_name) if table.has("custody") else None,
     )
     table.done()
     return source
-
-
-def _readout(table: Table) -> Readout:
-    window = table.take("window", str) if table.has("window") else None
-    readout = Readout(table.take("source", str), table.parsed("every", parse_duration), window)
-    table.done()
-    return readout
 
 
 def _audience(top: Table) -> tuple[str, ...]:
@@ -284,3 +277,5 @@ def _check(policy: Policy) -> None:
     for readout in policy.readouts:
         if readout.source not in names:
             raise PolicyError(f"policy: readout of {readout.source!r}, which is no source")
+    if len({readout.source for readout in policy.readouts}) != len(policy.readouts):
+        raise PolicyError("policy: two readouts of one source")

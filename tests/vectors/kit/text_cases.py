@@ -237,6 +237,21 @@ def padme_cases() -> list[Case]:
     ]
 
 
+PHONE = """
+[[phone]]
+serial = "C39TEST0001"
+custody = "telefoon-1"
+from = 2026-07-01
+until = 2030-07-01
+"""
+NEXT_PHONE = """
+[[phone]]
+serial = "C39TEST0001"
+custody = "telefoon-2"
+from = 2030-07-01
+"""
+
+
 def annex_cases() -> list[Case]:
     good = f"""device = "{DEVICE}"
 
@@ -269,5 +284,14 @@ correspondents = ["thuis@test.example"]
             ("source-not-a-table", P, "an array of tables", f'device = "{DEVICE}"\nsource = [1]\n'),
             ("not-toml", P, "a bracket is missing", good.replace("[exclude]", "[exclude")),
             ("huge-number", P, "5,000 digits", good + f"x = {'9' * 5000}\n"),
+            ("phone", OK, "a serial, a custody, a term", good + PHONE),
+            ("phone-for-good", OK, "a term without an end", good + PHONE.replace("until = 2030-07-01\n", "")),
+            ("phone-handed-on", OK, "one person's after the other's", good + PHONE + NEXT_PHONE),
+            ("phone-of-two", P, "never two people's at once", good + PHONE + NEXT_PHONE.replace("2030-07-01", "2030-06-30")),
+            ("phone-of-two-for-good", P, "a term without an end leaves no other", good + PHONE.replace("until = 2030-07-01\n", "") + NEXT_PHONE),
+            ("phone-until-before", P, "a term lasts", good + PHONE.replace("2030-07-01", "2026-07-01")),
+            ("phone-serial-with-slash", P, "letters, digits, . _ : -", good + PHONE.replace("C39TEST0001", "C39/TEST0001")),
+            ("phone-without-custody", P, "whose it is", good + PHONE.replace('custody = "telefoon-1"\n', "")),
+            ("phone-key-unknown", P, "in tables too", good + PHONE.replace("until", "till")),
         ]
     )  # fmt: skip
