@@ -12,14 +12,23 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from lakzegel_agent.commands import config, doctor, enrol, once, run, status
+from lakzegel_agent.commands import (
+    config,
+    diagnostics,
+    doctor,
+    enrol,
+    explain,
+    once,
+    run,
+    status,
+)
 
 FOUND: Final = 1
 USAGE: Final = 2
 REFUSED: Final = 3
 INTERNAL: Final = 4
 INTERRUPTED: Final = 130
-COMMANDS: Final = (enrol, once, run, status, config, doctor)
+COMMANDS: Final = (enrol, once, run, status, explain, config, doctor, diagnostics)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         text, code = "interrupted; run the same command again", INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the composition root: no traceback at a person
-        text, code = explain(error)
+        text, code = in_a_line(error)
     else:
         return code
     line = "".join(c if c.isprintable() else "?" for c in text)
@@ -50,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def explain(error: Exception) -> tuple[str, int]:
+def in_a_line(error: Exception) -> tuple[str, int]:
     """The line and the exit code that an error ends a command with."""
     from lakzegel_agent.errors import (  # noqa: PLC0415
         AgentError,

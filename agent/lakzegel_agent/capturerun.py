@@ -151,6 +151,8 @@ class Run:
         tools.admission.admit(target)
         if len(tools.finder.work.marks) >= _MARKS:
             self._note()
+        if tools.finder.found % _MARKS == 0:
+            tools.progress(self.progress())
         return True
 
     def _listen(self, timeout: float) -> None:
@@ -161,14 +163,12 @@ class Run:
     def _take(self, answer: Answer) -> None:
         tools = self._tools
         if isinstance(answer, JobResult | JobFailed):
-            batches = tools.tally.batches
             tools.chain.answer(answer)
-            if tools.tally.batches > batches:
-                tools.progress(self.progress())
         elif isinstance(answer, CutResult | CutFailed):
             self._apply(tools.outcomes.of_cut(answer))
         elif isinstance(answer, SurveyResult | SurveyFailed):
             tools.finder.surveys.answer(answer)
+        tools.progress(self.progress())
 
     def _wait(self) -> bool:
         """Wait for the next file that has to settle; False where none has."""

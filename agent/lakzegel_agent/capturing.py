@@ -19,6 +19,7 @@ from lakzegel_agent.capture import (
 )
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import UnknownReaderError, UsageError
+from lakzegel_agent.failures import state_failures
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce, is_expired, reader_kind
@@ -76,7 +77,7 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
         progress=work.progress,
         stop=work.stop,
     )
-    _state_failures(station)
+    state_failures(station.problems, station.ledger)
     return report
 
 
@@ -151,13 +152,3 @@ def _state(station: Station, code: str, names: Sequence[str]) -> None:
         station.problems.clear(station.ledger, code)
     elif station.problems.add(station.ledger, code, ", ".join(names)) and code in _OBSERVED:
         station.ledger.observe(DEVICE, {"type": code, "sources": list(names)})
-
-
-def _state_failures(station: Station) -> None:
-    counts = station.ledger.counts()
-    failed = counts.failed
-    if failed:
-        text = f"{failed} versions of files could not be captured"
-        station.problems.add(station.ledger, "files-failed", text)
-    else:
-        station.problems.clear(station.ledger, "files-failed")

@@ -22,12 +22,14 @@ from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import SpoolFullError
 from lakzegel_agent.health import own_load
 from lakzegel_agent.ledger import DEVICE
+from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.schedule import Timetable, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settings import Config
 from lakzegel_agent.standing import Say, arrive, enrolled, keep_status
 from lakzegel_agent.station import Station, chance, station
+from lakzegel_agent.vitals import Vitals, living
 from lakzegel_agent.wake import Wake
 from lakzegel_agent.watchkeeper import WatchKeeper
 
@@ -45,8 +47,8 @@ def run(config: Config, *, say: Say, stop: threading.Event) -> int:
     """
     with station(config) as opened:
         current = enrolled(opened, config)
-        with Pool.open(config.workers) as pool:
-            daemon = Daemon(opened, current, pool=pool, say=say, stop=stop)
+        with Pool.open(config.workers) as pool, living(opened, current, stop=stop) as vitals:
+            daemon = Daemon(opened, current, pool=pool, say=say, stop=stop, vitals=vitals)
             daemon.run()
         return 1 if any(opened.problems.has(code) for code in ALARMS) else 0
 
@@ -62,12 +64,14 @@ class Daemon:
         pool: Pool,
         say: Say,
         stop: threading.Event,
+        vitals: Vitals,
     ) -> None:
         self._opened = opened
         self._current = current
         self._pool = pool
         self._say = say
         self._stop = stop
+        self._vitals = vitals
         self._wake = Wake(stop)
         self._keeper = WatchKeeper(self._wake)
         self._stated = 0  # overflows that the office was told of
@@ -84,8 +88,10 @@ class Daemon:
             self._opened.ledger.observe(DEVICE, {"type": "start", "version": version("lakzegel")})
         try:
             self._arrive()
+            self._vitals.ready(self._current.enrolment.epoch)
             while not self._stop.is_set():
-                self._turn()
+                with self._vitals.working():
+                    self._turn()
                 self._wake.wait()
         finally:
             self._end()
@@ -149,6 +155,7 @@ class Daemon:
             return
         if not report.batches:
             self._cost = time.process_time() - before
+        self._vitals.passed()
         if self._keeper.overflows == lost:
             problems.clear(ledger, "events-dropped")
 
@@ -163,7 +170,8 @@ class Daemon:
                 return has_room()
             return courier.wait_for_room(has_room, patience=PATIENCE)
 
-        def on_batch(_: object) -> None:
+        def on_batch(row: BatchRow) -> None:
+            self._vitals.closed(row)
             if courier is not None and not in_force.policy.cadence:
                 courier.kick()
 
@@ -173,7 +181,7 @@ class Daemon:
             pool=self._pool,
             wait_for_room=wait_for_room,
             on_batch=on_batch,
-            progress=lambda _: None,
+            progress=lambda _: self._vitals.progress(),
             stop=self._stop,
         )
         try:
@@ -254,6 +262,7 @@ class Daemon:
             },
             watch=self._keeper.state(),
         )
+        self._vitals.tell()
         self._tell()
 
     def _state_polling(self) -> None:
@@ -273,6 +282,7 @@ class Daemon:
         self._said = set(now)
 
     def _end(self) -> None:
+        self._vitals.stopping()
         if self._timetable is not None:
             self._timetable.stop()
         self._keeper.stop()

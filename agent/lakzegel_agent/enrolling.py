@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from lakzegel_agent import journal
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.enrol import Enroller, Token, read_token
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
@@ -26,7 +27,7 @@ def enrol(config: Config, token_file: Path, wished: str | None) -> tuple[Introdu
         UsageError, UnreachableError, RefusedError, LakzegelError.
     """
     token = read_token(token_file, origin=config.pins.origin)
-    with _opened_or_anew(config, token) as opened:
+    with _opened_or_anew(config, token) as opened, journal.open_log(opened.home.log):
         current = introduction_in_force(opened.ledger, opened.keys)
         if current is not None:
             if wished not in {None, current.enrolment.device}:
@@ -37,7 +38,10 @@ def enrol(config: Config, token_file: Path, wished: str | None) -> tuple[Introdu
         liaison = opened.liaison(opened.ledger)
         enroller = Enroller(liaison.link, opened.ledger, opened.keys, wall_clock, os.urandom)
         try:
-            return enroller.enrol(token, wished), True
+            found = enroller.enrol(token, wished)
+            numbers: dict[journal.Number, int] = {"epoch": found.enrolment.epoch}
+            journal.note("enrol", "device", actor="user", numbers=numbers)
+            return found, True
         finally:
             liaison.link.close()
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import psutil
+
+# Servers of remote logins, as their processes are called; a session below one is not at the device.
+REMOTE: Final = frozenset(
+    {"sshd", "sshd-session", "sshd.exe", "dropbear", "telnetd", "in.telnetd", "rlogind"}
+    | {"in.rlogind", "mosh-server", "tailscaled", "wsmprovhost.exe", "winrshost.exe"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,9 @@ class Load:
 def own_load() -> Load:
     """What this process and those that it started use now."""
     own = psutil.Process()
-    count, rss, cpu = 0, 0, 0.0
+    ended = own.cpu_times()  # of processes that this one started and that ended, where known
+    count, rss = 0, 0
+    cpu = getattr(ended, "children_user", 0.0) + getattr(ended, "children_system", 0.0)
     for process in (own, *own.children(recursive=True)):
         with suppress(psutil.Error):
             times = process.cpu_times()
@@ -34,3 +43,11 @@ def own_load() -> Load:
 def free_bytes(path: str) -> int:
     """Room on the disk of a path."""
     return int(psutil.disk_usage(path).free)
+
+
+def remote_ancestors() -> tuple[str, ...]:
+    """The servers of remote logins that this process descends from, by name."""
+    with suppress(psutil.Error):
+        names = [process.name() for process in psutil.Process().parents()]
+        return tuple(name for name in names if name.lower() in REMOTE)
+    return ()

@@ -8,6 +8,7 @@ spool/                  closed batches that may not go yet: ciphertext alone
 given-up/               closed batches that will never be sent: kept, ciphertext alone
 evidence/               signed checkpoints that contradict each other
 status.json             what `status` shows while an agent is at work
+log/                    what the agent did, without a name (docs/spec/health.md §3)
 lock                    held by the one agent of this home
 """
 
@@ -63,6 +64,11 @@ class Home:
         return self.root / "status.json"
 
     @property
+    def log(self) -> Path:
+        """The folder of what the agent did."""
+        return self.root / "log"
+
+    @property
     def lock(self) -> Path:
         """The lock of the one agent at work."""
         return self.root / "lock"
@@ -75,7 +81,7 @@ class Home:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-            for folder in (self.keys, self.spool, self.evidence):
+            for folder in (self.keys, self.spool, self.evidence, self.log):
                 folder.mkdir(exist_ok=True, mode=FOLDER)
         except OSError as error:
             raise UsageError(f"{self.root}: cannot be the agent's home: {error.strerror}") from None

@@ -223,6 +223,10 @@ class Ledger:
         found = self._db.execute("SELECT secret FROM named WHERE name = ?", (row_name,)).fetchone()
         return None if found is None else self._cipher.open(found[0], row_name)
 
+    def keyed(self, *parts: bytes) -> bytes:
+        """Return the 16 bytes that these parts give under this ledger's key."""
+        return self._cipher.name(*parts)
+
     # inside
 
     def _essential(self, write: Callable[[], object]) -> None:

@@ -120,6 +120,24 @@ class LedgerFiles:
         )
         return b"".join(self.cipher.open(secret, name) for (secret,) in rows)
 
+    def failures(self) -> list[tuple[str, str, int]]:
+        """Return label, reason and number of the versions that could not be captured."""
+        labels = dict(self.labels())
+        rows = self._db.execute(
+            "SELECT source, reason, versions FROM counts WHERE outcome = 'failed' AND versions > 0"
+            " ORDER BY source, reason"
+        )
+        return [(labels[source], reason, versions) for source, reason, versions in rows]
+
+    def failed(self, label: str, reason: str, *, limit: int) -> list[bytes]:
+        """Return the paths of files that cannot be captured for this reason now."""
+        rows = self._db.execute(
+            "SELECT name, secret FROM files WHERE source = ? AND outcome = 'failed'"
+            " AND reason = ? AND gone = 0 ORDER BY id LIMIT ?",
+            (self.source(label), reason, limit),
+        )
+        return [FileState.unpack(self.cipher.open(secret, name)).path for name, secret in rows]
+
     def highest(self) -> int:
         """Return the highest number of a row; rows made later have higher ones."""
         (found,) = self._db.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from lakzegel_agent import policies
+from lakzegel_agent import journal, policies
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.epochs import Epochs, Standing
 from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
@@ -138,11 +138,14 @@ class Liaison:
             )
         except PolicyError as error:
             if self.problems.add(self.ledger, "policy-refused", str(error)):
+                journal.note("policy-refused", "policy", result="refused", actor="office")
                 self.ledger.observe(DEVICE, {"type": "policy-refused", "why": str(error)})
             return
         self.problems.clear(self.ledger, "policy-refused")
         if found is not None:
             policies.remember(self.ledger, found)
+            numbers: dict[journal.Number, int] = {"serial": found.policy.serial}
+            journal.note("policy-applied", "policy", actor="office", numbers=numbers)
             in_force = found
         self._note_policy(in_force)
 

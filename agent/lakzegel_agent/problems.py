@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What stands in the way now, since when, and what to do about it; without a name of a file."""
+"""What stands in the way now, since when, and what to do about it; without a name of a file.
+
+What a problem is about is known by an id that tells nothing without the ledger's key, and is kept
+in the ledger, encrypted. docs/spec/health.md §1
+"""
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import threading
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from lakzegel_agent import journal
 from lakzegel_core.encoding import format_time
 
 NAME: Final = "problems"  # what the ledger remembers them by
 MAX_DETAIL: Final = 400  # characters
+MAX_ABOUT: Final = 100  # names that are kept of what one problem is about
+_ID: Final = 5  # bytes of an id: 8 characters
+_PATH: Final = re.compile(r"(?<![\w/:.~-])(?:~?/[^\s/]|[A-Za-z]:\\)[^;,:]*")  # begins like one
 NEXT: Final = {
     "rollback": "keep this device as it is and tell the records office: the receiver's log lacks"
     " what it had sealed",
@@ -32,7 +42,8 @@ NEXT: Final = {
     "held-refused": "tell the records office; batches stay in the spool",
     "reader-unknown": "update this agent, or have the policy name another kind",
     "source-missing": "check that the folder exists and that the agent may read it",
-    "files-failed": "see the reasons in status; the files are tried again at every pass",
+    "files-failed": "they are tried again at every pass; if it stays, have the user of this device"
+    " run: lakzegel-agent explain --config FILE ID",
     "spool-full": "let the receiver be reached, or have the policy raise limits.spool",
     "given-up": "tell the records office, and keep the folder until they have looked: what it holds"
     " was captured again only where it was still there",
@@ -41,7 +52,13 @@ NEXT: Final = {
     " changes are found by looking",
     "events-dropped": "nothing: everything is looked at again; if it stays, raise"
     " fs.inotify.max_queued_events",
+    "ledger-unbalanced": "keep this device as it is and tell the records office: the counts of the"
+    " ledger and its rows do not agree",
+    "source-uncovered": "see readiness in status for why; then check the folder, the agent's access"
+    " to it, or the policy's kind and accounts",
     "clock-skew": "set this device's clock",
+    "over-limits": "nothing at first: work pauses; if it stays, send the diagnostics to who"
+    " maintains this agent",
 }
 
 
@@ -56,15 +73,38 @@ class Memory(Protocol):
         """The value that was kept."""
         ...
 
+    def keyed(self, *parts: bytes) -> bytes:
+        """At least 5 bytes that these parts give, and that tell nothing without the key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one subject's problem is: without names, how many, and the names, for the ledger."""
+
+    detail: str
+    count: int = 1
+    about: Sequence[str] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem: a stable code, since when, what exactly, what to do."""
+    """One problem: a stable code, since when, what exactly, what to do.
+
+    ``about`` names what it is about, and stays in the ledger.
+    """
 
     code: str
     since: str
     detail: str
     next: str
+    id: str = ""
+    count: int = 1
+    about: tuple[str, ...] = ()
+
+    def shown(self) -> dict[str, Any]:
+        """What everybody may see of it."""
+        return {name: value for name, value in asdict(self).items() if name != "about"}
 
 
 class Problems:
@@ -73,50 +113,107 @@ class Problems:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[str, Problem] = {}
+        self._known: dict[str, Problem] = {}  # by id
 
     def load(self, memory: Memory) -> None:
         """Take up what was wrong before."""
         with self._lock:
-            self._known = {p.code: p for p in read_problems(memory)}
+            self._known = {p.id: p for p in read_problems(memory)}
 
-    def add(self, memory: Memory, code: str, detail: str) -> bool:
-        """State a problem; whether it is new."""
+    def add(self, memory: Memory, code: str, detail: str, *, about: Sequence[str] = ()) -> bool:
+        """State a problem of the whole device; whether it is new."""
         with self._lock:
-            old = self._known.get(code)
-            since = old.since if old else format_time(self._clock())
-            found = Problem(code, since, _clean(detail), NEXT[code])
-            if old != found:
-                self._known[code] = found
-                self._keep(memory)
-            return old is None
+            return bool(self._put(memory, code, {"": Found(detail, about=about)}, only=False))
+
+    def state(self, memory: Memory, code: str, found: Mapping[str, Found]) -> list[str]:
+        """State all problems of one code, by subject, and no others; the subjects that are new."""
+        with self._lock:
+            return self._put(memory, code, found, only=True)
 
     def clear(self, memory: Memory, *codes: str) -> None:
         """State that these problems are over."""
         with self._lock:
-            gone = [self._known.pop(code, None) for code in codes]
-            if any(gone):
+            gone = [key for key, problem in self._known.items() if problem.code in codes]
+            self._drop(gone)
+            if gone:
                 self._keep(memory)
 
     def has(self, code: str) -> bool:
         """Whether this stands in the way now."""
-        return code in self._known
+        with self._lock:
+            return any(problem.code == code for problem in self._known.values())
 
     def listed(self) -> list[Problem]:
         """All problems, oldest first."""
         with self._lock:
-            return sorted(self._known.values(), key=lambda p: (p.since, p.code))
+            return sorted(self._known.values(), key=lambda p: (p.since, p.code, p.id))
+
+    def _put(
+        self, memory: Memory, code: str, found: Mapping[str, Found], *, only: bool
+    ) -> list[str]:
+        """Take these in, durably where anything changed; with ``only``, drop the code's others."""
+        before = dict(self._known)
+        new = []
+        ids = {subject: problem_id(memory, code, subject) for subject in found}
+        if only:
+            wanted = set(ids.values())
+            self._drop([k for k, p in before.items() if p.code == code and k not in wanted])
+        for subject, one in found.items():
+            old = before.get(ids[subject])
+            since = old.since if old else format_time(self._clock())
+            self._known[ids[subject]] = _problem(code, since, ids[subject], one)
+            if old is None:
+                new.append(subject)
+                journal.note(
+                    "problem-raised",
+                    "problem",
+                    result="failed",
+                    code=code,
+                    id_=ids[subject],
+                    numbers={"count": one.count},
+                )
+        if before != self._known:
+            self._keep(memory)
+        return new
+
+    def _drop(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            gone = self._known.pop(key)
+            journal.note("problem-cleared", "problem", code=gone.code, id_=gone.id)
 
     def _keep(self, memory: Memory) -> None:
         rows = [asdict(p) for p in self._known.values()]
         memory.remember(NAME, json.dumps(rows).encode())
 
 
+def problem_id(memory: Memory, code: str, subject: str) -> str:
+    """Eight characters that stand for a problem of this subject in this ledger alone."""
+    name = memory.keyed(b"problem", code.encode(), subject.encode("utf-8", "surrogateescape"))
+    return base64.b32encode(name[:_ID]).decode().lower()
+
+
 def read_problems(memory: Memory) -> list[Problem]:
     """The problems that the ledger remembers."""
     data = memory.recall(NAME)
-    return [Problem(**row) for row in json.loads(data)] if data else []
+    found = [Problem(**row) for row in json.loads(data)] if data else []
+    return [
+        replace(p, about=tuple(p.about), id=p.id or problem_id(memory, p.code, "")) for p in found
+    ]
 
 
-def _clean(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)[:MAX_DETAIL]
+def without_names(text: str) -> str:
+    """A detail as it may be shown: in one line, bounded, without what looks like a path."""
+    line = "".join(c if c.isprintable() else "?" for c in text)
+    return _PATH.sub("…", line)[:MAX_DETAIL]
+
+
+def _problem(code: str, since: str, id_: str, found: Found) -> Problem:
+    return Problem(
+        code=code,
+        since=since,
+        detail=without_names(found.detail),
+        next=NEXT[code],
+        id=id_,
+        count=found.count,
+        about=tuple(found.about[:MAX_ABOUT]),
+    )

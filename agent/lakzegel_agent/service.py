@@ -27,6 +27,7 @@ from lakzegel_agent.errors import (
     SpoolFullError,
     UnreachableError,
 )
+from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settings import Config
@@ -39,6 +40,7 @@ from lakzegel_agent.standing import (
     policy_in_force,
 )
 from lakzegel_agent.station import Station, chance, station
+from lakzegel_agent.vitals import logged, note_batch
 
 TRIES: Final = 4  # of `once`, in a row, before it leaves the rest to the next run
 INTERVAL: Final = 1.0  # seconds between two lines of progress
@@ -83,7 +85,7 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
         RollbackError, RefusedError, LakzegelError: no policy, and why none could be had.
     """
     started = time.monotonic()
-    with station(config) as opened:
+    with station(config) as opened, logged(opened, enrolled(opened, config)):
         current, fault = arrive(opened, enrolled(opened, config), tries=TRIES)
         in_force = policy_in_force(opened, current, fault)
         keep_status(opened, current, in_force)
@@ -131,13 +133,18 @@ def _capture(
             return has_room()
         return courier.wait_for_room(has_room, patience=PATIENCE)
 
+    def on_batch(row: BatchRow) -> None:
+        note_batch(row)
+        if courier is not None:
+            courier.kick()
+
     with pool:
         work = Pass(
             current=current,
             in_force=in_force,
             pool=pool,
             wait_for_room=wait_for_room,
-            on_batch=lambda _: courier.kick() if courier is not None else None,
+            on_batch=on_batch,
             progress=Teller(say).tell,
             stop=stop,
         )

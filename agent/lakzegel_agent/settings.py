@@ -178,3 +178,22 @@ def _origin(name: str, values: Mapping[str, Any]) -> str:
     ):
         return "environment"
     return "file" if name in values else "default"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceManager:
+    """What a service manager left in the environment; ``watchdog`` in seconds."""
+
+    notify: str
+    watchdog: float | None
+
+
+def service_manager() -> ServiceManager | None:
+    """The service manager that wants to hear from this process, by systemd's variables."""
+    notify = os.environ.get("NOTIFY_SOCKET", "")
+    if not notify.startswith(("/", "@")):
+        return None
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    meant = os.environ.get("WATCHDOG_PID", "") in {"", str(os.getpid())}
+    fed = meant and microseconds.isascii() and microseconds.isdigit() and int(microseconds) > 0
+    return ServiceManager(notify, int(microseconds) / 1e6 if fed else None)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
+from lakzegel_agent import journal
 from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerrows import BatchRow
@@ -89,6 +90,7 @@ class Shipper:
 
     def _send(self, row: BatchRow) -> None:
         name = f"{row.epoch}/{row.batch}"
+        numbers: dict[journal.Number, int] = {"epoch": row.epoch, "batch": row.batch}
         try:
             body = self._spool.upload(row.epoch, row.batch)
         except FileNotFoundError:
@@ -99,10 +101,14 @@ class Shipper:
         try:
             receipt, data = self._link.send_batch(header, Interruptible(body, self._stopped))
         except NeverError as error:
+            journal.note("refusal", "batch", result="refused", actor="receiver", numbers=numbers)
             if error.status in OF_BYTES:  # not of the device, nor of its place in the chain
                 require_intact(body, name)
             raise
         self._ledger.mark_sealed(row.id, receipt.index, data, seen_of(receipt))
+        journal.note(
+            "receipt", "batch", actor="receiver", numbers={**numbers, "index": receipt.index}
+        )
         self._measure(receipt.signed.signed_at)
 
     def _measure(self, signed_at: int) -> None:

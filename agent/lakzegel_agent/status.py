@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,12 +23,14 @@ from lakzegel_agent.ledgerrows import Counts
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.policies import InForce, Reader
 from lakzegel_agent.problems import NEXT, Problem, read_problems
+from lakzegel_agent.settings import Config
 from lakzegel_agent.spool import Spool
 from lakzegel_agent.trust import Pins
 from lakzegel_core.encoding import b64, format_time
 
 MAX_STATUS: Final = 4 * 2**20  # bytes of status.json
 Status = dict[str, Any]
+_EMPTY: Final[Status] = {"watch": None, "process": None}  # what only one at work knows
 
 
 def describe(
@@ -43,6 +45,8 @@ def describe(
     """The state of one agent, for people and for programs."""
     counts = ledger.counts()
     return {
+        "version": version("lakzegel"),
+        "at": format_time(datetime.now(UTC).replace(microsecond=0)),
         "device": None if current is None else current.enrolment.device,
         "epoch": None if current is None else current.enrolment.epoch,
         "origin": pins.origin,
@@ -53,7 +57,7 @@ def describe(
         "sources": _sources(ledger, in_force),
         "guards": [],
         "last_receipt": _receipt(ledger),
-        "problems": [asdict(problem) for problem in problems],
+        "problems": [problem.shown() for problem in problems],
     }
 
 
@@ -84,6 +88,22 @@ def at_rest(home: Home, keys: KeyStore, *, pins: Pins, now: datetime) -> Status:
             in_force=in_force,
             problems=problems,
         )
+
+
+def current_status(config: Config) -> Status:
+    """What `status` shows: of a working agent what it wrote last, else what its ledger says.
+
+    Raises:
+        LedgerDamagedError: it cannot be read.
+    """
+    home = Home(config.home)
+    if home.is_locked():
+        found = read_status(home.status)
+        if found is not None:
+            return {**_EMPTY, **found, "at_work": True}
+    now = datetime.now(UTC).replace(microsecond=0)
+    found = at_rest(home, KeyStore(home.keys), pins=config.pins, now=now)
+    return {**_EMPTY, **found, "at_work": home.is_locked()}
 
 
 def read_status(path: Path) -> Status | None:
@@ -181,6 +201,8 @@ def _not_enrolled(now: datetime) -> Problem:
 
 def _never(pins: Pins, now: datetime) -> Status:
     return {
+        "version": version("lakzegel"),
+        "at": format_time(now),
         "device": None,
         "epoch": None,
         "origin": pins.origin,
@@ -191,5 +213,5 @@ def _never(pins: Pins, now: datetime) -> Status:
         "sources": [],
         "guards": [],
         "last_receipt": None,
-        "problems": [asdict(_not_enrolled(now))],
+        "problems": [_not_enrolled(now).shown()],
     }

@@ -4,13 +4,19 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from lakzegel_agent.commands.common import Commands, answer, command
 
+if TYPE_CHECKING:
+    from lakzegel_agent.doctor import Finding
+
 _MORE = """\
-Looks at the configuration, the home and who else could open it, the keys, the ledger, the
-receiver and its log keys, the clock, the policy in force and the room on the disk. It changes
-nothing, and can run while the agent is at work.
+Looks at the configuration, the home and who else could open it, the receiver and whether its
+log's signatures hold, the clock, the room on the disk, the ledger, the keys, the policy in force
+and its expiry; opens one file of each source, for only that tells whether it may be read; and
+counts folders against the watches that there are. It changes nothing, names no file of a source,
+and can run while the agent is at work.
 
 exit: 0 all is well; 1 something is not, each with what to do; 2 configuration
 
@@ -37,5 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
         answer([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            print(f"{'ok ' if finding.well else 'BAD'} {finding.what:12} {finding.detail}")
+            print(_line(finding))
     return 0 if all(finding.well for finding in findings) else 1
+
+
+def _line(found: Finding) -> str:
+    """What, where, what to do."""
+    where = f"{found.where}: " if found.where else ""
+    then = f"; {found.next}" if found.next else ""
+    return f"{'ok ' if found.well else 'BAD'} {found.what:12} {where}{found.detail}{then}"

@@ -10,7 +10,9 @@ from lakzegel_agent.commands.common import Commands, command, say, stopping
 _MORE = """\
 Captures changes as they appear and everything every 15 minutes, ships at the policy's cadence and
 lets go what the policy's release allows. `status` shows how it fares. It ends on SIGTERM or
-Ctrl-C; a second one ends it at once, and loses nothing.
+Ctrl-C; a second one ends it at once, and loses nothing. Where it weighs too much it pauses, and
+ends where that does not help, to be started anew. Under systemd (Type=notify, WatchdogSec) it says
+when it is ready, feeds the watchdog while it makes progress, and logs to stderr as well.
 
 exit: 0 ended as told; 1 the log could not be trusted, or this device may not go on
       2 configuration; not enrolled; another agent is at work here
@@ -28,8 +30,17 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C."""
     from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - status must start fast
-    from lakzegel_agent.settings import load_config  # noqa: PLC0415
+    from lakzegel_agent.settings import load_config, service_manager  # noqa: PLC0415
 
     config = load_config(arguments.config)
+    served = service_manager() is not None  # then stderr is the log's
     with stopping() as stop:
-        return run_daemon(config, say=lambda text: say(f"lakzegel-agent: {text}"), stop=stop)
+        return run_daemon(config, say=_silent if served else _say, stop=stop)
+
+
+def _say(text: str) -> None:
+    say(f"lakzegel-agent: {text}")
+
+
+def _silent(text: str) -> None:
+    del text

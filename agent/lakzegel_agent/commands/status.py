@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lakzegel_agent.commands.common import Commands, answer, command
-
-if TYPE_CHECKING:
-    from lakzegel_agent.settings import Config
 
 _MORE = """\
 Shows the device, its epoch, the ledger's counts (found = sealed + excluded + failed, over all
 runs), the spool, the sources by the policy's names, the last verified receipt, and each problem:
-its code, since when, and what to do. It names no file and no contact. It asks nobody: for whether
+its id and code, since when, and what to do. What an id is about, only `explain`
+tells, and only the user of the device. It names no file and no contact. It asks nobody: for whether
 the receiver can be reached, run doctor.
 
 exit: 0 no problem; 1 at least one problem; 2 configuration
@@ -33,8 +31,9 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the status."""
     from lakzegel_agent.settings import load_config  # noqa: PLC0415 - starts fast
+    from lakzegel_agent.status import current_status  # noqa: PLC0415
 
-    found = _status(load_config(arguments.config))
+    found = current_status(load_config(arguments.config))
     if arguments.json:
         answer(found)
     else:
@@ -45,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The status for a person."""
-    ledger, spool, receipt = found["ledger"], found["spool"], found["last_receipt"]
+    ledger, spool = found["ledger"], found["spool"]
+    policy, receipt = found["policy"], found["last_receipt"]
     rows = [
         f"device    {found['device'] or '-'}, epoch {found['epoch']}, log {found['origin']}",
         f"agent     {'at work' if found['at_work'] else 'at rest'}",
@@ -60,17 +60,25 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"source    {source['name'] or '(of former policies)'}: {_figures(source)}"
         for source in found["sources"]
     ]
-    watch = found.get("watch")
+    watch = found["watch"]
     if watch is not None:  # only of one at work
         polled = ", ".join(f"{many} {why}" for why, many in watch["polled"].items()) or "none"
         rows.append(
             f"watch     {watch['folders']} folders, polled: {polled};"
             f" events dropped {watch['overflows']} times, slept {watch['sleeps']} times"
         )
+    if policy is not None:
+        rows.append(f"policy    {policy['serial']}, expires {policy['expires']}")
+    process = found["process"]
+    if process is not None:
+        rows.append(
+            f"weight    {process['processes']} processes, {process['rss'] // 2**20} MiB,"
+            f" {process['cpu_seconds']} s of processor time"
+        )
     if receipt is not None:
         rows.append(f"receipt   {receipt['at']}, entry {receipt['index']} of {receipt['size']}")
     rows += [
-        f"problem   {p['code']} since {p['since']}: {p['detail']}; {p['next']}"
+        f"problem   {p['id'] or '-'} {p['code']} since {p['since']}: {p['detail']}; {p['next']}"
         for p in found["problems"]
     ]
     return rows
@@ -81,18 +89,3 @@ def _figures(counts: dict[str, Any]) -> str:
         f"{counts['found']} found = {counts['sealed']} sealed + {counts['excluded']} excluded"
         f" + {counts['failed']} failed"
     )
-
-
-def _status(config: Config) -> dict[str, Any]:
-    from lakzegel_agent.devicekeys import KeyStore  # noqa: PLC0415
-    from lakzegel_agent.home import Home  # noqa: PLC0415
-    from lakzegel_agent.station import wall_clock  # noqa: PLC0415
-    from lakzegel_agent.status import at_rest, read_status  # noqa: PLC0415
-
-    home = Home(config.home)
-    if home.is_locked():
-        found = read_status(home.status)
-        if found is not None:
-            return {**found, "at_work": True}
-    found = at_rest(home, KeyStore(home.keys), pins=config.pins, now=wall_clock())
-    return {**found, "at_work": home.is_locked()}

@@ -259,7 +259,7 @@ def test_config_says_where_each_setting_came_from(agent):
 
 def test_doctor_is_content_with_a_healthy_agent_and_names_what_is_wrong(agent, policy, receiver):
     agent.once()
-    assert agent.run("doctor").stdout.count("ok ") == 7
+    assert agent.run("doctor").stdout.count("ok ") == 10
     (agent.home / "keys" / "ledger").chmod(0o644)
     receiver.broken = [NeverError("gone", status=410, code="gone")]
     done = agent.run("doctor", code=1)
@@ -268,7 +268,8 @@ def test_doctor_is_content_with_a_healthy_agent_and_names_what_is_wrong(agent, p
 
 
 def test_every_command_teaches_its_exit_codes(agent):
-    for name in ("enrol", "once", "run", "status", "config", "doctor"):
+    names = ("enrol", "once", "run", "status", "explain", "config", "doctor", "diagnostics")
+    for name in names:
         done = agent.run(name, "--help")
         assert "exit: 0" in done.stdout
         assert f"lakzegel-agent {name} --config" in done.stdout
