@@ -7,9 +7,9 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
+from lakzegel_agent import completeness
 from lakzegel_agent.capture import (
     PassReport,
     Progress,
@@ -17,6 +17,7 @@ from lakzegel_agent.capture import (
     WatchedSource,
     capture_pass,
 )
+from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import UnknownReaderError, UsageError
 from lakzegel_agent.failures import state_failures
@@ -27,11 +28,8 @@ from lakzegel_agent.readers import reader_of
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.sources import locate
 from lakzegel_agent.station import Station, wall_clock
-from lakzegel_core.encoding import format_time, parse_time
 
-ATTEST: Final = timedelta(days=1)  # at least one batch a day, so that absence is provable
 _OBSERVED: Final = ("reader-unknown", "policy-expired")  # the pass itself tells of the rest
-_ATTESTED: Final = "attested"  # when coverage was attested last
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,7 @@ class Pass:
     on_batch: Callable[[BatchRow], None]
     progress: Callable[[Progress], None]
     stop: threading.Event
+    pulse: Pulse
 
 
 def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> PassReport:
@@ -77,6 +76,7 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
         progress=work.progress,
         stop=work.stop,
     )
+    completeness.looked(work.pulse, sources, report)
     state_failures(station.problems, station.ledger)
     return report
 
@@ -109,6 +109,7 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
                 settle=entry.source.settle,
                 exclude_folders=in_force.excluded_folders,
                 correspondents=in_force.correspondents,
+                narrowing=completeness.narrowing(station.ledger, entry.source, entry.label),
             )
         )
     _state(station, "reader-unknown", unknown)
@@ -116,34 +117,14 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
     return found
 
 
-def attest(station: Station, in_force: InForce) -> bool:
+def attest(station: Station, in_force: InForce, pulse: Pulse) -> bool:
     """Queue the day's attestation of coverage when one is due; whether it was."""
-    ledger, now = station.ledger, wall_clock()
     _state(
         station,
         "policy-expired",
-        [f"policy {in_force.policy.serial}"] if is_expired(in_force, now) else [],
+        [f"policy {in_force.policy.serial}"] if is_expired(in_force, wall_clock()) else [],
     )
-    last = ledger.recall(_ATTESTED)
-    if last is None:
-        ledger.remember(_ATTESTED, format_time(now).encode())
-        return False
-    since = parse_time(last.decode(), what="last attestation")
-    if now - since < ATTEST:
-        return False
-    rows = [
-        {
-            "source": label,
-            "found": counts.found,
-            "sealed": counts.sealed,
-            "excluded": counts.excluded,
-            "failed": counts.failed,
-        }
-        for label, counts in sorted(ledger.source_counts().items())
-    ]
-    ledger.observe(DEVICE, {"type": "attestation", "since": format_time(since), "sources": rows})
-    ledger.remember(_ATTESTED, format_time(now).encode())
-    return True
+    return completeness.attest(station, pulse)
 
 
 def _state(station: Station, code: str, names: Sequence[str]) -> None:

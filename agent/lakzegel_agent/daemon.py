@@ -11,13 +11,14 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from importlib.metadata import version
 from typing import Final
 
+from lakzegel_agent import completeness
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
 from lakzegel_agent.courier import POLL, Courier
+from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import SpoolFullError
 from lakzegel_agent.health import own_load
@@ -74,6 +75,7 @@ class Daemon:
         self._vitals = vitals
         self._wake = Wake(stop)
         self._keeper = WatchKeeper(self._wake)
+        self._pulse = Pulse(opened.open_ledger)
         self._stated = 0  # overflows that the office was told of
         self._cost = 0.0  # seconds of processor time of a pass over everything without news
         self._timetable: Timetable | None = None
@@ -85,7 +87,7 @@ class Daemon:
     def run(self) -> None:
         """Arrive, then work pass by pass until told to end."""
         with suppress(SpoolFullError):
-            self._opened.ledger.observe(DEVICE, {"type": "start", "version": version("lakzegel")})
+            completeness.begin(self._opened, self._pulse)
         try:
             self._arrive()
             self._vitals.ready(self._current.enrolment.epoch)
@@ -122,7 +124,7 @@ class Daemon:
             in_force, sources = self._survey()
         if in_force is None:
             return None
-        attest(self._opened, in_force)
+        attest(self._opened, in_force, self._pulse)
         if roots is None:
             self._everything(in_force, sources)
         else:
@@ -155,6 +157,8 @@ class Daemon:
             return
         if not report.batches:
             self._cost = time.process_time() - before
+        if completeness.look_back(self._opened, in_force):
+            self._pass(in_force, [])  # seals what it found
         self._vitals.passed()
         if self._keeper.overflows == lost:
             problems.clear(ledger, "events-dropped")
@@ -183,6 +187,7 @@ class Daemon:
             on_batch=on_batch,
             progress=lambda _: self._vitals.progress(),
             stop=self._stop,
+            pulse=self._pulse,
         )
         try:
             return run_pass(self._opened, work, sources)
@@ -290,4 +295,5 @@ class Daemon:
             self._courier.stop()
         with suppress(SpoolFullError):
             self._opened.ledger.observe(DEVICE, {"type": "stop"})
+        self._pulse.stop(self._opened.ledger)
         self._keep(self._policy())

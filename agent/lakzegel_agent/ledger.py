@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 
 from lakzegel_agent import reserve
 from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
+from lakzegel_agent.ledgerbalance import Imbalance, imbalances, present
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import LedgerFiles
 from lakzegel_agent.ledgerqueue import give_up, queue
@@ -198,6 +199,26 @@ class Ledger:
         labels = self.files.labels()
         rows = list(self._count_rows())
         return {label: _add(row[1:] for row in rows if row[0] == id_) for id_, label in labels}
+
+    def outcomes(self) -> Iterator[tuple[str, str, str, int]]:
+        """Yield label, outcome, reason and versions of every count."""
+        labels = dict(self.files.labels())
+        for source, outcome, reason, versions in list(self._count_rows()):
+            yield labels[source], outcome, reason, versions
+
+    def present(self) -> Iterator[tuple[str, str, str, int]]:
+        """Yield label, outcome, reason and number of the files that are there now."""
+        labels = dict(self.files.labels())
+        for source, outcome, reason, files in present(self._db):
+            yield labels[source], outcome, reason, files
+
+    def imbalances(self) -> list[Imbalance]:
+        """Return the counts that the rows contradict: none, ever."""
+        self._db.execute("BEGIN")
+        try:
+            return list(imbalances(self._db))
+        finally:
+            self._db.execute("COMMIT")
 
     def observe(self, source: str, value: Mapping[str, Any]) -> None:
         """Queue an observation; it is sealed with the next batch.

@@ -138,6 +138,24 @@ class LedgerFiles:
         )
         return [FileState.unpack(self.cipher.open(secret, name)).path for name, secret in rows]
 
+    def noticed(
+        self, source: int, outcome: str, reason: str, *, after: int
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield name and path of a source's files that are so, of rows with higher numbers."""
+        rows = self._db.execute(
+            "SELECT name, secret FROM files WHERE id > ? AND source = ? AND outcome = ?"
+            " AND reason = ? AND gone = 0",
+            (after, source, outcome, reason),
+        )
+        for name, secret in rows:
+            yield name, FileState.unpack(self.cipher.open(secret, name)).path
+
+    def captured(self, source: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield name and unopened row of every file of a source that was ever captured."""
+        yield from self._db.execute(
+            "SELECT name, secret FROM files WHERE source = ? AND epoch IS NOT NULL", (source,)
+        )
+
     def highest(self) -> int:
         """Return the highest number of a row; rows made later have higher ones."""
         (found,) = self._db.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()

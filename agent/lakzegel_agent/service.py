@@ -12,13 +12,15 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+from lakzegel_agent import completeness
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, Progress
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
 from lakzegel_agent.courier import Courier, Outcome
+from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import (
     AgentError,
@@ -89,7 +91,9 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
         current, fault = arrive(opened, enrolled(opened, config), tries=TRIES)
         in_force = policy_in_force(opened, current, fault)
         keep_status(opened, current, in_force)
-        attest(opened, in_force)
+        pulse = Pulse(opened.open_ledger)
+        pulse.begin(opened.ledger)
+        attest(opened, in_force, pulse)
         courier = Courier(
             opened.parts, current, backoff=Backoff(chance, first=FIRST_WAIT), tries=TRIES
         )
@@ -99,11 +103,12 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
             courier.start()
         try:
             report, full = _capture(
-                opened, pool, current, in_force, None if alarm else courier, say, stop
+                opened, pool, current, in_force, None if alarm else courier, say, stop, pulse
             )
             outcome = Outcome(fault=fault) if alarm else courier.finish(stop)
         finally:
             courier.stop()
+            pulse.stop(opened.ledger)
         keep_status(opened, current, opened.liaison(opened.ledger).policy(current))
         waiting = len(opened.ledger.waiting())
         faults = [fault for fault in (outcome.fault, full) if fault is not None]
@@ -121,6 +126,7 @@ def _capture(
     courier: Courier | None,
     say: Say,
     stop: threading.Event,
+    pulse: Pulse,
 ) -> tuple[PassReport | None, Exception | None]:
     """One pass over everything; and why it ended early, if it did."""
     limit = in_force.policy.spool_limit
@@ -147,15 +153,27 @@ def _capture(
             on_batch=on_batch,
             progress=Teller(say).tell,
             stop=stop,
+            pulse=pulse,
         )
         try:
             report = run_pass(opened, work, watched(opened, in_force))
+            if not report.stopped and completeness.look_back(opened, in_force):
+                report = _together(report, run_pass(opened, work, []))  # seals what it found
         except SpoolFullError as error:
             with suppress(SpoolFullError):  # shipping makes room, so that it has to go on
                 opened.problems.add(opened.ledger, "spool-full", str(error))
             return None, error
     opened.problems.clear(opened.ledger, "spool-full")
     return report, None
+
+
+def _together(report: PassReport, more: PassReport) -> PassReport:
+    """The first pass, with what the second one sealed."""
+    return replace(
+        report,
+        batches=report.batches + more.batches,
+        bytes_sealed=report.bytes_sealed + more.bytes_sealed,
+    )
 
 
 class Teller:

@@ -42,6 +42,10 @@ class Station:
     spool: Spool
     problems: Problems
 
+    def open_ledger(self) -> Ledger:
+        """Return the ledger for another thread, which closes it."""
+        return Ledger.open(self.home.ledger, self.ledger_key)
+
     def liaison(self, ledger: Ledger) -> Liaison:
         """Dealings with the receiver over a session of their own, for the ledger's thread."""
         link = Link(

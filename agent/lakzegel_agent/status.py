@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from lakzegel_agent import policies
+from lakzegel_agent import policies, readiness
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
@@ -29,6 +29,7 @@ from lakzegel_agent.trust import Pins
 from lakzegel_core.encoding import b64, format_time
 
 MAX_STATUS: Final = 4 * 2**20  # bytes of status.json
+UNBALANCED: Final = "ledger-unbalanced"
 Status = dict[str, Any]
 _EMPTY: Final[Status] = {"watch": None, "process": None}  # what only one at work knows
 
@@ -55,6 +56,7 @@ def describe(
         "spool": _spool(ledger, spool, in_force),
         "policy": _policy(in_force),
         "sources": _sources(ledger, in_force),
+        "readiness": _readiness(ledger),
         "guards": [],
         "last_receipt": _receipt(ledger),
         "problems": [problem.shown() for problem in problems],
@@ -73,7 +75,8 @@ def at_rest(home: Home, keys: KeyStore, *, pins: Pins, now: datetime) -> Status:
     with Ledger.open(home.ledger, key) as ledger:
         current = introduction_in_force(ledger, keys)
         in_force = None
-        problems = read_problems(ledger)
+        problems = [p for p in read_problems(ledger) if p.code != UNBALANCED]
+        problems += unbalanced(ledger, now)
         if current is None:
             problems.append(_not_enrolled(now))
         else:
@@ -181,6 +184,12 @@ def _sources(ledger: Ledger, in_force: InForce | None) -> list[Status]:
     return rows
 
 
+def _readiness(ledger: Ledger) -> Status | None:
+    """Which sources are covered; None before the first pass over everything."""
+    report = readiness.recall(ledger)
+    return None if report is None else report.shown()
+
+
 def _receipt(ledger: Ledger) -> Status | None:
     receipt = ledger.last_receipt()
     if receipt is None:
@@ -191,6 +200,15 @@ def _receipt(ledger: Ledger) -> Status | None:
         "size": receipt.size,
         "batch": b64(receipt.batch_id),
     }
+
+
+def unbalanced(ledger: Ledger, now: datetime) -> list[Problem]:
+    """The counts that the ledger's rows contradict: shown, never smoothed over."""
+    said = ", ".join(
+        f"source {one.source}, {one.outcome} {one.reason}: counted {one.counted}, rows {one.rows}"
+        for one in ledger.imbalances()[:5]
+    )
+    return [Problem(UNBALANCED, format_time(now), said, NEXT[UNBALANCED])] if said else []
 
 
 def _not_enrolled(now: datetime) -> Problem:
@@ -211,6 +229,7 @@ def _never(pins: Pins, now: datetime) -> Status:
         "spool": {"batches": 0, "waiting": 0, "bytes": 0, "limit": None, "oldest": None},
         "policy": None,
         "sources": [],
+        "readiness": None,
         "guards": [],
         "last_receipt": None,
         "problems": [_not_enrolled(now).shown()],

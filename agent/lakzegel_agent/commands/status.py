@@ -60,6 +60,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"source    {source['name'] or '(of former policies)'}: {_figures(source)}"
         for source in found["sources"]
     ]
+    rows += _readiness(found.get("readiness"))
     watch = found["watch"]
     if watch is not None:  # only of one at work
         polled = ", ".join(f"{many} {why}" for why, many in watch["polled"].items()) or "none"
@@ -82,6 +83,23 @@ def lines(found: dict[str, Any]) -> list[str]:
         for p in found["problems"]
     ]
     return rows
+
+
+def _readiness(found: dict[str, Any] | None) -> list[str]:
+    """What is covered and what is not; nothing before the first pass over everything."""
+    if found is None:
+        return []
+    sources = found["sources"]
+    ready = [one["name"] for one in sources if one["covered"]]
+    return [
+        f"ready     {len(ready)} of {len(sources)} sources",
+        *(
+            f"not ready source {one['name']}: {one['why']} since {one['since']}"
+            for one in sources
+            if not one["covered"]
+        ),
+        *(f"not ready app {app['name']}: no source, since {app['since']}" for app in found["apps"]),
+    ]
 
 
 def _figures(counts: dict[str, Any]) -> str:
