@@ -30,7 +30,6 @@ from lakzegel_agent.home import Home
 from lakzegel_agent.problems import NEXT
 from lakzegel_agent.readers import kinds
 from lakzegel_agent.settings import Config
-from lakzegel_agent.settingsschema import Settings
 from lakzegel_core.encoding import format_time
 
 FORMAT: Final = "lakzegel.nl/diagnostics/v1"
@@ -79,6 +78,7 @@ def collect(
         "policy": _policy(status.get("policy")),
         "last_receipt": _receipt(status.get("last_receipt")),
         "problems": [_problem(row) for row in _rows(status.get("problems"))],
+        "readiness": _readiness(status.get("readiness")),
         "watch": _watch(status.get("watch")),
         "process": _process(status.get("process")),
         "checks": [{"what": _word(what, CHECKS), "well": bool(well)} for what, well in checks],
@@ -172,8 +172,8 @@ def _platform() -> dict[str, Any]:
 
 
 def _settings(config: Config) -> dict[str, str]:
-    """Which settings there are and where each came from; no value."""
-    return {name: _word(config.origins.get(name), ORIGINS) for name in Settings.model_fields}
+    """Where each setting came from, by the names that the schema gives them; no value."""
+    return {name: _word(origin, ORIGINS) for name, origin in config.origins.items()}
 
 
 def _agent(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,6 +218,16 @@ def _problem(row: Mapping[str, Any]) -> dict[str, Any]:
         "count": _number(row.get("count")),
         "since": _time(row.get("since")),
     }
+
+
+def _readiness(value: object) -> dict[str, int] | None:
+    """How many sources are covered, and how many apps have none; no name."""
+    if not isinstance(value, Mapping):
+        return None
+    sources = _rows(value.get("sources"))
+    covered = sum(1 for row in sources if row.get("covered") is True)
+    apps = len(_rows(value.get("apps")))
+    return {"sources": len(sources), "covered": covered, "apps": apps}
 
 
 def _watch(value: object) -> dict[str, Any] | None:
