@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What lies beside a store, read as files (docs/spec/conversations.md §2)."""
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from lakzegel_agent.readers.base import OpaqueReader
-from lakzegel_agent.stores import Store, store_kinds, store_of
+from lakzegel_agent.stores.base import Store
 
 
 class StoreFiles(OpaqueReader):
@@ -18,11 +17,3 @@ class StoreFiles(OpaqueReader):
 
     def __init__(self, store: Store) -> None:
         self.kind = store.kind  # type: ignore[misc]  # one object a kind
-
-
-def store_readers() -> Iterator[StoreFiles]:
-    """Yield the reader of each kind of store."""
-    for kind in store_kinds():
-        store = store_of(kind)
-        if store is not None:
-            yield StoreFiles(store)
