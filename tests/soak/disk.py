@@ -8,7 +8,6 @@ chance: all, none, or the last so many, since a disk keeps no promise about what
 """
 
 import contextlib
-import errno
 import mmap
 import os
 import shutil
@@ -53,15 +52,27 @@ def build(folder):
     return library
 
 
-class Disk:
+class Clock:
+    """The time that programs are told which look at the control file in ``folder``."""
+
+    def __init__(self, folder):
+        with (folder / "control").open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), CONTROL.size)
+
+    def set_clock(self, wall, boot=0):
+        """Let the wall clock, and the one that goes on during sleep, be so many seconds ahead."""
+        count, at, span, how, _, _, kept = CONTROL.unpack(self._map[:])
+        self._map[:] = CONTROL.pack(count, at, span, how, int(wall * 1e9), int(boot * 1e9), kept)
+
+
+class Disk(Clock):
     """What programs started with ``environment`` find below ``home``."""
 
     def __init__(self, library, folder, home):
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._home = folder, home.resolve()
         (folder / "control").write_bytes(bytes(CONTROL.size))
-        with (folder / "control").open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), CONTROL.size)
+        super().__init__(folder)
+        self._folder, self._home = folder, home.resolve()
         self.environment = {
             **os.environ,
             "LD_PRELOAD": str(library),
@@ -84,11 +95,6 @@ class Disk:
     def calls(self):
         """How many calls there were since ``fail``."""
         return CONTROL.unpack(self._map[:])[0]
-
-    def set_clock(self, wall, boot=0):
-        """Let the wall clock, and the one that goes on during sleep, be so many seconds ahead."""
-        count, at, span, how, _, _, kept = CONTROL.unpack(self._map[:])
-        self._map[:] = CONTROL.pack(count, at, span, how, int(wall * 1e9), int(boot * 1e9), kept)
 
     def forget(self):
         """Everything is on the disk now."""
@@ -206,6 +212,3 @@ def run(disk, arguments, seconds=120):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-
-NAMES = {Fault.EIO: os.strerror(errno.EIO), Fault.ENOSPC: os.strerror(errno.ENOSPC)}
