@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
-from lakzegel_office.commands.evidence import identities
+from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.config import read_config
+from lakzegel_office.coverage import Coverage
+from lakzegel_office.coveragefound import coverage_of
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.home import Home
 from lakzegel_office.mirror import Mirror
@@ -19,7 +21,8 @@ from lakzegel_office.verification import Verification, Verifier
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = command(commands, "verify", run, "prove the mirror complete and unaltered, offline")
-    parser.add_argument("--open", action="store_true", help="open every item too (passphrase)")
+    text = "open every item too, and read what devices say of their coverage (passphrase)"
+    parser.add_argument("--open", action="store_true", help=text)
     parser.add_argument(
         "--except-findings", action="store_true", help="what a finding in the log names is no doubt"
     )
@@ -36,10 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     opened = _reopen(office, found) if office is not None else None
     counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
     devices = list(proven_devices(found))
+    covered = _coverage(office, found)
     if arguments.json:
-        answer(_as_json(found, devices, ok=not counted, opened=opened))
+        answer(_as_json(found, devices, covered, ok=not counted, opened=opened))
     else:
-        for line in _as_text(found, devices, counted, opened):
+        for line in _as_text(found, devices, covered, counted, opened):
             print(line)
     return 1 if counted else 0
 
@@ -53,11 +57,24 @@ def _reopen(office: Office, found: Verification) -> int:
     return total
 
 
+def _coverage(office: Office | None, found: Verification) -> dict[str, Coverage]:
+    catalog = None
+    if office is not None and found.replay is not None:
+        catalog = catalog_from(office, found.replay)
+    return coverage_of(found, catalog)
+
+
 def _as_text(
-    found: Verification, devices: list[DeviceProof], counted: list[Doubt], opened: int | None
+    found: Verification,
+    devices: list[DeviceProof],
+    covered: dict[str, Coverage],
+    counted: list[Doubt],
+    opened: int | None,
 ) -> Iterator[str]:
     for device in devices:
         yield str(device)
+        if device.device in covered:
+            yield from (f"{device.device}: {line}" for line in covered[device.device].lines())
     for doubt in found.doubts:
         yield str(doubt)
     if found.signed is not None:
@@ -69,7 +86,12 @@ def _as_text(
 
 
 def _as_json(
-    found: Verification, devices: list[DeviceProof], *, ok: bool, opened: int | None
+    found: Verification,
+    devices: list[DeviceProof],
+    covered: dict[str, Coverage],
+    *,
+    ok: bool,
+    opened: int | None,
 ) -> dict[str, object]:
     signed = found.signed
     return {
@@ -89,6 +111,7 @@ def _as_json(
                     for epoch in device.epochs
                 ],
                 "not_proven": device.gaps,
+                "coverage": covered[device.device].to_json() if device.device in covered else None,
                 "findings": device.findings,
                 "clock_back": device.clock_back,
                 "revoked": device.revoked,
