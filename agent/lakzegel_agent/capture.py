@@ -147,7 +147,8 @@ def _shelf(source: WatchedSource) -> Shelf | None:
     store = store_of(source.reader)
     if store is None:
         return None
-    return Shelf(store, source.root, source.label, agreed(source.correspondents))
+    listed = agreed(source.correspondents)
+    return Shelf(store, source.root, source.label, listed, source.gate)
 
 
 def _setup(context: SealContext, spool: Spool, watched: Sequence[Watched]) -> Setup:

@@ -35,6 +35,8 @@ class Shelf:
     root: bytes
     label: str
     listed: frozenset[str]  # with whom conversations are private
+    gate: Callable[[bytes], str | None] | None = None  # why a path is left out
+    shut: list[bytes] = field(default_factory=list)  # stores that are left out
     stores: list[FoundFile] = field(default_factory=list)
     parts: list[FoundFile] = field(default_factory=list)
     rest: list[FoundFile] = field(default_factory=list)
@@ -55,14 +57,23 @@ class Shelf:
         for one in found:
             if isinstance(one, EmptyFolder) and not self.is_whole:
                 continue
-            if not isinstance(one, FoundFile) or is_excluded(one.path):
-                yield one
-            elif self.store.is_store(one.path):
-                self.stores.append(one)
-            elif self.store.is_part(one.path):
-                self.parts.append(one)
+            kept = self._gated(one)
+            if not isinstance(kept, FoundFile) or is_excluded(kept.path):
+                if self.store.is_store(kept.path):
+                    self.shut.append(kept.path)
+                yield kept
+            elif self.store.is_store(kept.path):
+                self.stores.append(kept)
+            elif self.store.is_part(kept.path):
+                self.parts.append(kept)
             else:
-                self.rest.append(one)
+                self.rest.append(kept)
+
+    def _gated(self, one: Found) -> Found:
+        why = None if self.gate is None else self.gate(one.path)
+        if why is None or not isinstance(one, FoundFile):
+            return one
+        return FoundOther(one.path, "excluded", why)
 
     def talks(self) -> Iterator[tuple[bytes, Surveyed]]:
         """Yield every conversation of every store that could be read."""
@@ -90,8 +101,8 @@ class Shelf:
             yield file if in_scope else FoundOther(file.path, "excluded", OUT_OF_SCOPE)
 
     def hidden(self) -> list[bytes]:
-        """Return the folders of which nothing is known, since their store cannot be read."""
-        return [path + FOLDER[:-1] for path in self.failed]
+        """Return the folders of which nothing is known, since their store is not read."""
+        return [path + FOLDER[:-1] for path in (*self.failed, *self.shut)]
 
     def _shown(self) -> frozenset[bytes]:
         """Return the files that a conversation shows which is captured."""

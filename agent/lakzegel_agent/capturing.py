@@ -25,6 +25,7 @@ from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce, is_expired, reader_kind
 from lakzegel_agent.readers import reader_of
+from lakzegel_agent.readoutphones import gate_of
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.sources import locate
 from lakzegel_agent.station import Station, wall_clock
@@ -109,6 +110,7 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
                 settle=entry.source.settle,
                 exclude_folders=in_force.excluded_folders,
                 correspondents=in_force.correspondents,
+                gate=gate_of(entry.source, root.root, in_force.phones),
                 narrowing=completeness.narrowing(station.ledger, entry.source, entry.label),
             )
         )

@@ -30,6 +30,7 @@ class WatchedSource:
     """One source; ``settle`` in seconds, ``exclude_folders`` as in `exclusion`.
 
     ``correspondents`` as in `correspondents`: conversations with them alone are left out.
+    ``gate`` says why a path of a store's source is left out, as a slug, or None.
     """
 
     label: str
@@ -40,6 +41,7 @@ class WatchedSource:
     exclude_folders: tuple[str, ...] = ()
     narrowing: Narrowing = EVERYTHING
     correspondents: tuple[str, ...] = ()
+    gate: Callable[[bytes], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.readoutphones import keeps_apps
 from lakzegel_agent.scope import tells_accounts
 from lakzegel_agent.stores import store_of
+from lakzegel_agent.stores.phone import phone_store
 from lakzegel_agent.stores.sqlite import Sqlite
 from lakzegel_agent.trust import Answer, Pins, open_offer
 from lakzegel_core.age import Identity
-from lakzegel_core.annex import Annex, EffectiveSource, effective_sources, open_annex
+from lakzegel_core.annex import Annex, EffectiveSource, Phone, effective_sources, open_annex
 from lakzegel_core.encoding import b64, unb64
 from lakzegel_core.errors import LakzegelError, PolicyError
 from lakzegel_core.policy import Policy, Source, may_apply, peek_policy
@@ -73,6 +75,11 @@ class InForce:
     def party_folders(self) -> tuple[str, ...]:
         """The agreed folders of class `partij`."""
         return self.annex.party_folders if self.annex is not None else ()
+
+    @property
+    def phones(self) -> tuple[Phone, ...]:
+        """Whose phones are whose, in which terms of office."""
+        return self.annex.phones if self.annex is not None else ()
 
     @property
     def correspondents(self) -> tuple[str, ...]:
@@ -134,8 +141,15 @@ def require_narrowings(policy: Policy, annex: Annex | None) -> None:
         PolicyError: names what it cannot leave out.
     """
     for source in policy.sources:
+        if phone_store(store_of(source.kind)) and (not source.apps or source.capture == "raw"):
+            raise PolicyError(
+                f"policy {policy.serial}: source {source.name}: of a phone's backup name the apps,"
+                " and capture their conversations"
+            )
         for name in ("accounts", "apps"):
             if name == "accounts" and tells_accounts(source.kind):
+                continue
+            if name == "apps" and keeps_apps(source.kind, source.apps):
                 continue
             if getattr(source, name):
                 raise PolicyError(

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A backup of an iPhone by iTunes, Finder or libimobiledevice: two apps' chats, and nothing else.
+
+    <udid>/Status.plist …                        part of it
+    <udid>/3d/3d0d7e5fb2ce288813306e4d4636395e047a3d28    Messages, by SHA-1 of domain and path
+
+docs/spec/readout.md §2
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Final, NamedTuple
+
+from lakzegel_agent.errors import StoreError
+from lakzegel_agent.stores.appleplaces import hashed
+from lakzegel_agent.stores.appleplists import read_plist
+from lakzegel_agent.stores.base import OpenStore
+from lakzegel_agent.stores.database import LOGS, opened
+from lakzegel_agent.stores.imessage_reading import OpenMessages
+from lakzegel_agent.stores.ios_backup_files import (
+    MAX_MANIFEST,
+    PARTS,
+    ListedPlaces,
+    Manifest,
+    look,
+    require_finished,
+)
+from lakzegel_agent.stores.phone import Backup, PhoneStore
+from lakzegel_agent.stores.whatsapp_ios_reading import OpenChats
+
+_UDID: Final = re.compile(rb"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16}")
+
+
+class App(NamedTuple):
+    """One database of an app: where it lies, where its media do, and how it is read."""
+
+    name: str
+    domain: str
+    path: str
+    media: str  # domain of its media
+    folder: str  # of the store, in that domain
+    inside: bytes  # folder beside the store in which its media's names begin
+    open: Callable[[sqlite3.Connection, ListedPlaces], OpenStore]
+
+
+_GROUP: Final = "AppDomainGroup-group.net.whatsapp.WhatsApp.shared"
+_BUSINESS: Final = "AppDomainGroup-group.net.whatsapp.WhatsAppSMB.shared"
+_SMS: Final = "Library/SMS/"
+_APPS: Final = (
+    App("messages", "HomeDomain", f"{_SMS}sms.db", "MediaDomain", _SMS, b"", OpenMessages),
+    App("whatsapp", _GROUP, "ChatStorage.sqlite", _GROUP, "", b"Message/", OpenChats),
+    App("whatsapp", _BUSINESS, "ChatStorage.sqlite", _BUSINESS, "", b"Message/", OpenChats),
+)
+_PLACES: Final = {hashed(app.domain, app.path): app for app in _APPS}
+
+
+class IosBackup:
+    """Backups of iPhones, one a folder named by the phone's UDID; the root itself may be one."""
+
+    kind: ClassVar[str] = "ios-backup"
+    apps: ClassVar[frozenset[str]] = frozenset(app.name for app in _APPS)
+
+    def is_store(self, path: bytes) -> bool:
+        """Return whether this is the database of one of the apps."""
+        return self.app_of(path) is not None
+
+    def is_part(self, path: bytes) -> bool:
+        """Return whether this describes the backup."""
+        folder = self.folder_of(path)
+        name = path.removeprefix(folder + b"/") if folder else path
+        return name in PARTS or any(name == b"Manifest.db" + end for end in LOGS)
+
+    def app_of(self, path: bytes) -> str | None:
+        """Return of which app the database at this path is."""
+        app = _app(path, self.folder_of(path))
+        return None if app is None else app.name
+
+    def folder_of(self, path: bytes) -> bytes:
+        """Return the folder of the backup that a path lies in; "" for the root."""
+        first, slash, _ = path.partition(b"/")
+        return first if slash and _UDID.fullmatch(first) else b""
+
+    def look(self, folder: bytes) -> Backup:
+        """Return what the backup in this folder says of itself."""
+        return look(folder)
+
+    def databases(self, folder: bytes) -> Iterator[tuple[str, bytes]]:
+        """Yield each app, and where below the root a database of it may lie."""
+        for place, app in _PLACES.items():
+            yield app.name, folder + b"/" + place if folder else place
+
+    @contextmanager
+    def open(self, root: bytes, path: bytes) -> Iterator[OpenStore]:
+        """Open the database of one app, by what the backup's manifest says.
+
+        Raises:
+            StoreError: ``incomplete``, ``no-key``, ``no-store``, ``damaged``, ``locked``,
+                ``unknown-schema``.
+        """
+        folder = self.folder_of(path)
+        app = _app(path, folder)
+        if app is None:
+            raise StoreError("no-store")
+        backup = root + b"/" + folder if folder else root
+        status = require_finished(backup)
+        if read_plist(backup + b"/Manifest.plist", MAX_MANIFEST).get("IsEncrypted") is not False:
+            raise StoreError("no-key")
+        with opened(backup + b"/Manifest.db") as listing, opened(root + b"/" + path) as connection:
+            manifest = Manifest(listing)
+            if not manifest.lists(path[-40:].decode("ascii"), app.domain, app.path):
+                raise StoreError("no-store")
+            places = ListedPlaces(path, app.media, app.folder, app.inside, manifest)
+            yield app.open(connection, places)
+        if require_finished(backup) != status:
+            raise StoreError("locked")
+
+
+def _app(path: bytes, folder: bytes) -> App | None:
+    return _PLACES.get(path.removeprefix(folder + b"/") if folder else path)
+
+
+STORE: Final[PhoneStore] = IosBackup()
