@@ -88,7 +88,7 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
         sources, watched, finder, backlog, ledger.files, clock, patience, context.ledger_key
     )
     finder.in_flight = admission.targets
-    outcomes = Outcomes(watched, admission, backlog)
+    outcomes = Outcomes(watched, admission, backlog, ledger.files.cipher)
     closer = Closer(context, ledger, spool, clock, on_batch)
     tally = Tally()
     chain = Chain(context.epoch, pool, spool, closer, outcomes, ledger.files, tally)

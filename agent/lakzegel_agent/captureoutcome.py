@@ -7,9 +7,11 @@ from typing import Final
 
 from lakzegel_agent.captureadmit import Admission
 from lakzegel_agent.capturefind import Watched
+from lakzegel_agent.captureshrunk import shrunk
 from lakzegel_agent.capturework import Backlog, BigFile
+from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import Work
-from lakzegel_agent.ledgerrows import CapturedFile
+from lakzegel_agent.ledgerrows import CapturedFile, FileState
 from lakzegel_agent.sealing.jobs import (
     CaptureUnit,
     CutFailed,
@@ -57,8 +59,11 @@ class Tally:
 class Outcomes:
     """Turns results into work for the ledger."""
 
-    def __init__(self, watched: Sequence[Watched], admission: Admission, backlog: Backlog) -> None:
+    def __init__(
+        self, watched: Sequence[Watched], admission: Admission, backlog: Backlog, cipher: Cipher
+    ) -> None:
         self._watched = watched
+        self._cipher = cipher
         self._admission = admission
         self._backlog = backlog
 
@@ -118,9 +123,25 @@ class Outcomes:
         self, unit: FileUnit | CaptureUnit | ConversationUnit, result: Done, work: Work
     ) -> None:
         self._admission.settle(unit.name)
-        self._backlog.big.pop(unit.name, None)
+        big = self._backlog.big.pop(unit.name, None)
         number = self._watched[unit.source].info.number
         work.captured.append(CapturedFile(unit.name, number, result.mark, result.secret))
+        if isinstance(unit, FileUnit) and unit.secret is not None:
+            self._shrunk(unit, self._state(unit.secret, unit.name), result, work)
+        elif isinstance(unit, CaptureUnit) and big is not None:
+            self._shrunk(unit, big.before, result, work)
+
+    def _shrunk(
+        self, unit: FileUnit | CaptureUnit, before: FileState, result: Done, work: Work
+    ) -> None:
+        """Note that a file lacks what it had."""
+        info = self._watched[unit.source].info
+        said = shrunk(info.reader, unit.name, before, self._state(result.secret, unit.name))
+        if said is not None:
+            work.observed.append((info.label, said))
+
+    def _state(self, secret: bytes, name: bytes) -> FileState:
+        return FileState.unpack(self._cipher.open(secret, name))
 
     def _range(self, unit: RangeUnit, result: UnitResult, work: Work) -> None:
         big = self._backlog.big[unit.name]
