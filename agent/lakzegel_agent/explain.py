@@ -9,19 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lakzegel_agent import journal
+from lakzegel_agent import journal, policies
 from lakzegel_agent.devicekeys import KeyStore
 from lakzegel_agent.errors import RefusedError, UsageError
 from lakzegel_agent.failures import FAILED, subject_of
 from lakzegel_agent.health import remote_ancestors
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
+from lakzegel_agent.liaison import introduction_in_force
+from lakzegel_agent.policies import Reader
 from lakzegel_agent.problems import MAX_ABOUT, NEXT, problem_id, read_problems
+from lakzegel_agent.rootstold import told
 from lakzegel_agent.settings import Config
 
 LOGIN: Final = Path("/proc/self/loginuid")
 _NOBODY: Final = 2**32 - 1  # what Linux says of a process that no login began
 _ROOT: Final = 0
+MISSING: Final = "source-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +103,40 @@ def _look_up(home: Home, wanted: str) -> Explanation:
     if not (home.ledger.exists() and keys.has_ledger_key()):
         raise UsageError("explain: not enrolled, so that there is nothing to explain")
     with Ledger.open(home.ledger, keys.ledger_key(random=os.urandom)) as ledger:
-        for found in _candidates(ledger):
+        for found in (*_files(ledger), *_others(ledger, _away(ledger, keys))):
             if found.id == wanted:
                 return found
     raise UsageError("explain: no problem of this id now; see the ids in: lakzegel-agent status")
 
 
-def _candidates(ledger: Ledger) -> Iterator[Explanation]:
-    """Everything that an id may stand for."""
+def _files(ledger: Ledger) -> Iterator[Explanation]:
+    """Files that could not be captured, by source and reason."""
     for label, reason, versions in ledger.files.failures():
         id_ = problem_id(ledger, FAILED, subject_of(label, reason))
         paths = ledger.files.failed(label, reason, limit=MAX_ABOUT)
         names = tuple(f"{label}: {os.fsdecode(path)}" for path in paths)
         yield Explanation(id_, FAILED, NEXT[FAILED], reason, names, versions - len(names))
+
+
+def _others(ledger: Ledger, away: tuple[str, ...]) -> Iterator[Explanation]:
+    """Every other problem that the ledger remembers."""
     for problem in read_problems(ledger):
         if problem.code != FAILED:
-            more = max(0, problem.count - len(problem.about)) if problem.about else 0
-            yield Explanation(problem.id, problem.code, problem.next, None, problem.about, more)
+            names = away if problem.code == MISSING else problem.about
+            more = max(0, problem.count - len(names)) if names else 0
+            yield Explanation(problem.id, problem.code, problem.next, None, names, more)
+
+
+def _away(ledger: Ledger, keys: KeyStore) -> tuple[str, ...]:
+    """The sources that are not there, with their paths, by the policy in force."""
+    current = introduction_in_force(ledger, keys)
+    if current is None:
+        return ()
+    made = current.enrolment
+    in_force = policies.recall(ledger, Reader(made.device, made.group, keys.annex_identities()))
+    why = told(ledger)
+    sources = () if in_force is None else in_force.sources
+    return tuple(f"{e.label}: {e.path} ({why[e.label]})" for e in sources if e.label in why)
 
 
 def lines(found: Explanation) -> Sequence[str]:

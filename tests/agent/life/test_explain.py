@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lakzegel_agent import explain as module
+from lakzegel_agent import rootstold
 from lakzegel_agent.__main__ import main
 from lakzegel_agent.errors import RefusedError, UsageError
 from lakzegel_agent.explain import Person, explain, lines
@@ -86,8 +87,8 @@ def test_of_many_files_some_are_named_and_the_rest_counted(device, config, perso
     assert (len(told.names), told.more) == (100, 150)
 
 
-def test_a_problem_of_a_source_names_what_the_ledger_kept(device, config, person):
-    device.problems.add(device.ledger, "source-missing", "mail", about=["mail: /home/jan/Mail"])
+def test_a_problem_names_what_the_ledger_kept_for_it(device, config, person):
+    device.problems.add(device.ledger, "reader-unknown", "mail", about=["mail: /home/jan/Mail"])
     (found,) = device.problems.listed()
     assert explain(config, found.id, person).names == ("mail: /home/jan/Mail",)
 
@@ -157,3 +158,14 @@ def test_the_command_tells_the_user(device, config, capsys, monkeypatch, person)
     monkeypatch.setattr(module, "asking", lambda: person)
     assert main(["explain", "--config", str(config.path), "--json", found.id]) == 0
     assert json.loads(capsys.readouterr().out)["names"] == ["mail: mine.eml"]
+
+
+def test_a_missing_source_is_named_with_its_path(device, config, person, office, tmp_path):
+    away = tmp_path / "away" / "Mail"
+    source = f"[[source]]\nname = 's1'\nkind = 'folder'\npath = '{away}'\n"
+    office.publish(office.policy_toml(1, more=source))
+    device.liaison.consult(device.current)
+    rootstold.tell(device.ledger, {"s1": rootstold.ABSENT}, {"s1": "s1"})
+    device.problems.add(device.ledger, "source-missing", "s1")
+    (found,) = device.problems.listed()
+    assert explain(config, found.id, person).names == (f"s1: {away} (absent)",)
