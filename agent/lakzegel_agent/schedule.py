@@ -7,6 +7,7 @@ was missed.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC
@@ -17,6 +18,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 GRACE: Final = 7 * 86_400  # seconds that a missed call may be late
 JITTER: Final = 0.1  # of the interval, so that traffic keeps no exact time
+LOOK: Final = 10.0  # seconds between two looks whether a call is too far away
+SLACK: Final = 1.0  # seconds by which a call may be further away than its interval
 QUIET: Final = 60.0  # seconds after which the log is asked rarely, and how rarely
 RESCAN: Final = 900.0  # seconds between passes over everything, at least
 MOST_RESCAN: Final = 14_400.0  # seconds, at most
@@ -68,23 +71,48 @@ class Active:
 
 
 class Timetable:
-    """Calls that come again and again, in a thread of their own."""
+    """Calls that come again and again, in a thread of their own, whatever the clock is set to.
 
-    def __init__(self) -> None:
+    The library waits for a time of the wall clock: one that is set back a day would keep it
+    waiting for a day. So that is looked for, and the interval then begins anew.
+    """
+
+    def __init__(self, *, look: float = LOOK) -> None:
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             job_defaults={"coalesce": True, "misfire_grace_time": GRACE, "max_instances": 1},
         )
+        self._intervals: dict[str, float] = {}
+        self._look = look
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._mind, name="timetable", daemon=True)
 
     def every(self, seconds: float, call: Callable[[], None]) -> None:
         """Call again and again, ``seconds`` apart, up to a tenth more or less."""
-        trigger = IntervalTrigger(seconds=seconds, jitter=seconds * JITTER, timezone=UTC)
-        self._scheduler.add_job(call, trigger)
+        job = self._scheduler.add_job(call, _trigger(seconds))
+        self._intervals[job.id] = seconds
 
     def start(self) -> None:
         """Begin."""
         self._scheduler.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """End; a call under way ends by itself."""
+        self._ended.set()
+        self._watch.join()
         self._scheduler.shutdown(wait=False)
+
+    def _mind(self) -> None:
+        """See to it that no call is further away than its interval."""
+        while not self._ended.wait(self._look):
+            for job in self._scheduler.get_jobs():
+                seconds = self._intervals[job.id]
+                due = job.next_run_time.timestamp() - time.time()
+                if due > seconds * (1 + JITTER) + SLACK:
+                    job.reschedule(_trigger(seconds))
+            self._scheduler.wakeup()  # how long it waits was reckoned by the clock before
+
+
+def _trigger(seconds: float) -> IntervalTrigger:
+    return IntervalTrigger(seconds=seconds, jitter=seconds * JITTER, timezone=UTC)
