@@ -25,6 +25,7 @@ from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_core.limits import MAX_INT, MAX_ITEM, MAX_POLICY
 from lakzegel_core.quorum import Quorum
 from lakzegel_core.readouts import Readout, parse_readout
+from lakzegel_core.shipping import Shipping, parse_shipping
 from lakzegel_core.tables import Table, load_toml
 from lakzegel_core.units import parse_duration, parse_size
 
@@ -71,6 +72,7 @@ class Policy:
     claims: float  # seconds from a mail's capture in which moving it is a claim
     quorum: Quorum
     annexes: Mapping[str, bytes]
+    shipping: Shipping
 
     def applies_to(self, device: str, group: str | None) -> bool:
         """Whether the device, or its group, is in the audience."""
@@ -108,6 +110,7 @@ def parse_policy_toml(text: str) -> Policy:
         claims=top.parsed("claims", parse_duration, "70d"),
         quorum=_quorum(top.table("quorum")),
         annexes=_annexes(top.table("annex")),
+        shipping=parse_shipping(top.table("shipping")),
     )
     limits.done()
     top.done()
