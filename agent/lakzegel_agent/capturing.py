@@ -126,6 +126,7 @@ def attest(station: Station, in_force: InForce, pulse: Pulse) -> bool:
         "policy-expired",
         [f"policy {in_force.policy.serial}"] if is_expired(in_force, wall_clock()) else [],
     )
+    completeness.look_ahead(station, in_force)
     return completeness.attest(station, pulse)
 
 

@@ -60,6 +60,17 @@ def narrowing(ledger: Ledger, source: Source, label: str) -> Narrowing:
     return Narrowing(kind, source.accounts, late, reader_of(kind).history)
 
 
+def look_ahead(station: Station, in_force: InForce) -> None:
+    """State readiness once before anything was captured, so that the first batch holds it.
+
+    Raises:
+        SpoolFullError: no room to state it.
+    """
+    if readiness.recall(station.ledger) is None:
+        home = os.fsencode(station.config.user_home)
+        readiness.assess(station.ledger, in_force, home=home, now=wall_clock())
+
+
 def look_back(station: Station, in_force: InForce) -> bool:
     """State whether the ledger balances and what is covered, after a pass over everything.
 

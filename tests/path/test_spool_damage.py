@@ -13,8 +13,8 @@ def spooled(ready):
     ready.server.stop()
     ready.once(expect=3)
     ready.server.start()
-    [body] = (ready.agent_home / "spool").glob("*.body")
-    return body
+    bodies = (ready.agent_home / "spool").glob("*.body")  # that of readiness waits to be held
+    return max(bodies, key=lambda body: body.stat().st_size)
 
 
 def flip(path):

@@ -158,7 +158,7 @@ def test_a_rollback_ends_in_one_line_and_capture_goes_on(agent, policy, receiver
     assert "rollback" in error
     found = agent.status(code=1)
     assert found["problems"][0]["code"] == "rollback"
-    assert found["spool"]["batches"] == 3  # readiness is one of its own
+    assert found["spool"]["batches"] == 2
     assert len(list((agent.home / "evidence").iterdir())) == 2
 
 
