@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from lakzegel_agent import journal, policies
+from lakzegel_agent.backoff import NETWORK
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.epochs import Epochs, Standing
 from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
@@ -34,6 +35,11 @@ STANDINGS: Final = ("revoked", "superseded", "refused", "answer-refused")
 _DELEGATION: Final = "delegation"  # what the ledger remembers the highest serial by
 
 
+def unchanged(found: InForce) -> InForce:
+    """The policy as it was signed."""
+    return found
+
+
 @dataclass(slots=True)
 class Liaison:
     """The device's side of the conversation."""
@@ -45,6 +51,7 @@ class Liaison:
     problems: Problems
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
+    tune: Callable[[InForce], InForce] = unchanged  # what MDM and the device say besides
 
     def settle_epoch(self, current: Introduction) -> Introduction:
         """The introduction in force once the log was asked; a new epoch where one is due.
@@ -89,7 +96,7 @@ class Liaison:
         except LakzegelError as error:
             self.problems.add(self.ledger, "answer-refused", str(error))
             raise
-        self.problems.clear(self.ledger, "unreachable", *ALARMS, *STANDINGS)
+        self.problems.clear(self.ledger, *NETWORK, *ALARMS, *STANDINGS)
         self._state(standing, answer)
         self._apply(answer, current)
         self._release(answer, current)
@@ -105,7 +112,8 @@ class Liaison:
 
     def policy(self, current: Introduction) -> InForce | None:
         """The policy in force."""
-        return policies.recall(self.ledger, self._reader(current))
+        found = policies.recall(self.ledger, self._reader(current))
+        return None if found is None else self.tune(found)
 
     def _reader(self, current: Introduction) -> Reader:
         made = current.enrolment

@@ -34,9 +34,15 @@ NEXT: Final = {
     "not-enrolled": "run: lakzegel-agent enrol --config FILE --token-file F",
     "state-lost": "run enrol with a new token: it opens a new epoch",
     "unreachable": "check the network and the receiver; it is tried again by itself",
+    "proxy-refused": "check proxy and pac in the settings, and what the proxy lets through; it is"
+    " tried again by itself",
+    "tls-failed": "check ca_file and this device's clock, or who sits between; it is tried again by"
+    " itself",
+    "busy": "nothing: the receiver asked to be left alone for a while",
     "receipt-refused": "tell the receiver's administrator: it answers what proves nothing",
     "answer-refused": "tell the receiver's administrator: it answers what proves nothing",
     "policy-refused": "tell the records office; the policy that was in force stays in force",
+    "policy-expires": "the records office has to sign a new policy in time; capture goes on anyhow",
     "policy-expired": "the records office has to sign a new policy; capture goes on meanwhile",
     "no-policy": "the records office has to sign a policy for this device and have it published",
     "held-refused": "tell the records office; batches stay in the spool",

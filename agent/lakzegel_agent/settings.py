@@ -6,80 +6,39 @@
     log_keys = ["log.example/lakzegel+...", "log.example/lakzegel+..."]
     policy_keys = ["records.example+...", "privacy.example+..."]
     threshold = 2                  # policy keys that must sign; default: all of them
-    ca_file = "/etc/ssl/own.pem"   # default: the system's authorities
+    ca_file = "/etc/ssl/own.pem"   # default: those of certifi
     workers = 2                    # processes that read and seal; default: at most two
     user_home = "/home/minister"   # what "~" means in a policy; default: the home of who runs this
+    proxy = "system"               # or "none", or http://HOST:PORT
+    pac = "https://…/proxy.pac"    # instead of a proxy: the program that names one
 
-The file comes from MDM. The environment (``LAKZEGEL_AGENT_SERVER`` …) may change where things are,
-never whom the device trusts: the keys and the threshold come from the file alone.
+MDM, the signed policy, this file and the environment, in this order: docs/spec/settings.md.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, SettingsError
 
 from lakzegel_agent.errors import UsageError
+from lakzegel_agent.managed import MAX_CONFIG, Managed, managed, toml_values
+from lakzegel_agent.settingslayers import Layer, effective, flat, provenance
+from lakzegel_agent.settingsschema import PREFIX, Settings, Tunable, settings_of, tunable_of
 from lakzegel_agent.trust import Pins
 from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import Algorithm, VerifierKey
 
-PREFIX: Final = "LAKZEGEL_AGENT_"
-MAX_CONFIG: Final = 65_536  # bytes of agent.toml
-MAX_WORKERS: Final = 8
-DEFAULT_WORKERS: Final = 2
-PINNED: Final = frozenset({"log_keys", "policy_keys", "threshold"})
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _NEXT: Final = "mend it, or have MDM deliver it again"
-
-
-class _Environment(EnvSettingsSource):
-    """The environment, without what only the file may say."""
-
-    def __call__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__call__().items() if name not in PINNED}
-
-
-class Settings(BaseSettings):
-    """The keys of ``agent.toml`` and their types."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
-
-    server: str
-    home: Path
-    log_keys: tuple[str, ...]
-    policy_keys: tuple[str, ...] = Field(min_length=1)
-    threshold: int | None = Field(default=None, ge=1)
-    ca_file: Path | None = None
-    workers: int = Field(default=DEFAULT_WORKERS, ge=1, le=MAX_WORKERS)
-    user_home: Path | None = None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first, then the file's values; nothing else."""
-        del env_settings, dotenv_settings, file_secret_settings
-        return (_Environment(settings_cls), init_settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,61 +53,123 @@ class Config:
     workers: int
     user_home: Path
     origins: Mapping[str, str]
+    proxy: str = field(repr=False)  # it may hold a login
+    pac: str | None = field(repr=False)
+    layers: tuple[Layer, ...] = field(repr=False)
+
+    def tuned(self, policy: str | None) -> Tunable:
+        """What a policy may say too, by all sources and this policy's TOML."""
+        return tunable_of([layer.values for layer in effective(self.under(policy))])
+
+    def under(self, policy: str | None) -> tuple[Layer, ...]:
+        """All sources, this policy's TOML among them."""
+        if policy is None:
+            return self.layers
+        return (*self.layers, Layer("policy", "policy in force", tomllib.loads(policy)))
 
 
-def load_config(path: Path) -> Config:
-    """The configuration of a file and the environment.
+def load_config(path: Path, *, mdm: Managed | None = None) -> Config:
+    """The configuration of MDM, a file and the environment.
+
+    The file may be absent where MDM says everything; where it is MDM's own, it is read as that.
 
     Raises:
-        UsageError: names the file, the key and what is wrong with it.
+        UsageError: names the source, the key and what is wrong with it.
     """
-    values = _read(path)
+    layers = _layers(path, managed() if mdm is None else mdm)
+    kept = effective(layers)
     try:
-        settings = Settings(**values)
+        settings = settings_of([layer.values for layer in kept])
     except ValidationError as error:
-        raise UsageError(f"{path}: {_first_fault(error)}; {_NEXT}") from None
+        raise UsageError(_first_fault(error, kept, path)) from None
     try:
         pins = _pins(settings)
     except LakzegelError as error:
-        raise UsageError(f"{path}: {error}; {_NEXT}") from None
-    base = path.absolute().parent
-    ca_file = None if settings.ca_file is None else base / settings.ca_file
+        raise UsageError(f"{_place(kept, 'policy_keys', path)}: {error}; {_NEXT}") from None
+    ca_file = _path(kept, "ca_file", settings.ca_file, path)
     if ca_file is not None and not os.access(ca_file, os.R_OK):
-        raise UsageError(f"{path}: ca_file {ca_file}: not there, or not readable; {_NEXT}")
+        place = _place(kept, "ca_file", path)
+        raise UsageError(f"{place}: ca_file {ca_file}: not there, or not readable; {_NEXT}")
+    found = provenance(layers)
     return Config(
         path=path,
-        server=_server(path, settings.server),
-        home=base / settings.home,
+        server=_server(_place(kept, "server", path), settings.server),
+        home=_path(kept, "home", settings.home, path) or settings.home,
         pins=pins,
         ca_file=ca_file,
         workers=min(settings.workers, os.cpu_count() or 1),
         user_home=settings.user_home or Path.home(),
-        origins={name: _origin(name, values) for name in Settings.model_fields},
+        origins={n: found[n].origin if n in found else "default" for n in Settings.model_fields},
+        proxy=settings.proxy,
+        pac=settings.pac,
+        layers=tuple(layers),
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _layers(path: Path, mdm: Managed) -> list[Layer]:
+    """Every source that says something, highest first."""
+    ours = mdm.read()
+    layers = [] if ours is None else [ours]
+    if ours is None or not _is_same(path, Path(ours.place)):
+        layers += _file(path, needed=ours is None)
+    try:
+        said = EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        raise UsageError(f"environment: {PREFIX}…: {error}; unset it") from None
+    return [*layers, Layer("environment", "environment", said)] if said else layers
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _file(path: Path, *, needed: bool) -> list[Layer]:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_CONFIG + 1)
+    except FileNotFoundError as error:
+        if not needed:
+            return []
+        raise UsageError(f"{path}: cannot read the configuration: {error.strerror}") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot read the configuration: {error.strerror}") from None
     if len(data) > MAX_CONFIG:
         raise UsageError(f"{path}: more than {MAX_CONFIG} bytes; that is no agent.toml")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        return [Layer("file", str(path), toml_values(data))]
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
 
 
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_url=False, include_input=False)[0]
-    key = ".".join(str(part) for part in fault["loc"]) or "?"
-    if fault["type"] == "extra_forbidden":
-        return f"key '{key}' is not known"
-    if fault["type"] == "missing":
-        return f"key '{key}' is missing"
-    return f"key '{key}': {fault['msg']}"
+def _place(layers: Sequence[Layer], key: str, path: Path) -> str:
+    """Where a setting stands, for who has to mend it."""
+    for layer in layers:
+        if any(name == key or name.startswith(f"{key}.") for name, _ in flat(layer.values)):
+            return layer.place
+    return layers[0].place if layers else str(path)
+
+
+def _path(layers: Sequence[Layer], key: str, value: Path | None, path: Path) -> Path | None:
+    """A path that a setting names, from the folder of the file that says so."""
+    if value is None or value.is_absolute():
+        return value
+    layer = next(one for one in layers if key in one.values)
+    if layer.origin == "mdm":
+        raise UsageError(f"{layer.place}: {key}: MDM's paths begin with the root; {_NEXT}")
+    return path.absolute().parent / value
+
+
+def _first_fault(error: ValidationError, layers: Sequence[Layer], path: Path) -> str:
+    """Which source, which key, what; without the value, which may be a login."""
+    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    names = [part for part in fault["loc"] if isinstance(part, str)]
+    key = ".".join(names) or "?"
+    what = {"extra_forbidden": f"key '{key}' is not known", "missing": f"key '{key}' is missing"}
+    text = what.get(fault["type"], f"key '{key}': {fault['msg']}")
+    return f"{_place(layers, key, path)}: {text}; {_NEXT}"
 
 
 def _pins(settings: Settings) -> Pins:
@@ -161,23 +182,15 @@ def _pins(settings: Settings) -> Pins:
     return Pins(LogKeys.from_texts(settings.log_keys), policy, threshold)
 
 
-def _server(path: Path, server: str) -> str:
+def _server(place: str, server: str) -> str:
     """The address without a last slash; plain HTTP stays on this machine."""
     parts = urlsplit(server)
     plain = parts.scheme == "http" and parts.hostname in LOOPBACK
     if not parts.hostname or not (parts.scheme == "https" or plain):
-        raise UsageError(f"{path}: server must be https://… (or http:// on this machine); {_NEXT}")
+        raise UsageError(f"{place}: server must be https://… (or http:// on this machine); {_NEXT}")
     if parts.username or parts.query or parts.fragment:
-        raise UsageError(f"{path}: server: only scheme, host, port and path; {_NEXT}")
+        raise UsageError(f"{place}: server: only scheme, host, port and path; {_NEXT}")
     return server.rstrip("/")
-
-
-def _origin(name: str, values: Mapping[str, Any]) -> str:
-    if name not in PINNED and any(
-        variable.upper() == (PREFIX + name).upper() for variable in os.environ
-    ):
-        return "environment"
-    return "file" if name in values else "default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from lakzegel_agent.commands.common import Commands, answer, command
 
+if TYPE_CHECKING:
+    from lakzegel_agent.settingsshown import Shown
+
 _MORE = """\
-The file comes from MDM. LAKZEGEL_AGENT_SERVER, _HOME, _CA_FILE, _WORKERS and _USER_HOME in the
-environment win over it; whom the device trusts comes from the file alone.
+Sources, the first that says something wins: what MDM delivers (/etc/lakzegel/agent.toml, owned by
+root; managed preferences on macOS; the registry's policies on Windows), the signed policy (cadence,
+limits, shipping), the file, the environment (LAKZEGEL_AGENT_WORKERS, LAKZEGEL_AGENT_LIMITS__SPOOL
+and so on). What MDM or the policy says is locked. Whom the device trusts never comes from the
+environment. A login in a proxy's address is not shown.
 
 exit: 0 the configuration can be used; 2 it cannot, and why
 
@@ -27,28 +34,31 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the settings."""
     from lakzegel_agent.settings import load_config  # noqa: PLC0415 - starts fast
+    from lakzegel_agent.settingspolicy import recalled  # noqa: PLC0415
+    from lakzegel_agent.settingsshown import shown  # noqa: PLC0415
 
     config = load_config(arguments.config)
-    pins = config.pins
-    values: dict[str, object] = {
-        "server": config.server,
-        "home": str(config.home),
-        "log_keys": [pins.log.ed25519.to_text(), pins.log.mldsa.to_text()],
-        "policy_keys": [key.to_text() for key in pins.policy],
-        "threshold": pins.threshold,
-        "ca_file": None if config.ca_file is None else str(config.ca_file),
-        "workers": config.workers,
-        "user_home": str(config.user_home),
-    }
+    in_force = recalled(config)
+    rows = shown(config, None if in_force is None else in_force.policy.text)
     if arguments.json:
-        answer({k: {"value": v, "from": config.origins[k]} for k, v in values.items()})
+        answer({row.name: row.to_json() for row in rows})
         return 0
-    for name, value in values.items():
-        for one in value if isinstance(value, list) else [value]:
-            print(f"{name:12} {_short(str(one)):60} {config.origins[name]}")
+    for row in rows:
+        for one in row.value if isinstance(row.value, list) else [row.value]:
+            print(f"{row.name:21} {_short(one):60} {_origin(row)}")
     return 0
 
 
-def _short(text: str) -> str:
+def _origin(row: Shown) -> str:
+    """Where it comes from, and what came to nothing."""
+    found = row.provenance
+    text = f"{found.origin}, locked" if found.locked else found.origin
+    if found.overridden:
+        text += f" (overrides {', '.join(found.overridden)})"
+    return text
+
+
+def _short(value: object) -> str:
     """Enough of a long key to compare with another list: its name and id."""
+    text = "-" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 - a column's width
