@@ -153,7 +153,9 @@ class Surveys:
         for file in shelf.stores:
             state = surveymemory.state_of(shelf.root + b"/" + file.path, self._key)
             mark, newest = state if state is not None else (b"", 0)
-            before, conversations = surveymemory.unpack(self._recall(_name(shelf, file.path)))
+            before, conversations = surveymemory.unpack(
+                self._recall(surveymemory.name_of(shelf.label, file.path))
+            )
             if before and before == mark:
                 shelf.told.append((file.path, conversations))
                 continue
@@ -178,13 +180,11 @@ class Surveys:
         shelf.waiting -= 1
         if isinstance(answer, SurveyFailed):
             shelf.failed[path] = answer.why
-            _, conversations = surveymemory.unpack(self._recall(_name(shelf, path)))
+            _, conversations = surveymemory.unpack(
+                self._recall(surveymemory.name_of(shelf.label, path))
+            )
             shelf.told.append((path, conversations))
             return
         shelf.told.append((path, answer.conversations))
         kept = surveymemory.pack(asked.mark or b"", answer.conversations)
-        self.learned.append((_name(shelf, path), kept))
-
-
-def _name(shelf: Shelf, path: bytes) -> str:
-    return f"survey/{surveymemory.FORMAT}/{shelf.label}/{path.hex()}"
+        self.learned.append((surveymemory.name_of(shelf.label, path), kept))

@@ -7,9 +7,10 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from lakzegel_agent import completeness
+from lakzegel_agent import completeness, readout
 from lakzegel_agent.capture import (
     PassReport,
     Progress,
@@ -65,9 +66,9 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
         spool_limit=policy.spool_limit,
         ledger_key=station.ledger_key,
     )
-    report = capture_pass(
-        sources,
-        context,
+    seal = partial(
+        capture_pass,
+        context=context,
         ledger=station.ledger,
         spool=station.spool,
         pool=work.pool,
@@ -77,8 +78,11 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
         progress=work.progress,
         stop=work.stop,
     )
+    report = seal(sources)
     completeness.looked(work.pulse, sources, report)
     state_failures(station.problems, station.ledger)
+    if not report.stopped and readout.certified(station.ledger, sources):
+        seal(())  # what was certified
     return report
 
 

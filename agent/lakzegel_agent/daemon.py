@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from lakzegel_agent import completeness
+from lakzegel_agent import completeness, readout
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
@@ -76,6 +76,7 @@ class Daemon:
         self._wake = Wake(stop)
         self._keeper = WatchKeeper(self._wake)
         self._pulse = Pulse(opened.open_ledger)
+        self._readouts = readout.keeper(opened, self._wake.all)
         self._stated = 0  # overflows that the office was told of
         self._cost = 0.0  # seconds of processor time of a pass over everything without news
         self._timetable: Timetable | None = None
@@ -129,6 +130,7 @@ class Daemon:
             self._everything(in_force, sources)
         else:
             self._pass(in_force, [source for source in sources if source.root in roots])
+        readout.attend(self._readouts, self._opened, in_force, sources)
         return in_force
 
     def _survey(self) -> tuple[InForce | None, list[WatchedSource]]:
@@ -243,6 +245,7 @@ class Daemon:
         self._timetable.every(plan[0], self._wake.all)
         self._timetable.every(plan[1], self._poll)
         self._timetable.every(plan[2], self._consult)
+        self._timetable.every(readout.LOOK, self._readouts.tick)
         self._timetable.start()
 
     def _poll(self) -> None:
@@ -291,6 +294,7 @@ class Daemon:
         if self._timetable is not None:
             self._timetable.stop()
         self._keeper.stop()
+        self._readouts.stop()
         if self._courier is not None:
             self._courier.stop()
         with suppress(SpoolFullError):

@@ -63,6 +63,11 @@ NEXT: Final = {
     "source-uncovered": "see readiness in status for why; then check the folder, the agent's access"
     " to it, or the policy's kind and accounts",
     "clock-skew": "set this device's clock",
+    "readout-overdue": "have the phone read out in the window that was agreed; see readout-failed",
+    "readout-failed": "see why in the detail; check the cable, the phone's screen lock, and the"
+    " program in readout.toml; it is tried again in the window",
+    "unknown-phone": "nothing of it was read; have the records office bind this phone to a custody,"
+    " or remove its backup",
     "over-limits": "nothing at first: work pauses; if it stays, send the diagnostics to who"
     " maintains this agent",
 }

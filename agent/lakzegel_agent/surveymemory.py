@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What the ledger remembers of a store that was surveyed (docs/spec/conversations.md §3).
 
-    {"conversations":[[path, key, size, segments, mtime, mark, people, media], …],"mark":"…"}
+    {"conversations":[[path, key, size, segments, mtime, mark, people, media, oldest, messages], …],
+     "mark":"…"}
 
 Paths and marks are base64. It is a value of the ledger's, encrypted there, and only of use: one
 that cannot be read costs a survey.
@@ -18,7 +19,7 @@ from lakzegel_agent.sealing.jobs import Stat
 from lakzegel_agent.sealing.surveys import Surveyed
 from lakzegel_core.encoding import b64
 
-FORMAT: Final = 1  # of this, and of how conversations are rendered: another surveys all again
+FORMAT: Final = 2  # of this, and of how conversations are rendered: another surveys all again
 _LOG: Final = b"-wal"
 
 
@@ -41,6 +42,11 @@ def state_of(path: bytes, key: bytes) -> tuple[bytes, int] | None:
     return Keyed(key).digest(b"store\0" + b"\0".join(marks))[:16], newest
 
 
+def name_of(label: str, path: bytes) -> str:
+    """Return under what name the ledger remembers the survey of a source's store."""
+    return f"survey/{FORMAT}/{label}/{path.hex()}"
+
+
 def pack(mark: bytes, found: Sequence[Surveyed]) -> bytes:
     """Return what the ledger remembers."""
     rows = [
@@ -53,6 +59,8 @@ def pack(mark: bytes, found: Sequence[Surveyed]) -> bytes:
             b64(one.mark),
             None if one.people is None else sorted(one.people),
             [b64(path) for path in one.media],
+            one.oldest,
+            one.messages,
         ]
         for one in found
     ]
@@ -67,7 +75,7 @@ def unpack(data: bytes | None) -> tuple[bytes, tuple[Surveyed, ...]]:
     return b64decode(value["mark"]), tuple(_surveyed(*row) for row in value["conversations"])
 
 
-def _surveyed(  # a row of eight
+def _surveyed(  # noqa: PLR0913, PLR0917  # a row of ten
     path: str,
     key: str,
     size: int,
@@ -76,6 +84,8 @@ def _surveyed(  # a row of eight
     mark: str,
     people: list[str] | None,
     media: list[str],
+    oldest: int,
+    messages: int,
 ) -> Surveyed:
     return Surveyed(
         b64decode(path),
@@ -86,4 +96,6 @@ def _surveyed(  # a row of eight
         b64decode(mark),
         None if people is None else frozenset(people),
         tuple(b64decode(one) for one in media),
+        oldest,
+        messages,
     )

@@ -50,6 +50,9 @@ KEY_SIZE: Final = 32
 _MARK: Final = 16
 _MOST_CONVERSATIONS: Final = 100_000  # of one store
 _MOST_MEDIA: Final = 1_000_000
+_MESSAGE: Final = tuple(  # how a line ends that is a message, by the stores' tables
+    f'"table":"{name}"}}\n'.encode() for name in ("message", "messages", "ZWAMESSAGE")
+)
 _PASSING: Final = ("locked", "no-store")  # may be over at the next try
 
 
@@ -59,7 +62,8 @@ class Meter:
     def __init__(self, key: bytes) -> None:
         self.size = self.segments = 0
         self._key = key
-        self._day = ""
+        self.messages = 0
+        self._day = self._first = ""
         self._hash = hashlib.sha256(b"conversation\0")
 
     def pass_on(self, found: Iterator[Piece]) -> Iterator[bytes]:
@@ -68,7 +72,10 @@ class Meter:
             self._hash.update(data)
             self.size += len(data)
             self.segments += 1
+            self.messages += sum(data.count(end) for end in _MESSAGE)
             self._day = max(self._day, day)
+            if day:
+                self._first = min(self._first or day, day)
             yield data
 
     @property
@@ -79,10 +86,12 @@ class Meter:
     @property
     def mtime(self) -> int:
         """Midnight of the newest day in ns, 0 where there is none."""
-        if not self._day:
-            return 0
-        moment = datetime.fromisoformat(self._day).replace(tzinfo=UTC)
-        return int(moment.timestamp()) * 10**9
+        return _midnight(self._day)
+
+    @property
+    def oldest(self) -> int:
+        """Midnight of the oldest day in ns, 0 where there is none."""
+        return _midnight(self._first)
 
 
 class Conversations:
@@ -139,6 +148,8 @@ class Conversations:
                 meter.mark,
                 one.people,
                 shown,
+                meter.oldest,
+                meter.messages,
             )
 
     def _of_store(
@@ -232,6 +243,13 @@ def key_of(path: Path) -> bytes:
     if open_to_others or len(key) != KEY_SIZE:
         raise StoreError("no-key")
     return key
+
+
+def _midnight(day: str) -> int:
+    if not day:
+        return 0
+    moment = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 10**9
 
 
 def _only(found: Iterator[Conversation], wanted: Mapping[str, int]) -> Iterator[Conversation]:

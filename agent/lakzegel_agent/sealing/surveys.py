@@ -23,6 +23,8 @@ class Surveyed(NamedTuple):
     mark: bytes  # keyed digest of its bytes
     people: frozenset[str] | None
     media: tuple[bytes, ...]
+    oldest: int = 0  # ns: midnight of its oldest day; 0 where there is none
+    messages: int = 0  # rows of the table that holds its messages
 
 
 class SurveyResult(NamedTuple):

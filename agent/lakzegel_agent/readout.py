@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Reading out phones, as the agent's life meets it: certificates, hours, programs.
+
+docs/spec/readout.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from lakzegel_agent.correspondents import agreed
+from lakzegel_agent.ledger import Ledger
+from lakzegel_agent.passes import WatchedSource
+from lakzegel_agent.policies import InForce
+from lakzegel_agent.readoutcertificate import ReadSource, certify
+from lakzegel_agent.readoutcommand import NAME, load_programs, run_program
+from lakzegel_agent.readoutkeeper import Agreed, ReadoutKeeper
+from lakzegel_agent.readoutphones import Gate
+from lakzegel_agent.station import Station
+
+LOOK: Final = 60.0  # seconds between two looks at the clock
+
+
+def certified(ledger: Ledger, sources: Sequence[WatchedSource]) -> bool:
+    """Queue what is to be said of the backups that a pass read; return whether there is anything.
+
+    Raises:
+        SpoolFullError: no room; it is said after the next pass.
+    """
+    now = datetime.now(UTC)
+    found = [
+        one
+        for source in sources
+        if isinstance(source.gate, Gate)
+        for one in certify(
+            ledger, ReadSource(source.label, source.gate, agreed(source.correspondents)), now
+        )
+    ]
+    return bool(found)
+
+
+def keeper(station: Station, wake: Callable[[], None]) -> ReadoutKeeper:
+    """Return what keeps the read-outs of this agent, by the system's clock and time zone."""
+    settings = station.config.path.absolute().parent / NAME
+    return ReadoutKeeper(
+        programs=lambda: load_programs(settings),
+        run=run_program,
+        wake=wake,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def attend(
+    kept: ReadoutKeeper, station: Station, in_force: InForce, sources: Sequence[WatchedSource]
+) -> None:
+    """Have the policy's read-outs kept, and state what stands in their way.
+
+    Raises:
+        SpoolFullError: no room; it is stated the next time.
+    """
+    labels = {entry.source.name: entry.label for entry in in_force.sources}
+    names = {label: name for name, label in labels.items()}
+    wanted = [Agreed(one, labels[one.source]) for one in in_force.policy.readouts]
+    gates = {names[s.label]: s.gate for s in sources if isinstance(s.gate, Gate)}
+    kept.attend(station.ledger, station.problems, wanted, gates)
