@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Connections on which no peer can keep us for ever; for `transport.py` alone.
+"""Connections on which no peer can keep us for ever; for `transport.py` and PAC files alone.
 
 A time-out of the library is for one read of a socket, so that a peer which sends a byte now and
 then is waited for without end: over the head of its answer, and over each piece of the body. And
@@ -12,8 +12,9 @@ import errno
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import requests
@@ -24,6 +25,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse, HTTPResponse
 
 CONNECT: Final = 10.0  # seconds to connect
+OPENING: Final = 30.0  # seconds for a connection to stand, with a proxy's answer and TLS
 READ: Final = 120.0  # seconds for a piece to leave, for an answer's head, between two reads
 DEADLINE: Final = 300.0  # seconds for an answer's body, and what LEAST gives it beyond
 LEAST: Final = 4096  # bytes a second that a body must bring once it takes longer
@@ -40,23 +42,32 @@ class _Bounded:
     sock: socket.socket | None
 
     def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
+        with self._within(OPENING) as late:
+            super().connect()  # type: ignore[misc]
+        if late.is_set():
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         if self.sock is not None:
             self.sock.settimeout(READ)
 
     def getresponse(self) -> HTTPResponse:
-        late = threading.Event()
-        timer = threading.Timer(READ, self._cut, (late,))
-        timer.daemon = True
-        timer.start()
-        try:
+        with self._within(READ) as late:
             found: HTTPResponse = super().getresponse()  # type: ignore[misc]
-        finally:
-            timer.cancel()
         if late.is_set():  # what came until then may look like a whole head
             found.close()
             raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         return found
+
+    @contextmanager
+    def _within(self, seconds: float) -> Iterator[threading.Event]:
+        """Cut the socket once this takes longer; the event says that it did."""
+        late = threading.Event()
+        timer = threading.Timer(seconds, self._cut, (late,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield late
+        finally:
+            timer.cancel()
 
     def _cut(self, late: threading.Event) -> None:
         """Let the thread that waits for this socket find it closed."""
@@ -102,6 +113,7 @@ class BoundedAdapter(HTTPAdapter):
 def bounded_session() -> requests.Session:
     """A session over bounded connections."""
     session = requests.Session()
+    session.trust_env = False  # proxies are named by request, logins and authorities by nobody
     for scheme in ("http://", "https://"):
         session.mount(scheme, BoundedAdapter())
     return session
@@ -127,3 +139,34 @@ def pieces(answer: requests.Response, clock: Callable[[], float]) -> Iterator[by
         if clock() - started > DEADLINE + taken / LEAST:
             raise SlowError(f"no whole answer in {DEADLINE:.0f} s")
         yield piece
+
+
+def fetch(url: str, *, limit: int, verify: str | bool) -> bytes:
+    """What stands at an address, without a proxy and without being sent on.
+
+    Raises:
+        OSError: it cannot be had, or is more than ``limit`` bytes.
+    """
+    with bounded_session() as session:
+        session.headers["Accept-Encoding"] = "identity"
+        session.auth = without_login
+        timeout = (CONNECT, READ)
+        with session.get(
+            url, timeout=timeout, stream=True, allow_redirects=False, verify=verify
+        ) as answer:
+            if answer.status_code != requests.codes.ok:
+                raise OSError(errno.EPROTO, f"answered {answer.status_code}")
+            whole = b""
+            try:
+                for piece in pieces(answer, time.monotonic):
+                    whole += piece
+                    if len(whole) > limit:
+                        raise OSError(errno.EFBIG, f"more than {limit} bytes")
+            except SlowError as error:
+                raise OSError(errno.ETIMEDOUT, str(error)) from None
+            return whole
+
+
+def without_login(request: Any) -> Any:  # noqa: ANN401 - the library's own signature
+    """The request as it is; else the library would look for a login in ``.netrc``."""
+    return request

@@ -24,14 +24,15 @@ from lakzegel_agent.errors import UnknownReaderError, UsageError
 from lakzegel_agent.failures import state_failures
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
-from lakzegel_agent.policies import InForce, is_expired, reader_kind
+from lakzegel_agent.policies import InForce, reader_kind
+from lakzegel_agent.policyexpiry import state_expiry
 from lakzegel_agent.readers import reader_of
 from lakzegel_agent.readoutphones import gate_of
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.sources import locate
 from lakzegel_agent.station import Station, wall_clock
 
-_OBSERVED: Final = ("reader-unknown", "policy-expired")  # the pass itself tells of the rest
+_OBSERVED: Final = ("reader-unknown",)  # the pass itself tells of the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +126,7 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
 
 def attest(station: Station, in_force: InForce, pulse: Pulse) -> bool:
     """Queue the day's attestation of coverage when one is due; whether it was."""
-    _state(
-        station,
-        "policy-expired",
-        [f"policy {in_force.policy.serial}"] if is_expired(in_force, wall_clock()) else [],
-    )
+    state_expiry(station.problems, station.ledger, in_force, wall_clock())
     completeness.look_ahead(station, in_force)
     return completeness.attest(station, pulse)
 

@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from lakzegel_agent.backoff import Backoff
+from lakzegel_agent.backoff import NETWORK, Backoff, Cause
+from lakzegel_agent.causes import cause_of
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.epochs import Standing
 from lakzegel_agent.errors import (
@@ -27,13 +28,16 @@ from lakzegel_agent.errors import (
 )
 from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.link import LogAlarmError
+from lakzegel_agent.outlet import Open, Outlet
 from lakzegel_agent.ship import Shipper, StoppedError
 from lakzegel_agent.transport import LaterError, NeverError
 from lakzegel_core.errors import LakzegelError
 
 POLL: Final = 5.0  # seconds: how often the log is consulted at most
 _AGAIN: Final = (UnreachableError, SpoolFullError)  # what waiting may mend
+_PASSING: Final = frozenset({*NETWORK, Cause.ANSWER.code, Cause.ROOM.code})
 LONGEST: Final = 60.0  # seconds that one who gives up after some tries waits for the next
+LOOK: Final = 60.0  # seconds between two looks at a gate that is shut
 JOIN: Final = 3.0  # seconds that an upload under way is waited for at the end
 
 
@@ -44,6 +48,7 @@ class Parts:
     liaison: Liaison
     shipper: Shipper
     close: Callable[[], None]
+    outlet: Outlet = field(default_factory=Open)
 
 
 @dataclass(slots=True)
@@ -90,6 +95,9 @@ class Courier:
         self._heard = heard
         self.policy: bytes | None = None  # the one in force, as far as is known
         self.outcome = Outcome()
+        self.is_shut = False  # batches wait by agreement, not for the receiver
+        self._pressed = False  # capture waits for room
+        self._follows = False  # the outlet knows the policy
         self.renew = False
         self.doubt = False  # ask the log before anything is sent
 
@@ -116,13 +124,17 @@ class Courier:
     def wait_for_room(self, has_room: Callable[[], bool], *, patience: float) -> bool:
         """Whether there came to be room within ``patience`` seconds."""
         deadline = time.monotonic() + patience
-        while not has_room():
-            left = deadline - time.monotonic()
-            if left <= 0 or self.is_stuck() or self._stop:
-                return has_room()
-            self.consult()
-            with self._changed:
-                self._changed.wait(min(left, 1.0))
+        self._pressed = True
+        try:
+            while not has_room():
+                left = deadline - time.monotonic()
+                if left <= 0 or self.is_stuck() or self._stop:
+                    return has_room()
+                self.consult()
+                with self._changed:
+                    self._changed.wait(min(left, 1.0))
+        finally:
+            self._pressed = False
         return True
 
     def finish(self, told: threading.Event | None = None) -> Outcome:
@@ -174,7 +186,8 @@ class Courier:
             while not self._due and not self._stop:
                 self._busy = False
                 self._changed.notify_all()
-                self._changed.wait()
+                told = self._changed.wait(LOOK if self.is_shut else None)
+                self._due |= self.is_shut and not told
             self._busy, self._due = True, False
             return not self._stop
 
@@ -191,9 +204,7 @@ class Courier:
             self._backoff.worked()
             self.outcome.fault = None
             with suppress(SpoolFullError):  # a disk's passing error had looked like a lost state
-                parts.liaison.problems.clear(
-                    parts.liaison.ledger, "unreachable", "receipt-refused", "no-room", "state-lost"
-                )
+                parts.liaison.problems.clear(parts.liaison.ledger, *_PASSING, "state-lost")
 
     def _react(self, liaison: Liaison, error: Exception) -> None:
         """State what went wrong, then wait, or halt where waiting does not help."""
@@ -208,8 +219,10 @@ class Courier:
             if isinstance(error, LedgerDamagedError):
                 liaison.problems.add(liaison.ledger, "state-lost", str(error))
         else:
+            code = cause_of(error).code
             with suppress(SpoolFullError):
-                liaison.problems.add(liaison.ledger, _reason(error), str(error))
+                liaison.problems.clear(liaison.ledger, *(_PASSING - {code}))
+                liaison.problems.add(liaison.ledger, code, str(error))
             self._fail(error)
 
     def _round(self, parts: Parts) -> None:
@@ -220,7 +233,7 @@ class Courier:
             self.doubt = False
         if self.outcome.halted:
             return
-        sent = parts.shipper.drain()
+        sent = self._drain(parts)
         self.outcome.sent += sent
         if sent:
             with suppress(RefusedError):
@@ -232,6 +245,19 @@ class Courier:
         with self._changed:
             self._changed.notify_all()
 
+    def _drain(self, parts: Parts) -> int:
+        """Send what may leave; how many got their receipt."""
+        if not self._follows:
+            parts.outlet.follow(parts.liaison.policy(self._current))
+            self._follows = True
+        self.is_shut = not parts.outlet.may_leave(pressed=self._pressed)
+        if self.is_shut:
+            return 0
+        sent = parts.shipper.drain()
+        if sent:
+            parts.outlet.left()
+        return sent
+
     def _ask(self, parts: Parts) -> None:
         """Ask the log about this device; say so when that changed anything."""
         _, standing = parts.liaison.consult(self._current)
@@ -239,6 +265,7 @@ class Courier:
             self.renew = standing is Standing.RENEW
             self._halt(RefusedError(f"this device stands at '{standing}'; see status"))
         in_force = parts.liaison.policy(self._current)
+        parts.outlet.follow(in_force)
         policy = None if in_force is None else in_force.id
         if policy != self.policy or self.renew:
             self.policy = policy
@@ -247,7 +274,8 @@ class Courier:
     def _fail(self, error: Exception) -> None:
         """Remember why, and wait before the next try."""
         self.outcome.fault = error
-        wait = self._backoff.failed(after=error.after if isinstance(error, LaterError) else None)
+        after = error.after if isinstance(error, LaterError) else None
+        wait = self._backoff.failed(cause_of(error), after=after)
         with self._changed:
             if self._tries is not None and (
                 self._backoff.failures >= self._tries or wait > LONGEST
@@ -269,9 +297,3 @@ class Courier:
 
 def _code(error: NeverError) -> str:
     return error.code if error.code in {"revoked", "fork"} else "refused"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, SpoolFullError):
-        return "no-room"
-    return "receipt-refused" if isinstance(error, LakzegelError) else "unreachable"

@@ -18,10 +18,10 @@ from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.policies import InForce, Reader, is_expired
 from lakzegel_agent.problems import NEXT, read_problems
+from lakzegel_agent.receivers import receiver_of
 from lakzegel_agent.settings import Config
 from lakzegel_agent.ship import MAX_SKEW
 from lakzegel_agent.station import wall_clock
-from lakzegel_agent.transport import HttpReceiver
 from lakzegel_agent.trust import open_tree
 from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import LakzegelError
@@ -83,7 +83,7 @@ def _home(home: Home) -> Finding:
 
 def _receiver(config: Config) -> Iterator[Finding]:
     """The receiver, reached as the agent reaches it, and this clock beside the log's newest."""
-    receiver = HttpReceiver(config.server, ca_file=config.ca_file)
+    receiver = receiver_of(config)
     try:
         signed = open_tree(receiver.checkpoint(), log=config.pins.log, seen=None)
     except AgentError as error:

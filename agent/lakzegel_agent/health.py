@@ -51,3 +51,11 @@ def remote_ancestors() -> tuple[str, ...]:
         names = [process.name() for process in psutil.Process().parents()]
         return tuple(name for name in names if name.lower() in REMOTE)
     return ()
+
+
+def on_battery() -> bool | None:
+    """Whether this device runs on its battery; None where it has none, or cannot tell."""
+    with suppress(AttributeError, OSError, psutil.Error):
+        found = psutil.sensors_battery()
+        return None if found is None or found.power_plugged is None else not found.power_plugged
+    return None

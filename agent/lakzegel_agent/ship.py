@@ -51,6 +51,11 @@ class Interruptible:
             yield piece
 
 
+def as_it_is(body: Body) -> Body:
+    """A body at the speed of the network."""
+    return body
+
+
 class Shipper:
     """Sends one device's batches over one link."""
 
@@ -63,6 +68,7 @@ class Shipper:
         problems: Problems,
         clock: Callable[[], datetime],
         stopped: Callable[[], bool],
+        pace: Callable[[Body], Body] = as_it_is,
     ) -> None:
         self._link = link
         self._ledger = ledger
@@ -70,6 +76,7 @@ class Shipper:
         self._problems = problems
         self._clock = clock
         self._stopped = stopped
+        self._pace = pace
 
     def drain(self) -> int:
         """Send everything that waits, and what is closed meanwhile; how many got their receipt.
@@ -99,7 +106,9 @@ class Shipper:
         if hashlib.sha256(header).digest() != row.id:
             raise LedgerDamagedError(f"spool: batch {name} is not the one that was closed")
         try:
-            receipt, data = self._link.send_batch(header, Interruptible(body, self._stopped))
+            receipt, data = self._link.send_batch(
+                header, Interruptible(self._pace(body), self._stopped)
+            )
         except NeverError as error:
             journal.note("refusal", "batch", result="refused", actor="receiver", numbers=numbers)
             if error.status in OF_BYTES:  # not of the device, nor of its place in the chain

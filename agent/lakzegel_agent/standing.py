@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from lakzegel_agent.backoff import Backoff
+from lakzegel_agent.backoff import NETWORK, Backoff
+from lakzegel_agent.causes import cause_of
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import AgentError, RefusedError, UnreachableError, UsageError
 from lakzegel_agent.liaison import introduction_in_force
@@ -37,9 +38,11 @@ def arrive(
             try:
                 return liaison.settle_epoch(current), _standing_fault(opened)
             except UnreachableError as error:
-                opened.problems.add(opened.ledger, "unreachable", str(error))
+                cause = cause_of(error)
+                opened.problems.clear(opened.ledger, *(set(NETWORK) - {cause.code}))
+                opened.problems.add(opened.ledger, cause.code, str(error))
                 fault: Exception = error
-            wait = backoff.failed()
+            wait = backoff.failed(cause)
             if backoff.failures >= tries:
                 return _still(opened, current), fault
             time.sleep(wait)

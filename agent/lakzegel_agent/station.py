@@ -13,16 +13,21 @@ from datetime import UTC, datetime
 from lakzegel_agent import durable
 from lakzegel_agent.courier import Parts
 from lakzegel_agent.devicekeys import KeyStore
+from lakzegel_agent.gate import Gate, local_now
 from lakzegel_agent.givenup import keep_given_up
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.link import Link
+from lakzegel_agent.outlet import Agreed
+from lakzegel_agent.pace import Bucket
+from lakzegel_agent.power import OwnSurroundings
 from lakzegel_agent.problems import Problems
+from lakzegel_agent.receivers import receiver_of
 from lakzegel_agent.settings import Config
+from lakzegel_agent.settingspolicy import tuned
 from lakzegel_agent.ship import Shipper
 from lakzegel_agent.spool import Spool
-from lakzegel_agent.transport import HttpReceiver
 
 
 def wall_clock() -> datetime:
@@ -49,19 +54,30 @@ class Station:
     def liaison(self, ledger: Ledger) -> Liaison:
         """Dealings with the receiver over a session of their own, for the ledger's thread."""
         link = Link(
-            HttpReceiver(self.config.server, ca_file=self.config.ca_file),
+            receiver_of(self.config),
             pins=self.config.pins,
             ledger=ledger,
             evidence=self.home.evidence,
             clock=wall_clock,
             random=os.urandom,
         )
-        return Liaison(link, ledger, self.spool, self.keys, self.problems, wall_clock, os.urandom)
+        return Liaison(
+            link,
+            ledger,
+            self.spool,
+            self.keys,
+            self.problems,
+            wall_clock,
+            os.urandom,
+            lambda found: tuned(found, self.config),
+        )
 
     def parts(self, stopped: Callable[[], bool]) -> Parts:
         """What the courier's thread works with; called in that thread."""
         ledger = Ledger.open(self.home.ledger, self.ledger_key)
         liaison = self.liaison(ledger)
+        bucket = Bucket()
+        gate = Gate(OwnSurroundings(), wall=local_now)
         shipper = Shipper(
             liaison.link,
             ledger=ledger,
@@ -69,13 +85,15 @@ class Station:
             problems=self.problems,
             clock=wall_clock,
             stopped=stopped,
+            pace=bucket.pace,
         )
 
         def close() -> None:
             liaison.link.close()
             ledger.close()
 
-        return Parts(liaison, shipper, close)
+        outlet = Agreed(gate, bucket, ledger, self.spool, wall_clock)
+        return Parts(liaison, shipper, close, outlet)
 
 
 @contextmanager

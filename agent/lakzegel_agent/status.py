@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from lakzegel_agent import policies, readiness
 from lakzegel_agent.devicekeys import Introduction, KeyStore
+from lakzegel_agent.gate import recall_verdict
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerrows import Counts
@@ -54,6 +55,7 @@ def describe(
         "ledger": _figures(counts),
         "reasons": dict(counts.reasons),
         "spool": _spool(ledger, spool, in_force),
+        "shipping": recall_verdict(ledger),
         "policy": _policy(in_force),
         "sources": _sources(ledger, in_force),
         "readiness": _readiness(ledger),
@@ -227,6 +229,7 @@ def _never(pins: Pins, now: datetime) -> Status:
         "ledger": _figures(Counts()),
         "reasons": {},
         "spool": {"batches": 0, "waiting": 0, "bytes": 0, "limit": None, "oldest": None},
+        "shipping": {"waits": None, "anyway": None, "since": None},
         "policy": None,
         "sources": [],
         "readiness": None,

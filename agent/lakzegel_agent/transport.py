@@ -9,18 +9,18 @@ credential.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
+from typing import Final, Protocol
 
 import requests
 
 from lakzegel_agent.answer import MAX_ANSWER
-from lakzegel_agent.bounded import CONNECT, READ, SlowError, bounded_session, pieces
+from lakzegel_agent.bounded import CONNECT, READ, SlowError, bounded_session, pieces, without_login
 from lakzegel_agent.errors import RefusedError, UnreachableError
-from lakzegel_agent.settings import LOOPBACK
+from lakzegel_agent.proxies import Routes, named
 from lakzegel_core.limits import MAX_CHECKPOINT, MAX_PROOF
 
 PROBLEMS: Final = "https://lakzegel.nl/problems/"  # begins every problem type of ours
@@ -29,6 +29,8 @@ MAX_RETRY_AFTER: Final = 3600.0  # seconds; a receiver may not silence a device 
 _FINE: Final = 2  # hundreds
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _DETAIL: Final = 300  # characters of somebody else's text
+_CERTIFICATE: Final = re.compile(r"certificate verify failed: ([^()\"]{1,120})")
+_TUNNEL: Final = re.compile(r"[Tt]unnel connection failed: ([0-9]{3})")
 
 
 class Body(Protocol):
@@ -44,6 +46,14 @@ class LaterError(UnreachableError):
     def __init__(self, message: str, *, after: float | None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class ProxyError(UnreachableError):
+    """The proxy does not answer, or refuses; no login is in the text."""
+
+
+class TlsError(UnreachableError):
+    """Who answers cannot prove to be the receiver, or speaks no TLS that we speak."""
 
 
 class NeverError(RefusedError):
@@ -93,18 +103,21 @@ class HttpReceiver:
     """A receiver at the other end of HTTPS, or of HTTP on this machine."""
 
     def __init__(
-        self, server: str, *, ca_file: Path | None, clock: Callable[[], float] = time.monotonic
+        self,
+        server: str,
+        *,
+        ca_file: Path | None,
+        routes: Routes | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._server = server.rstrip("/")
         self._clock = clock
-        # by request, for the environment would win over the session's (REQUESTS_CA_BUNDLE)
+        self._routes = Routes(server) if routes is None else routes
         self._verify: str | bool = str(ca_file) if ca_file is not None else True
         self._session = bounded_session()
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = "lakzegel-agent"
-        self._session.auth = _without_login
-        if urlsplit(server).hostname in LOOPBACK:
-            self._session.trust_env = False  # a proxy has no part in what stays on this machine
+        self._session.auth = without_login
 
     def checkpoint(self) -> bytes:
         """The newest served checkpoint."""
@@ -132,6 +145,7 @@ class HttpReceiver:
 
     def _ask(self, method: str, path: str, body: bytes | Body | None, limit: int) -> bytes:
         """The body of an answer of 2xx; one try."""
+        way = self._routes.current()
         try:
             with self._session.request(
                 method,
@@ -142,14 +156,28 @@ class HttpReceiver:
                 stream=True,
                 allow_redirects=False,
                 verify=self._verify,
+                proxies={} if way is None else {"http": way, "https": way},
             ) as answer:
                 if answer.status_code // 100 == _FINE:
                     return self._read(answer, limit)
                 raise _refusal(answer, self._read(answer, MAX_PROBLEM), path)
         except (requests.RequestException, OSError) as error:
-            raise UnreachableError(
-                f"{self._server}: cannot reach the receiver: {_why(error)}; it is tried again"
-            ) from None
+            raise self._failure(error, way) from None
+
+    def _failure(self, error: Exception, way: str | None) -> UnreachableError:
+        """What went wrong, and where: the proxy, who answers, or the network."""
+        if isinstance(error, requests.exceptions.ProxyError) and way is not None:
+            self._routes.failed()
+            return ProxyError(f"proxy {named(way)}: {_of_proxy(error)}; it is tried again")
+        if isinstance(error, requests.exceptions.SSLError):
+            return TlsError(
+                f"{self._server}: no TLS with the receiver: {_of_tls(error)}; it is tried again"
+            )
+        self._routes.failed()
+        trouble = f" ({self._routes.trouble})" if self._routes.trouble else ""
+        return UnreachableError(
+            f"{self._server}: cannot reach the receiver: {_why(error)}{trouble}; it is tried again"
+        )
 
     def _read(self, answer: requests.Response, limit: int) -> bytes:
         whole: list[bytes] = []
@@ -163,11 +191,6 @@ class HttpReceiver:
         except SlowError as error:
             raise UnreachableError(f"{self._server}: {error}") from None
         return b"".join(whole)
-
-
-def _without_login(request: Any) -> Any:  # noqa: ANN401 - the library's own signature
-    """The request as it is; else the library would look for a login in ``.netrc``."""
-    return request
 
 
 def _refusal(answer: requests.Response, body: bytes, path: str) -> UnreachableError | NeverError:
@@ -202,6 +225,18 @@ def _seconds(text: str) -> float | None:
     if not (text.isascii() and text.isdigit()) or len(text) > len("86400"):
         return None
     return min(float(text), MAX_RETRY_AFTER)
+
+
+def _of_proxy(error: BaseException) -> str:
+    """What the proxy said, without its words: they are somebody else's."""
+    found = _TUNNEL.search(str(error))
+    return f"it refused with {found[1]}" if found else f"it does not answer: {_why(error)}"
+
+
+def _of_tls(error: BaseException) -> str:
+    """What OpenSSL has against the certificate, wherever the libraries put it."""
+    found = _CERTIFICATE.search(str(error))
+    return _printable(f"certificate: {found[1].strip()}") if found else _why(error)
 
 
 def _why(error: BaseException) -> str:

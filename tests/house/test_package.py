@@ -14,6 +14,7 @@ PACKAGES = ["core", "agent", "server", "office", "verify", "demo"]
 FOREIGN = {
     "base": {"starlette", "uvicorn", "requests", "watchdog", "apscheduler", "psutil"},
     "agent": {"starlette", "uvicorn", "httptools", "uvloop"},
+    "agent-pac": {"starlette", "uvicorn", "httptools", "uvloop", "sqlcipher3"},
     "server": {"watchdog", "apscheduler", "requests", "psutil", "pydantic"},
     "office": {"starlette", "uvicorn", "watchdog", "apscheduler"},
 }

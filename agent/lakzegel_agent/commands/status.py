@@ -56,6 +56,12 @@ def lines(found: dict[str, Any]) -> list[str]:
             f" {spool['waiting']} not sent yet"
         ),
     ]
+    shipping = found.get("shipping") or {}
+    if shipping.get("waits"):
+        rows.append(
+            f"shipping  {'against' if shipping['anyway'] else 'waits:'} {shipping['waits']}"
+            f" since {shipping['since']}{_because(shipping['anyway'])}"
+        )
     rows += [
         f"source    {source['name'] or '(of former policies)'}: {_figures(source)}"
         for source in found["sources"]
@@ -100,6 +106,10 @@ def _readiness(found: dict[str, Any] | None) -> list[str]:
         ),
         *(f"not ready app {app['name']}: no source, since {app['since']}" for app in found["apps"]),
     ]
+
+
+def _because(anyway: str | None) -> str:
+    return f", because of {anyway}" if anyway else ""
 
 
 def _figures(counts: dict[str, Any]) -> str:

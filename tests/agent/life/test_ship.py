@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from lakzegel_agent.backoff import Backoff
+from lakzegel_agent.backoff import Backoff, Cause
 from lakzegel_agent.courier import Courier, Parts
 from lakzegel_agent.errors import LedgerDamagedError
 from lakzegel_agent.ship import Interruptible, Shipper, StoppedError
-from lakzegel_agent.transport import LaterError, NeverError, UnreachableError
+from lakzegel_agent.transport import LaterError, NeverError, ProxyError, TlsError, UnreachableError
+from lakzegel_core.errors import FormatError
 from lakzegel_core.keys import Algorithm
 
 
@@ -199,8 +200,42 @@ def test_waits_double_up_to_a_cap_and_are_never_short():
 
 
 def test_after_weeks_without_network_the_wait_is_still_the_cap():
-    backoff = Backoff(lambda: 1.0, failures=100_000)
+    backoff = Backoff(lambda: 1.0, rows={Cause.UNREACHABLE: 100_000})
     assert backoff.failed() == 300.0
+
+
+def test_each_cause_waits_by_itself_up_to_a_cap_of_its_own():
+    backoff = Backoff(lambda: 1.0)
+    assert [backoff.failed(Cause.TLS) for _ in range(3)] == [2.0, 4.0, 8.0]
+    assert backoff.failed(Cause.UNREACHABLE) == 1.0
+    assert backoff.failed(Cause.BUSY, after=90.0) == 90.0
+    assert backoff.failed(Cause.TLS) == 16.0
+    assert backoff.failures == 6
+    longest = {cause: max(backoff.failed(cause) for _ in range(20)) for cause in Cause}
+    assert longest[Cause.UNREACHABLE] == 300.0
+    assert longest[Cause.BUSY] == 600.0
+    assert longest[Cause.PROXY] == 900.0
+    assert longest[Cause.TLS] == 3600.0
+    backoff.worked()
+    assert [backoff.failed(cause) for cause in (Cause.TLS, Cause.UNREACHABLE)] == [2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (UnreachableError("down"), "unreachable"),
+        (LaterError("busy", after=0.0), "busy"),
+        (ProxyError("proxy"), "proxy-refused"),
+        (TlsError("tls"), "tls-failed"),
+        (FormatError("receipt", "nonsense"), "receipt-refused"),
+    ],
+)
+def test_a_failure_is_stated_by_its_cause_and_by_no_other(device, courier, receiver, fault, code):
+    device.seal()
+    receiver.broken = [UnreachableError("down"), *[fault] * 99]
+    assert courier(tries=3).finish().gave_up
+    codes = [problem.code for problem in device.again_in_thread().problems.listed()]
+    assert [one for one in codes if one != "no-policy"] == [code]
 
 
 def test_the_receiver_may_ask_for_a_longer_wait_and_not_for_a_shorter_one():

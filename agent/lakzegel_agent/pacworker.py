@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Runs a PAC file, as a process that ends with it: two seconds, 256 MiB, no file, no program.
+
+Reads ``{"pac": …, "url": …, "host": …}``, writes what the function returns. The limits are set
+before the library is loaded; on Windows there are none but the time that `pac.py` waits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Final
+
+CPU: Final = 2  # seconds
+MEMORY: Final = 2**28  # bytes
+DESCRIPTORS: Final = 32
+NO_LIBRARY: Final = 3  # as pac.py knows it
+MAX_QUESTION: Final = 2**23  # bytes: a file of 1 MiB, escaped
+
+
+def main() -> int:
+    """Answer one question."""
+    _limit()
+    question = json.loads(sys.stdin.buffer.read(MAX_QUESTION))
+    try:
+        import pacparser  # noqa: PLC0415 - only here, and only within the limits
+    except ImportError:
+        return NO_LIBRARY
+    pacparser.init()
+    pacparser.parse_pac_string(question["pac"])
+    found = pacparser.find_proxy(question["url"], question["host"])
+    sys.stdout.write(str(found)[:8192])
+    sys.stdout.flush()
+    return 0
+
+
+def _limit() -> None:
+    """Take from this process what no PAC file needs."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - not on Windows
+
+        for kind, most in (
+            (resource.RLIMIT_CPU, CPU),
+            (resource.RLIMIT_AS, MEMORY),
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_NOFILE, DESCRIPTORS),
+            (resource.RLIMIT_NPROC, 0),
+        ):
+            with suppress(OSError, ValueError):
+                resource.setrlimit(kind, (most, most))
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+    except Exception:  # noqa: BLE001 - the composition root of this process: any fault is one answer
+        code = 1
+    os._exit(code)  # nothing of the program's is run at the end
