@@ -101,6 +101,21 @@ def test_one_that_others_signed_is_refused(device, office, receiver, log, kit):
     assert "does not hold" in refused(device)
 
 
+@pytest.mark.parametrize("signatures", [0, 1, 2])
+def test_unsigned_or_signed_twice_by_one_person_the_old_one_stays(
+    device, office, receiver, log, signatures
+):
+    office.publish(office.policy_toml(3))
+    assert consult(device) == 3
+    text, _, lines = office.policy_note(office.policy_toml(9)).rpartition(b"\n\n")
+    first = lines.splitlines(keepends=True)[0]
+    log.entries.append(text + b"\n\n" + first * signatures)
+    index = len(log.entries) - 1
+    receiver.policy_entry = receiver.entry("policy", index)
+    log.custody = lambda: type(log)(entries=log.entries[:index]).custody()
+    refused(device, 3)
+
+
 def test_one_without_its_annex_is_refused_until_the_annex_is_there(device, office, receiver):
     toml, sealed = with_annex(office, device, 4)
     office.publish(toml)
