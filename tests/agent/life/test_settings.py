@@ -4,6 +4,7 @@
 import json
 import os
 import plistlib
+from datetime import timedelta
 
 import pytest
 
@@ -350,8 +351,6 @@ def test_this_system_has_one_place(monkeypatch):
      (1, "urgent")],
 )  # fmt: skip
 def test_warnings_rise_as_a_policy_nears_its_end(device, office, days, level):
-    from datetime import timedelta  # noqa: PLC0415
-
     expires = device.now + timedelta(days=days)
     office.publish(office.policy_toml(4, expires=expires.strftime("%Y-%m-%dT%H:%M:%SZ")))
     device.liaison.consult(device.current)
@@ -378,3 +377,19 @@ def test_past_its_end_the_office_hears_once_a_policy(device, office):
     in_force = device.liaison.policy(device.current)
     policyexpiry.state_expiry(device.problems, device.ledger, in_force, device.now)
     assert device.problems.listed() == []
+
+
+def test_each_level_is_a_problem_of_its_own(device, office):
+    expires = device.now + timedelta(days=50)
+    office.publish(office.policy_toml(4, expires=expires.strftime("%Y-%m-%dT%H:%M:%SZ")))
+    device.liaison.consult(device.current)
+    in_force = device.liaison.policy(device.current)
+    since = set()
+    for days in (0, 1, 25, 45):
+        now = device.now
+        device.now = now + timedelta(days=days)
+        policyexpiry.state_expiry(device.problems, device.ledger, in_force, device.now)
+        since |= {problem.since for problem in device.problems.listed()}
+        assert len(device.problems.listed()) == 1
+        device.now = now
+    assert len(since) == 3

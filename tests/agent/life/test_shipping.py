@@ -260,3 +260,15 @@ def test_the_policy_in_force_is_what_is_gone_by(device, office, shipping_out):
     device.seal()
     assert make().finish().sent == 1  # the battery is no matter of this policy's
     assert device.liaison.policy(device.current).policy.shipping == Shipping(metered="wait")
+
+
+def test_once_everything_has_left_the_longest_wait_begins_anew(device, shipping_out, monkeypatch):
+    rested = threading.Event()
+    monkeypatch.setattr(Gate, "rest", lambda _: rested.set())
+    make, around = shipping_out
+    around.battery = False
+    assert make(tries=1).finish().sent == 0
+    assert not rested.is_set()
+    device.seal()
+    assert make(tries=1).finish().sent == 1
+    assert rested.is_set()
