@@ -31,6 +31,7 @@ from lakzegel_agent.ledgerrows import KnownFile
 from lakzegel_agent.problems import Memory
 from lakzegel_agent.readoutphones import Gate
 from lakzegel_agent.sealing.surveys import Surveyed
+from lakzegel_agent.stores.ios_backup_encrypted import MEDIA
 from lakzegel_agent.surveymemory import name_of, unpack
 from lakzegel_core.encoding import JsonValue, canonical_json, format_time, parse_time
 
@@ -144,7 +145,9 @@ def _count(  # what is counted goes into the last two
     known = _look(ledger, list(names))
     shown = set[bytes]()
     for name, one in names.items():
-        if is_private(one.people, source.listed):
+        if one.key.startswith(MEDIA):  # a file of an encrypted backup
+            counts["media"] += _is_sealed(known.get(name))
+        elif is_private(one.people, source.listed):
             counts["private"] += 1
         elif _is_sealed(known.get(name)):
             counts["conversations"] += 1

@@ -47,6 +47,7 @@ from lakzegel_core.limits import MAX_ITEMS
 
 MODE: Final = 0o600  # of a conversation's file
 KEY_SIZE: Final = 32
+MAX_PHRASE: Final = 1_024  # bytes
 _MARK: Final = 16
 _MOST_CONVERSATIONS: Final = 100_000  # of one store
 _MOST_MEDIA: Final = 1_000_000
@@ -140,7 +141,7 @@ class Conversations:
             if number >= _MOST_CONVERSATIONS or media > _MOST_MEDIA:
                 raise StoreError("too-large")
             yield Surveyed(
-                derived(path, one.key),
+                one.path or derived(path, one.key),
                 one.key,
                 meter.size,
                 meter.segments,
@@ -218,10 +219,16 @@ class Conversations:
         store = store_of(info.reader)
         if store is None:
             raise StoreError("no-store")
+        folder = Path(os.fsdecode(self._setup.spool)).parent / "keys"
+        phrased = getattr(store, "open_with_passphrase", None)
+        if phrased is not None:
+            unlocked: AbstractContextManager[OpenStore] = phrased(
+                info.root, path, lambda: passphrase_of(folder / f"{info.label}.pass")
+            )
+            return unlocked
         keyed = getattr(store, "open_with", None)
         if keyed is None:
             return store.open(info.root, path)
-        folder = Path(os.fsdecode(self._setup.spool)).parent / "keys"
         found: AbstractContextManager[OpenStore] = keyed(
             info.root, path, lambda: key_of(folder / f"{info.label}.key")
         )
@@ -235,14 +242,36 @@ def key_of(path: Path) -> bytes:
         StoreError: ``no-key``.
     """
     try:
-        with path.open("rb") as file:
-            open_to_others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
-            key = bytes.fromhex(file.read(2 * KEY_SIZE + 2).decode("ascii").strip())
-    except (OSError, ValueError):
+        key = bytes.fromhex(_secret(path, 2 * KEY_SIZE + 2).decode("ascii").strip())
+    except ValueError:
         raise StoreError("no-key") from None
-    if open_to_others or len(key) != KEY_SIZE:
+    if len(key) != KEY_SIZE:
         raise StoreError("no-key")
     return key
+
+
+def passphrase_of(path: Path) -> bytes:
+    """Return the passphrase in a file of ours, its first line, that nobody else may read.
+
+    Raises:
+        StoreError: ``no-key``.
+    """
+    phrase = _secret(path, MAX_PHRASE).partition(b"\n")[0].removesuffix(b"\r")
+    if not phrase:
+        raise StoreError("no-key")
+    return phrase
+
+
+def _secret(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            open_to_others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
+            data = file.read(most)
+    except OSError:
+        raise StoreError("no-key") from None
+    if open_to_others:
+        raise StoreError("no-key")
+    return data
 
 
 def _midnight(day: str) -> int:

@@ -26,6 +26,7 @@ class Conversation(NamedTuple):
     key: str  # a-z, 0-9, "-", ".": the same for as long as the store knows this conversation
     head: Mapping[str, JsonValue]  # the first line: name, kind, participants, as the store has them
     people: frozenset[str] | None  # `tel:+316…`, `mailto:…`, `id:…`, all but oneself; None: unknown
+    path: bytes | None = None  # captured as this file below the root, of the bytes of a `Blobs`
 
 
 class Row(NamedTuple):

@@ -10,15 +10,16 @@ docs/spec/readout.md §2
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import ClassVar, Final, NamedTuple
 
 from lakzegel_agent.errors import StoreError
 from lakzegel_agent.stores.appleplaces import hashed
 from lakzegel_agent.stores.appleplists import read_plist
 from lakzegel_agent.stores.base import OpenStore
-from lakzegel_agent.stores.database import LOGS, opened
+from lakzegel_agent.stores.database import LOGS, of_bytes, opened, translated
 from lakzegel_agent.stores.imessage_reading import OpenMessages
+from lakzegel_agent.stores.ios_backup_encrypted import Derived, Passphrase, Vault, vault
 from lakzegel_agent.stores.ios_backup_files import (
     MAX_MANIFEST,
     PARTS,
@@ -27,6 +28,7 @@ from lakzegel_agent.stores.ios_backup_files import (
     look,
     require_finished,
 )
+from lakzegel_agent.stores.ios_backup_keys import plain
 from lakzegel_agent.stores.phone import Backup, PhoneStore
 from lakzegel_agent.stores.whatsapp_ios_reading import OpenChats
 
@@ -91,13 +93,19 @@ class IosBackup:
         for place, app in _PLACES.items():
             yield app.name, folder + b"/" + place if folder else place
 
+    def open(self, root: bytes, path: bytes) -> AbstractContextManager[OpenStore]:
+        """Open a database of a backup that is not encrypted."""
+        return self.open_with_passphrase(root, path, _no_passphrase)
+
     @contextmanager
-    def open(self, root: bytes, path: bytes) -> Iterator[OpenStore]:
+    def open_with_passphrase(
+        self, root: bytes, path: bytes, passphrase: Passphrase
+    ) -> Iterator[OpenStore]:
         """Open the database of one app, by what the backup's manifest says.
 
         Raises:
             StoreError: ``incomplete``, ``no-key``, ``no-store``, ``damaged``, ``locked``,
-                ``unknown-schema``.
+                ``too-large``, ``unknown-schema``.
         """
         folder = self.folder_of(path)
         app = _app(path, folder)
@@ -105,16 +113,42 @@ class IosBackup:
             raise StoreError("no-store")
         backup = root + b"/" + folder if folder else root
         status = require_finished(backup)
-        if read_plist(backup + b"/Manifest.plist", MAX_MANIFEST).get("IsEncrypted") is not False:
-            raise StoreError("no-key")
-        with opened(backup + b"/Manifest.db") as listing, opened(root + b"/" + path) as connection:
-            manifest = Manifest(listing)
-            if not manifest.lists(path[-40:].decode("ascii"), app.domain, app.path):
-                raise StoreError("no-store")
-            places = ListedPlaces(path, app.media, app.folder, app.inside, manifest)
-            yield app.open(connection, places)
+        about = read_plist(backup + b"/Manifest.plist", MAX_MANIFEST)
+        if about.get("IsEncrypted") is False:
+            with _plain(root, path, backup, app) as store:
+                yield store
+        else:
+            with translated(), _encrypted(root, path, vault(backup, about, passphrase()), app) as d:
+                yield d
         if require_finished(backup) != status:
             raise StoreError("locked")
+
+
+@contextmanager
+def _plain(root: bytes, path: bytes, backup: bytes, app: App) -> Iterator[OpenStore]:
+    with opened(backup + b"/Manifest.db") as listing, opened(root + b"/" + path) as connection:
+        yield app.open(connection, _places(path, app, Manifest(listing)))
+
+
+@contextmanager
+def _encrypted(
+    root: bytes, path: bytes, unlocking: AbstractContextManager[Vault], app: App
+) -> Iterator[OpenStore]:
+    with unlocking as unlocked:
+        places = _places(path, app, unlocked.manifest)
+        entry = unlocked.entry(path[-40:].decode("ascii"))
+        with closing(of_bytes(plain(root + b"/" + path, entry.key, entry.size))) as connection:
+            yield Derived(app.open(connection, places), unlocked, root)
+
+
+def _places(path: bytes, app: App, manifest: Manifest) -> ListedPlaces:
+    if not manifest.lists(path[-40:].decode("ascii"), app.domain, app.path):
+        raise StoreError("no-store")
+    return ListedPlaces(path, app.media, app.folder, app.inside, manifest)
+
+
+def _no_passphrase() -> bytes:
+    raise StoreError("no-key")
 
 
 def _app(path: bytes, folder: bytes) -> App | None:

@@ -38,6 +38,15 @@ class Blocks(Protocol):
         ...
 
 
+@runtime_checkable
+class Blobs(Protocol):
+    """A store of which some conversations are files that have to be derived."""
+
+    def blob(self, one: Conversation) -> Iterator[bytes]:
+        """Yield a file in blocks."""
+        ...
+
+
 def derived(path: bytes, key: str) -> bytes:
     """Return the path of a conversation's file; the store's own where it is captured whole.
 
@@ -59,6 +68,8 @@ def pieces(store: OpenStore, one: Conversation) -> Iterator[Piece]:
     """
     if isinstance(store, Blocks):
         return (Piece("", block) for block in store.blocks())
+    if one.path is not None and isinstance(store, Blobs):
+        return (Piece("", block) for block in store.blob(one))
     return _days(line_of(one.head), store.rows(one.key))
 
 
