@@ -70,10 +70,7 @@ class Agreed:
 
     def may_leave(self, *, pressed: bool) -> bool:
         """Whether batches may leave now; where none wait there is nothing to keep back."""
-        waiting = self.ledger.waiting()
-        if not waiting:
-            return True
-        verdict = self.gate.judge(self._age(waiting[0].epoch, waiting[0].batch), pressed=pressed)
+        verdict = self._verdict(pressed=pressed)
         with suppress(SpoolFullError):  # what cannot be noted keeps nothing back
             self._note(verdict)
         return verdict.is_open
@@ -81,6 +78,13 @@ class Agreed:
     def left(self) -> None:
         """Note that everything has left, so that the longest wait begins anew."""
         self.gate.rest()
+
+    def _verdict(self, *, pressed: bool) -> Verdict:
+        waiting = self.ledger.waiting()
+        if not waiting:
+            return Verdict()
+        oldest = waiting[0]
+        return self.gate.judge(self._age(oldest.epoch, oldest.batch), pressed=pressed)
 
     def _age(self, epoch: int, batch: int) -> float:
         """Seconds since a batch was closed, by its file."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -312,3 +313,23 @@ def test_run_begins_again_where_a_kill_left_it(agent, policy, log):
     agent.once()
     assert agent.status()["ledger"]["sealed"] == 3
     assert not agent.status()["at_work"]
+
+
+def test_what_waits_for_its_hours_is_captured_and_status_and_config_say_why(agent, policy, office):
+    now = datetime.now().astimezone()
+    far = (now + timedelta(days=3)).strftime("%a")
+    office.publish(office.policy_toml(2, more=f'{policy}[shipping]\nhours = "{far} 10:00-11:00"\n'))
+    report, error = agent.once(code=3)
+    assert report["sealed"] == 3
+    assert "wait in the spool" in error
+    found = agent.status()  # to wait as agreed is no problem
+    assert (found["shipping"]["waits"], found["shipping"]["anyway"]) == ("hours", None)
+    assert found["spool"]["waiting"] > 0
+    assert "waits: hours" in agent.run("status").stdout
+    shown = json.loads(agent.run("config", "--json").stdout)
+    assert shown["shipping.hours"]["from"] == "policy"
+    assert shown["shipping.hours"]["locked"]
+    office.publish(office.policy_toml(3, more=policy))
+    agent.once()
+    found = agent.status()
+    assert (found["shipping"]["waits"], found["spool"]["waiting"]) == (None, 0)

@@ -224,6 +224,8 @@ def test_what_waited_too_long_leaves_and_the_office_hears_of_it_once(device, shi
     said = [row for row in device.observed() if row["type"] == "shipped-anyway"]
     assert said == [{"type": "shipped-anyway", "against": "battery", "why": "longest-wait"}]
     assert recall_verdict(device.ledger)["anyway"] == "longest-wait"
+    make(tries=1).finish()
+    assert recall_verdict(device.ledger)["waits"] is None  # nothing is there that could wait
 
 
 def test_the_gate_is_looked_at_again_by_itself(device, shipping_out, monkeypatch):
