@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -28,6 +29,7 @@ from lakzegel_agent.policies import InForce, reader_kind
 from lakzegel_agent.policyexpiry import state_expiry
 from lakzegel_agent.readers import reader_of
 from lakzegel_agent.readoutphones import gate_of
+from lakzegel_agent.rootstold import ABSENT, AWAY, UNREAD, UNUSABLE, tell, told
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.sources import locate
 from lakzegel_agent.station import Station, wall_clock
@@ -73,7 +75,7 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
         ledger=station.ledger,
         spool=station.spool,
         pool=work.pool,
-        clock=wall_clock,
+        clock=lambda: datetime.now(UTC),  # to the microsecond: a file's age decides
         wait_for_room=work.wait_for_room,
         on_batch=work.on_batch,
         progress=work.progress,
@@ -82,6 +84,8 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
     report = seal(sources)
     completeness.looked(work.pulse, sources, report)
     state_failures(station.problems, station.ledger)
+    if not report.stopped:
+        _state_roots(station, work.in_force, _roots_of(report, sources))
     if not report.stopped and readout.certified(station.ledger, sources):
         seal(())  # what was certified
     return report
@@ -91,7 +95,8 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
     """The policy's sources that are there and that this agent can read; what is not is stated."""
     found: list[WatchedSource] = []
     unknown: list[str] = []
-    missing: list[str] = []
+    roots: dict[str, str | None] = {}
+    before = told(station.ledger)
     for entry in in_force.sources:
         name = entry.source.name
         try:
@@ -102,10 +107,12 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
             unknown.append(f"{name} (kind {entry.source.kind})")
             continue
         except UsageError:
-            missing.append(f"{name} (its path cannot be used)")
+            roots[entry.label] = UNUSABLE
             continue
         if root.missing:
-            missing.append(name)
+            roots[entry.label] = ABSENT
+        elif before.get(entry.label) in {ABSENT, UNUSABLE}:  # of the rest a pass knows more
+            roots[entry.label] = None
         found.append(
             WatchedSource(
                 label=entry.label,
@@ -120,7 +127,7 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
             )
         )
     _state(station, "reader-unknown", unknown)
-    _state(station, "source-missing", missing)
+    _state_roots(station, in_force, roots)
     return found
 
 
@@ -137,3 +144,16 @@ def _state(station: Station, code: str, names: Sequence[str]) -> None:
         station.problems.clear(station.ledger, code)
     elif station.problems.add(station.ledger, code, ", ".join(names)) and code in _OBSERVED:
         station.ledger.observe(DEVICE, {"type": code, "sources": list(names)})
+
+
+def _roots_of(report: PassReport, sources: Sequence[WatchedSource]) -> dict[str, str | None]:
+    roots: dict[str, str | None] = {source.label: None for source in sources}
+    for labels, why in ((report.away, AWAY), (report.unread, UNREAD), (report.missing, ABSENT)):
+        roots.update(dict.fromkeys(labels, why))
+    return roots
+
+
+def _state_roots(station: Station, in_force: InForce, found: Mapping[str, str | None]) -> None:
+    """State which sources are not there; the office hears when that begins and ends."""
+    names = {entry.label: entry.source.name for entry in in_force.sources}
+    _state(station, "source-missing", tell(station.ledger, found, names))

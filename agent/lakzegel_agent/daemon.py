@@ -20,12 +20,12 @@ from lakzegel_agent.capturing import Pass, attest, run_pass, watched
 from lakzegel_agent.courier import POLL, Courier
 from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
-from lakzegel_agent.errors import SpoolFullError
+from lakzegel_agent.errors import SealingError, SpoolFullError
 from lakzegel_agent.health import own_load
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
-from lakzegel_agent.schedule import Timetable, poll_after, rescan_after
+from lakzegel_agent.schedule import Active, Timetable, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settings import Config
 from lakzegel_agent.standing import Say, arrive, enrolled, keep_status
@@ -82,6 +82,8 @@ class Daemon:
         self._timetable: Timetable | None = None
         self._plan: tuple[float, float, float] | None = None
         self._full = False
+        self._prompt = False  # the policy's cadence is 0: ship as soon as something is sealed
+        self._active = Active()
         self._courier: Courier | None = None
         self._said: set[str] = set()
 
@@ -95,9 +97,15 @@ class Daemon:
             while not self._stop.is_set():
                 with self._vitals.working():
                     self._turn()
-                self._wake.wait()
+                self._wake.wait(self._stirred)
         finally:
             self._end()
+
+    def _stirred(self) -> None:
+        """Start the sealing processes while a folder comes to rest, where each moment counts."""
+        if self._prompt:
+            with suppress(SealingError):  # the pass tries again, and says so
+                self._pool.start(self._opened.config.workers)
 
     # one turn
 
@@ -178,6 +186,7 @@ class Daemon:
 
         def on_batch(row: BatchRow) -> None:
             self._vitals.closed(row)
+            self._active.did()
             if courier is not None and not in_force.policy.cadence:
                 courier.kick()
 
@@ -227,7 +236,7 @@ class Daemon:
         self._tell()
 
     def _consult(self) -> None:
-        if self._courier is not None:
+        if self._courier is not None and self._active.is_time():
             self._courier.consult()
 
     # hints and times
@@ -235,6 +244,7 @@ class Daemon:
     def _arrange(self, in_force: InForce | None) -> None:
         """Set the timetable, anew when the cadence or the need to look changed."""
         cadence = NO_POLICY_CADENCE if in_force is None else in_force.policy.cadence
+        self._prompt = cadence == 0
         rescan = FULL_RETRY if self._full else rescan_after(self._cost)
         plan = (rescan, poll_after(self._cost), max(cadence, POLL))
         if plan == self._plan:
