@@ -13,10 +13,13 @@ from lakzegel_core.annex import Annex, effective_sources, seal_annex
 from lakzegel_core.encoding import b64, format_time
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_core.policy import Policy, parse_policy_text, parse_policy_toml
+from lakzegel_core.shipping import Shipping
+from lakzegel_core.windows import DAYS, Hours
 from lakzegel_office.config import Config
 from lakzegel_office.errors import UsageError
 
 NOTHING: Final = "no policy is in force"
+_DAY: Final = 24 * 60  # minutes
 
 
 def with_annexes(
@@ -117,9 +120,24 @@ def _described(policy: Policy) -> Iterator[str]:
     yield f"claims within {policy.claims:g} s"
     yield f"limits: batch {policy.batch_limit} bytes, spool {policy.spool_limit} bytes"
     yield f"limits: a source is uncovered for {policy.uncovered:g} s at most"
+    yield from _shipping(policy.shipping)
     yield f"quorum: {policy.quorum.threshold} of {len(policy.quorum.witnesses)}"
     yield from (f"witness {key.name}" for key in policy.quorum.witnesses)
     yield from (f"annex {name}: {b64(raw)}" for name, raw in sorted(policy.annexes.items()))
+
+
+def _shipping(found: Shipping) -> Iterator[str]:
+    yield from (f"shipping: hours {_hours(hours)}" for hours in found.hours)
+    yield f"shipping: {found.bandwidth or 'any number of'} bytes a second"
+    yield f"shipping: on battery {found.on_battery}, on a metered network {found.metered}"
+    yield f"shipping: waits {found.longest_wait:g} s at most"
+
+
+def _hours(found: Hours) -> str:
+    days = ", ".join(DAYS[day] for day in sorted(found.days))
+    end = found.end if found.end <= _DAY else found.end - _DAY
+    times = (f"{minute // 60:02}:{minute % 60:02}" for minute in (found.start, end))
+    return f"{days}: {'-'.join(times)}"
 
 
 def _short(recipient: Recipient) -> str:

@@ -150,6 +150,22 @@ def test_diff_shows_what_changes_and_sign_refuses_an_old_serial(world, device, t
     ]
 
 
+def test_diff_shows_when_and_how_fast_batches_leave(world, device, tmp_path, capsys):
+    file = tmp_path / "p.toml"
+    text = policy(world).replace('"maildir"', '"maildir"\npath = "~/Mail"')
+    more = 'hours = "Fri-Sat 19:00-07:00, Sun 00:00-24:00"\nbandwidth = "512 KiB"\nmetered = "wait"'
+    file.write_text(f"{text}\n[shipping]\n{more}\n")
+    assert world.run("policy", "diff", str(file)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "shipping" in line] == [
+        "+ shipping: hours Fri, Sat: 19:00-07:00",
+        "+ shipping: hours Sun: 00:00-24:00",
+        "+ shipping: 524288 bytes a second",
+        "+ shipping: on battery ship, on a metered network wait",
+        "+ shipping: waits 86400 s at most",
+    ]
+
+
 def test_a_policy_that_the_office_could_not_open_is_refused(world, device, tmp_path, capsys):
     file = tmp_path / "p.toml"
     text = policy(world).replace('"maildir"', '"maildir"\npath = "~/Mail"')
