@@ -65,3 +65,4 @@ def attend(
     wanted = [Agreed(one, labels[one.source]) for one in in_force.policy.readouts]
     gates = {names[s.label]: s.gate for s in sources if isinstance(s.gate, Gate)}
     kept.attend(station.ledger, station.problems, wanted, gates)
+    kept.tick()

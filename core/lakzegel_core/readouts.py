@@ -34,6 +34,7 @@ class Readout:
     hours: tuple[Hours, ...] = ()  # what ``window`` says; none: at any time
     not_during: tuple[Hours | Dates, ...] = ()
     command: str | None = None  # a name that the device's own settings know
+    spared: tuple[str, ...] = ()  # what ``not_during`` says, as it was written
 
 
 def parse_readout(table: Table) -> Readout:
@@ -53,6 +54,7 @@ def parse_readout(table: Table) -> Readout:
         () if window is None else parse_hours(window, what=table.name("window")),
         tuple(one for text in spared for one in parse_times(text, what=what)),
         table.parsed("command", fields.slug) if table.has("command") else None,
+        spared,
     )
     table.done()
     if readout.every < _LEAST:

@@ -116,6 +116,8 @@ def _described(policy: Policy) -> Iterator[str]:
         yield f"source {source.name}: capture {source.capture}, custody {source.custody or '-'}"
     for readout in policy.readouts:
         yield f"readout {readout.source}: every {readout.every:g} s, {readout.window or 'any time'}"
+        yield f"readout {readout.source}: starts {readout.command or 'nothing'}"
+        yield from (f"readout {readout.source}: not during {text}" for text in readout.spared)
     yield from (f"guard {name}: {mode}" for name, mode in sorted(policy.guards.items()))
     yield f"claims within {policy.claims:g} s"
     yield f"limits: batch {policy.batch_limit} bytes, spool {policy.spool_limit} bytes"
