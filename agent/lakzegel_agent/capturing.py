@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -87,7 +87,12 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
     if not report.stopped:
         _state_roots(station, work.in_force, _roots_of(report, sources))
     if not report.stopped and readout.certified(station.ledger, sources):
-        seal(())  # what was certified
+        more = seal(())  # what was certified
+        report = replace(
+            report,
+            batches=report.batches + more.batches,
+            bytes_sealed=report.bytes_sealed + more.bytes_sealed,
+        )
     return report
 
 
