@@ -14,7 +14,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -78,16 +80,14 @@ SyncState *
 
 
 @pytest.fixture
-def dovecot(tmp_path_factory):
+def dovecot():
     """A port at which Dovecot serves one user's mail, and the folder it works in."""
     if shutil.which("dovecot") is None or shutil.which("mbsync") is None:
         pytest.skip("no Dovecot or no mbsync here (Debian: dovecot-imapd, isync)")
     if os.geteuid() != 0:
         pytest.skip("Dovecot changes its users, which only root may")
-    root = tmp_path_factory.mktemp("dovecot")
-    for folder in (*root.parents, root):
-        if folder.is_relative_to(root.parent.parent):
-            folder.chmod(0o755)  # its processes have users of their own
+    root = Path(tempfile.mkdtemp(prefix="dovecot-"))  # the tests' own folders are root's alone
+    root.chmod(0o755)  # its processes have users of their own
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     home = root / "home"
@@ -103,6 +103,7 @@ def dovecot(tmp_path_factory):
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def mailer():
