@@ -13,11 +13,12 @@ from datetime import datetime
 from lakzegel_agent.captureadmit import Admission
 from lakzegel_agent.capturechain import Chain
 from lakzegel_agent.captureclose import Closer
-from lakzegel_agent.capturefind import Finder, Watched
+from lakzegel_agent.capturefind import Finder
 from lakzegel_agent.captureoutcome import Outcomes, Tally
 from lakzegel_agent.capturerun import Run, Tools
 from lakzegel_agent.capturestill import Still, rules, still_name
 from lakzegel_agent.capturestores import Shelf, Surveys
+from lakzegel_agent.capturetarget import Watched
 from lakzegel_agent.capturework import Backlog
 from lakzegel_agent.correspondents import agreed
 from lakzegel_agent.exclusion import excluder

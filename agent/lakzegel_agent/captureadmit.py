@@ -16,7 +16,8 @@ from itertools import count
 from typing import Final
 
 from lakzegel_agent.captureevents import VANISHED
-from lakzegel_agent.capturefind import Finder, Target, Watched, stat_of
+from lakzegel_agent.capturefind import Finder
+from lakzegel_agent.capturetarget import Target, Watched, stat_of
 from lakzegel_agent.capturework import Backlog, BigFile
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
 from lakzegel_agent.ledgerrows import FileMark, FileState

@@ -6,61 +6,28 @@ is ordered by a clock. Files that are met twice under one history, and files tha
 all, are decided on when everything else is done (`second_look`).
 """
 
-import contextlib
-import os
-import stat
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Iterator, Sequence
 
-from lakzegel_agent import captureevents, exclusion
+from lakzegel_agent import captureevents
 from lakzegel_agent.capturestill import Still, stretches
 from lakzegel_agent.capturestores import Shelf, Surveys
-from lakzegel_agent.capturetalks import Talk, new_talks
+from lakzegel_agent.capturetalks import new_talks
+from lakzegel_agent.capturetarget import (
+    Target,
+    Watched,
+    below,
+    identity,
+    is_file,
+    is_there,
+    stat_of,
+    state_of,
+)
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
 from lakzegel_agent.ledgerrows import FileMark, FileState, KnownFile
-from lakzegel_agent.readers import Reader
-from lakzegel_agent.rootsaway import Standing
 from lakzegel_agent.scan import EmptyFolder, Found, FoundFile, FoundOther, Outcome, scan
 from lakzegel_agent.sealing.conversations import MODE
-from lakzegel_agent.sealing.jobs import SourceInfo, Stat
-
-
-class Target(NamedTuple):
-    """A file to be captured."""
-
-    source: int  # place in the pass's list
-    path: bytes
-    name: bytes
-    stat: Stat
-    secret: bytes | None
-    again: bool  # it was gone: say that it is there, though nothing changed
-    tries: int = 0
-    waited: bool = False  # it was not complete before, or a conversation larger than planned
-    talk: Talk | None = None  # it is a conversation of a store
-
-
-@dataclass(slots=True)
-class Watched:
-    """One source while a pass goes on."""
-
-    place: int
-    info: SourceInfo
-    reader: Reader
-    only: Callable[[bytes], bool] | None
-    is_excluded: exclusion.IsExcluded
-    still: Still
-    standing: Standing
-    highest: int = 0  # rows above are new in this pass
-    met: bytearray = field(default_factory=bytearray)  # one byte a row: it was met
-    complete: bool = False
-    failed: list[bytes] = field(default_factory=list)  # folders of which nothing is known
-    twice: list[FoundFile] = field(default_factory=list)
-    lost: dict[bytes, Target] = field(default_factory=dict)  # vanished before they were read
-    empty: list[bytes] = field(default_factory=list)
-    identity: tuple[int, int] | None = None  # device and inode of the root
-    shelf: Shelf | None = None  # it holds chat stores
+from lakzegel_agent.sealing.jobs import Stat
 
 
 class Finder:
@@ -123,7 +90,7 @@ class Finder:
     # the first look
 
     def _source(self, source: Watched) -> Iterator[Target]:
-        source.identity = _identity(source.info.root)
+        source.identity = identity(source.info.root)
         if source.identity is None:
             self.missing.append(source.info.label)
             return
@@ -139,7 +106,7 @@ class Finder:
             self.surveys.begin(source.shelf, source.place)
         source.complete = (
             b"" not in source.failed
-            and _identity(source.info.root) == source.identity
+            and identity(source.info.root) == source.identity
             and source.standing.look(source.info.root)
         )
 
@@ -254,7 +221,7 @@ class Finder:
         """Yield what is to be captured; ``same`` gets rows and marks of what is not."""
         dirty: dict[bytes, Stat] = {}
         for name, file in files.items():
-            told = _told(file)
+            told = state_of(file)
             row = known.get(name)
             if row is not None:
                 if row.id > source.highest or source.met[row.id]:
@@ -279,7 +246,7 @@ class Finder:
         if source.reader.history(path) == path:
             return False
         before = FileState.unpack(self._cipher.open(secret, name)).path
-        return before != path and _is_file(source.info.root + b"/" + before)
+        return before != path and is_file(source.info.root + b"/" + before)
 
     # the second look
 
@@ -295,7 +262,7 @@ class Finder:
             state = self._files.state(name)
             if state is not None and state.path == file.path:
                 continue
-            if state is not None and _is_file(source.info.root + b"/" + state.path):
+            if state is not None and is_file(source.info.root + b"/" + state.path):
                 name = self._cipher.name(b"copy", source.info.label.encode(), file.path)
             yield from self._decide(source, file.path, name, told)
 
@@ -320,7 +287,7 @@ class Finder:
             absent.pop(name, None)
             target = lost.pop(name, None)
             if target is not None and target.tries < 3:  # noqa: PLR2004  # renamed for ever
-                yield target._replace(path=one.path, stat=_told(one), tries=target.tries + 1)
+                yield target._replace(path=one.path, stat=state_of(one), tries=target.tries + 1)
         self._gone(source, absent)
         self.work.marks += [
             FileMark(name, source.info.number, "failed", "vanished", target.path, keep=False)
@@ -336,8 +303,8 @@ class Finder:
         return {
             name: path
             for name, path in absent.items()
-            if not _below(path, tuple(source.failed))
-            and not _is_there(source.info.root + b"/" + path)
+            if not below(path, tuple(source.failed))
+            and not is_there(source.info.root + b"/" + path)
         }
 
     def _paths(self, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
@@ -385,42 +352,3 @@ class Finder:
 
     def _name(self, source: Watched, history: bytes) -> bytes:
         return self._cipher.name(b"file", source.info.label.encode(), history)
-
-
-def stat_of(path: bytes) -> Stat | None:
-    """Return the state of a regular file, or None where there is none."""
-    with contextlib.suppress(OSError):
-        told = os.lstat(path)
-        if stat.S_ISREG(told.st_mode):
-            return Stat.of(told)
-    return None
-
-
-def _told(file: FoundFile) -> Stat:
-    return Stat(file.size, file.mtime_ns, file.ctime_ns, file.inode, file.mode)
-
-
-def _is_file(path: bytes) -> bool:
-    return stat_of(path) is not None
-
-
-def _is_there(path: bytes) -> bool:
-    """Whether something other than a folder has this path: a folder took a file's place."""
-    try:
-        return not stat.S_ISDIR(os.lstat(path).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # nothing is known of it
-
-
-def _below(path: bytes, folders: tuple[bytes, ...]) -> bool:
-    return any(not f or path == f or path.startswith(f + b"/") for f in folders)
-
-
-def _identity(root: bytes) -> tuple[int, int] | None:
-    try:
-        told = os.stat(root)  # noqa: PTH116  # a path of bytes
-    except OSError:
-        return None
-    return (told.st_dev, told.st_ino) if stat.S_ISDIR(told.st_mode) else None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_agent.captureadmit import Admission
-from lakzegel_agent.capturefind import Watched
 from lakzegel_agent.captureshrunk import shrunk
+from lakzegel_agent.capturetarget import Watched
 from lakzegel_agent.capturework import Backlog, BigFile
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import Work

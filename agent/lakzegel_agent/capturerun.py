@@ -11,9 +11,10 @@ from typing import Final
 from lakzegel_agent import captureevents
 from lakzegel_agent.captureadmit import Admission
 from lakzegel_agent.capturechain import Chain, SpoolRoom
-from lakzegel_agent.capturefind import Finder, Target
+from lakzegel_agent.capturefind import Finder
 from lakzegel_agent.captureoutcome import Outcomes, Tally
 from lakzegel_agent.capturestill import still_name
+from lakzegel_agent.capturetarget import Target
 from lakzegel_agent.capturework import Backlog
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work

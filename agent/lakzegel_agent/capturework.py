@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import Final
 
-from lakzegel_agent.capturefind import Target
 from lakzegel_agent.capturetalks import Talk
+from lakzegel_agent.capturetarget import Target
 from lakzegel_agent.ledgerqueue import Queued
 from lakzegel_agent.ledgerrows import SEGMENT, FileState
 from lakzegel_agent.sealing.jobs import (

@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from lakzegel_agent.captureevents import MANY, path_value
-from lakzegel_agent.capturefind import stat_of
+from lakzegel_agent.capturetarget import stat_of
 from lakzegel_agent.exclusion import REASON, Excluder
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgercipher import NAME
