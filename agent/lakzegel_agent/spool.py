@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_agent import durable
+from lakzegel_agent.blockfile import read_pieces
 
-CHUNK: Final = 256 * 2**10  # bytes of one piece of an upload
 WRITTEN: Final = ("body", "keyring")  # by a sealing process
 KINDS: Final = ("head", "body", "keyring")
 Place = tuple[int, int]  # epoch and number of a batch
@@ -139,6 +139,4 @@ class Upload:
 
     def __iter__(self) -> Iterator[bytes]:
         for path in self._parts:
-            with path.open("rb", buffering=0) as file:
-                while piece := file.read(CHUNK):
-                    yield piece
+            yield from read_pieces(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_agent import durable
+from lakzegel_agent.blockfile import BlockWriter
 from lakzegel_agent.errors import AgentError, SealingError, SpoolFullError
 from lakzegel_agent.sealing.jobs import Job, Setup
 from lakzegel_agent.spool import Spool
@@ -21,7 +22,6 @@ from lakzegel_core.item import Members, Place, SealedItem, seal_item
 from lakzegel_core.keyring import Keyring, seal_keyring
 from lakzegel_core.merkle import leaf_hash, root_of
 
-_BUFFER: Final = 2**18  # bytes of sealed items that are written in one go
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -33,7 +33,9 @@ class Body:
         SealingError: the spool cannot be written.
     """
 
-    def __init__(self, setup: Setup, job: Job, compress: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self, setup: Setup, job: Job, compress: Callable[[bytes], bytes], block: memoryview
+    ) -> None:
         self.items = 0
         self.size = 0
         self._setup = setup
@@ -42,10 +44,9 @@ class Body:
         self._compress = compress
         self._manifest: list[bytes] = []
         self._keys: list[bytes] = []
-        self._buffer: list[bytes] = []
-        self._buffered = 0
         self._spool = Spool(Path(os.fsdecode(setup.spool)))
         self._descriptor = self._create()
+        self._file = BlockWriter(self._descriptor, block)
 
     @property
     def manifest(self) -> bytes:
@@ -68,11 +69,12 @@ class Body:
         )
         self._manifest.append(item.entry.to_bytes())
         self._keys.append(item.key)
-        self._buffer.append(item.ciphertext)
-        self._buffered += len(item.ciphertext)
+        try:
+            self._file.write(item.ciphertext)
+        except OSError as error:
+            raise _refusal(error) from error
+        self.size += len(item.ciphertext)
         self.items = index + 1
-        if self._buffered >= _BUFFER:
-            self._flush()
         return index, item
 
     def close(self) -> tuple[bytes, bytes]:
@@ -81,7 +83,7 @@ class Body:
         They are not yet on the disk: `Spool.place` sees to that.
         """
         setup, job = self._setup, self._job
-        self._flush()
+        self._finish()
         contents = root_of([leaf_hash(entry) for entry in self._manifest])
         slots = tuple(self._keys)
         self._keys.clear()
@@ -121,14 +123,11 @@ class Body:
         finally:
             os.close(descriptor)
 
-    def _flush(self) -> None:
+    def _finish(self) -> None:
         try:
-            durable.write_all(self._descriptor, b"".join(self._buffer))
+            self._file.finish()
         except OSError as error:
             raise _refusal(error) from error
-        self.size += self._buffered
-        self._buffer.clear()
-        self._buffered = 0
 
     def _release(self) -> None:
         if self._descriptor >= 0:

@@ -11,6 +11,7 @@ from typing import Final
 
 import zstandard
 
+from lakzegel_agent.blockfile import block
 from lakzegel_agent.errors import SpoolFullError
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerrows import FileState
@@ -84,6 +85,7 @@ class Sealer:
         self._readers = [reader_of(source.reader) for source in setup.sources]
         self._nothing = Known(self._cipher, b"")
         self._conversations = Conversations(setup, self._cipher)
+        self._block = block()
         self._read = 0
 
     def survey(self, survey: Survey) -> SurveyResult | SurveyFailed:
@@ -98,7 +100,7 @@ class Sealer:
         """
         self._read = 0
         try:
-            body = Body(self._setup, job, self._compress)
+            body = Body(self._setup, job, self._compress, self._block)
         except SpoolFullError:
             return JobFailed(job.batch, job.token, "full", "")
         try:

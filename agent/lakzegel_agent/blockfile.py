@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Files of the spool, written and read in whole blocks past the page cache where that can be.
+
+A batch is written once and sent once. The page cache would find a page for every 4 KiB of it, copy
+it there, and have that much less for the programs that the device is for. docs/adr/0014
+"""
+
+import errno
+import fcntl
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from lakzegel_agent import durable
+
+BLOCK: Final = 2**20  # bytes handed over at once; a multiple of what any disk wants
+PIECE: Final = 2**18  # bytes read at once
+DIRECT: Final = getattr(os, "O_DIRECT", 0)  # 0 where the system has no such thing
+
+
+def block() -> memoryview:
+    """Return memory for one writer at a time: it begins with a page, as disks want it."""
+    return memoryview(mmap.mmap(-1, BLOCK))
+
+
+class BlockWriter:
+    """Gathers bytes in a block for an open file; durable only once that is synced.
+
+    Raises, wherever it writes:
+        OSError: the disk is full, or broken.
+    """
+
+    def __init__(self, descriptor: int, block: memoryview) -> None:
+        self._descriptor = descriptor
+        self._block = block
+        self._held = 0
+        self._direct = DIRECT != 0
+
+    def write(self, data: bytes) -> None:
+        """Take every byte; the system has them all once ``finish`` has returned."""
+        held = self._held
+        end = held + len(data)
+        if end < BLOCK:
+            self._block[held:end] = data
+            self._held = end
+        else:
+            self._spread(memoryview(data))
+
+    def finish(self) -> None:
+        """Hand over what is held still; the file stays its opener's to close."""
+        self._hand_over(direct=False)
+
+    def _spread(self, data: memoryview) -> None:
+        while data:
+            taken = data[: BLOCK - self._held]
+            self._block[self._held : self._held + len(taken)] = taken
+            self._held += len(taken)
+            data = data[len(taken) :]
+            if self._held == BLOCK:
+                self._hand_over(direct=self._direct)
+
+    def _hand_over(self, *, direct: bool) -> None:
+        rest, self._held = self._block[: self._held], 0
+        if direct:
+            rest = rest[self._past_the_cache(rest) :]
+        if rest:
+            set_direct(self._descriptor, on=False)
+            durable.write_all(self._descriptor, rest)
+
+    def _past_the_cache(self, rest: memoryview) -> int:
+        """Return how many bytes went there; when not all, no other block is tried."""
+        written = 0
+        if set_direct(self._descriptor, on=True):
+            try:
+                written = os.write(self._descriptor, rest)
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # what a file system says that cannot do it
+                    raise
+        self._direct = written == len(rest)
+        return written
+
+
+def read_pieces(path: Path) -> Iterator[bytes]:
+    """Yield what a file holds, in order.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        direct = set_direct(descriptor, on=True)
+        with mmap.mmap(-1, PIECE) as memory, memoryview(memory) as block:
+            while True:
+                size, direct = _read(descriptor, block, direct=direct)
+                if not size:
+                    return
+                yield bytes(block[:size])
+    finally:
+        os.close(descriptor)
+
+
+def set_direct(descriptor: int, *, on: bool) -> bool:
+    """Return whether what follows goes past the page cache."""
+    if not DIRECT:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, DIRECT if on else 0)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return False
+    return on
+
+
+def _read(descriptor: int, block: memoryview, *, direct: bool) -> tuple[int, bool]:
+    """Return the bytes read, and whether the next ones may be read directly: not after an end."""
+    if direct:
+        try:
+            size = os.readv(descriptor, [block])
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            size = 0
+        if size == PIECE:
+            return size, True
+        set_direct(descriptor, on=False)
+        if size:
+            return size, False
+    return os.readv(descriptor, [block]), False
