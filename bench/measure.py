@@ -14,7 +14,7 @@ from typing import Final, Self
 
 import psutil
 
-PERIOD: Final = 0.1  # seconds between two samples: each costs the measured some of the machine
+PERIOD: Final = 0.5  # seconds between two samples: one walks the pages of every process measured
 MB: Final = 1_000_000
 _PSS: Final = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
