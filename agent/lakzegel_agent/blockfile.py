@@ -16,7 +16,7 @@ from typing import Final
 from lakzegel_agent import durable
 
 BLOCK: Final = 2**20  # bytes handed over at once; a multiple of what any disk wants
-PIECE: Final = 2**18  # bytes read at once
+PIECE: Final = 2**18  # bytes of what was read that are given out at once
 DIRECT: Final = getattr(os, "O_DIRECT", 0)  # 0 where the system has no such thing
 
 
@@ -91,12 +91,13 @@ def read_pieces(path: Path) -> Iterator[bytes]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         direct = set_direct(descriptor, on=True)
-        with mmap.mmap(-1, PIECE) as memory, memoryview(memory) as block:
+        with mmap.mmap(-1, BLOCK) as memory, memoryview(memory) as block:
             while True:
                 size, direct = _read(descriptor, block, direct=direct)
                 if not size:
                     return
-                yield bytes(block[:size])
+                for start in range(0, size, PIECE):
+                    yield bytes(block[start : min(start + PIECE, size)])
     finally:
         os.close(descriptor)
 
@@ -123,7 +124,7 @@ def _read(descriptor: int, block: memoryview, *, direct: bool) -> tuple[int, boo
             if error.errno != errno.EINVAL:
                 raise
             size = 0
-        if size == PIECE:
+        if size == BLOCK:
             return size, True
         set_direct(descriptor, on=False)
         if size:
