@@ -55,8 +55,8 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._end.wait(PERIOD):
-            alone = sum(map(_memory, _family((self._pid,))))
-            both = alone + sum(map(_memory, _family(self._beside)))
+            alone = sum(map(memory_of, _family((self._pid,))))
+            both = alone + sum(map(memory_of, _family(self._beside)))
             self.alone = max(self.alone, alone)
             self.both = max(self.both, both)
 
@@ -124,7 +124,7 @@ def _family(roots: Iterable[int]) -> Iterator[int]:
                 waiting.extend(map(int, children.read_text().split()))
 
 
-def _memory(pid: int) -> float:
+def memory_of(pid: int) -> float:
     """Return a process's proportional share in MB; its resident size where need be."""
     with suppress(OSError):
         found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())

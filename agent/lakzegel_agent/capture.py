@@ -121,12 +121,19 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
         missing=tuple(finder.missing),
         away=finder.away(),
         unread=tuple(finder.unread),
+        lacking=tuple(finder.lacking),
         stopped=stopped,
     )
 
 
 def _watched(place: int, source: WatchedSource, ledger: Ledger, clock: Clock) -> Watched:
     number = ledger.files.source(source.label)
+    shelf = _shelf(source)
+    touched = source.touched if shelf is None else None  # of a store, nothing is known by its parts
+
+    def recalled(name: str) -> bytes | None:
+        return ledger.recall(name) if touched is None else None  # costs as much as a small pass
+
     return Watched(
         place,
         SourceInfo(source.label, source.reader, source.root, number),
@@ -134,13 +141,14 @@ def _watched(place: int, source: WatchedSource, ledger: Ledger, clock: Clock) ->
         source.only,
         excluder(source.exclude_folders, source.root, source.narrowing),
         Still(
-            ledger.recall(still_name(source.label)) or b"",
+            recalled(still_name(source.label)) or b"",
             ledger.files.cipher,
             rules(source.reader, source.root, (*source.exclude_folders, *source.narrowing.rules())),
             ledger.files.marks,
         ),
-        Standing(Places.unpack(ledger.recall(remembered_as(source.label))), read_mounts, clock),
-        shelf=_shelf(source),
+        Standing(Places.unpack(recalled(remembered_as(source.label))), read_mounts, clock),
+        shelf=shelf,
+        touched=touched,
     )
 
 

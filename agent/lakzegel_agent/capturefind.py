@@ -25,7 +25,7 @@ from lakzegel_agent.capturetarget import (
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
 from lakzegel_agent.ledgerrows import FileMark, FileState, KnownFile
-from lakzegel_agent.scan import EmptyFolder, Found, FoundFile, FoundOther, Outcome, scan
+from lakzegel_agent.scan import EmptyFolder, Found, FoundFile, FoundOther, Outcome, look, scan
 from lakzegel_agent.sealing.conversations import MODE
 from lakzegel_agent.sealing.jobs import Stat
 
@@ -45,6 +45,7 @@ class Finder:
         self.in_flight: Container[bytes] = ()
         self.missing: list[str] = []
         self.unread: list[str] = []
+        self.lacking: list[str] = []
         self.found = 0
 
     def find(self) -> Iterator[Target]:
@@ -79,7 +80,9 @@ class Finder:
         """
         for source in self._sources:
             yield from self._twice(source)
-            if source.lost or source.complete:
+            if source.touched is not None:
+                self._lacks(source)
+            elif source.lost or source.complete:
                 yield from self._absent(source)
             source.complete = False  # once a pass
 
@@ -93,6 +96,9 @@ class Finder:
         source.identity = identity(source.info.root)
         if source.identity is None:
             self.missing.append(source.info.label)
+            return
+        if source.touched is not None:
+            yield from self._part(source, source.touched)
             return
         source.standing.look(source.info.root)
         source.highest = self._files.highest()
@@ -109,6 +115,20 @@ class Finder:
             and identity(source.info.root) == source.identity
             and source.standing.look(source.info.root)
         )
+
+    def _part(self, source: Watched, touched: frozenset[bytes]) -> Iterator[Target]:
+        """Decide on what lies at the touched paths; that something is gone, a whole look tells."""
+        source.highest = self._files.highest()
+        source.met = bytearray(source.highest + 1)
+        root, reader = source.info.root, source.reader
+        for some in stretches(look(root, reader, sorted(touched), only=source.only)):
+            yield from self._chunk(source, some)
+        names = {self._name(source, reader.history(path)) for path in touched}
+        known = self._files.look(list(names)).values()
+        if any(
+            not row.gone and row.id <= source.highest and not source.met[row.id] for row in known
+        ):
+            self.lacking.append(source.info.label)
 
     def _chunk(self, source: Watched, found: Iterable[Found]) -> Iterator[Target]:
         met: list[FoundFile] = []
@@ -294,6 +314,12 @@ class Finder:
             for name, target in lost.items()
         ]
 
+    def _lacks(self, source: Watched) -> None:
+        """Leave what vanished before it was read to a whole look, which finds it renamed or not."""
+        if source.lost and source.info.label not in self.lacking:
+            self.lacking.append(source.info.label)
+        source.lost = {}
+
     def _unmet(self, source: Watched) -> dict[bytes, bytes]:
         """Return name and path of the files that the scan did not meet and that are not there."""
         present = list(self._files.present(source.info.number, source.highest))
@@ -331,13 +357,13 @@ class Finder:
     def folders(self) -> Iterator[tuple[str, list[bytes]]]:
         """Yield the label and the empty folders of each source that was scanned whole."""
         for source in self._sources:
-            if source.identity is not None and not source.failed:
+            if source.identity is not None and source.touched is None and not source.failed:
                 yield source.info.label, sorted(source.empty)
 
     def still(self) -> Iterator[tuple[str, Still]]:
         """Yield the label and the unchanged stretches of each source that was scanned."""
         for source in self._sources:
-            if source.identity is not None:
+            if source.identity is not None and source.touched is None:
                 yield source.info.label, source.still
 
     def places(self) -> Iterator[tuple[str, bytes]]:

@@ -52,6 +52,7 @@ class Watched:
     empty: list[bytes] = field(default_factory=list)
     identity: tuple[int, int] | None = None  # device and inode of the root
     shelf: Shelf | None = None  # it holds chat stores
+    touched: frozenset[bytes] | None = None  # it is looked at there alone
 
 
 def stat_of(path: bytes) -> Stat | None:

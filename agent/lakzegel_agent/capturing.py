@@ -152,7 +152,8 @@ def _state(station: Station, code: str, names: Sequence[str]) -> None:
 
 
 def _roots_of(report: PassReport, sources: Sequence[WatchedSource]) -> dict[str, str | None]:
-    roots: dict[str, str | None] = {source.label: None for source in sources}
+    whole = (source.label for source in sources if source.touched is None)
+    roots: dict[str, str | None] = dict.fromkeys(whole)
     for labels, why in ((report.away, AWAY), (report.unread, UNREAD), (report.missing, ABSENT)):
         roots.update(dict.fromkeys(labels, why))
     return roots

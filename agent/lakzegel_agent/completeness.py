@@ -48,9 +48,13 @@ def attest(station: Station, pulse: Pulse) -> bool:
 
 
 def looked(pulse: Pulse, sources: Iterable[WatchedSource], report: PassReport) -> None:
-    """Note which sources a pass went through to the end."""
+    """Note which sources a pass went through to the end, and whole."""
     if not report.stopped:
-        pulse.looked(source.label for source in sources if source.label not in report.missing)
+        pulse.looked(
+            source.label
+            for source in sources
+            if source.touched is None and source.label not in report.missing
+        )
 
 
 def narrowing(ledger: Ledger, source: Source, label: str) -> Narrowing:

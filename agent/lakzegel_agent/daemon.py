@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from lakzegel_agent import completeness, readout
@@ -35,13 +37,16 @@ from lakzegel_agent.wake import Wake
 from lakzegel_agent.watchkeeper import WatchKeeper
 
 FULL_RETRY: Final = 30.0  # seconds, after a pass that found no room
+CHEAP: Final = 0.05  # seconds of processor time of a pass over everything that nobody minds
 PATIENCE: Final = 60.0  # seconds that a pass waits for room
 ALARMS: Final = ("rollback", "fork", "revoked", "superseded")
 NO_POLICY_CADENCE: Final = 60.0  # seconds between two questions for a first policy
 
 
-def run(config: Config, *, say: Say, stop: threading.Event) -> int:
+def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = None) -> int:
     """Work until ``stop``; 0, or 1 when the log could not be trusted at the end.
+
+    ``wake`` lets others say when there is something to look at.
 
     Raises:
         UsageError: not enrolled, or another agent is at work.
@@ -49,7 +54,15 @@ def run(config: Config, *, say: Say, stop: threading.Event) -> int:
     with station(config) as opened:
         current = enrolled(opened, config)
         with Pool.open(config.workers) as pool, living(opened, current, stop=stop) as vitals:
-            daemon = Daemon(opened, current, pool=pool, say=say, stop=stop, vitals=vitals)
+            daemon = Daemon(
+                opened,
+                current,
+                pool=pool,
+                say=say,
+                stop=stop,
+                vitals=vitals,
+                wake=Wake(stop) if wake is None else wake,
+            )
             daemon.run()
         return 1 if any(opened.problems.has(code) for code in ALARMS) else 0
 
@@ -66,6 +79,7 @@ class Daemon:
         say: Say,
         stop: threading.Event,
         vitals: Vitals,
+        wake: Wake,
     ) -> None:
         self._opened = opened
         self._current = current
@@ -73,7 +87,7 @@ class Daemon:
         self._say = say
         self._stop = stop
         self._vitals = vitals
-        self._wake = Wake(stop)
+        self._wake = wake
         self._keeper = WatchKeeper(self._wake)
         self._pulse = Pulse(opened.open_ledger)
         self._readouts = readout.keeper(opened, self._wake.all)
@@ -137,7 +151,7 @@ class Daemon:
         if roots is None:
             self._everything(in_force, sources)
         else:
-            self._pass(in_force, [source for source in sources if source.root in roots])
+            self._some(in_force, sources, roots)
         readout.attend(self._readouts, self._opened, in_force, sources)
         return in_force
 
@@ -172,6 +186,28 @@ class Daemon:
         self._vitals.passed()
         if self._keeper.overflows == lost:
             problems.clear(ledger, "events-dropped")
+
+    def _some(
+        self,
+        in_force: InForce,
+        sources: list[WatchedSource],
+        roots: Mapping[bytes, frozenset[bytes] | None],
+    ) -> None:
+        """A pass over what is due; where something is gone, a look at the whole follows.
+
+        At once where that is cheap, else with the folders that are polled.
+        """
+        due = [
+            replace(source, touched=roots[source.root])
+            for source in sources
+            if source.root in roots
+        ]
+        report = self._pass(in_force, due)
+        lacking = {source.root for source in due if source.label in report.lacking}
+        if lacking and self._cost < CHEAP:
+            self._wake.look(lacking)
+        else:
+            self._wake.later(lacking)
 
     def _pass(self, in_force: InForce, sources: list[WatchedSource]) -> PassReport:
         courier, limit = self._courier, in_force.policy.spool_limit
@@ -259,10 +295,8 @@ class Daemon:
         self._timetable.start()
 
     def _poll(self) -> None:
-        """Time for the folders that give no hints."""
-        polled = self._keeper.polled()
-        if polled:
-            self._wake.look(polled)
+        """Time for the folders that give no hints, and those where something is gone."""
+        self._wake.poll(self._keeper.polled())
 
     # telling
 

@@ -29,6 +29,8 @@ class SealContext:
 class WatchedSource:
     """One source; ``settle`` in seconds, ``exclude_folders`` as in `exclusion`.
 
+    What is only looked at where it was touched says nothing of the rest: nothing has vanished.
+
     ``correspondents`` as in `correspondents`: conversations with them alone are left out.
     ``gate`` says why a path of a store's source is left out, as a slug, or None.
     """
@@ -42,6 +44,7 @@ class WatchedSource:
     narrowing: Narrowing = EVERYTHING
     correspondents: tuple[str, ...] = ()
     gate: Callable[[bytes], str | None] | None = None
+    touched: frozenset[bytes] | None = None  # look at these paths alone; None for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class PassReport(Progress):
-    """What a whole pass did; labels of sources whose root is not there, is another, or is shut."""
+    """What a whole pass did; labels of sources whose root is not there, is another, or is shut.
+
+    ``lacking`` are sources that were looked at in part, where something known is no longer.
+    """
 
     missing: tuple[str, ...] = ()
     away: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
     stopped: bool = False

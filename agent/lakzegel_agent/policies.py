@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 from lakzegel_agent.errors import LedgerDamagedError
@@ -206,16 +207,22 @@ def recall(memory: Memory, reader: Reader) -> InForce | None:
     data = memory.recall(NAME)
     if data is None:
         return None
-    row = json.loads(data)
     try:
-        note = unb64(row["note"], what="policy in force")
-        sealed = None if row["annex"] is None else unb64(row["annex"], what="annex in force")
-        annex = None
-        if sealed is not None:
-            annex = open_annex(sealed, reader.identities, device=reader.device)
-        return InForce(note, peek_policy(note), annex, sealed)
+        return _opened(data, reader.device, tuple(reader.identities))
     except LakzegelError as error:
         raise LedgerDamagedError(f"the policy in force cannot be read back: {error}") from None
+
+
+@lru_cache(maxsize=1)  # a process follows one policy, and asks for it in every turn
+def _opened(data: bytes, device: str, identities: tuple[Identity, ...]) -> InForce:
+    """What was remembered of a policy in force; the same object while nothing changes."""
+    row = json.loads(data)
+    note = unb64(row["note"], what="policy in force")
+    sealed = None if row["annex"] is None else unb64(row["annex"], what="annex in force")
+    annex = None
+    if sealed is not None:
+        annex = open_annex(sealed, identities, device=device)
+    return InForce(note, peek_policy(note), annex, sealed)
 
 
 def is_expired(found: InForce, now: datetime) -> bool:

@@ -8,7 +8,7 @@ looked at once. Below a folder that failed, nothing is known: its files have not
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -73,6 +73,20 @@ def scan(
     return _Scan(root, reader, only).run()
 
 
+def look(
+    root: bytes,
+    reader: Reader,
+    paths: Iterable[bytes],
+    *,
+    only: Callable[[bytes], bool] | None = None,
+) -> Iterator[Found]:
+    """Yield what lies at these paths below ``root``, and below those that are folders.
+
+    As `scan` would yield it; nothing where nothing is.
+    """
+    return _Scan(root, reader, only).look(paths)
+
+
 class _Scan:
     """One walk; the folders still to be visited are its only state."""
 
@@ -93,6 +107,23 @@ class _Scan:
                 if folder and error.errno in _VANISHED:
                     continue
                 yield FoundOther(folder, "failed", _why(error))
+
+    def look(self, paths: Iterable[bytes]) -> Iterator[Found]:
+        """Yield what lies at these paths and below."""
+        self._waiting = []
+        for path in paths:
+            place = self._root + b"/" + path
+            try:
+                told = os.lstat(place)
+            except OSError as error:
+                if error.errno not in _VANISHED and self._wants(path):
+                    yield FoundOther(path, "failed", _why(error))
+                continue
+            if stat.S_ISDIR(told.st_mode):
+                self._note(path)
+            elif self._wants(path):
+                yield self._found(path, place, told)
+        yield from self.run()
 
     def _folder(self, folder: bytes) -> Iterator[Found]:
         """Yield what one folder holds, and note its folders for later.
@@ -130,12 +161,15 @@ class _Scan:
             if error.errno in _VANISHED:
                 return None
             return FoundOther(path, "failed", _why(error))
+        return self._found(path, entry.path, told)
+
+    def _found(self, path: bytes, place: bytes, told: os.stat_result) -> FoundFile | FoundOther:
         if not stat.S_ISREG(told.st_mode):
             return FoundOther(path, "excluded", _KINDS.get(stat.S_IFMT(told.st_mode), "special"))
         reason = self._exclude(path)
         if reason is not None:
             return FoundOther(path, "excluded", reason)
-        if len(entry.path) >= MAX_PATH:
+        if len(place) >= MAX_PATH:
             return FoundOther(path, "failed", "too-long")
         return FoundFile(
             path,

@@ -20,6 +20,23 @@ from lakzegel_core.policy import Policy
 from lakzegel_core.shipping import Shipping
 
 
+class Tuner:
+    """Tunes policies for one configuration, and remembers the last one: it is asked for often."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._last: tuple[InForce, InForce] | None = None  # set whole: threads share it
+
+    def __call__(self, found: InForce) -> InForce:
+        """Return the policy as ``tuned`` has it."""
+        last = self._last
+        if last is not None and last[0] is found:
+            return last[1]
+        made = tuned(found, self._config)
+        self._last = (found, made)
+        return made
+
+
 def tuned(found: InForce, config: Config) -> InForce:
     """A policy with what MDM says instead, and the device's own word where the policy has none.
 

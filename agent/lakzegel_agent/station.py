@@ -25,7 +25,7 @@ from lakzegel_agent.power import OwnSurroundings
 from lakzegel_agent.problems import Problems
 from lakzegel_agent.receivers import receiver_of
 from lakzegel_agent.settings import Config
-from lakzegel_agent.settingspolicy import tuned
+from lakzegel_agent.settingspolicy import Tuner
 from lakzegel_agent.ship import Shipper
 from lakzegel_agent.spool import Spool
 
@@ -46,6 +46,7 @@ class Station:
     ledger_key: bytes
     spool: Spool
     problems: Problems
+    tuner: Tuner
 
     def open_ledger(self) -> Ledger:
         """Return the ledger for another thread, which closes it."""
@@ -69,7 +70,7 @@ class Station:
             self.problems,
             wall_clock,
             os.urandom,
-            lambda found: tuned(found, self.config),
+            self.tuner,
         )
 
     def parts(self, stopped: Callable[[], bool]) -> Parts:
@@ -114,7 +115,7 @@ def station(config: Config) -> Iterator[Station]:
             problems.load(ledger)
             keep_given_up(ledger, spool, problems)
             spool.tidy(ledger.spooled())
-            yield Station(config, home, keys, ledger, key, spool, problems)
+            yield Station(config, home, keys, ledger, key, spool, problems, Tuner(config))
 
 
 def chance() -> float:

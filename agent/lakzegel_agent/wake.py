@@ -18,6 +18,7 @@ from typing import Final
 
 LEAST_SETTLE: Final = 0.1  # seconds without a hint before a pass begins
 MOST_SETTLE: Final = 30.0  # seconds after which a folder that never rests is read anyway
+MOST_TOUCHED: Final = 500  # paths of one root that are looked at by themselves; beyond, all of it
 TICK: Final = 1.0  # seconds between two looks whether to end, or whether the device slept
 LEAST_SLEEP: Final = 5.0  # seconds by which two clocks drift apart before it is called sleep
 
@@ -61,7 +62,9 @@ class Wake:
         self._sleep = Sleep() if sleep is None else sleep
         self._changed = threading.Condition()
         self._hints: dict[bytes, tuple[float, float]] = {}  # root: first and newest hint
+        self._touched: dict[bytes, set[bytes] | None] = {}  # what they named; None for anything
         self._now_due: set[bytes] = set()
+        self._later: set[bytes] = set()
         self._all = True
         self._settles: Mapping[bytes, float] = {}
         self.sleeps = 0
@@ -71,10 +74,11 @@ class Wake:
         with self._changed:
             self._settles = dict(seconds)
 
-    def root(self, root: bytes) -> None:
-        """A hint: something changed below this root."""
+    def root(self, root: bytes, paths: Iterable[bytes] | None = None) -> None:
+        """A hint: something changed at these paths below this root, or somewhere."""
         now = self._now()
         with self._changed:
+            self._touch(root, paths)
             first, _ = self._hints.get(root, (now, now))
             self._hints[root] = (first, now)
             if first == now:  # later ones only put it off
@@ -85,6 +89,18 @@ class Wake:
         with self._changed:
             self._now_due.update(roots)
             self._changed.notify_all()
+
+    def later(self, roots: Iterable[bytes]) -> None:
+        """Look at these roots with those that are polled."""
+        with self._changed:
+            self._later.update(roots)
+
+    def poll(self, roots: Iterable[bytes]) -> None:
+        """Time for these roots, and for those that were to be looked at later."""
+        with self._changed:
+            due, self._later = self._later | set(roots), set()
+        if due:
+            self.look(due)
 
     def all(self) -> None:
         """Time for everything."""
@@ -109,16 +125,32 @@ class Wake:
                     self.sleeps += 1
                     self._all = True
 
-    def take(self) -> set[bytes] | None:
-        """Return the roots that are due, None for everything. What does not rest yet stays."""
+    def take(self) -> dict[bytes, frozenset[bytes] | None] | None:
+        """Return what is due, None for everything. What does not rest yet stays.
+
+        For each root the paths that hints named, or None for all of it.
+        """
         with self._changed:
             now = self._now()
-            due = {root for root in self._hints if self._due(root) <= now} | self._now_due
-            for root in due:
+            rested = {root for root in self._hints if self._due(root) <= now}
+            due: dict[bytes, frozenset[bytes] | None] = {}
+            for root in rested | self._now_due:
                 self._hints.pop(root, None)
+                touched = self._touched.pop(root, None)
+                whole = root in self._now_due or touched is None
+                due[root] = None if whole or touched is None else frozenset(touched)
             self._now_due = set()
             everything, self._all = self._all, False
             return None if everything else due
+
+    def _touch(self, root: bytes, paths: Iterable[bytes] | None) -> None:
+        known = self._touched.setdefault(root, set())
+        if known is None or paths is None:
+            self._touched[root] = None
+            return
+        known.update(paths)
+        if len(known) > MOST_TOUCHED:
+            self._touched[root] = None
 
     def _left(self) -> float:
         """Seconds until something is due; endless when nothing will be."""

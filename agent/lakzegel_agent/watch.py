@@ -44,20 +44,34 @@ _CHANGES: Final[list[type[FileSystemEvent]]] = [
     FileModifiedEvent,
     FileMovedEvent,
 ]
+_WIDE: Final = (DirDeletedEvent, DirMovedEvent)  # what they take away lies anywhere below
 _JOIN: Final = 2.0  # seconds that a thread of watchdog gets to end
 
 Place = tuple[int, int]  # device and inode of a folder, while it is mounted
 
 
+Hint = Callable[[bytes, tuple[bytes, ...] | None], None]
+"""Called with a root and the paths below it where something changed, None for anywhere."""
+
+
 class _Handler(FileSystemEventHandler):
-    def __init__(self, root: bytes, hint: Callable[[bytes], None]) -> None:
+    def __init__(self, root: bytes, real: bytes, hint: Hint) -> None:
         self._root = root
+        self._before = real.rstrip(b"/") + b"/"
         self._hint = hint
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Pass on that something changed; what, the rescan finds out."""
+        """Pass on that something changed, and where; what, a look there finds out."""
         if isinstance(event, tuple(_CHANGES)):
-            self._hint(self._root)
+            self._hint(self._root, self._paths(event))
+
+    def _paths(self, event: FileSystemEvent) -> tuple[bytes, ...] | None:
+        if isinstance(event, _WIDE):
+            return None
+        named = [os.fsencode(path) for path in (event.src_path, event.dest_path) if path]
+        if not named or not all(path.startswith(self._before) for path in named):
+            return None
+        return tuple(path[len(self._before) :] for path in named)
 
 
 class Watcher:
@@ -67,14 +81,14 @@ class Watcher:
         self,
         roots: Iterable[bytes],
         *,
-        hint: Callable[[bytes], None],
+        hint: Hint,
         lost: Callable[[], None],
     ) -> None:
         """Watch nothing yet.
 
         Args:
             roots: the folders.
-            hint: called with the root below which something changed, in a thread of its own.
+            hint: called with the root and paths where something changed, in a thread of its own.
             lost: called when the system dropped events, likewise; the watcher is then not well.
         """
         self.roots = frozenset(roots)
@@ -91,7 +105,7 @@ class Watcher:
         cls,
         roots: Iterable[bytes],
         *,
-        hint: Callable[[bytes], None],
+        hint: Hint,
         lost: Callable[[], None],
         mounts: tuple[Mount, ...] = (),
     ) -> Self:
@@ -139,9 +153,10 @@ class Watcher:
         return False
 
     def _watch(self, root: bytes, observer: BaseObserver) -> None:
-        handler, real = _Handler(root, self._hint), os.fsdecode(self._real[root])
+        real = self._real[root]
+        handler = _Handler(root, real, self._hint)
         try:
-            observer.schedule(handler, real, recursive=True, event_filter=_CHANGES)
+            observer.schedule(handler, os.fsdecode(real), recursive=True, event_filter=_CHANGES)
         except OSError:
             self.unsure[root] = ABSENT if _place(root) is None else NO_WATCH
 

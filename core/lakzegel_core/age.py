@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Self
 
 from cryptography.exceptions import InvalidTag
@@ -53,6 +54,13 @@ _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY13
 _INFO: Final = b"age-encryption.org/mlkem768x25519"
 
 
+@lru_cache(maxsize=64)  # milliseconds of arithmetic, for keys that come with every answer
+def _public_of(text: str) -> bytes:
+    public = bech32.decode(text, prefix=RECIPIENT_PREFIX, what="recipient")
+    Recipient(public).key()  # it is one
+    return public
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """A public key that files are encrypted to."""
@@ -70,9 +78,7 @@ class Recipient:
         Raises:
             FormatError: anything else.
         """
-        recipient = cls(bech32.decode(text, prefix=RECIPIENT_PREFIX, what="recipient"))
-        recipient.key()
-        return recipient
+        return cls(_public_of(text))
 
     def to_text(self) -> str:
         """The ``age1pq1…`` text."""

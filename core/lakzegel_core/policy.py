@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from lakzegel_core import fields, note
@@ -135,6 +136,7 @@ def sign_policy(origin: str, policy: Policy, keys: Sequence[SigningKey]) -> byte
     return note.sign(policy_text(origin, policy.text), keys)
 
 
+@lru_cache(maxsize=4)  # an agent reads its own again and again, its recipients' keys at most
 def parse_policy_text(text: bytes) -> tuple[str, Policy]:
     """Origin and policy of a note's text, unverified."""
     head, blank, toml = text.partition(b"\n\n")

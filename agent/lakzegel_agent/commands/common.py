@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 Run = Callable[[argparse.Namespace], int]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_HANG_UP: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
 class Commands(Protocol):
@@ -60,18 +61,25 @@ def answer(value: object) -> None:
 
 
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
+def stopping(
+    stop: threading.Event | None = None, *, again: Callable[[], None] | None = None
+) -> Iterator[threading.Event]:
     """An event that SIGTERM and Ctrl-C set; a second one ends this process at once.
+
+    ``again`` is called at SIGHUP, where the system has it, in a thread of its own.
 
     The signal only writes to a pipe; a thread sets the event. A handler that took a lock could
     wait for the very thread that it interrupted.
     """
-    stop = threading.Event()
+    stop = threading.Event() if stop is None else stop
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    before = [(number, signal.signal(number, _ignore)) for number in _SIGNALS]
+    heard = _SIGNALS if again is None or _HANG_UP is None else (*_SIGNALS, _HANG_UP)
+    before = [(number, signal.signal(number, _ignore)) for number in heard]
     old = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    thread = threading.Thread(target=_await, args=(reading, stop), name="signals", daemon=True)
+    thread = threading.Thread(
+        target=_await, args=(reading, stop, again), name="signals", daemon=True
+    )
     thread.start()
     try:
         yield stop
@@ -84,9 +92,11 @@ def stopping() -> Iterator[threading.Event]:
         os.close(reading)
 
 
-def _await(reading: int, stop: threading.Event) -> None:
+def _await(reading: int, stop: threading.Event, again: Callable[[], None] | None) -> None:
     count = 0
     while data := os.read(reading, 16):
+        if again is not None and _HANG_UP is not None and _HANG_UP in data:
+            again()
         count += sum(1 for number in data if number in _SIGNALS)
         if count > 1:
             os._exit(128 + data[-1])

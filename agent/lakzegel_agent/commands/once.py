@@ -61,9 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _once(path: Path, pool: Pool, stop: threading.Event) -> OnceReport:
     """Run once; the sealing processes import what they need while this one does.
 
-    One is needed whatever the configuration says, the others once it has said how many.
+    As many as there may be: those for which the configuration has no use end again.
     """
-    pool.start(1)
+    pool.start_all()
     from lakzegel_agent.settings import load_config  # noqa: PLC0415 - see above
 
     config = load_config(path)

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import threading
 
 from lakzegel_agent.commands.common import Commands, command, say, stopping
 
 _MORE = """\
 Captures changes as they appear and everything every 15 minutes, ships at the policy's cadence and
-lets go what the policy's release allows. `status` shows how it fares. It ends on SIGTERM or
-Ctrl-C; a second one ends it at once, and loses nothing. Where it weighs too much it pauses, and
-ends where that does not help, to be started anew. Under systemd (Type=notify, WatchdogSec) it says
-when it is ready, feeds the watchdog while it makes progress, and logs to stderr as well.
+lets go what the policy's release allows. `status` shows how it fares. SIGHUP: it looks at
+everything now. It ends on SIGTERM or Ctrl-C; a second one ends it at once, and loses nothing.
+Where it weighs too much it pauses, and ends where that does not help, to be started anew. Under
+systemd (Type=notify, WatchdogSec) it says when it is ready, feeds the watchdog while it makes
+progress, and logs to stderr as well.
 
 exit: 0 ended as told; 1 the log could not be trusted, or this device may not go on
       2 configuration; not enrolled; another agent is at work here
@@ -31,11 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C."""
     from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - status must start fast
     from lakzegel_agent.settings import load_config, service_manager  # noqa: PLC0415
+    from lakzegel_agent.wake import Wake  # noqa: PLC0415
 
     config = load_config(arguments.config)
     served = service_manager() is not None  # then stderr is the log's
-    with stopping() as stop:
-        return run_daemon(config, say=_silent if served else _say, stop=stop)
+    stop = threading.Event()
+    wake = Wake(stop)
+    with stopping(stop, again=wake.all):
+        return run_daemon(config, say=_silent if served else _say, stop=stop, wake=wake)
 
 
 def _say(text: str) -> None:

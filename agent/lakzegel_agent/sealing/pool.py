@@ -45,6 +45,16 @@ class Pool:
         self._workers = workers
         while len(self._processes) < workers:
             self._begin()
+        while len(self._processes) > workers and not self._processes[-1].outstanding:
+            self._processes.pop().end(at_once=True)
+
+    def start_all(self) -> None:
+        """Start as many as the pool was opened for.
+
+        Raises:
+            SealingError: no process can be started.
+        """
+        self.start(self._workers)
 
     def __enter__(self) -> Self:
         return self

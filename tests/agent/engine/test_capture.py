@@ -434,6 +434,15 @@ def test_a_file_that_is_written_over_for_ever_fails_as_changing_and_is_tried_aga
     assert counts_of(engine) == (1, 0, 0)
 
 
+def test_a_process_for_which_there_is_no_use_ends(engine):
+    engine.pool.start(2)
+    first, second = engine.pool.pids()
+    engine.pool.start(1)
+    assert engine.pool.pids() == (first,)
+    with pytest.raises(ProcessLookupError):
+        os.kill(second, 0)
+
+
 def test_processes_that_were_started_before_there_was_work_do_it(engine):
     engine.pool.start(1)
     engine.pool.start(2)

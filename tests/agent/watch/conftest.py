@@ -16,12 +16,14 @@ class Hints:
 
     def __init__(self):
         self.roots = []
+        self.paths = []  # that were named, None where none was
         self.lost = 0
         self._came = threading.Condition()
 
-    def hint(self, root):
+    def hint(self, root, paths):
         with self._came:
             self.roots.append(root)
+            self.paths += [None] if paths is None else paths
             self._came.notify_all()
 
     def drop(self):
@@ -40,6 +42,7 @@ class Hints:
     def forget(self):
         with self._came:
             self.roots.clear()
+            self.paths.clear()
 
 
 @pytest.fixture

@@ -69,14 +69,14 @@ def test_watches_stay_while_nothing_is_the_matter(keeper, made, wake):
     keeper.attend([b"/a", b"/b"])
     keeper.attend([b"/b", b"/a"])
     assert len(made) == 1
-    assert wake.take() == set()
+    assert wake.take() == {}
 
 
 def test_other_roots_are_watched_anew_and_looked_at(keeper, made, wake):
     keeper.attend([b"/a"])
     keeper.attend([b"/a", b"/b"])
     assert [watcher.stopped for watcher in made] == [True, False]
-    assert wake.take() == {b"/a", b"/b"}
+    assert wake.take() == {b"/a": None, b"/b": None}
 
 
 def test_an_overflow_is_counted_and_wakes_for_everything(keeper, made, wake):

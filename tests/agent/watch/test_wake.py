@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lakzegel_agent.schedule import QUIET, Active, Timetable, poll_after, rescan_after
-from lakzegel_agent.wake import LEAST_SETTLE, MOST_SETTLE, Sleep, Wake
+from lakzegel_agent.wake import LEAST_SETTLE, MOST_SETTLE, MOST_TOUCHED, Sleep, Wake
 
 
 class Clock:
@@ -35,13 +35,13 @@ def test_a_hint_is_due_once_its_root_rests(wake, clock):
     wake.settles({b"/a": 2.0})
     wake.root(b"/a")
     clock.now += 1.9
-    assert wake.take() == set()
+    assert wake.take() == {}
     wake.root(b"/a")
     clock.now += 1.9
-    assert wake.take() == set()
+    assert wake.take() == {}
     clock.now += 0.2
-    assert wake.take() == {b"/a"}
-    assert wake.take() == set()
+    assert wake.take() == {b"/a": None}
+    assert wake.take() == {}
 
 
 def test_a_busy_root_keeps_no_other_waiting(wake, clock):
@@ -50,7 +50,7 @@ def test_a_busy_root_keeps_no_other_waiting(wake, clock):
     for _ in range(3):
         wake.root(b"/busy")
         clock.now += 1.0
-    assert wake.take() == {b"/quiet"}
+    assert wake.take() == {b"/quiet": None}
 
 
 def test_a_root_that_never_rests_is_looked_at_all_the_same(wake, clock):
@@ -58,16 +58,16 @@ def test_a_root_that_never_rests_is_looked_at_all_the_same(wake, clock):
     end = clock.now + MOST_SETTLE
     while clock.now < end:
         wake.root(b"/a")
-        assert wake.take() == set()
+        assert wake.take() == {}
         clock.now += 1.0
-    assert wake.take() == {b"/a"}
+    assert wake.take() == {b"/a": None}
 
 
 def test_a_root_without_a_settle_time_rests_a_moment(wake, clock):
     wake.root(b"/a")
-    assert wake.take() == set()
+    assert wake.take() == {}
     clock.now += LEAST_SETTLE
-    assert wake.take() == {b"/a"}
+    assert wake.take() == {b"/a": None}
 
 
 def test_the_first_waking_and_the_clocks_are_for_everything(clock):
@@ -75,7 +75,7 @@ def test_the_first_waking_and_the_clocks_are_for_everything(clock):
     assert wake.take() is None
     wake.all()
     assert wake.take() is None
-    assert wake.take() == set()
+    assert wake.take() == {}
 
 
 def test_a_hint_stays_over_a_look_at_everything_until_it_rests(wake, clock):
@@ -84,14 +84,57 @@ def test_a_hint_stays_over_a_look_at_everything_until_it_rests(wake, clock):
     wake.all()
     assert wake.take() is None
     clock.now += 2.0
-    assert wake.take() == {b"/a"}
+    assert wake.take() == {b"/a": None}
 
 
 def test_what_is_to_be_polled_waits_for_no_rest(wake):
     wake.settles({b"/a": 2.0})
     wake.root(b"/a")
     wake.look([b"/a", b"/b"])
-    assert wake.take() == {b"/a", b"/b"}
+    assert wake.take() == {b"/a": None, b"/b": None}
+
+
+def test_what_hints_named_is_looked_at_and_no_more(wake, clock):
+    wake.root(b"/a", [b"x/1"])
+    wake.root(b"/a", [b"x/1", b"y/2"])
+    wake.root(b"/b", [b"z"])
+    clock.now += 1.0
+    assert wake.take() == {b"/a": frozenset([b"x/1", b"y/2"]), b"/b": frozenset([b"z"])}
+    wake.root(b"/a", [b"later"])
+    clock.now += 1.0
+    assert wake.take() == {b"/a": frozenset([b"later"])}
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_a_hint_that_names_nothing_is_for_the_whole_root(wake, clock, order):
+    for paths in ([b"x"], None) if order else (None, [b"x"]):
+        wake.root(b"/a", paths)
+    clock.now += 1.0
+    assert wake.take() == {b"/a": None}
+
+
+def test_a_root_where_very_much_was_touched_is_looked_at_whole(wake, clock):
+    for number in range(MOST_TOUCHED + 1):
+        wake.root(b"/a", [b"%d" % number])
+    wake.root(b"/a", [b"1"])
+    clock.now += 1.0
+    assert wake.take() == {b"/a": None}
+
+
+def test_a_root_that_is_polled_is_looked_at_whole_whatever_was_touched(wake):
+    wake.root(b"/a", [b"x"])
+    wake.look([b"/a"])
+    assert wake.take() == {b"/a": None}
+    assert wake.take() == {}
+
+
+def test_what_may_wait_comes_with_what_is_polled(wake):
+    wake.later([b"/a"])
+    assert wake.take() == {}
+    wake.poll([b"/b"])
+    assert wake.take() == {b"/a": None, b"/b": None}
+    wake.poll([])
+    assert wake.take() == {}
 
 
 def test_a_hint_ends_the_wait_when_it_is_due():
@@ -109,7 +152,7 @@ def test_a_hint_ends_the_wait_when_it_is_due():
     wake.root(b"/a")
     assert done.wait(10)
     assert time.monotonic() - started >= 0.2
-    assert wake.take() == {b"/a"}
+    assert wake.take() == {b"/a": None}
 
 
 def test_the_end_ends_the_wait():
@@ -179,7 +222,7 @@ def test_who_waits_is_told_once_that_something_will_be_due():
     told = []
     wake.root(b"/a")
     wake.wait(lambda: told.append(wake.take()))
-    assert told == [set()]  # before it is due
+    assert told == [{}]  # before it is due
 
 
 def test_who_is_woken_by_the_clock_is_told_nothing_more():

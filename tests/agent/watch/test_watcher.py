@@ -21,6 +21,34 @@ def test_a_new_file_is_a_hint(start, tmp_path, hints):
     assert not watcher.unsure
 
 
+def test_a_hint_names_what_was_made_changed_moved_or_removed(start, tmp_path, hints):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "old").write_bytes(b"x")
+    start(tmp_path)
+    (tmp_path / "in" / "old").write_bytes(b"y")
+    assert hints.wait(lambda: b"in/old" in hints.paths)
+    hints.forget()
+    (tmp_path / "in" / "old").rename(tmp_path / "moved \n")
+    assert hints.wait(lambda: {b"in/old", b"moved \n"} <= set(hints.paths))
+    hints.forget()
+    (tmp_path / "moved \n").unlink()
+    assert hints.wait(lambda: b"moved \n" in hints.paths)
+    hints.forget()
+    (tmp_path / "new").mkdir()
+    assert hints.wait(lambda: b"new" in hints.paths)
+    assert None not in hints.paths
+
+
+def test_a_folder_that_is_moved_or_removed_names_nothing(start, tmp_path, hints):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    start(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "c")
+    assert hints.wait(lambda: None in hints.paths)
+    hints.forget()
+    (tmp_path / "c" / "b").rmdir()
+    assert hints.wait(lambda: None in hints.paths)
+
+
 def test_each_root_has_its_own_hints_over_one_queue(start, tmp_path, hints):
     roots = [tmp_path / str(number) for number in range(200)]  # instances: 128 a user
     for root in roots:
@@ -154,7 +182,7 @@ def test_the_kernels_own_limit_is_noticed(tmp_path):
         (tmp_path / "tree" / str(number)).mkdir(parents=True)
     program = (
         "import sys; from lakzegel_agent.watch import Watcher\n"
-        "w = Watcher.start([sys.argv[1].encode()], hint=lambda r: None, lost=lambda: None)\n"
+        "w = Watcher.start([sys.argv[1].encode()], hint=lambda r, p: None, lost=lambda: None)\n"
         "print(list(w.unsure.values())); w.stop()"
     )
     limit = "/proc/sys/user/max_inotify_watches"
