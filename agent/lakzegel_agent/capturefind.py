@@ -322,9 +322,10 @@ class Finder:
 
     def _unmet(self, source: Watched) -> dict[bytes, bytes]:
         """Return name and path of the files that the scan did not meet and that are not there."""
-        present = list(self._files.present(source.info.number, source.highest))
-        absent = dict(self._paths([id_ for id_ in present if not source.met[id_]]))
-        met = [id_ for id_ in present if source.met[id_]] if source.standing.others() else []
+        number, seen = source.info.number, source.met
+        absent = dict(self._paths(self._files.present(number, seen, was_met=False)))
+        others = source.standing.others()
+        met = self._files.present(number, seen, was_met=True) if others else []
         source.failed += source.standing.judge(absent.values(), (p for _, p in self._paths(met)))
         return {
             name: path

@@ -116,10 +116,10 @@ class Daemon:
             self._end()
 
     def _stirred(self) -> None:
-        """Start the sealing processes while a folder comes to rest, where each moment counts."""
+        """Start a sealing process while a folder comes to rest, where each moment counts."""
         if self._prompt:
             with suppress(SealingError):  # the pass tries again, and says so
-                self._pool.start(self._opened.config.workers)
+                self._pool.warm()
 
     # one turn
 

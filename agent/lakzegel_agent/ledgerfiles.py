@@ -70,6 +70,7 @@ class LedgerFiles:
         self._db = connection
         self._path = path
         self.cipher = cipher
+        self.changes = 0  # how often this object changed rows of files
 
     def source(self, label: str) -> int:
         """Return a source's number, given out when it is new."""
@@ -161,12 +162,15 @@ class LedgerFiles:
         (found,) = self._db.execute("SELECT coalesce(max(id), 0) FROM files").fetchone()
         return int(found)
 
-    def present(self, source: int, upto: int) -> Iterator[int]:
-        """Yield the numbers of the files of a source that are not known to be gone."""
+    def present(self, source: int, met: bytearray, *, was_met: bool) -> list[int]:
+        """Return the numbers of a source's files that are not known to be gone, met or not.
+
+        ``met`` has one byte for each row up to its length.
+        """
         rows = self._db.execute(
-            "SELECT id FROM files WHERE source = ? AND gone = 0 AND id <= ?", (source, upto)
+            "SELECT id FROM files WHERE source = ? AND gone = 0 AND id < ?", (source, len(met))
         )
-        return (id_ for (id_,) in rows)
+        return [row for (row,) in rows if bool(met[row]) is was_met]
 
     def unopened(self, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
         """Yield name and unopened row of the files of these numbers."""
@@ -182,6 +186,8 @@ class LedgerFiles:
         Raises:
             SpoolFullError: no room; nothing was changed.
         """
+        if batch is not None or work.same or work.marks or work.vanished:
+            self.changes += 1
         with transaction(self._db, self._path):
             if batch is not None:
                 self._db.execute(
@@ -214,9 +220,10 @@ class LedgerFiles:
             "INSERT INTO captured VALUES (?, ?, ?, ?)",
             [(*place, source, versions) for source, versions in per_source.items()],
         )
-        self._db.executemany(
-            "DELETE FROM parts WHERE name = ?", [(file.name,) for file in work.captured]
-        )
+        if self._has("SELECT 1 FROM parts"):  # of big files alone
+            self._db.executemany(
+                "DELETE FROM parts WHERE name = ?", [(file.name,) for file in work.captured]
+            )
         self._db.executemany(
             "INSERT INTO parts VALUES (?, ?, ?, ?, ?)",
             [
@@ -281,11 +288,16 @@ class LedgerFiles:
         )
 
     def _open_failures(self, names: Sequence[bytes]) -> Iterator[Any]:
+        if not self._has("SELECT 1 FROM counts WHERE outcome = 'failed' AND versions > 0"):
+            return iter(())
         return self._in(
             "SELECT name, source, outcome, reason FROM files"
             " WHERE outcome = 'failed' AND gone = 0 AND name IN",
             names,
         )
+
+    def _has(self, statement: str) -> bool:
+        return self._db.execute(f"{statement} LIMIT 1").fetchone() is not None
 
     def _count(self, counts: Counter[CountKey]) -> None:
         self._db.executemany(_COUNT, [(*key, number) for key, number in counts.items()])

@@ -48,6 +48,15 @@ class Pool:
         while len(self._processes) > workers and not self._processes[-1].outstanding:
             self._processes.pop().end(at_once=True)
 
+    def warm(self) -> None:
+        """Start one process where none runs: most of what is to be done is little.
+
+        Raises:
+            SealingError: no process can be started.
+        """
+        if not self._processes:
+            self._begin()
+
     def start_all(self) -> None:
         """Start as many as the pool was opened for.
 
