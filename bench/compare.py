@@ -15,13 +15,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import corpus, lakzegel
+from bench.figures import (
+    OURS,
+    STANDARD,
+    Figure,
+    first_figure,
+    life_figures,
+    print_figures,
+)
 from bench.measure import MB, BenchError, Usage
-from bench.rivals import RIVALS
+from bench.rivals import RIVALS, restic_again
 from lakzegel_demo.errors import DemoError
 
-OURS: Final = "lakzegel, receiver included"
 AGENT: Final = "  of which the agent"
-STANDARD: Final = "restic backup"
 CHUNK: Final = 1 << 20
 
 
@@ -30,11 +36,17 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         with _work(arguments.work) as work, _corpus(arguments, work) as (folder, size):
-            rows = _measure_all(folder, work, arguments.only)
+            rows, life = _measure_all(folder, work, arguments.only, first=arguments.first)
     except (BenchError, DemoError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    result = {"bytes": size, "scale": arguments.scale, "machine": _machine(), "runs": rows}
+    result = {
+        "bytes": size,
+        "scale": arguments.scale,
+        "machine": _machine(),
+        "runs": rows,
+        "life": life,
+    }
     if arguments.json:
         print(json.dumps(result, indent=2))
     else:
@@ -47,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, default=1.0, help="of the full corpus (1.57 GB)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--only", help="run programs whose name contains this")
+    parser.add_argument("--first", action="store_true", help="the first capture alone")
     parser.add_argument(
         "--work", type=Path, help="a folder with room for five times the corpus; default: a new one"
     )
@@ -81,8 +94,12 @@ def _corpus(arguments: argparse.Namespace, work: Path) -> Iterator[tuple[Path, i
     yield folder, corpus.make(folder, arguments.scale)
 
 
-def _measure_all(folder: Path, work: Path, only: str | None) -> dict[str, Any]:
+def _measure_all(
+    folder: Path, work: Path, only: str | None, *, first: bool
+) -> tuple[dict[str, Any], list[Figure]]:
     rows: dict[str, Any] = {}
+    ours: dict[str, float] = {}
+    theirs: dict[str, float] = {}
     for rival in RIVALS:
         if only is not None and only not in rival.name:
             continue
@@ -94,16 +111,19 @@ def _measure_all(folder: Path, work: Path, only: str | None) -> dict[str, Any]:
         place = work / rival.programs[-1]
         place.mkdir()
         rows[rival.name] = asdict(rival.measure(folder, place))
+        if rival.name == STANDARD and not first:
+            theirs = restic_again(folder, place)
         shutil.rmtree(place)
     if only is None or only in OURS:
         _prepare(folder, work)
         _say(OURS)
-        both, alone, ledger = lakzegel.measure(folder, work)
-        rows[OURS] = asdict(both) | {"ledger": ledger}
-        rows[AGENT.strip()] = asdict(alone)
+        found = lakzegel.measure(folder, work, first=first)
+        rows[OURS] = asdict(found.both) | {"ledger": found.ledger}
+        rows[AGENT.strip()] = asdict(found.alone)
+        ours = found.resident
         shutil.rmtree(work / "lakzegel")
     _add_ratios(rows)
-    return rows
+    return rows, [*first_figure(rows), *life_figures(ours, theirs)]
 
 
 def _add_ratios(rows: dict[str, Any]) -> None:
@@ -140,6 +160,7 @@ def _print(result: dict[str, Any]) -> None:
         usage = Usage(row["wall"], row["cpu"], row["peak"])
         ratio = f"{row['ratio']:.2f}" if row["ratio"] is not None else "-"
         print(f"{name:32}{usage.wall:>9.1f}{usage.cpu:>9.1f}{usage.peak:>9.0f}{ratio:>8}")
+    print_figures(result["life"])
 
 
 def _machine() -> str:

@@ -3,10 +3,12 @@
 
 import compileall
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from bench import resident
 from bench.corpus import SOURCES
 from bench.measure import BenchError, Usage, wait_beside
 from lakzegel_demo.journey import Journey
@@ -17,8 +19,18 @@ from lakzegel_demo.sources import distinct
 ROOMS: Final = ("lakzegel_core", "lakzegel_agent", "lakzegel_server")
 
 
-def measure(corpus: Path, work: Path) -> tuple[Usage, Usage, dict[str, Any]]:
-    """Return the cost with the receiver, that of the agent alone, and the agent's own count.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The cost with the receiver, that of the agent alone, its own count, and its life after."""
+
+    both: Usage
+    alone: Usage
+    ledger: dict[str, Any]
+    resident: dict[str, float]
+
+
+def measure(corpus: Path, work: Path, *, first: bool) -> Measured:
+    """Return what a first capture cost, and, unless ``first`` is all, what an agent costs after it.
 
     Raises:
         BenchError: not every file came to be sealed.
@@ -31,11 +43,11 @@ def measure(corpus: Path, work: Path) -> tuple[Usage, Usage, dict[str, Any]]:
         journey.enrol_device(journey.found_parties())
         journey.put_policy_in_force()
         both, alone = _once(children, places)
-        status = journey.agent.status()
-    ledger: dict[str, Any] = status["ledger"]
-    if ledger["failed"] or ledger["found"] != ledger["sealed"]:
-        raise BenchError(f"not everything was sealed: {ledger}")
-    return both, alone, ledger
+        ledger: dict[str, Any] = journey.agent.status()["ledger"]
+        if ledger["failed"] or ledger["found"] != ledger["sealed"]:
+            raise BenchError(f"not everything was sealed: {ledger}")
+        after = {} if first else resident.measure(journey, corpus)
+    return Measured(both, alone, ledger, after)
 
 
 def _once(children: Children, places: Places) -> tuple[Usage, Usage]:

@@ -15,24 +15,22 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
 from bench.measure import MB, BenchError, memory_of
+from bench.rivals import append_mail, mail
 from lakzegel_demo.journey import Journey
 from lakzegel_demo.process import end
 
-IDLE: Final = 60.0  # seconds of rest that are measured
+IDLE: Final = 120.0  # seconds of rest that are measured
+SETTLED: Final = 75.0  # seconds before them: for a minute after it did something it asks more often
 QUIET: Final = 2.0  # seconds without work after which the agent is at rest
 FEW: Final = 0.1  # seconds of processor time that are no work: it asks the log now and then
 WRITES: Final = 10
 WAIT: Final = 120.0  # seconds for anything that must come
 LOOK: Final = 0.005  # seconds between two looks at the ledger
-MAIL: Final = (
-    "From: Person <p@minxyz.example>\nTo: minister@minxyz.example\nSubject: {subject}\n"
-    "Message-ID: <{subject}@bench.example>\n\n" + "Een regel van een nieuwe mail.\n" * 100
-)
 
 
 @dataclass(slots=True)
@@ -46,6 +44,7 @@ class Resident:
     def idle(self) -> dict[str, float]:
         """Return percent of one core, and MB, of an agent that has nothing to do."""
         self._rest()
+        time.sleep(SETTLED)
         before, began = self.cpu(), time.monotonic()
         time.sleep(IDLE)
         spent, passed = self.cpu() - before, time.monotonic() - began
@@ -67,9 +66,7 @@ class Resident:
 
         def work() -> None:
             before = self._sealed()
-            with box.open("ab") as file:
-                file.write(b"From MAILER-DAEMON Mon Jan  5 08:00:00 2026\n")
-                file.write(MAIL.format(subject="appended").encode() + b"\n")
+            append_mail(box)
             self._await(lambda: self._sealed() > before)
 
         return self._cost(work)
@@ -99,7 +96,7 @@ class Resident:
         name = f"{2_000_000_000 + number}.M{number}P2.laptop"
         before = self._sealed()
         path = folder / "tmp" / name
-        path.write_text(MAIL.format(subject=f"new-{number}"))
+        path.write_text(mail(f"new-{number}"))
         path.rename(folder / "new" / name)
         began = time.monotonic()
         self._await(lambda: self._sealed() > before)
@@ -166,16 +163,15 @@ def living(journey: Journey, corpus: Path) -> Iterator[Resident]:
             mail.unlink()
 
 
-def figures(resident: Resident) -> dict[str, Any]:
+def measure(journey: Journey, corpus: Path) -> dict[str, float]:
     """Return everything that is measured of a resident agent."""
-    latencies = resident.latencies()
-    return {
-        "idle": resident.idle(),
-        "rescan": min(resident.rescan() for _ in range(3)),
-        "append": min(resident.append() for _ in range(3)),
-        "latency": {
-            "least": min(latencies),
-            "median": statistics.median(latencies),
-            "most": max(latencies),
-        },
-    }
+    with living(journey, corpus) as resident:
+        latencies = resident.latencies()
+        return {
+            "rescan": min(resident.rescan() for _ in range(3)),
+            "append": min(resident.append() for _ in range(3)),
+            "latency least": min(latencies),
+            "latency": statistics.median(latencies),
+            "latency most": max(latencies),
+            **resident.idle(),
+        }
