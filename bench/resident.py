@@ -166,9 +166,11 @@ def living(journey: Journey, corpus: Path) -> Iterator[Resident]:
 def measure(journey: Journey, corpus: Path) -> dict[str, float]:
     """Return everything that is measured of a resident agent."""
     with living(journey, corpus) as resident:
+        time.sleep(SETTLED)
+        rescan = min(resident.rescan() for _ in range(3))
         latencies = resident.latencies()
         return {
-            "rescan": min(resident.rescan() for _ in range(3)),
+            "rescan": rescan,
             "append": min(resident.append() for _ in range(3)),
             "latency least": min(latencies),
             "latency": statistics.median(latencies),

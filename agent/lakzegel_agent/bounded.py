@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-import requests
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse, HTTPResponse
+
+from lakzegel_agent.lean import adapters, requests
 
 CONNECT: Final = 10.0  # seconds to connect
 OPENING: Final = 30.0  # seconds for a connection to stand, with a proxy's answer and TLS
@@ -95,7 +95,7 @@ class _HttpsPool(HTTPSConnectionPool):
 _POOLS: Final = {"http": _HttpPool, "https": _HttpsPool}
 
 
-class BoundedAdapter(HTTPAdapter):
+class BoundedAdapter(adapters.HTTPAdapter):
     """The library's adapter over such connections, through a proxy too."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the library's

@@ -174,6 +174,7 @@ class Courier:
         try:
             while self._await_work():
                 self._turn(parts)
+                parts.liaison.ledger.rest()
         finally:
             parts.close()
             with self._changed:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from lakzegel_agent import completeness, readout
+from lakzegel_agent import completeness, memory, readout
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
@@ -29,7 +29,7 @@ from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.schedule import Active, Timetable, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.standing import Say, arrive, enrolled, keep_status
 from lakzegel_agent.station import Station, chance, station
 from lakzegel_agent.vitals import Vitals, living
@@ -51,6 +51,7 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
     Raises:
         UsageError: not enrolled, or another agent is at work.
     """
+    memory.begin()
     with station(config) as opened:
         current = enrolled(opened, config)
         with Pool.open(config.workers) as pool, living(opened, current, stop=stop) as vitals:
@@ -111,6 +112,8 @@ class Daemon:
             while not self._stop.is_set():
                 with self._vitals.working():
                     self._turn()
+                self._opened.ledger.rest()
+                memory.give_back()
                 self._wake.wait(self._stirred)
         finally:
             self._end()

@@ -29,7 +29,7 @@ from lakzegel_agent.health import free_bytes, own_load
 from lakzegel_agent.home import Home
 from lakzegel_agent.problems import NEXT
 from lakzegel_agent.readers import kinds
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_core.encoding import format_time
 
 FORMAT: Final = "lakzegel.nl/diagnostics/v1"

@@ -19,7 +19,7 @@ from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.policies import InForce, Reader, is_expired
 from lakzegel_agent.problems import NEXT, read_problems
 from lakzegel_agent.receivers import receiver_of
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.ship import MAX_SKEW
 from lakzegel_agent.station import wall_clock
 from lakzegel_agent.trust import open_tree

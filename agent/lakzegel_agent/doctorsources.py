@@ -20,7 +20,7 @@ from lakzegel_agent.problems import NEXT
 from lakzegel_agent.readers import reader_of
 from lakzegel_agent.readers.base import Reader
 from lakzegel_agent.scan import FoundFile, FoundOther, scan
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.sources import Root, locate
 
 WATCHES: Final = Path("/proc/sys/fs/inotify/max_user_watches")

@@ -14,7 +14,7 @@ from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.enrol import Enroller, Token, read_token
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_agent.liaison import introduction_in_force
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.station import Station, set_aside, station, wall_clock
 
 STUCK: Final = ("superseded", "revoked", "state-lost")  # problems that end a state's life

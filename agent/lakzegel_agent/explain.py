@@ -20,7 +20,7 @@ from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.policies import Reader
 from lakzegel_agent.problems import MAX_ABOUT, NEXT, problem_id, read_problems
 from lakzegel_agent.rootstold import told
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 
 LOGIN: Final = Path("/proc/self/loginuid")
 _NOBODY: Final = 2**32 - 1  # what Linux says of a process that no login began

@@ -62,6 +62,10 @@ class Ledger:
             raise
         return ledger
 
+    def rest(self) -> None:
+        """Let go of the pages that are held in memory: there is nothing to do for a while."""
+        self._db.execute("PRAGMA shrink_memory")
+
     def close(self) -> None:
         """Give the file back."""
         self._db.close()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
-from lakzegel_agent.settings import ServiceManager
+from lakzegel_agent.settingsconfig import ServiceManager
 
 _FEEDS: Final = 3  # a watchdog's time is cut in so many
 

@@ -13,8 +13,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from lakzegel_agent.pac import PacError
-from lakzegel_agent.settings import LOOPBACK
-from lakzegel_agent.settingsschema import NONE, SYSTEM
+from lakzegel_agent.settingsconfig import LOOPBACK, NONE, SYSTEM
 
 KEEP: Final = 600.0  # seconds that an answer is used: the device may have moved since
 DIRECT: Final = None

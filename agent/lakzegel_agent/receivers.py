@@ -8,7 +8,7 @@ from functools import partial
 from lakzegel_agent.bounded import fetch
 from lakzegel_agent.pac import MAX_PAC, Pac
 from lakzegel_agent.proxies import Routes
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.transport import HttpReceiver
 
 

@@ -32,7 +32,7 @@ from lakzegel_agent.errors import (
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.sealing.pool import Pool
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.standing import (
     FIRST_WAIT,
     Say,

@@ -18,9 +18,7 @@ MDM, the signed policy, this file and the environment, in this order: docs/spec/
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -30,42 +28,15 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 
 from lakzegel_agent.errors import UsageError
 from lakzegel_agent.managed import MAX_CONFIG, Managed, managed, toml_values
+from lakzegel_agent.settingsconfig import LOOPBACK, Config
 from lakzegel_agent.settingslayers import Layer, effective, flat, provenance
-from lakzegel_agent.settingsschema import PREFIX, Settings, Tunable, settings_of, tunable_of
+from lakzegel_agent.settingsschema import PREFIX, Settings, settings_of
 from lakzegel_agent.trust import Pins
 from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import Algorithm, VerifierKey
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _NEXT: Final = "mend it, or have MDM deliver it again"
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The settings, checked and made into what they mean; ``origins`` says where each came from."""
-
-    path: Path
-    server: str
-    home: Path
-    pins: Pins
-    ca_file: Path | None
-    workers: int
-    user_home: Path
-    origins: Mapping[str, str]
-    proxy: str = field(repr=False)  # it may hold a login
-    pac: str | None = field(repr=False)
-    layers: tuple[Layer, ...] = field(repr=False)
-
-    def tuned(self, policy: str | None) -> Tunable:
-        """What a policy may say too, by all sources and this policy's TOML."""
-        return tunable_of([layer.values for layer in effective(self.under(policy))])
-
-    def under(self, policy: str | None) -> tuple[Layer, ...]:
-        """All sources, this policy's TOML among them."""
-        if policy is None:
-            return self.layers
-        return (*self.layers, Layer("policy", "policy in force", tomllib.loads(policy)))
 
 
 def load_config(path: Path, *, mdm: Managed | None = None) -> Config:
@@ -191,22 +162,3 @@ def _server(place: str, server: str) -> str:
     if parts.username or parts.query or parts.fragment:
         raise UsageError(f"{place}: server: only scheme, host, port and path; {_NEXT}")
     return server.rstrip("/")
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceManager:
-    """What a service manager left in the environment; ``watchdog`` in seconds."""
-
-    notify: str
-    watchdog: float | None
-
-
-def service_manager() -> ServiceManager | None:
-    """The service manager that wants to hear from this process, by systemd's variables."""
-    notify = os.environ.get("NOTIFY_SOCKET", "")
-    if not notify.startswith(("/", "@")):
-        return None
-    microseconds = os.environ.get("WATCHDOG_USEC", "")
-    meant = os.environ.get("WATCHDOG_PID", "") in {"", str(os.getpid())}
-    fed = meant and microseconds.isascii() and microseconds.isdigit() and int(microseconds) > 0
-    return ServiceManager(notify, int(microseconds) / 1e6 if fed else None)

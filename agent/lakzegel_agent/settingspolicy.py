@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lakzegel_agent import policies
 from lakzegel_agent.devicekeys import KeyStore
@@ -14,10 +15,12 @@ from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.policies import InForce, Reader
-from lakzegel_agent.settings import Config
-from lakzegel_agent.settingsschema import Tunable
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_core.policy import Policy
 from lakzegel_core.shipping import Shipping
+
+if TYPE_CHECKING:
+    from lakzegel_agent.settingsschema import Tunable
 
 
 class Tuner:
@@ -42,6 +45,8 @@ def tuned(found: InForce, config: Config) -> InForce:
 
     Its note, and so the id that headers name, stays what was signed.
     """
+    if not config.is_tuned():  # then the policy's own words, which it was made from, decide
+        return found
     said = config.tuned(found.policy.text)
     return replace(found, policy=_with(found.policy, said))
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from lakzegel_agent.settingsconfig import NONE, SYSTEM
 from lakzegel_core.errors import PolicyError
 from lakzegel_core.limits import MAX_ITEM
 from lakzegel_core.shipping import parse_bandwidth, parse_choice, parse_longest_wait
@@ -30,8 +31,6 @@ MAX_WORKERS: Final = 8
 DEFAULT_WORKERS: Final = 2
 MAX_CADENCE: Final = 86_400.0  # seconds: at least a batch a day leaves
 LEAST_BATCH: Final = 2**16  # bytes, docs/spec/policy.md §2
-SYSTEM: Final = "system"  # proxies as the system has them
-NONE: Final = "none"  # no proxy, whatever the system says
 LAYERS: Final = "layers"  # the name under which the sources are handed over
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.settingslayers import TUNABLE, Provenance, effective, flat, provenance
 
 _DEFAULTS: Final = {  # of a policy too, docs/spec/policy.md §2, §7

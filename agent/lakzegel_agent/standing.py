@@ -14,7 +14,7 @@ from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import AgentError, RefusedError, UnreachableError, UsageError
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.policies import InForce
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.station import Station, chance
 from lakzegel_agent.status import describe, write_status
 from lakzegel_core.errors import LakzegelError

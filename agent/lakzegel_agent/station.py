@@ -24,7 +24,7 @@ from lakzegel_agent.pace import Bucket
 from lakzegel_agent.power import OwnSurroundings
 from lakzegel_agent.problems import Problems
 from lakzegel_agent.receivers import receiver_of
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.settingspolicy import Tuner
 from lakzegel_agent.ship import Shipper
 from lakzegel_agent.spool import Spool

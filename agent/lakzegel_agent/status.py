@@ -24,7 +24,7 @@ from lakzegel_agent.ledgerrows import Counts
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.policies import InForce, Reader
 from lakzegel_agent.problems import NEXT, Problem, read_problems
-from lakzegel_agent.settings import Config
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.spool import Spool
 from lakzegel_agent.trust import Pins
 from lakzegel_core.encoding import b64, format_time

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What a device asks of the receiver, and with `bounded.py` the only importer of requests.
+"""What a device asks of the receiver, and with `bounded.py` the only user of requests.
 
 docs/spec/http.md. Every answer has a largest size and a deadline; what comes back is bytes that
 nobody has trusted yet. No redirect is followed, no credential is sent: a device's notes are its
@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-import requests
-
 from lakzegel_agent.answer import MAX_ANSWER
 from lakzegel_agent.bounded import CONNECT, READ, SlowError, bounded_session, pieces, without_login
 from lakzegel_agent.errors import RefusedError, UnreachableError
+from lakzegel_agent.lean import requests
 from lakzegel_agent.proxies import Routes, named
 from lakzegel_core.limits import MAX_CHECKPOINT, MAX_PROOF
 

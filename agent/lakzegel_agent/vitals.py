@@ -21,7 +21,7 @@ from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.limits import CODE, Governor, Limits, OverLimitsError, What
 from lakzegel_agent.notify import Pulse, notifying
 from lakzegel_agent.problems import Problems
-from lakzegel_agent.settings import Config, service_manager
+from lakzegel_agent.settingsconfig import Config, service_manager
 from lakzegel_agent.station import Station
 
 _FIRST: Final = "first-pass"  # whether everything was passed over once

@@ -32,10 +32,11 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C."""
     from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - status must start fast
-    from lakzegel_agent.settings import load_config, service_manager  # noqa: PLC0415
+    from lakzegel_agent.settingsapart import load_config_apart  # noqa: PLC0415
+    from lakzegel_agent.settingsconfig import service_manager  # noqa: PLC0415
     from lakzegel_agent.wake import Wake  # noqa: PLC0415
 
-    config = load_config(arguments.config)
+    config = load_config_apart(arguments.config)
     served = service_manager() is not None  # then stderr is the log's
     stop = threading.Event()
     wake = Wake(stop)

@@ -12,7 +12,7 @@ import pytest
 
 from lakzegel_agent.__main__ import main
 from lakzegel_agent.notify import Feeder, Quiet, notifying
-from lakzegel_agent.settings import ServiceManager, service_manager
+from lakzegel_agent.settingsconfig import ServiceManager, service_manager
 
 WAIT = 10.0
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The configuration once it is read: plain values, so that who keeps them needs no schema.
+
+`settings.py` reads it, with pydantic, which weighs 10 MB: a process that stays for years has
+another one read it (`settingsapart.py`). docs/spec/settings.md
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lakzegel_agent.settingslayers import TUNABLE, Layer, effective, flat
+from lakzegel_agent.trust import Pins
+
+if TYPE_CHECKING:
+    from lakzegel_agent.settingsschema import Tunable
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+SYSTEM: Final = "system"  # proxies as the system has them
+NONE: Final = "none"  # no proxy, whatever the system says
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings, checked and made into what they mean; ``origins`` says where each came from."""
+
+    path: Path
+    server: str
+    home: Path
+    pins: Pins
+    ca_file: Path | None
+    workers: int
+    user_home: Path
+    origins: Mapping[str, str]
+    proxy: str = field(repr=False)  # it may hold a login
+    pac: str | None = field(repr=False)
+    layers: tuple[Layer, ...] = field(repr=False)
+
+    def is_tuned(self) -> bool:
+        """Whether MDM, the file or the environment says something that a policy may say too."""
+        return any(name in TUNABLE for one in self.layers for name, _ in flat(one.values))
+
+    def tuned(self, policy: str | None) -> Tunable:
+        """What a policy may say too, by all sources and this policy's TOML."""
+        from lakzegel_agent.settingsschema import tunable_of  # noqa: PLC0415 - most do without
+
+        return tunable_of([layer.values for layer in effective(self.under(policy))])
+
+    def under(self, policy: str | None) -> tuple[Layer, ...]:
+        """All sources, this policy's TOML among them."""
+        if policy is None:
+            return self.layers
+        return (*self.layers, Layer("policy", "policy in force", tomllib.loads(policy)))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceManager:
+    """What a service manager left in the environment; ``watchdog`` in seconds."""
+
+    notify: str
+    watchdog: float | None
+
+
+def service_manager() -> ServiceManager | None:
+    """The service manager that wants to hear from this process, by systemd's variables."""
+    notify = os.environ.get("NOTIFY_SOCKET", "")
+    if not notify.startswith(("/", "@")):
+        return None
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    meant = os.environ.get("WATCHDOG_PID", "") in {"", str(os.getpid())}
+    fed = meant and microseconds.isascii() and microseconds.isdigit() and int(microseconds) > 0
+    return ServiceManager(notify, int(microseconds) / 1e6 if fed else None)
