@@ -26,6 +26,8 @@ from disk import Clock, Disk, run
 DEVICE = "minister-laptop"
 DAY, DAYS = 86_400, 30
 INSIDE = "LAKZEGEL_MONTH" in os.environ
+HOUR = 3600
+EDGE = 120  # seconds: between two marks the agent says nothing
 WAIT = 90  # seconds for what should take one; a policy may take a minute
 
 
@@ -89,6 +91,7 @@ class Month:
         self.sealed = 0  # versions that the ledger must have by now
         self.changed = {}  # history of a file: the day on which it changed last
         self.day = 0
+        self.nights = []  # from and to, in which nobody looked at anything
         self.agent = None
         self.connected = True
         self.tell()
@@ -99,9 +102,11 @@ class Month:
 
     def sleeps(self, hours):
         """Time passes on both clocks; for the device it is a sleep, since no test waits for it."""
+        began = time.time() + self.skew  # by the device's clock
         self.passed += hours * 3600
         self.slept += hours * 3600
         self.tell()
+        self.nights.append((began, time.time() + self.skew))
 
     # the device
 
@@ -232,6 +237,7 @@ def new_policy(month):
 
 
 def clock_right(month):
+    month.nights.append((time.time() - DAY, time.time()))  # of that day nobody can say anything
     month.skew = 0
     month.tell()
 
@@ -272,11 +278,14 @@ def test_inside_a_month(ready, same_tree):
     ready.set_policy()
     month.start()
     try:
+        month.until(lambda told: "watch" in told, "the agent's first look")
         for month.day in range(DAYS):
             EVENTS.get(month.day, lambda _: None)(month)
             month.live()
             if month.day % 5 == 4 and month.connected:
                 month.office_pulls()
+        month.sleeps(9)
+        month.mail_comes(DAYS)  # on a last morning, whose attestation tells of the night before
         month.captured()
         month.stop()
     finally:
@@ -289,7 +298,8 @@ def agree(month, same_tree):
     """Office and ledger: each batch, each item, each byte; and what nobody can prove."""
     world = month.world
     month.office_pulls()
-    proven = json.loads(world.verify("--json", "--except-findings").stdout)
+    opened = ("--open", "--passphrase-file", world.root / "passphrase")
+    proven = json.loads(world.verify("--json", "--except-findings", *opened).stdout)
     [device] = proven["devices"]
     assert [epoch["epoch"] for epoch in device["epochs"]] == [0, 1]
     assert device["not_proven"] == ["coverage between epoch 0 and 1"]
@@ -305,5 +315,34 @@ def agree(month, same_tree):
     restored = world.restore()
     for _, folder in world.sources.values():
         assert same_tree(folder, restored / folder.name) == [], folder.name
+    agree_on_hours(month, device["coverage"])
     world.server.stop()
     world.check()
+
+
+def agree_on_hours(month, coverage):
+    """Each hour in which nobody looked is said, and no other; by the device's own clock."""
+    assert coverage["by"] == "attestations"
+    gaps = [[stamp(gap["from"]), stamp(gap["to"])] for gap in coverage["not_covered"]]
+    said = joined(gaps)
+    for began, ended in month.nights:
+        assert any(f <= began + EDGE and ended <= t + EDGE for f, t in said), (began, ended, said)
+    true = sum(t - f for f, t in joined(month.nights))
+    assert abs(coverage["hours_not_covered"] * 3600 - true) < HOUR, coverage
+    whys = {gap["why"] for gap in coverage["not_covered"]}
+    assert whys == {"asleep", "stopped", "killed"}
+
+
+def stamp(text):
+    return datetime.fromisoformat(text).timestamp()
+
+
+def joined(spans):
+    """The same hours as stretches that do not meet; what is less than EDGE apart meets."""
+    found = []
+    for began, ended in sorted(spans):
+        if found and began <= found[-1][1] + EDGE:
+            found[-1][1] = max(found[-1][1], ended)
+        else:
+            found.append([began, ended])
+    return found
