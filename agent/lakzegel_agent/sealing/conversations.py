@@ -8,6 +8,7 @@ only once the store has been closed and was found sound to its end.
 import hashlib
 import os
 import stat
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -54,6 +55,8 @@ _MOST_MEDIA: Final = 1_000_000
 _MESSAGE: Final = tuple(  # how a line ends that is a message, by the stores' tables
     f'"table":"{name}"}}\n'.encode() for name in ("message", "messages", "ZWAMESSAGE")
 )
+PATIENCE: Final = 3.0  # seconds that a store which is being written is tried again
+PAUSE: Final = 0.1  # seconds between two tries
 _PASSING: Final = ("locked", "no-store")  # may be over at the next try
 
 
@@ -109,12 +112,21 @@ class Conversations:
         return read
 
     def survey(self, survey: Survey) -> SurveyResult | SurveyFailed:
-        """Return every conversation of a store, or why it cannot be read."""
-        try:
-            with translated(), self._open(survey.source, survey.path) as store:
-                found = tuple(self._surveyed(store, survey.path))
-        except StoreError as error:
-            return SurveyFailed(survey.ticket, error.reason)
+        """Return every conversation of a store, or why it cannot be read.
+
+        A program that writes throughout may begin its log anew while it is read: that is tried
+        again for a few seconds, which a lock that was waited for has used up.
+        """
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with translated(), self._open(survey.source, survey.path) as store:
+                    found = tuple(self._surveyed(store, survey.path))
+                break
+            except StoreError as error:
+                if error.reason != "locked" or time.monotonic() > until:
+                    return SurveyFailed(survey.ticket, error.reason)
+                time.sleep(PAUSE)
         if len({one.path for one in found}) < len(found):
             return SurveyFailed(survey.ticket, "damaged")
         return SurveyResult(survey.ticket, found)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Chat stores through the engine: conversations arrive, and nothing else of the phone does."""
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -8,8 +9,9 @@ import threading
 import pytest
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.sealing import conversations
 from lakzegel_agent.sealing.conversations import key_of
-from lakzegel_agent.sealing.surveys import Surveyed
+from lakzegel_agent.sealing.surveys import Survey, Surveyed, SurveyFailed, SurveyResult
 from lakzegel_agent.surveymemory import pack, unpack
 
 DAY = 86_400_000
@@ -343,3 +345,36 @@ def test_a_key_is_64_digits_that_nobody_else_may_read(tmp_path, digits, mode, ta
     else:
         with pytest.raises(StoreError, match="no-key"):
             key_of(path)
+
+
+class Busy:
+    """A store whose log is begun anew so often while it is read."""
+
+    def __init__(self, times):
+        self.times = times
+        self.opened = 0
+
+    @contextlib.contextmanager
+    def __call__(self, _source, _path):
+        self.opened += 1
+        yield self
+
+    def conversations(self):
+        if self.opened <= self.times:
+            raise StoreError("locked")
+        return iter(())
+
+
+@pytest.mark.parametrize(("times", "patience"), [(0, 9.0), (3, 9.0), (3, 0.0)])
+def test_a_store_that_is_written_throughout_is_tried_again(monkeypatch, times, patience):
+    monkeypatch.setattr(conversations, "PAUSE", 0.0)
+    monkeypatch.setattr(conversations, "PATIENCE", patience)
+    found = conversations.Conversations(None, None)
+    store = Busy(times)
+    monkeypatch.setattr(found, "_open", store)
+    answer = found.survey(Survey(7, 0, b"a.sqlite"))
+    if patience:
+        assert answer == SurveyResult(7, ())
+        assert store.opened == times + 1
+    else:
+        assert answer == SurveyFailed(7, "locked")
