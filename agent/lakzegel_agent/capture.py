@@ -19,6 +19,7 @@ from lakzegel_agent.capturerun import Run, Tools
 from lakzegel_agent.capturestill import Still, rules, still_name
 from lakzegel_agent.capturestores import Shelf, Surveys
 from lakzegel_agent.capturetarget import Watched
+from lakzegel_agent.capturewhole import away
 from lakzegel_agent.capturework import Backlog
 from lakzegel_agent.correspondents import agreed
 from lakzegel_agent.exclusion import excluder
@@ -119,7 +120,7 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
     return PassReport(
         **made,
         missing=tuple(finder.missing),
-        away=finder.away(),
+        away=away(finder.sources),
         unread=tuple(finder.unread),
         lacking=tuple(finder.lacking),
         stopped=stopped,

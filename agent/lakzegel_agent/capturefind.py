@@ -9,7 +9,7 @@ all, are decided on when everything else is done (`second_look`).
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from lakzegel_agent import captureevents
-from lakzegel_agent.capturestill import Still, stretches
+from lakzegel_agent.capturestill import stretches
 from lakzegel_agent.capturestores import Shelf, Surveys
 from lakzegel_agent.capturetalks import new_talks
 from lakzegel_agent.capturetarget import (
@@ -36,7 +36,7 @@ class Finder:
     def __init__(
         self, sources: Iterable[Watched], files: LedgerFiles, key: bytes, surveys: Surveys
     ) -> None:
-        self._sources = list(sources)
+        self.sources = list(sources)
         self.surveys = surveys
         self._files = files
         self._cipher: Cipher = files.cipher
@@ -50,14 +50,14 @@ class Finder:
 
     def find(self) -> Iterator[Target]:
         """Yield every file that is new or changed."""
-        for source in self._sources:
+        for source in self.sources:
             yield from self._source(source)
 
     def talks(self) -> Iterator[Target]:
         """Yield conversations and media of each source whose stores were all surveyed by now."""
         self.work.named += self.surveys.learned
         self.surveys.learned = []
-        for source in self._sources:
+        for source in self.sources:
             shelf, ready = source.shelf, source.shelf is not None and not source.shelf.waiting
             if shelf is not None and ready and source.identity is not None:
                 source.shelf = None  # once a pass
@@ -65,20 +65,20 @@ class Finder:
 
     def unshelved(self) -> bool:
         """Return whether `talks` has something to yield."""
-        return any(s.shelf is not None and not s.shelf.waiting and s.met for s in self._sources)
+        return any(s.shelf is not None and not s.shelf.waiting and s.met for s in self.sources)
 
     def lose(self, target: Target) -> None:
         """Note that a file vanished before it was read; a rename may have been the reason."""
         known = self._files.look([target.name]).get(target.name)
         if known is None or not known.captured:
-            self._sources[target.source].lost[target.name] = target
+            self.sources[target.source].lost[target.name] = target
 
     def second_look(self) -> Iterator[Target]:
         """Yield files whose history another path had, or that were renamed meanwhile.
 
         Nothing may be in flight. After it, ``work`` says which files have vanished.
         """
-        for source in self._sources:
+        for source in self.sources:
             yield from self._twice(source)
             if source.touched is not None:
                 self._lacks(source)
@@ -88,7 +88,7 @@ class Finder:
 
     def unsettled(self) -> bool:
         """Return whether another look is needed."""
-        return any(s.twice or s.lost or s.complete for s in self._sources)
+        return any(s.twice or s.lost or s.complete for s in self.sources)
 
     # the first look
 
@@ -352,30 +352,6 @@ class Finder:
         self.work.vanished += list(absent)
         label = source.info.label
         self.work.observed += [(label, said) for said in captureevents.vanished(captured)]
-
-    # folders and roots
-
-    def folders(self) -> Iterator[tuple[str, list[bytes]]]:
-        """Yield the label and the empty folders of each source that was scanned whole."""
-        for source in self._sources:
-            if source.identity is not None and source.touched is None and not source.failed:
-                yield source.info.label, sorted(source.empty)
-
-    def still(self) -> Iterator[tuple[str, Still]]:
-        """Yield the label and the unchanged stretches of each source that was scanned."""
-        for source in self._sources:
-            if source.identity is not None and source.touched is None:
-                yield source.info.label, source.still
-
-    def places(self) -> Iterator[tuple[str, bytes]]:
-        """Yield the label of each source that was scanned whole, and what lay where."""
-        for source in self._sources:
-            if source.standing.is_judged:
-                yield source.info.label, source.standing.after()
-
-    def away(self) -> tuple[str, ...]:
-        """Return the labels of sources of which a share or disk is away."""
-        return tuple(s.info.label for s in self._sources if s.standing.is_away())
 
     def _name(self, source: Watched, history: bytes) -> bytes:
         return self._cipher.name(b"file", source.info.label.encode(), history)

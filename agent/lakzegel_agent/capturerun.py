@@ -15,6 +15,7 @@ from lakzegel_agent.capturefind import Finder
 from lakzegel_agent.captureoutcome import Outcomes, Tally
 from lakzegel_agent.capturestill import still_name
 from lakzegel_agent.capturetarget import Target
+from lakzegel_agent.capturewhole import folders, places, still
 from lakzegel_agent.capturework import Backlog
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work
@@ -200,11 +201,11 @@ class Run:
     def _summary(self) -> bool:
         """Keep what the next pass is to know of the whole, for each source where that is news."""
         work = Work()
-        for label, still in self._tools.finder.still():
-            packed = still.packed()
-            if packed != still.before:
+        for label, kept in still(self._tools.finder.sources):
+            packed = kept.packed()
+            if packed != kept.before:
                 work.named.append((still_name(label), packed))
-        for label, packed in self._tools.finder.places():
+        for label, packed in places(self._tools.finder.sources):
             if packed != self._tools.ledger.recall(remembered_as(label)):
                 work.named.append((remembered_as(label), packed))
         self._folders(work)
@@ -213,7 +214,7 @@ class Run:
     def _folders(self, work: Work) -> None:
         """Say which folders are empty."""
         tools = self._tools
-        for label, empty in tools.finder.folders():
+        for label, empty in folders(tools.finder.sources):
             said = captureevents.folders(empty)
             name = f"folders/{label}"
             before = tools.ledger.recall(name)

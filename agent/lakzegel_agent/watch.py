@@ -66,7 +66,7 @@ class _Handler(FileSystemEventHandler):
             self._hint(self._root, self._paths(event))
 
     def _paths(self, event: FileSystemEvent) -> tuple[bytes, ...] | None:
-        if isinstance(event, _WIDE):
+        if sys.platform != "linux" or isinstance(event, _WIDE):  # elsewhere names may be others
             return None
         named = [os.fsencode(path) for path in (event.src_path, event.dest_path) if path]
         if not named or not all(path.startswith(self._before) for path in named):
