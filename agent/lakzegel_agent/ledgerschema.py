@@ -74,7 +74,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = OFF")  # blobs are ciphertext
     connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -4096")  # KiB
+    connection.execute("PRAGMA cache_size = -2048")  # KiB
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found == FORMAT:
         return
