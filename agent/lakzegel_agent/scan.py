@@ -130,7 +130,7 @@ class _Scan:
 
         One listing is open at a time, so that depth costs no descriptors either.
         """
-        before = folder + b"/" if folder else b""
+        before, only = folder + b"/" if folder else b"", self._only
         kept = False
         with os.scandir(self._root + b"/" + folder if folder else self._root) as entries:
             for entry in entries:
@@ -139,7 +139,7 @@ class _Scan:
                     kept = True
                     self._note(path)
                     continue
-                found = self._look(path, entry) if self._wants(path) else None
+                found = self._look(path, entry) if only is None or only(path) else None
                 if found is not None:
                     kept = kept or isinstance(found, FoundFile)
                     yield found
@@ -164,8 +164,9 @@ class _Scan:
         return self._found(path, entry.path, told)
 
     def _found(self, path: bytes, place: bytes, told: os.stat_result) -> FoundFile | FoundOther:
-        if not stat.S_ISREG(told.st_mode):
-            return FoundOther(path, "excluded", _KINDS.get(stat.S_IFMT(told.st_mode), "special"))
+        mode = told.st_mode
+        if not stat.S_ISREG(mode):
+            return FoundOther(path, "excluded", _KINDS.get(stat.S_IFMT(mode), "special"))
         reason = self._exclude(path)
         if reason is not None:
             return FoundOther(path, "excluded", reason)
@@ -178,7 +179,7 @@ class _Scan:
             told.st_ctime_ns,
             told.st_ino,
             told.st_dev,
-            stat.S_IMODE(told.st_mode),
+            stat.S_IMODE(mode),
         )
 
 
