@@ -82,7 +82,8 @@ def look(
 ) -> Iterator[Found]:
     """Yield what lies at these paths below ``root``, and below those that are folders.
 
-    As `scan` would yield it; nothing where nothing is.
+    As `scan` would yield it; nothing where nothing is, or where a link leads there: what a hint
+    named may have become something else since.
     """
     return _Scan(root, reader, only).look(paths)
 
@@ -111,7 +112,10 @@ class _Scan:
     def look(self, paths: Iterable[bytes]) -> Iterator[Found]:
         """Yield what lies at these paths and below."""
         self._waiting = []
+        folders: dict[bytes, bool] = {}
         for path in paths:
+            if not self._lies_in_folders(path, folders):
+                continue
             place = self._root + b"/" + path
             try:
                 told = os.lstat(place)
@@ -124,6 +128,23 @@ class _Scan:
             elif self._wants(path):
                 yield self._found(path, place, told)
         yield from self.run()
+
+    def _lies_in_folders(self, path: bytes, known: dict[bytes, bool]) -> bool:
+        """Whether every part of a path before its last is a folder itself, and no link to one."""
+        parts = path.split(b"/")[:-1]
+        for count in range(1, len(parts) + 1):
+            folder = b"/".join(parts[:count])
+            if folder not in known:
+                known[folder] = self._is_folder(folder)
+            if not known[folder]:
+                return False
+        return True
+
+    def _is_folder(self, path: bytes) -> bool:
+        try:
+            return stat.S_ISDIR(os.lstat(self._root + b"/" + path).st_mode)
+        except OSError:
+            return False
 
     def _folder(self, folder: bytes) -> Iterator[Found]:
         """Yield what one folder holds, and note its folders for later.

@@ -15,6 +15,16 @@ import pytest
 BOTH = (signal.SIGINT, signal.SIGTERM)
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Children hear SIGINT, even where these tests are a shell's background job, which does not."""
+    before = signal.getsignal(signal.SIGINT)
+    if before == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def started(world, room, *arguments):
     """A command at work; what it says on stderr can be awaited."""

@@ -96,6 +96,21 @@ def test_links_and_what_is_no_file_are_named_as_a_scan_names_them(engine, tmp_pa
     assert engine.ledger.counts().reasons == {"symlink": 1, "fifo": 1}
 
 
+def test_a_folder_that_became_a_link_leads_nowhere(engine, tmp_path):
+    engine.write("a/b/secret", b"ours")
+    engine.capture()
+    (engine.root / "a").rename(engine.root / "moved")
+    elsewhere = tmp_path / "elsewhere" / "b"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "secret").write_bytes(b"of somebody else")
+    (engine.root / "a").symlink_to(tmp_path / "elsewhere")
+    report = touch(engine, b"a/b/secret", b"a/b")
+    assert (report.sealed, report.lacking) == (0, ("docs",))
+    engine.capture()
+    said = engine.archive().versions()
+    assert b"of somebody else" not in [data for found in said.values() for data in found]
+
+
 def test_a_root_that_is_not_there_is_missing(engine):
     engine.write("a", b"1")
     engine.capture()

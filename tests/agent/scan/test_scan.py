@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lakzegel_agent.readers import reader_of
-from lakzegel_agent.scan import EmptyFolder, FoundFile, FoundOther, scan
+from lakzegel_agent.scan import EmptyFolder, FoundFile, FoundOther, look, scan
 
 FOLDER = reader_of("folder")
 needs_rights = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -215,6 +215,13 @@ def make_deep(tmp_path):
 def test_a_tree_of_a_thousand_levels_is_walked(tmp_path, make_deep):
     make_deep(1_000, "d")
     assert files(tmp_path) == [b"d/" * 1_000 + b"bodem"]
+
+
+def test_a_path_of_a_thousand_levels_is_looked_at(tmp_path, make_deep):
+    make_deep(1_000, "d")
+    path = b"d/" * 1_000 + b"bodem"
+    [found] = look(os.fsencode(tmp_path), reader_of("folder"), [path])
+    assert found.path == path
 
 
 def test_what_lies_deeper_than_a_path_can_name_has_failed(tmp_path, make_deep):
