@@ -6,11 +6,8 @@ refused; 4 internal error.
 """
 
 import argparse
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
@@ -25,6 +22,7 @@ from lakzegel_office.commands import (
     verify,
 )
 from lakzegel_office.errors import OfficeError
+from lakzegel_office.interrupt import interruptible
 
 INTERNAL: Final = 4
 BAD_INPUT: Final = 2
@@ -47,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a fault is one line on stderr."""
     arguments = parser().parse_args(argv)
     try:
-        with _interruptible():
+        with interruptible():
             code: int = arguments.run(arguments)
     except KeyboardInterrupt:
         text, code = "interrupted; run the same command again", INTERRUPTED
@@ -58,19 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     line = "".join(c if c.isprintable() else "?" for c in text)
     print(f"lakzegel-office: {line}", file=sys.stderr)
     return code
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does: in order, with the home given back and one line."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def explain(error: Exception) -> tuple[str, int]:
