@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The longest tests go first, so that of several processes none works on alone at the end."""
+"""The longest tests go first, so that of several processes none works on alone at the end.
+
+Text for people is matched in English, by the programs that a test starts too; what is said in
+Dutch has tests of its own (docs/adr/0019).
+"""
+
+import os
+
+os.environ["LANGUAGE"] = "en"
 
 WHOLE_CUSTODIES = "tests/path/"
 

@@ -22,6 +22,7 @@ from lakzegel_agent.commands import (
     run,
     status,
 )
+from lakzegel_agent.commands.common import Grammar, InLanguage, said
 
 FOUND: Final = 1
 USAGE: Final = 2
@@ -33,9 +34,10 @@ COMMANDS: Final = (enrol, once, run, status, explain, config, doctor, diagnostic
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    top = argparse.ArgumentParser(
+    top = Grammar(
         prog="lakzegel-agent",
         description="Lakzegel on a device: captures, seals and ships; cannot read what it sealed.",
+        formatter_class=InLanguage,
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.run(arguments)
     except KeyboardInterrupt:
-        text, code = "interrupted; run the same command again", INTERRUPTED
+        text, code = said("interrupted; run the same command again"), INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the composition root: no traceback at a person
         text, code = in_a_line(error)
     else:
@@ -67,25 +69,27 @@ def in_a_line(error: Exception) -> tuple[str, int]:
         UnreachableError,
         UsageError,
     )
+    from lakzegel_agent.words import of_error  # noqa: PLC0415
     from lakzegel_core.errors import LakzegelError  # noqa: PLC0415 - status must start fast
 
     if isinstance(error, UsageError):
-        return str(error), USAGE
+        return of_error(error), USAGE
     if isinstance(error, UnreachableError | RefusedError):
-        return str(error), REFUSED
+        return of_error(error), REFUSED
     if isinstance(error, AgentError | LakzegelError):
-        return str(error), FOUND
+        return of_error(error), FOUND
     if isinstance(error, BrokenPipeError):
-        return "the reader of the output went away", USAGE
+        return said("the reader of the output went away"), USAGE
     if isinstance(error, OSError):
         return _of_the_system(error)
-    return f"internal error: {type(error).__name__}: {error}", INTERNAL
+    return said(f"internal error: {type(error).__name__}: {error}"), INTERNAL
 
 
 def _of_the_system(error: OSError) -> tuple[str, int]:
     if isinstance(error, PermissionError):
-        return f"{error.filename}: {error.strerror}; run this as the user that owns it", USAGE
-    return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
+        text = f"{error.filename}: {error.strerror}; run this as the user that owns it"
+        return said(text), USAGE
+    return said(f"{error.filename or 'disk'}: {error.strerror or error}"), INTERNAL
 
 
 if __name__ == "__main__":

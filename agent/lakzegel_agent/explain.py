@@ -21,6 +21,7 @@ from lakzegel_agent.policies import Reader
 from lakzegel_agent.problems import MAX_ABOUT, NEXT, problem_id, read_problems
 from lakzegel_agent.rootstold import told
 from lakzegel_agent.settingsconfig import Config
+from lakzegel_agent.words import words
 
 LOGIN: Final = Path("/proc/self/loginuid")
 _NOBODY: Final = 2**32 - 1  # what Linux says of a process that no login began
@@ -141,13 +142,14 @@ def _away(ledger: Ledger, keys: KeyStore) -> tuple[str, ...]:
 
 def lines(found: Explanation) -> Sequence[str]:
     """An explanation for a person; a name that cannot be printed is shown with marks of escape."""
+    text = words()
     rows = [f"{found.id}  {found.code}" + (f", {found.reason}" if found.reason else "")]
     rows += [f"  {ascii(name)[1:-1] if not name.isprintable() else name}" for name in found.names]
     if found.more:
-        rows.append(f"  and {found.more} more, or such as are no longer there")
+        rows.append("  " + text.said(f"and {found.more} more, or such as are no longer there"))
     if not found.names and not found.more:
-        rows.append("  of this device as a whole: it is about no file")
-    return [*rows, f"  {found.next}"]
+        rows.append("  " + text.said("of this device as a whole: it is about no file"))
+    return [*rows, f"  {text.said(found.next)}"]
 
 
 def _note(id_: str, person: Person, result: journal.Result) -> None:

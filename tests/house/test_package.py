@@ -44,6 +44,11 @@ def test_the_wheel_carries_the_licence_and_nothing_but_the_rooms(wheel):
     assert tops == {f"lakzegel_{room}" for room in PACKAGES}
 
 
+def test_the_wheel_has_the_agents_dutch_ready_to_read(wheel):
+    folder = "lakzegel_agent/locale/nl/LC_MESSAGES"
+    assert [name for name in wheel if "/locale/" in name] == [f"{folder}/lakzegel_agent.mo"]
+
+
 @pytest.mark.parametrize("name", sorted(FOREIGN))
 def test_a_lock_holds_hashes_and_nothing_of_another_extra(root, name):
     text = (root / "requirements" / f"{name}.txt").read_text()

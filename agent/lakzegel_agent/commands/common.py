@@ -9,15 +9,66 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 Run = Callable[[argparse.Namespace], int]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _HANG_UP: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
+
+
+def _(text: str) -> str:
+    """A text in the language of whoever runs this; the catalogue is read at the first one."""
+    from lakzegel_agent.words import words  # noqa: PLC0415 - a daemon does without
+
+    return words().one(text)
+
+
+def said(text: str) -> str:
+    """Likewise of a text that was made elsewhere, and is English where it is kept."""
+    from lakzegel_agent.words import words  # noqa: PLC0415 - see above
+
+    return words().said(text)
+
+
+class Grammar(argparse.ArgumentParser):
+    """A parser whose help and errors are looked up when they are shown, and not before."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with how it is used, and what is wrong."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {_('error')}: {said(message)}\n")
+
+
+class InLanguage(argparse.RawDescriptionHelpFormatter):
+    """Every text of a help, looked up."""
+
+    def start_section(self, heading: str | None) -> None:
+        """Begin a section."""
+        super().start_section(heading and _(heading))
+
+    def add_text(self, text: str | None) -> None:
+        """Add a description, which becomes a sentence, or what comes after everything."""
+        shown = text and _(text)
+        if shown and not shown.rstrip().endswith(".") and "\n" not in shown:
+            shown = f"{shown[0].upper()}{shown[1:]}."
+        super().add_text(shown)
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Any,  # noqa: ANN401 - argparse's own, private type
+        prefix: str | None = None,
+    ) -> None:
+        """Add how it is used."""
+        super().add_usage(usage, actions, groups, _("usage: ") if prefix is None else prefix)
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help and _(action.help)
 
 
 class Commands(Protocol):
@@ -39,9 +90,9 @@ def command(
     parser = commands.add_parser(
         name,
         help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
+        description=text,
         epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=InLanguage,
     )
     parser.add_argument(
         "--config", type=Path, required=True, metavar="FILE", help="agent.toml, as MDM delivers it"

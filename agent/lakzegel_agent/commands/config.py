@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from lakzegel_agent.commands.common import Commands, answer, command
+from lakzegel_agent.commands.common import Commands, _, answer, command
 
 if TYPE_CHECKING:
     from lakzegel_agent.settingsshown import Shown
@@ -52,9 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _origin(row: Shown) -> str:
     """Where it comes from, and what came to nothing."""
     found = row.provenance
-    text = f"{found.origin}, locked" if found.locked else found.origin
+    text = _(found.origin) + (_(", locked") if found.locked else "")
     if found.overridden:
-        text += f" (overrides {', '.join(found.overridden)})"
+        others = ", ".join(_(one) for one in found.overridden)
+        text += _(" (overrides {others})").format(others=others)
     return text
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lakzegel_agent.commands.common import Commands, command
+from lakzegel_agent.commands.common import Commands, _, command
 
 _MORE = """\
 Writes a new zip file with one JSON file: versions, the platform, which settings came from where
@@ -38,5 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     checks = [(finding.what, finding.well) for finding in examine(config)]
     write(arguments.out, collect(config, current_status(config), checks, wall_clock()))
-    print(f"written: {arguments.out}")
+    print(_("written: {path}").format(path=arguments.out))
     return 0

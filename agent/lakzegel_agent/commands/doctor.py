@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from lakzegel_agent.commands.common import Commands, answer, command
+from lakzegel_agent.commands.common import Commands, _, answer, command, said
 
 if TYPE_CHECKING:
     from lakzegel_agent.doctor import Finding
@@ -50,5 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _line(found: Finding) -> str:
     """What, where, what to do."""
     where = f"{found.where}: " if found.where else ""
-    then = f"; {found.next}" if found.next else ""
-    return f"{'ok ' if found.well else 'BAD'} {found.what:12} {where}{found.detail}{then}"
+    then = f"; {said(found.next)}" if found.next else ""
+    well = _("ok ") if found.well else _("BAD")
+    return f"{well:3} {_(found.what):12} {where}{said(found.detail)}{then}"

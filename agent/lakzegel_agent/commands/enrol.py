@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lakzegel_agent.commands.common import Commands, command
+from lakzegel_agent.commands.common import Commands, _, command
 
 _MORE = """\
 The token file comes from the records office (`lakzegel-office admit`) and is a secret; delete it
@@ -42,7 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = load_config(arguments.config)
     found, made = enrol(config, arguments.token_file, arguments.device)
-    how = "enrolled" if made else "was enrolled already"
-    epoch = found.enrolment.epoch
-    print(f"device {found.enrolment.device} {how}, epoch {epoch}, log {config.pins.origin}")
+    text = (
+        _("device {device} enrolled, epoch {epoch}, log {log}")
+        if made
+        else _("device {device} was enrolled already, epoch {epoch}, log {log}")
+    )
+    here = found.enrolment
+    print(text.format(device=here.device, epoch=here.epoch, log=config.pins.origin))
     return 0

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakzegel_agent.commands.common import Commands, answer, command, say, stopping
+from lakzegel_agent.commands.common import Commands, answer, command, said, say, stopping
 
 if TYPE_CHECKING:  # status must start fast
     from lakzegel_agent.sealing.pool import Pool
@@ -46,16 +46,34 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         answer(report.to_json())
     else:
-        print(
-            f"{report.found} found = {report.sealed} sealed + {report.excluded} excluded +"
-            f" {report.failed} failed; {report.batches} batches, {report.bytes_read} bytes read,"
+        _print(report)
+    _say_faults(report)
+    return report.exit_code
+
+
+def _print(report: OnceReport) -> None:
+    """The figures for a person."""
+    print(
+        said(
+            f"{report.found} found = {report.sealed} sealed + {report.excluded} excluded"
+            f" + {report.failed} failed"
+        )
+        + said(
+            f"; {report.batches} batches, {report.bytes_read} bytes read,"
             f" {report.bytes_sealed} sealed, {report.seconds} s"
         )
+    )
+
+
+def _say_faults(report: OnceReport) -> None:
+    """A line for each fault."""
+    from lakzegel_agent.words import of_error  # noqa: PLC0415 - only where something is shown
+
     for fault in report.faults:
-        say(f"lakzegel-agent: {fault}")
+        say(f"lakzegel-agent: {of_error(fault)}")
     if report.failed and not report.faults:
-        say(f"lakzegel-agent: {report.failed} files could not be captured; see status")
-    return report.exit_code
+        text = f"{report.failed} files could not be captured; see status"
+        say(f"lakzegel-agent: {said(text)}")
 
 
 def _once(path: Path, pool: Pool, stop: threading.Event) -> OnceReport:
@@ -71,4 +89,9 @@ def _once(path: Path, pool: Pool, stop: threading.Event) -> OnceReport:
     from lakzegel_agent.service import once  # noqa: PLC0415 - see above
 
     gc.freeze()  # what was imported stays: no look for cycles, at exit least of all
-    return once(config, pool=pool, say=say, stop=stop)
+    return once(config, pool=pool, say=_tell, stop=stop)
+
+
+def _tell(text: str) -> None:
+    """How far it is."""
+    say(said(text))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import threading
 
-from lakzegel_agent.commands.common import Commands, command, say, stopping
+from lakzegel_agent.commands.common import Commands, command, said, say, stopping
 
 _MORE = """\
 Captures changes as they appear and everything every 15 minutes, ships at the policy's cadence and
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _say(text: str) -> None:
-    say(f"lakzegel-agent: {text}")
+    say(f"lakzegel-agent: {said(text)}")
 
 
 def _silent(text: str) -> None:

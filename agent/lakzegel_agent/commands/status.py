@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from lakzegel_agent.commands.common import Commands, answer, command
+from lakzegel_agent.commands.common import Commands, _, answer, command, said
 
 _MORE = """\
 Shows the device, its epoch, the ledger's counts (found = sealed + excluded + failed, over all
@@ -44,51 +44,74 @@ def run(arguments: argparse.Namespace) -> int:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The status for a person."""
-    ledger, spool = found["ledger"], found["spool"]
-    policy, receipt = found["policy"], found["last_receipt"]
-    rows = [
-        f"device    {found['device'] or '-'}, epoch {found['epoch']}, log {found['origin']}",
-        f"agent     {'at work' if found['at_work'] else 'at rest'}",
-        f"ledger    {_figures(ledger)}",
-        *(f"          {count} {reason}" for reason, count in sorted(found["reasons"].items())),
-        (
-            f"spool     {spool['batches']} batches, {spool['bytes']} bytes,"
-            f" {spool['waiting']} not sent yet"
+    return [
+        *_state(found),
+        *_shipping(found.get("shipping") or {}),
+        *(
+            _row(_("source"), f"{one['name'] or _('(of former policies)')}: {_figures(one)}")
+            for one in found["sources"]
         ),
+        *_readiness(found.get("readiness")),
+        *_work(found),
+        *(_problem(one) for one in found["problems"]),
     ]
-    shipping = found.get("shipping") or {}
-    if shipping.get("waits"):
-        rows.append(
-            f"shipping  {'against' if shipping['anyway'] else 'waits:'} {shipping['waits']}"
-            f" since {shipping['since']}{_because(shipping['anyway'])}"
-        )
-    rows += [
-        f"source    {source['name'] or '(of former policies)'}: {_figures(source)}"
-        for source in found["sources"]
+
+
+def _row(head: str, text: str) -> str:
+    return f"{head:9} {text}"
+
+
+def _state(found: dict[str, Any]) -> list[str]:
+    """Which device, and what became of what it found."""
+    who = _("{device}, epoch {epoch}, log {log}").format(
+        device=found["device"] or "-", epoch=found["epoch"], log=found["origin"]
+    )
+    held = _("{batches} batches, {bytes} bytes, {waiting} not sent yet").format(**found["spool"])
+    return [
+        _row(_("device"), who),
+        _row(_("agent"), _("at work") if found["at_work"] else _("at rest")),
+        _row(_("ledger"), _figures(found["ledger"])),
+        *(_row("", f"{count} {reason}") for reason, count in sorted(found["reasons"].items())),
+        _row(_("spool"), held),
     ]
-    rows += _readiness(found.get("readiness"))
-    watch = found["watch"]
+
+
+def _shipping(found: dict[str, Any]) -> list[str]:
+    """Why batches wait, where they do."""
+    if not found.get("waits"):
+        return []
+    if not found["anyway"]:
+        return [_row(_("shipping"), _("waits: {waits} since {since}").format(**found))]
+    text = _("against {waits} since {since}, because of {anyway}").format(**found)
+    return [_row(_("shipping"), text)]
+
+
+def _work(found: dict[str, Any]) -> list[str]:
+    """What one at work does and weighs, the policy, and the last receipt."""
+    rows = []
+    watch, policy = found["watch"], found["policy"]
+    process, receipt = found["process"], found["last_receipt"]
     if watch is not None:  # only of one at work
-        polled = ", ".join(f"{many} {why}" for why, many in watch["polled"].items()) or "none"
-        rows.append(
-            f"watch     {watch['folders']} folders, polled: {polled};"
-            f" events dropped {watch['overflows']} times, slept {watch['sleeps']} times"
+        polled = ", ".join(f"{many} {why}" for why, many in watch["polled"].items()) or _("none")
+        text = _(
+            "{folders} folders, polled: {polled}; events dropped {overflows} times,"
+            " slept {sleeps} times"
         )
+        rows.append(_row(_("watch"), text.format(**{**watch, "polled": polled})))
     if policy is not None:
-        rows.append(f"policy    {policy['serial']}, expires {policy['expires']}")
-    process = found["process"]
+        rows.append(_row(_("policy"), _("{serial}, expires {expires}").format(**policy)))
     if process is not None:
-        rows.append(
-            f"weight    {process['processes']} processes, {process['rss'] // 2**20} MiB,"
-            f" {process['cpu_seconds']} s of processor time"
-        )
+        text = _("{processes} processes, {size} MiB, {cpu_seconds} s of processor time")
+        rows.append(_row(_("weight"), text.format(size=process["rss"] // 2**20, **process)))
     if receipt is not None:
-        rows.append(f"receipt   {receipt['at']}, entry {receipt['index']} of {receipt['size']}")
-    rows += [
-        f"problem   {p['id'] or '-'} {p['code']} since {p['since']}: {p['detail']}; {p['next']}"
-        for p in found["problems"]
-    ]
+        rows.append(_row(_("receipt"), _("{at}, entry {index} of {size}").format(**receipt)))
     return rows
+
+
+def _problem(found: dict[str, Any]) -> str:
+    since = _("since {since}").format(since=found["since"])
+    told = f"{found['id'] or '-'} {found['code']} {since}"
+    return _row(_("problem"), f"{told}: {said(found['detail'])}; {said(found['next'])}")
 
 
 def _readiness(found: dict[str, Any] | None) -> list[str]:
@@ -96,24 +119,23 @@ def _readiness(found: dict[str, Any] | None) -> list[str]:
     if found is None:
         return []
     sources = found["sources"]
-    ready = [one["name"] for one in sources if one["covered"]]
+    ready = sum(one["covered"] for one in sources)
+    not_ready = _("not ready")
     return [
-        f"ready     {len(ready)} of {len(sources)} sources",
+        _row(_("ready"), _("{ready} of {all} sources").format(ready=ready, all=len(sources))),
         *(
-            f"not ready source {one['name']}: {one['why']} since {one['since']}"
+            f"{not_ready} " + _("source {name}: {why} since {since}").format(**one)
             for one in sources
             if not one["covered"]
         ),
-        *(f"not ready app {app['name']}: no source, since {app['since']}" for app in found["apps"]),
+        *(
+            f"{not_ready} " + _("app {name}: no source, since {since}").format(**app)
+            for app in found["apps"]
+        ),
     ]
 
 
-def _because(anyway: str | None) -> str:
-    return f", because of {anyway}" if anyway else ""
-
-
 def _figures(counts: dict[str, Any]) -> str:
-    return (
-        f"{counts['found']} found = {counts['sealed']} sealed + {counts['excluded']} excluded"
-        f" + {counts['failed']} failed"
+    return _("{found} found = {sealed} sealed + {excluded} excluded + {failed} failed").format(
+        **counts
     )
