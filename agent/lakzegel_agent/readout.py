@@ -15,7 +15,7 @@ from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.passes import WatchedSource
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.readoutcertificate import ReadSource, certify
-from lakzegel_agent.readoutcommand import NAME, load_programs, run_program
+from lakzegel_agent.readoutcommand import load_programs, run_program, settings_beside
 from lakzegel_agent.readoutkeeper import Agreed, ReadoutKeeper
 from lakzegel_agent.readoutphones import Gate
 from lakzegel_agent.station import Station
@@ -43,7 +43,7 @@ def certified(ledger: Ledger, sources: Sequence[WatchedSource]) -> bool:
 
 def keeper(station: Station, wake: Callable[[], None]) -> ReadoutKeeper:
     """Return what keeps the read-outs of this agent, by the system's clock and time zone."""
-    settings = station.config.path.absolute().parent / NAME
+    settings = settings_beside(station.config.path)
     return ReadoutKeeper(
         programs=lambda: load_programs(settings),
         run=run_program,

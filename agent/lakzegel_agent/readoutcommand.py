@@ -42,8 +42,17 @@ _ENVIRONMENT: Final = {"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"
 Programs = Mapping[str, tuple[str, ...]]
 
 
-def load_programs(path: Path) -> Programs:
+def settings_beside(config: Path) -> Path:
+    """Where the programs are named: beside ``agent.toml``."""
+    return config.absolute().parent / NAME
+
+
+def load_programs(path: Path, *, agent: int | None = None) -> Programs:
     """Return the programs that this device's own settings allow; none where there is no file.
+
+    Args:
+        path: the file.
+        agent: the user that the agent runs as; who runs this process, where it is not said.
 
     Raises:
         UsageError: names the file and what is wrong with it.
@@ -56,7 +65,7 @@ def load_programs(path: Path) -> Programs:
         return {}
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    if _is_others(told) or len(data) > MAX_FILE:
+    if _is_others(told, agent) or len(data) > MAX_FILE:
         raise UsageError(f"{path}: others may write it, or it is larger than {MAX_FILE} bytes")
     try:
         top = tomllib.loads(data.decode("utf-8"))
@@ -116,8 +125,9 @@ def unfit(program: Path) -> str:
     return "" if os.access(program, os.X_OK) else NOT_THERE
 
 
-def _is_others(told: os.stat_result) -> bool:
-    return bool(told.st_mode & _OTHERS) or told.st_uid not in {0, os.geteuid()}
+def _is_others(told: os.stat_result, agent: int | None = None) -> bool:
+    ours = {0, os.geteuid() if agent is None else agent}
+    return bool(told.st_mode & _OTHERS) or told.st_uid not in ours
 
 
 def _arguments(path: Path, name: str, value: object) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import json
 import os
 import plistlib
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -393,3 +394,66 @@ def test_each_level_is_a_problem_of_its_own(device, office):
         assert len(device.problems.listed()) == 1
         device.now = now
     assert len(since) == 3
+
+
+@pytest.fixture
+def programs(file, values):
+    """Writes readout.toml beside agent.toml; what `config` then shows of it."""
+    path = file(values)
+
+    def write(text, *, owner=None):
+        beside = path.with_name("readout.toml")
+        beside.write_text(text)
+        beside.chmod(0o600)
+        if owner is not None:
+            os.chown(beside, owner, owner)
+        return path
+
+    return write
+
+
+def test_config_shows_which_programs_a_policy_may_start(programs, capsys):
+    path = programs("[commands]\nphones = ['/usr/bin/idevicebackup2', '-p', 'CANARY']\n")
+    assert main(["config", "--config", str(path), "--json"]) == 0
+    shown = capsys.readouterr().out
+    assert json.loads(shown)["readout.phones"] == {
+        "value": "/usr/bin/idevicebackup2",
+        "from": "file",
+        "place": str(path.with_name("readout.toml")),
+        "locked": False,
+        "overridden": [],
+    }
+    assert main(["config", "--config", str(path)]) == 0
+    for_people = capsys.readouterr().out
+    assert f"file {path.with_name('readout.toml')}" in for_people
+    assert "CANARY" not in shown + for_people
+
+
+def test_without_programs_there_is_nothing_to_show(file, values, capsys):
+    assert main(["config", "--config", str(file(values)), "--json"]) == 0
+    assert not [name for name in json.loads(capsys.readouterr().out) if "readout" in name]
+
+
+def test_programs_that_cannot_be_used_are_shown_as_that_and_the_rest_is_shown_all_the_same(
+    programs, capsys
+):
+    path = programs("[commands]\nphones = 'CANARY'\n")
+    assert main(["config", "--config", str(path), "--json"]) == 2
+    shown = capsys.readouterr()
+    found = json.loads(shown.out)
+    assert found["readout"]["value"] is None
+    assert found["workers"]["value"]
+    assert "readout.toml: phones: a list of 1 to" in shown.err
+    assert "CANARY" not in shown.out + shown.err
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can own a file for somebody else")
+def test_programs_named_by_the_agents_own_user_are_good_for_root_who_looks(
+    programs, values, capsys
+):
+    path = programs("[commands]\nphones = ['/usr/bin/x']\n", owner=4711)
+    assert main(["config", "--config", str(path)]) == 2
+    Path(values["home"]).mkdir(exist_ok=True)
+    os.chown(values["home"], 4711, 4711)
+    assert main(["config", "--config", str(path)]) == 0
+    assert "readout.phones" in capsys.readouterr().out
