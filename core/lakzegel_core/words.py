@@ -15,16 +15,17 @@ from __future__ import annotations
 import gettext
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 DUTCH: Final = "nl"
 ENGLISH: Final = "en"  # of the text as it is written
 VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # as gettext asks them
 HOLE: Final = re.compile(r"\{(\w+)\}")
+MAX_TEXT: Final = 4096  # characters; what is longer is nothing of ours
 _NOBODY_CHOSE: Final = frozenset({"", "c", "posix"})
 _PARTS: Final = ("; ", ": ")  # what texts are put together with
-_FILLED: Final = "((?:(?!; ).)+?)"  # what fills a hole is one part, or of one
+_FILLED: Final = "((?:(?![;:] ).)+?)"  # what fills a hole is one part, or of one
 _WORDS: Final = re.compile(r"[^\W\d_]{2,} [^\W\d_]{2,}")
 
 
@@ -81,6 +82,23 @@ class Words:
         return left
 
     def _look(self, text: str, left: list[str]) -> str:
+        """A text, or the longest ends of it that are known, with what stands before them."""
+        return self._parts(text, _PARTS, left) if len(text) <= MAX_TEXT else text
+
+    def _parts(self, text: str, marks: Sequence[str], left: list[str]) -> str:
+        done = ""
+        while (found := self._whole(text, left)) is None and marks:
+            head, mark, rest = text.partition(marks[0])
+            if not mark:
+                return done + self._parts(text, marks[1:], left)
+            done += self._parts(head, marks[1:], left) + mark
+            text = rest
+        if found is None and _WORDS.search(text):
+            left.append(text)
+        return done + (text if found is None else found)
+
+    def _whole(self, text: str, left: list[str]) -> str | None:
+        """A text that the catalogue has, as it is or by its shape."""
         if text in self.messages:
             return self.one(text)
         for shape in self._shaped():
@@ -88,12 +106,7 @@ class Words:
             if values is not None:
                 filled = {name: self._look(value, left) for name, value in values.items()}
                 return self.one(shape.message).format(**filled)
-        for mark in _PARTS:
-            if mark in text:
-                return mark.join(self._look(part, left) for part in text.split(mark))
-        if _WORDS.search(text):
-            left.append(text)
-        return text
+        return None
 
     def _shaped(self) -> list[_Shape]:
         """The catalogue's texts with holes, those that say most first."""

@@ -17,6 +17,7 @@ SAID = {
     "cannot read {path}": "kan {path} niet lezen",
     "cannot read {path} of {who}": "kan {path} van {who} niet lezen",
     "run it again": "nog eens",
+    "look; then run: it": "kijk; voer dan uit: het",
     "{a} and {b}": "{b} en {a}",
 }
 
@@ -56,8 +57,11 @@ def test_the_first_variable_that_names_a_language_decides(variables, language):
         ("/a/b: not enrolled; run it again", "/a/b: niet aangemeld; nog eens"),
         ("cannot read /a; run it again", "kan /a niet lezen; nog eens"),
         ("cannot read /a of jan", "kan /a van jan niet lezen"),
+        ("cannot read /a: x of jan", "kan /a niet lezen: x of jan"),
         ("x and y", "y en x"),
         ("not enrolled and x", "x en niet aangemeld"),
+        ("x: not enrolled; look; then run: it", "x: niet aangemeld; kijk; voer dan uit: het"),
+        ("a; b; run it again; not enrolled: x", "a; b; nog eens; niet aangemeld: x"),
         ("something else", "something else"),
         ("", ""),
     ],
@@ -74,3 +78,9 @@ def test_without_a_catalogue_a_text_stays_as_it_is():
     plain = Words.plain()
     assert plain.said("cannot read x; run it again") == "cannot read x; run it again"
     assert plain.one("not enrolled") == "not enrolled"
+
+
+def test_a_text_without_end_is_left_alone(words):
+    endless = "; : " * 100_000 + "not enrolled"
+    assert words.said(endless) == endless
+    assert words.said("; : " * 1000 + "not enrolled").endswith("niet aangemeld")
