@@ -60,9 +60,29 @@ def attend(
     Raises:
         SpoolFullError: no room; it is stated the next time.
     """
+    wanted, gates = _agreed(in_force, sources)
+    kept.attend(station.ledger, station.problems, wanted, gates)
+    kept.tick()
+
+
+def look(station: Station, in_force: InForce, sources: Sequence[WatchedSource]) -> bool:
+    """State what read-outs are late and which phones nobody knows; whether the office has news.
+
+    For who works once: nothing is started.
+
+    Raises:
+        SpoolFullError: no room; it is stated the next time.
+    """
+    wanted, gates = _agreed(in_force, sources)
+    kept = keeper(station, lambda: None)
+    return kept.look(station.ledger, station.problems, wanted, gates)
+
+
+def _agreed(
+    in_force: InForce, sources: Sequence[WatchedSource]
+) -> tuple[list[Agreed], dict[str, Gate]]:
+    """What the policy agreed on, and the gates of the sources of phones, by name."""
     labels = {entry.source.name: entry.label for entry in in_force.sources}
     names = {label: name for name, label in labels.items()}
     wanted = [Agreed(one, labels[one.source]) for one in in_force.policy.readouts]
-    gates = {names[s.label]: s.gate for s in sources if isinstance(s.gate, Gate)}
-    kept.attend(station.ledger, station.problems, wanted, gates)
-    kept.tick()
+    return wanted, {names[s.label]: s.gate for s in sources if isinstance(s.gate, Gate)}

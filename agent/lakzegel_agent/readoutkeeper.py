@@ -100,28 +100,33 @@ class ReadoutKeeper:
             SpoolFullError: no room; it is stated the next time.
         """
         self._take_ended(ledger)
-        now = self._clock()
-        plans = {one.readout.source: self._plan(ledger, one, now) for one in agreed}
-        late = {
-            name: Found(f"{name}: since {format_time(plan.overdue.replace(microsecond=0))}")
-            for name, plan in plans.items()
-            if now >= plan.overdue
-        }
-        for name in problems.state(ledger, OVERDUE, late):
-            plan = plans[name]
-            said = {"type": OVERDUE, "due": format_time(plan.due.replace(microsecond=0))}
-            ledger.observe(plan.agreed.label, {**said, "why": self._failed.get(name, "")})
+        plans, _ = self._look(ledger, problems, agreed, gates)
         self._failed = {name: why for name, why in self._failed.items() if name in plans}
         problems.state(
             ledger, FAILED, {name: Found(f"{name}: {why}") for name, why in self._failed.items()}
         )
-        problems.state(ledger, UNKNOWN, dict(_strangers(gates)))
         with self._lock:
             for name, plan in plans.items():
                 before = self._plans.get(name)
                 tried = None if before is None else before.tried
-                plans[name] = replace(plan, is_told=name in late, tried=tried)
+                plans[name] = replace(plan, tried=tried)
             self._plans = plans
+
+    def look(
+        self,
+        ledger: Queue,
+        problems: Problems,
+        agreed: Iterable[Agreed],
+        gates: Mapping[str, Gate],
+    ) -> bool:
+        """State what did not come and what nobody knows, and start nothing; whether there is news.
+
+        What was started by another agent's life, and how it ended, stays as it was stated.
+
+        Raises:
+            SpoolFullError: no room; it is stated the next time.
+        """
+        return self._look(ledger, problems, agreed, gates)[1]
 
     def stop(self) -> None:
         """End what was started."""
@@ -129,6 +134,30 @@ class ReadoutKeeper:
         worker = self._worker
         if worker is not None:
             worker.join()
+
+    def _look(
+        self,
+        ledger: Queue,
+        problems: Problems,
+        agreed: Iterable[Agreed],
+        gates: Mapping[str, Gate],
+    ) -> tuple[dict[str, Plan], bool]:
+        """What is agreed as the clock sees it, and whether anything is late that was not."""
+        now = self._clock()
+        plans = {one.readout.source: self._plan(ledger, one, now) for one in agreed}
+        late = {
+            name: Found(f"{name}: since {format_time(plan.overdue.replace(microsecond=0))}")
+            for name, plan in plans.items()
+            if now >= plan.overdue
+        }
+        new = problems.state(ledger, OVERDUE, late)
+        for name in new:
+            plan = plans[name]
+            said = {"type": OVERDUE, "due": format_time(plan.due.replace(microsecond=0))}
+            ledger.observe(plan.agreed.label, {**said, "why": self._failed.get(name, "")})
+        problems.state(ledger, UNKNOWN, dict(_strangers(gates)))
+        told = {name: replace(plan, is_told=name in late) for name, plan in plans.items()}
+        return told, bool(new)
 
     def _plan(self, ledger: Queue, one: Agreed, now: datetime) -> Plan:
         """Return when it is due; a time that lies ahead was written by a clock that was wrong."""

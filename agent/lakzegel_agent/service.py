@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from lakzegel_agent import completeness
+from lakzegel_agent import completeness, readout
 from lakzegel_agent.backoff import Backoff
-from lakzegel_agent.capture import PassReport, Progress
+from lakzegel_agent.capture import PassReport, Progress, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
 from lakzegel_agent.courier import Courier, Outcome
 from lakzegel_agent.coveragepulse import Pulse
@@ -31,6 +31,7 @@ from lakzegel_agent.errors import (
 )
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
+from lakzegel_agent.readoutkeeper import OVERDUE, UNKNOWN
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.standing import (
@@ -110,6 +111,7 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
             courier.stop()
             pulse.stop(opened.ledger)
         keep_status(opened, current, opened.liaison(opened.ledger).policy(current))
+        _tell(opened, say)
         waiting = len(opened.ledger.waiting())
         faults = [fault for fault in (outcome.fault, full) if fault is not None]
         faults = faults or _left(waiting)
@@ -156,8 +158,9 @@ def _capture(
             pulse=pulse,
         )
         try:
-            report = run_pass(opened, work, watched(opened, in_force))
-            if not report.stopped and completeness.look_back(opened, in_force):
+            sources = watched(opened, in_force)
+            report = run_pass(opened, work, sources)
+            if not report.stopped and _look_back(opened, in_force, sources):
                 report = _together(report, run_pass(opened, work, []))  # seals what it found
         except SpoolFullError as error:
             with suppress(SpoolFullError):  # shipping makes room, so that it has to go on
@@ -165,6 +168,23 @@ def _capture(
             return None, error
     opened.problems.clear(opened.ledger, "spool-full")
     return report, None
+
+
+def _look_back(opened: Station, in_force: InForce, sources: Sequence[WatchedSource]) -> bool:
+    """State what the pass left open; whether there is news to be sealed."""
+    return any(
+        [
+            completeness.look_back(opened, in_force),
+            readout.look(opened, in_force, sources),
+        ]
+    )
+
+
+def _tell(opened: Station, say: Say) -> None:
+    """Say of phones what is for somebody at hand to do, in a line for each."""
+    for problem in opened.problems.listed():
+        if problem.code in {OVERDUE, UNKNOWN}:
+            say(f"lakzegel-agent: {problem.code}: {problem.detail}; {problem.next}")
 
 
 def _together(report: PassReport, more: PassReport) -> PassReport:

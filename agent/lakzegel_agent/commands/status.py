@@ -64,7 +64,7 @@ def _row(head: str, text: str) -> str:
 def _state(found: dict[str, Any]) -> list[str]:
     """Which device, and what became of what it found."""
     who = _("{device}, epoch {epoch}, log {log}").format(
-        device=found["device"] or "-", epoch=found["epoch"], log=found["origin"]
+        device=found["device"] or "-", epoch=_or_none(found["epoch"]), log=found["origin"]
     )
     held = _("{batches} batches, {bytes} bytes, {waiting} not sent yet").format(**found["spool"])
     return [
@@ -133,6 +133,10 @@ def _readiness(found: dict[str, Any] | None) -> list[str]:
             for app in found["apps"]
         ),
     ]
+
+
+def _or_none(value: int | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def _figures(counts: dict[str, Any]) -> str:

@@ -8,10 +8,12 @@ import os
 import sqlite3
 import sys
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from lakzegel_agent.problems import Found
 from lakzegel_core.annex import parse_annex, seal_annex
 from lakzegel_core.encoding import b64
 
@@ -121,3 +123,47 @@ def test_run_tells_it_of_a_phone_that_nobody_knows(agent, iphone, phones):
     shown = json.dumps(agent.peek()) + (out + err).decode()
     assert phone.whose not in shown
     assert agent.peek()["ledger"]["sealed"] == 0
+
+
+def codes(agent):
+    return {p["code"] for p in agent.peek()["problems"]}
+
+
+def test_once_tells_it_of_a_phone_that_nobody_knows_and_that_it_left(
+    agent, iphone, phones, tmp_path
+):
+    phone = iphone()
+    phones("C39TEST0009")
+    _, said = agent.once()
+    (found,) = [p for p in agent.peek()["problems"] if p["code"] == "unknown-phone"]
+    assert found["detail"] == "phone: 1 backups of phones that the policy does not know"
+    assert f"unknown-phone: {found['detail']}; nothing of it was read" in said
+    assert phone.whose not in json.dumps(agent.peek()) + said
+    phone.folder.rename(tmp_path / "gone")
+    _, said = agent.once()
+    assert "unknown-phone" not in codes(agent)
+    assert said == ""
+
+
+def test_once_says_what_is_late_seals_it_and_starts_nothing(agent, iphone, phones, tmp_path):
+    started = tmp_path / "started"
+    settings = tmp_path / "readout.toml"
+    settings.write_text(f"[commands]\nmaak = ['/usr/bin/touch', '{started}']\n")
+    settings.chmod(0o600)
+    phones("C39TEST0009", every="1h", more="command = 'maak'\n")
+    agent.once()
+    assert "readout-overdue" not in codes(agent)
+    long_ago = (datetime.now(UTC) - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    device = _life.Device(agent.home, None, None)
+    device.ledger.remember("readout-since/phone (telefoon-1)", long_ago.encode())
+    device.problems.state(device.ledger, "readout-failed", {"phone": Found("phone: exit-1")})
+    device.ledger.close()
+    report, said = agent.once()
+    assert {"readout-overdue", "readout-failed"} <= codes(agent)
+    assert "readout-overdue: phone: since 20" in said
+    assert "have the phone read out" in said
+    assert report["batches"] >= 1
+    with closing(sqlite3.connect(agent.home / "ledger.sqlite")) as db:
+        queued = db.execute("SELECT count(*) FROM observations WHERE batch IS NULL")
+        assert queued.fetchone() == (0,)
+    assert not started.exists()
