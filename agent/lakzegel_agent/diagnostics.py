@@ -50,7 +50,8 @@ REASONS: Final = frozenset(
     | {"json-open", "zip-open", "line-open", "mail-open", "msg-open", "pst-open", "backup-open"}
 )
 CHECKS: Final = frozenset(
-    {"config", "home", "receiver", "clock", "room", "keys", "ledger", "policy", "source", "watch"}
+    {"config", "home", "pac", "receiver", "clock", "room", "keys", "ledger", "policy", "source"}
+    | {"watch"}
 )
 _VERSION: Final = re.compile(r"[0-9]+(?:\.[0-9]+){0,3}")
 _ID: Final = re.compile(r"[a-z2-7]{8}")

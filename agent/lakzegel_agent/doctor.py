@@ -16,10 +16,13 @@ from lakzegel_agent.health import free_bytes
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.liaison import introduction_in_force
+from lakzegel_agent.pac import PacError
 from lakzegel_agent.policies import InForce, Reader, is_expired
 from lakzegel_agent.problems import NEXT, read_problems
-from lakzegel_agent.receivers import receiver_of
+from lakzegel_agent.proxies import named
+from lakzegel_agent.receivers import pac_of, receiver_of
 from lakzegel_agent.settingsconfig import Config
+from lakzegel_agent.settingsshown import without_login
 from lakzegel_agent.ship import MAX_SKEW
 from lakzegel_agent.station import wall_clock
 from lakzegel_agent.trust import open_tree
@@ -46,6 +49,7 @@ def examine(config: Config) -> list[Finding]:
     home, keys = Home(config.home), KeyStore(Home(config.home).keys)
     findings = [Finding("config", well=True, detail="can be used", where=str(config.path))]
     findings.append(_home(home))
+    findings.extend(_pac(config))
     findings.extend(_receiver(config))
     if home.root.is_dir():
         findings.append(_room(home))
@@ -79,6 +83,31 @@ def _home(home: Home) -> Finding:
         then = "run this as the user that the agent runs as"
         return Finding("home", well=False, detail="not ours to write", where=where, next=then)
     return Finding("home", well=True, detail="closed to others", where=where)
+
+
+def _pac(config: Config) -> Iterator[Finding]:
+    """The PAC file, where the settings name one, asked the way to the receiver as the agent asks.
+
+    Even where the way is settled without it: what cannot be asked is of no use to anybody.
+    """
+    pac = pac_of(config)
+    if pac is None or config.pac is None:
+        return
+    where = without_login(config.pac)
+    try:
+        ways = pac(config.server)
+    except PacError as error:
+        then = (
+            "check pac in the settings, and that the extra agent-pac is installed;"
+            " until then the receiver is tried without a proxy"
+        )
+        yield Finding("pac", well=False, detail=str(error), where=where, next=then)
+        return
+    first = ways[0]
+    if first is None:
+        yield Finding("pac", well=True, detail="answers: without a proxy", where=where)
+    else:
+        yield Finding("pac", well=True, detail=f"answers: by {named(first)}", where=where)
 
 
 def _receiver(config: Config) -> Iterator[Finding]:

@@ -14,8 +14,13 @@ from lakzegel_agent.transport import HttpReceiver
 
 def receiver_of(config: Config) -> HttpReceiver:
     """The receiver, over the proxy that the settings, a PAC file or the system name."""
-    verify = True if config.ca_file is None else str(config.ca_file)
-    get = partial(fetch, limit=MAX_PAC, verify=verify)
-    pac = None if config.pac is None else Pac(config.pac, get)
-    routes = Routes(config.server, proxy=config.proxy, pac=pac)
+    routes = Routes(config.server, proxy=config.proxy, pac=pac_of(config))
     return HttpReceiver(config.server, ca_file=config.ca_file, routes=routes)
+
+
+def pac_of(config: Config) -> Pac | None:
+    """The PAC file that the settings name."""
+    if config.pac is None:
+        return None
+    verify = True if config.ca_file is None else str(config.ca_file)
+    return Pac(config.pac, partial(fetch, limit=MAX_PAC, verify=verify))

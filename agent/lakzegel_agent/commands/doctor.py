@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 _MORE = """\
 Looks at the configuration, the home and who else could open it, the receiver and whether its
 log's signatures hold, the clock, the room on the disk, the ledger, the keys, the policy in force
-and its expiry; opens one file of each source, for only that tells whether it may be read; and
-counts folders against the watches that there are. It changes nothing, names no file of a source,
-and can run while the agent is at work.
+and its expiry; asks the PAC file, where one is set, the way to the receiver; opens one file of each
+source, for only that tells whether it may be read; and counts folders against the watches that
+there are. It changes nothing, names no file of a source, and can run while the agent is at work.
 
 exit: 0 all is well; 1 something is not, each with what to do; 2 configuration
 

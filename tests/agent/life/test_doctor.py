@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lakzegel_agent import doctor, doctorsources
+from lakzegel_agent import doctor, doctorsources, pac
 from lakzegel_agent.__main__ import main
 from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.transport import NeverError
@@ -146,3 +146,59 @@ def test_a_home_that_others_may_enter_is_not_well_and_a_line_says_what_to_do(pat
     (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("BAD")]
     assert "open to others: keys" in line
     assert "chmod" in line
+
+
+def configure(patient, **more):
+    with patient.config.open("a") as file:
+        file.writelines(f"{key} = {json.dumps(value)}\n" for key, value in more.items())
+
+
+def test_a_pac_file_is_asked_and_says_by_which_proxy(patient, capsys):
+    patient.follow(patient.mail)
+    path = patient.root / "proxy.pac"
+    path.write_text("function FindProxyForURL(u, h) { return 'PROXY p.example:8080; DIRECT'; }")
+    configure(patient, pac=str(path))
+    found = patient.examine(capsys, code=0)["pac"]
+    assert (found["detail"], found["where"]) == ("answers: by p.example:8080", str(path))
+    path.write_text("function FindProxyForURL(u, h) { return 'DIRECT'; }")
+    assert patient.examine(capsys, code=0)["pac"]["detail"] == "answers: without a proxy"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("function (((", "the file is none, or takes too much"),
+        ("function FindProxyForURL(u, h) { return 'SOCKS a:1'; }", "names no proxy"),
+        (None, "cannot be had"),
+    ],
+)
+def test_a_pac_file_that_cannot_be_asked_is_not_well(patient, capsys, text, why):
+    patient.follow(patient.mail)
+    path = patient.root / "proxy.pac"
+    if text is not None:
+        path.write_text(text)
+    configure(patient, pac=str(path))
+    found = patient.examine(capsys, code=1)["pac"]
+    assert why in found["detail"]
+    assert "agent-pac" in found["next"]
+
+
+def test_without_what_runs_a_pac_file_it_says_what_to_install(patient, capsys, monkeypatch):
+    patient.follow(patient.mail)
+    path = patient.root / "proxy.pac"
+    path.write_text("function FindProxyForURL(u, h) { return 'DIRECT'; }")
+    configure(patient, pac=str(path))
+    monkeypatch.setattr(pac, "run_pac", refuse_for_want_of_a_library)
+    assert "agent-pac is not installed" in patient.examine(capsys, code=1)["pac"]["detail"]
+
+
+def refuse_for_want_of_a_library(text, url):
+    raise pac.PacError("pac: the extra agent-pac is not installed")
+
+
+def test_a_login_in_the_address_of_a_pac_file_is_not_shown(patient, capsys):
+    configure(patient, pac="http://jan:CANARY@127.0.0.1:9/proxy.pac")
+    main(["doctor", "--config", str(patient.config)])
+    shown = capsys.readouterr()
+    assert "BAD pac" in shown.out
+    assert "CANARY" not in shown.out + shown.err
