@@ -6,8 +6,6 @@ A daemon tells this what it does, and does not know who hears of it. docs/spec/h
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,16 +14,16 @@ from typing import Final
 from lakzegel_agent import journal
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import SpoolFullError
-from lakzegel_agent.ledger import DEVICE, Ledger
+from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.limits import CODE, Governor, Limits, OverLimitsError, What
 from lakzegel_agent.notify import Pulse, notifying
 from lakzegel_agent.problems import Problems
-from lakzegel_agent.settingsconfig import Config, service_manager
+from lakzegel_agent.settingsconfig import service_manager
+from lakzegel_agent.settingsnoted import note_configuration
 from lakzegel_agent.station import Station
 
 _FIRST: Final = "first-pass"  # whether everything was passed over once
-_CONFIG: Final = "configuration"  # what the settings were, hashed
 _ORIGIN: Final = 4  # bytes of an enrolment's id: what the log calls this device
 
 
@@ -149,31 +147,3 @@ def note_batch(row: BatchRow) -> None:
 def log_name(current: Introduction | None) -> str:
     """What the log calls this device: 8 hexadecimal digits of its enrolment's id."""
     return "-" if current is None else current.id[:_ORIGIN].hex()
-
-
-def note_configuration(ledger: Ledger, config: Config) -> bool:
-    """Log, and have the office hear, that the settings are not those of the start before.
-
-    They are remembered as a hash, encrypted in the ledger: a value would tell names.
-    """
-    pins = config.pins
-    values = [
-        config.server,
-        [pins.log.ed25519.to_text(), pins.log.mldsa.to_text()],
-        [key.to_text() for key in pins.policy],
-        pins.threshold,
-        str(config.ca_file),
-        config.workers,
-        str(config.user_home),
-    ]
-    found = hashlib.sha256(json.dumps(values).encode("utf-8", "surrogateescape")).digest()
-    before = ledger.recall(_CONFIG)
-    if before == found:
-        return False
-    with suppress(SpoolFullError):
-        ledger.remember(_CONFIG, found)
-        if before is not None:
-            ledger.observe(DEVICE, {"type": "configuration-changed"})
-    if before is not None:
-        journal.note("configuration-changed", "configuration", actor="system")
-    return before is not None

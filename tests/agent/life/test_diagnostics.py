@@ -2,6 +2,7 @@
 """What IT support is sent, and the log: nothing of what the agent met, whatever it met."""
 
 import getpass
+import hashlib
 import json
 import os
 import socket
@@ -130,17 +131,69 @@ def test_nothing_is_replaced_and_only_its_owner_reads_it(setup, tmp_path, capsys
     assert "is there already" in capsys.readouterr().err
 
 
-def test_changed_settings_are_logged_and_told_once(setup):
-    def logged():
-        text = (setup.home / "log/agent.log").read_text()
-        return text.count('"configuration-changed"')
+def opened(setup):
+    key = KeyStore(setup.home / "keys").ledger_key(random=os.urandom)
+    return Ledger.open(setup.home / "ledger.sqlite", key)
 
-    assert logged() == 0
+
+def changed(setup):
+    """Which settings the log says were changed."""
+    rows = map(json.loads, (setup.home / "log/agent.log").read_text().splitlines())
+    return [row["code"] for row in rows if row["action"] == "configuration-changed"]
+
+
+def append(setup, text):
     with setup.config.open("a") as file:
-        file.write("workers = 1\n")
+        file.write(text)
     setup.command("once", code=1)
     setup.command("once", code=1)
-    assert logged() == 1
+
+
+def test_changed_settings_are_logged_and_told_once_each_by_its_name(setup):
+    assert changed(setup) == []
+    append(setup, "workers = 1\n")
+    assert changed(setup) == ["workers"]
+    append(setup, "proxy = 'none'\npac = '/x.pac'\n[shipping]\non_battery = 'wait'\n")
+    assert changed(setup) == ["workers", "pac", "proxy", "shipping-on-battery"]
+
+
+def test_a_proxys_new_login_is_a_change_and_is_written_nowhere(setup):
+    append(setup, "proxy = 'http://jan:HUNTER2@127.0.0.1:9'\n")
+    text = setup.config.read_text()
+    setup.config.write_text(text.replace("HUNTER2", "HUNTER3"))
+    setup.command("once", code=1)
+    assert changed(setup) == ["proxy", "proxy"]
+    for path in setup.home.rglob("*"):
+        assert not path.is_file() or b"HUNTER" not in path.read_bytes(), path
+    with opened(setup) as ledger:
+        assert b"HUNTER" not in ledger.recall("configuration")
+        queued = [row.payload for row in ledger.files.queued(after=-99, limit=99)]
+    assert b"HUNTER" not in b"".join(queued)
+
+
+def test_what_an_older_agent_remembered_is_no_change(setup):
+    config = load_config(setup.config)
+    values = json.dumps(
+        [
+            config.server,
+            [config.pins.log.ed25519.to_text(), config.pins.log.mldsa.to_text()],
+            [key.to_text() for key in config.pins.policy],
+            config.pins.threshold,
+            str(config.ca_file),
+            config.workers,
+            str(config.user_home),
+        ]
+    )
+    with opened(setup) as ledger:
+        ledger.remember("configuration", hashlib.sha256(values.encode()).digest())
+    setup.command("once", code=1)
+    assert changed(setup) == []
+    append(setup, "proxy = 'none'\n")
+    assert changed(setup) == ["proxy"]
+    with opened(setup) as ledger:
+        ledger.remember("configuration", bytes(32))
+    setup.command("once", code=1)
+    assert changed(setup) == ["proxy", "configuration"]
 
 
 ANYTHING = st.recursive(
