@@ -3,7 +3,7 @@
 
     python hatch_build.py        makes them in this checkout
 
-Neither ``msgfmt`` nor Babel is needed for that. docs/adr/0019-interface-text-through-gettext.md
+Neither ``msgfmt`` nor Babel is needed for that. docs/adr/0018-interface-text-through-gettext.md
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """The longest tests go first, so that of several processes none works on alone at the end.
 
 Text for people is matched in English, by the programs that a test starts too; what is said in
-Dutch has tests of its own (docs/adr/0019).
+Dutch has tests of its own (docs/adr/0018).
 """
 
 import os

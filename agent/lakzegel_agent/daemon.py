@@ -23,6 +23,7 @@ from lakzegel_agent.courier import POLL, Courier
 from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import SealingError, SpoolFullError
+from lakzegel_agent.explainservice import answering
 from lakzegel_agent.health import own_load
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
@@ -54,7 +55,11 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
     memory.begin()
     with station(config) as opened:
         current = enrolled(opened, config)
-        with Pool.open(config.workers) as pool, living(opened, current, stop=stop) as vitals:
+        with (
+            Pool.open(config.workers) as pool,
+            living(opened, current, stop=stop) as vitals,
+            answering(opened),
+        ):
             daemon = Daemon(
                 opened,
                 current,

@@ -45,10 +45,10 @@ def free_bytes(path: str) -> int:
     return int(psutil.disk_usage(path).free)
 
 
-def remote_ancestors() -> tuple[str, ...]:
-    """The servers of remote logins that this process descends from, by name."""
+def remote_ancestors(pid: int | None = None) -> tuple[str, ...]:
+    """The servers of remote logins that a process, this one where none is named, descends from."""
     with suppress(psutil.Error):
-        names = [process.name() for process in psutil.Process().parents()]
+        names = [process.name() for process in psutil.Process(pid).parents()]
         return tuple(name for name in names if name.lower() in REMOTE)
     return ()
 

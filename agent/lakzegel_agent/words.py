@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The agent's text for people, in Dutch or English; imported where something is shown, no sooner.
 
-A process that tells nobody anything has no catalogue. docs/adr/0019
+A process that tells nobody anything has no catalogue. docs/adr/0018
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ made elsewhere and kept (an error, a problem's detail) is known by its shape: th
     msgid "{path}: cannot read the token file: {why}"
 
 stands for every text of that shape, and what fills a hole is looked up likewise. Programs never
-read what this returns. docs/adr/0019-interface-text-through-gettext.md
+read what this returns. docs/adr/0018
 """
 
 from __future__ import annotations

@@ -13,7 +13,10 @@ asks about. This tells the user of the device what it stands for: which source, 
 answers only the user who owns user_home, in a session of his own at the device: not root, not by
 su or sudo, not over the network. Each question is a line of the log.
 
-exit: 0 explained; 2 configuration, or no problem of this id; 3 refused
+Where the agent runs as another user (Linux), it is that agent that is asked, so it has to be at
+work. It tells each user what he can see in his own home, and nothing else.
+
+exit: 0 explained; 2 configuration, or no problem of this id; 3 refused, or no agent is at work
 
 example: lakzegel-agent explain --config /etc/lakzegel/agent.toml q5zk7dnm
 """
