@@ -16,6 +16,7 @@ from lakzegel_agent.capturetalks import Talk
 from lakzegel_agent.capturetarget import Target
 from lakzegel_agent.ledgerqueue import Queued
 from lakzegel_agent.ledgerrows import SEGMENT, FileState
+from lakzegel_agent.sealing.bases import built_on
 from lakzegel_agent.sealing.jobs import (
     CaptureUnit,
     Cut,
@@ -70,7 +71,7 @@ class BigFile:
     def capture(self) -> CaptureUnit:
         """Return the unit that captures it, now that every segment lies in a closed batch."""
         assert self.cut is not None  # noqa: S101
-        target = self.target
+        target, rows = self.target, b"".join(self.rows)
         return CaptureUnit(
             target.source,
             target.path,
@@ -78,7 +79,8 @@ class BigFile:
             self.cut.stat,
             self.before.version + 1,
             self.grew,
-            b"".join(self.rows),
+            rows,
+            built_on(self.before, rows),
         )
 
 

@@ -11,6 +11,10 @@ Outcome = Literal["sealed", "excluded", "failed"]
 
 SEGMENT: Final = struct.Struct(">IIIQ32s16s")  # epoch, batch, index, size, commitment, hash
 _HEAD: Final = struct.Struct(">IIqQH")  # version, mode, mtime in ns, size, bytes of the path
+_HAS_BASE: Final = 0x8000  # of the last: a path has at most 4,096 bytes
+_BASE: Final = struct.Struct(">III32sI")  # epoch, batch, index, commitment, stretches
+_STRETCH: Final = struct.Struct(">II")  # the first of the base's segments or OWN, how many
+OWN: Final = 2**32 - 1  # a stretch of segments that the base does not name
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,16 @@ class Counts:
         return self.sealed + self.excluded + self.failed
 
 
+class Base(NamedTuple):
+    """The capture that versions build on, and where a row's segments, in order, lie in it."""
+
+    epoch: int
+    batch: int
+    item: int
+    commitment: bytes
+    stretches: tuple[tuple[int, int], ...]  # the first of its segments or OWN, how many
+
+
 class FileState(NamedTuple):
     """A file's newest captured version; ``segments`` is packed, ``SEGMENT.size`` bytes each.
 
@@ -82,19 +96,36 @@ class FileState(NamedTuple):
     mtime: int = 0
     size: int = 0
     segments: bytes = b""
+    base: Base | None = None
 
     def pack(self) -> bytes:
         """Return the bytes that a row remembers."""
-        head = _HEAD.pack(self.version + 1, self.mode, self.mtime, self.size, len(self.path))
-        return head + self.path + self.segments
+        length, base = len(self.path), b""
+        if self.base is not None:
+            length |= _HAS_BASE
+            stretches = self.base.stretches
+            base = _BASE.pack(*self.base[:-1], len(stretches))
+            base += b"".join(_STRETCH.pack(*stretch) for stretch in stretches)
+        head = _HEAD.pack(self.version + 1, self.mode, self.mtime, self.size, length)
+        return b"".join((head, self.path, base, self.segments))
 
     @classmethod
     def unpack(cls, data: bytes) -> "FileState":
         """Return what a row remembers."""
         version, mode, mtime, size, length = _HEAD.unpack_from(data)
-        start = _HEAD.size + length
+        start = _HEAD.size + (length & ~_HAS_BASE)
         path = data[_HEAD.size : start]
-        return cls(path, version - 1, mode, mtime, size, data[start:])
+        base = None
+        if length & _HAS_BASE:
+            epoch, batch, item, commitment, number = _BASE.unpack_from(data, start)
+            start += _BASE.size
+            end = start + number * _STRETCH.size
+            stretches = tuple(
+                (first, many) for first, many in _STRETCH.iter_unpack(data[start:end])
+            )
+            base = Base(epoch, batch, item, commitment, stretches)
+            start = end
+        return cls(path, version - 1, mode, mtime, size, data[start:], base)
 
 
 class KnownFile(NamedTuple):

@@ -20,6 +20,7 @@ MAX_KEYRING: Final = 4 * 2**20  # bytes of a keyring file: 65,536 slots and 32 r
 MAX_SEGMENT: Final = 128 * 2**20  # raw bytes of one segment
 MAX_JSON: Final = 65_536  # bytes of an item's core or context
 MAX_CAPTURE: Final = 128 * 2**20  # bytes of a capture's list of segments
+MAX_SEGMENTS: Final = 2**20  # that one capture names, those of its base's stretches included
 MAX_JSON_DEPTH: Final = 8  # nested arrays and objects
 MAX_PATH: Final = 4_096  # bytes of one path, PATH_MAX
 MAX_POLICY: Final = 60_000  # bytes of TOML; leaves room for the signatures in one log entry

@@ -4,20 +4,23 @@
     {"file":"<32 hex>","mode":420,"mtime":"<ns>","segments":[[epoch,batch,index,size,"<b64>"],…],
      "size":n,"version":n}
 
-The path is in the item's context, as text or as base64 of its bytes. docs/spec/item.md §4.
+One that builds on another has a `base`, and among its segments stretches of the base's. The path
+is in the item's context, as text or as base64 of its bytes. docs/spec/item.md §5
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from lakzegel_core.encoding import unb64
-from lakzegel_core.errors import FormatError
+from lakzegel_core.errors import FormatError, LimitError
+from lakzegel_core.limits import MAX_SEGMENTS
 
 _FILE: Final = re.compile(r"[0-9a-f]{32}")
 _MTIME: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _FIELDS: Final = {"file", "mode", "mtime", "segments", "size", "version"}
+_STRETCH: Final = 3  # numbers
 _DIGEST_SIZE: Final = 32
 
 
@@ -33,15 +36,55 @@ class SegmentRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Segments that the base names: the number of the first, how many, their bytes."""
+
+    first: int
+    count: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRef:
+    """The capture that one builds on: where it was sealed, and what it commits to."""
+
+    epoch: int
+    batch: int
+    index: int
+    commitment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Capture:
-    """One version of one file."""
+    """One version of one file; ``parts`` in order are the file."""
 
     file: str
     version: int
     size: int
     mode: int
     mtime: int
-    segments: tuple[SegmentRef, ...]
+    parts: tuple[SegmentRef | Stretch, ...]
+    base: BaseRef | None = None
+
+    def named(self) -> Iterator[SegmentRef]:
+        """Yield the segments that it names itself."""
+        return (part for part in self.parts if isinstance(part, SegmentRef))
+
+    def segments(self, base: Self | None) -> Iterator[SegmentRef]:
+        """Yield every segment in order; ``base`` is what ``self.base`` names, or None without one.
+
+        Raises:
+            FormatError: that is no base of this one, or has not what a stretch says.
+        """
+        rows = () if base is None else _bare(self, base)
+        for part in self.parts:
+            if isinstance(part, SegmentRef):
+                yield part
+                continue
+            taken = rows[part.first : part.first + part.count]
+            if len(taken) != part.count or sum(row.size for row in taken) != part.size:
+                raise FormatError("capture", "its base has not the stretch that it names")
+            yield from taken
 
 
 def read_capture(payload: Mapping[str, Any]) -> Capture:
@@ -49,8 +92,9 @@ def read_capture(payload: Mapping[str, Any]) -> Capture:
 
     Raises:
         FormatError: a field is missing, unknown or of another type, or the sizes do not add up.
+        LimitError: it names too many segments.
     """
-    if set(payload) != _FIELDS:
+    if payload.keys() - {"base"} != _FIELDS:
         raise FormatError("capture", f"fields are not exactly {', '.join(sorted(_FIELDS))}")
     file, mtime = payload["file"], payload["mtime"]
     if not (isinstance(file, str) and _FILE.fullmatch(file)):
@@ -59,17 +103,21 @@ def read_capture(payload: Mapping[str, Any]) -> Capture:
         raise FormatError("capture", "mtime is not a number of nanoseconds")
     if not isinstance(payload["segments"], list):
         raise FormatError("capture", "segments is not a list")
-    segments = tuple(_segment(row) for row in payload["segments"])
+    parts = tuple(_part(row) for row in payload["segments"])
     size = _count(payload["size"], "size")
-    if sum(segment.size for segment in segments) != size:
+    if sum(part.size for part in parts) != size:
         raise FormatError("capture", "the segments' sizes do not add up to the file's")
+    version = _count(payload["version"], "version")
+    base = _base(payload["base"]) if "base" in payload else None
+    _require_base(parts, version, base)
     return Capture(
         file=file,
-        version=_count(payload["version"], "version"),
+        version=version,
         size=size,
         mode=_count(payload["mode"], "mode"),
         mtime=int(mtime),
-        segments=segments,
+        parts=parts,
+        base=base,
     )
 
 
@@ -97,14 +145,52 @@ def path_bytes(value: object) -> bytes:
     raise FormatError("path", "neither a text nor base64 of bytes")
 
 
-def _segment(row: object) -> SegmentRef:
+def _bare(built: Capture, base: Capture) -> tuple[SegmentRef, ...]:
+    """Return the segments of a base; it may have none itself."""
+    if base.base is not None:
+        raise FormatError("capture", "its base builds on another")
+    if base.file != built.file or base.version >= built.version:
+        raise FormatError("capture", "its base is no earlier version of the file")
+    return tuple(base.named())
+
+
+def _require_base(
+    parts: tuple[SegmentRef | Stretch, ...], version: int, base: BaseRef | None
+) -> None:
+    """Refuse stretches of nothing, a base for nothing, and more segments than anybody has."""
+    counts = [part.count for part in parts if isinstance(part, Stretch)]
+    if len(parts) - len(counts) + sum(counts) > MAX_SEGMENTS:
+        raise LimitError("capture", f"more than {MAX_SEGMENTS} segments")
+    if bool(counts) != (base is not None):
+        raise FormatError("capture", "a base without a stretch of it, or a stretch without a base")
+    if base is not None and not version:
+        raise FormatError("capture", "the first version builds on another")
+
+
+def _part(row: object) -> SegmentRef | Stretch:
+    if isinstance(row, list) and len(row) == _STRETCH:
+        first, count, size = (_count(value, "stretch") for value in row)
+        if not count:
+            raise FormatError("capture", "a stretch of no segments")
+        return Stretch(first, count, size)
     if not (isinstance(row, list) and len(row) == len(SegmentRef.__slots__)):
-        raise FormatError("capture", "a segment is not a list of five")
+        raise FormatError("capture", "a segment is not a list of five, nor of three")
     epoch, batch, index, size = (_count(value, "segment") for value in row[:4])
-    if not isinstance(row[4], str):
-        raise FormatError("capture", "a segment's commitment is not base64")
-    unb64(row[4], what="commitment", size=_DIGEST_SIZE)
-    return SegmentRef(epoch, batch, index, size, row[4])
+    return SegmentRef(epoch, batch, index, size, _commitment(row[4]))
+
+
+def _base(row: object) -> BaseRef:
+    if not (isinstance(row, list) and len(row) == len(BaseRef.__slots__)):
+        raise FormatError("capture", "base is not a list of four")
+    epoch, batch, index = (_count(value, "base") for value in row[:3])
+    return BaseRef(epoch, batch, index, _commitment(row[3]))
+
+
+def _commitment(value: object) -> str:
+    if not isinstance(value, str):
+        raise FormatError("capture", "a commitment is not base64")
+    unb64(value, what="commitment", size=_DIGEST_SIZE)
+    return value
 
 
 def _count(value: object, name: str) -> int:

@@ -3,9 +3,10 @@
 
 A worker decrypts each item, lets core check it (place, digest, padding, canonical JSON, size,
 commitment), checks that captures are made of what was sealed in the same batch, writes the
-batch's index, and hands back what did not fit and which segments of other batches are named.
+batch's index, and hands back what did not fit and what captures name of other batches.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from lakzegel_core.encoding import b64, parse_canonical_json
 from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.item import Item
 from lakzegel_office.batchfile import OpenBatch, open_batch
-from lakzegel_office.capture import Capture, SegmentRef, read_capture, read_path
+from lakzegel_office.capture import BaseRef, Capture, SegmentRef, read_capture, read_path
 from lakzegel_office.index import INLINE, MAX_INLINE, Failure, IndexedItem, IndexStore
 
 CAPTURE_CODE: Final = "capture-mismatch"  # a capture that names what is not there as it says
@@ -41,6 +42,15 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Built:
+    """A capture of this batch that builds on one of another."""
+
+    item: int
+    capture: Capture
+    base: BaseRef
+
+
+@dataclass(frozen=True, slots=True)
 class OpenResult:
     """What opening one batch found."""
 
@@ -48,6 +58,7 @@ class OpenResult:
     items: int
     failures: tuple[Failure, ...]
     references: tuple[Reference, ...]
+    built: tuple[Built, ...] = ()
 
 
 @dataclass(slots=True)
@@ -57,6 +68,7 @@ class _Pass:
     lines: dict[int, IndexedItem] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
+    built: list[Built] = field(default_factory=list)
 
 
 class Opener:
@@ -95,7 +107,11 @@ class Opener:
                 _check_capture(line, batch, work)
         self._store.write(batch_id, work.lines.values())
         return OpenResult(
-            batch_id, len(batch.entries), tuple(work.failures), tuple(work.references)
+            batch_id,
+            len(batch.entries),
+            tuple(work.failures),
+            tuple(work.references),
+            tuple(work.built),
         )
 
 
@@ -132,8 +148,23 @@ def mismatch(segment: SegmentRef, file: str, line: IndexedItem | None) -> str | 
     return None
 
 
-def place_of(segment: SegmentRef) -> str:
-    """Return how a message names a segment's place."""
+def base_mismatch(built: Built, line: IndexedItem | None) -> str | None:
+    """Return why a sealed item is not what a capture says that it builds on, or None."""
+    if line is None:
+        return "there is no such item"
+    if line.kind != "capture":
+        return f"that is a {line.kind}"
+    if line.commitment != built.base.commitment:
+        return "that commits to something else"
+    try:
+        deque(built.capture.segments(capture_of(line)), maxlen=0)
+    except LakzegelError as error:
+        return str(error)
+    return None
+
+
+def place_of(segment: SegmentRef | BaseRef) -> str:
+    """Return how a message names a place."""
     return f"{segment.epoch}/{segment.batch}/{segment.index}"
 
 
@@ -159,7 +190,9 @@ def _check_capture(line: IndexedItem, batch: OpenBatch, work: _Pass) -> None:
         work.failures.append(Failure(line.index, error.code, str(error)))
         return
     here = (batch.header.epoch, batch.header.batch)
-    for segment in capture.segments:
+    if capture.base is not None:
+        _check_base(Built(line.index, capture, capture.base), here, work)
+    for segment in capture.named():
         if (segment.epoch, segment.batch) != here:
             work.references.append(Reference(line.index, capture.file, segment))
             continue
@@ -168,6 +201,20 @@ def _check_capture(line: IndexedItem, batch: OpenBatch, work: _Pass) -> None:
             text = f"names item {place_of(segment)}, but {why}"
             work.failures.append(Failure(line.index, CAPTURE_CODE, text))
             return
+
+
+def _check_base(built: Built, here: tuple[int, int], work: _Pass) -> None:
+    """Check what a capture builds on, or note that it lies in an earlier batch."""
+    base = built.base
+    if (base.epoch, base.batch) < here:
+        work.built.append(built)
+        return
+    why: str | None = "that was not sealed before it"
+    if (base.epoch, base.batch, base.index) < (*here, built.item):
+        why = base_mismatch(built, work.lines.get(base.index))
+    if why is not None:
+        text = f"builds on item {place_of(base)}, but {why}"
+        work.failures.append(Failure(built.item, CAPTURE_CODE, text))
 
 
 _worker: list[Opener] = []  # the one opener of this process, set by `start_worker`

@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Checking captures whose segments were sealed in other batches of the same device."""
+"""Checking captures that name what was sealed in other batches of the same device."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from lakzegel_office.capture import BaseRef, SegmentRef
 from lakzegel_office.index import Failure, IndexedItem, IndexStore
-from lakzegel_office.opening import CAPTURE_CODE, OpenResult, Reference, mismatch, place_of
+from lakzegel_office.opening import (
+    CAPTURE_CODE,
+    OpenResult,
+    base_mismatch,
+    mismatch,
+    place_of,
+)
 from lakzegel_office.replay import HeaderRecord
 
 KEPT: Final = 32  # batches whose items are held in memory
+BASES: Final = 8  # captures that others build on, held in memory: one has some MB
+NO_BATCH: Final = "the log holds no such batch"
 Place = tuple[str, int, int]  # device, epoch, batch
 
 
@@ -21,6 +30,7 @@ class References:
         self._store = store
         self._batches: dict[Place, str] = {}
         self._recent: OrderedDict[str, Mapping[int, IndexedItem]] = OrderedDict()
+        self._built_on: OrderedDict[tuple[str, int], IndexedItem | None] = OrderedDict()
 
     def know(self, record: HeaderRecord) -> None:
         """Take note of a batch that the log holds."""
@@ -30,21 +40,58 @@ class References:
     def failures(self, record: HeaderRecord, result: OpenResult) -> Sequence[Failure] | None:
         """Return the captures that name what is not there; None where that cannot be told yet."""
         failures: dict[int, Failure] = {}
+        if not (self._segments(record, result, failures) and self._bases(record, result, failures)):
+            return None
+        return list(failures.values())
+
+    def _segments(
+        self, record: HeaderRecord, result: OpenResult, failures: dict[int, Failure]
+    ) -> bool:
+        """Look up what captures are made of; False where a batch was not opened yet."""
         for reference in result.references:
             if reference.item in failures:
                 continue
             segment = reference.segment
-            batch_id = self._batches.get((record.header.device, segment.epoch, segment.batch))
-            if batch_id is None:
-                why: str | None = "the log holds no such batch"
-            else:
+            batch_id = self._batch(record, segment)
+            why: str | None = NO_BATCH
+            if batch_id is not None:
                 items = self._items(batch_id)
                 if items is None:
-                    return None
+                    return False
                 why = mismatch(segment, reference.file, items.get(segment.index))
             if why is not None:
-                failures[reference.item] = _failure(reference, why)
-        return list(failures.values())
+                text = f"names item {place_of(segment)}, but {why}"
+                failures[reference.item] = Failure(reference.item, CAPTURE_CODE, text)
+        return True
+
+    def _bases(
+        self, record: HeaderRecord, result: OpenResult, failures: dict[int, Failure]
+    ) -> bool:
+        """Look up what captures build on; False where a batch was not opened yet."""
+        for built in result.built:
+            batch_id = self._batch(record, built.base)
+            why: str | None = NO_BATCH
+            if batch_id is not None:
+                if self._store.opened(batch_id) is None:
+                    return False
+                why = base_mismatch(built, self._base(batch_id, built.base.index))
+            if why is not None:
+                text = f"builds on item {place_of(built.base)}, but {why}"
+                failures.setdefault(built.item, Failure(built.item, CAPTURE_CODE, text))
+        return True
+
+    def _batch(self, record: HeaderRecord, named: SegmentRef | BaseRef) -> str | None:
+        return self._batches.get((record.header.device, named.epoch, named.batch))
+
+    def _base(self, batch_id: str, index: int) -> IndexedItem | None:
+        key = (batch_id, index)
+        if key not in self._built_on:
+            lines = self._store.read(batch_id) or ()
+            self._built_on[key] = next((line for line in lines if line.index == index), None)
+        self._built_on.move_to_end(key)
+        while len(self._built_on) > BASES:
+            self._built_on.popitem(last=False)
+        return self._built_on[key]
 
     def _items(self, batch_id: str) -> Mapping[int, IndexedItem] | None:
         if batch_id in self._recent:
@@ -59,8 +106,3 @@ class References:
         while len(self._recent) > KEPT:
             self._recent.popitem(last=False)
         return self._recent[batch_id]
-
-
-def _failure(reference: Reference, why: str) -> Failure:
-    what = f"names item {place_of(reference.segment)}, but {why}"
-    return Failure(reference.item, CAPTURE_CODE, what)

@@ -9,12 +9,13 @@ A later capture wins a name. Two files of one path (deleted and made anew, or ca
 a new epoch) leave the earlier one below `.versions`, its name ending in `.<file>`.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from lakzegel_core.errors import LakzegelError
-from lakzegel_office.capture import Capture, path_bytes, read_path
+from lakzegel_core.errors import FormatError, LakzegelError
+from lakzegel_office.capture import Capture, SegmentRef, path_bytes, read_path
 from lakzegel_office.index import IndexedItem
 from lakzegel_office.names import VERSIONS, ItemId, safe_parts
 from lakzegel_office.opening import capture_of
@@ -23,6 +24,7 @@ CLASHES: Final = b".clashes"
 
 Parts = tuple[bytes, ...]
 BatchKey = tuple[int, int]  # epoch, batch
+Place = tuple[int, int, int]  # epoch, batch, index
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,14 @@ class _Version:
     """One captured version of one file."""
 
     item: ItemId
+    commitment: str
     capture: Capture
+    base: Capture | None
     parts: Parts
+
+    def segments(self) -> list[SegmentRef]:
+        """Every segment in order."""
+        return list(self.capture.segments(self.base))
 
 
 def make_plan(items: Iterable[tuple[ItemId, IndexedItem]], *, latest_only: bool) -> Plan:
@@ -74,10 +82,11 @@ def make_plan(items: Iterable[tuple[ItemId, IndexedItem]], *, latest_only: bool)
     """
     plan = Plan()
     versions: list[_Version] = []
+    bases: dict[Place, _Version] = {}
     folders: dict[str, tuple[ItemId, IndexedItem]] = {}
     for item, line in items:
         if line.kind == "capture":
-            _add_version(plan, versions, item, line)
+            _add_version(plan, versions, bases, item, line)
         elif line.payload is not None and line.payload.get("type") == "folders":
             folders[line.source] = (item, line)
     _place(plan, versions, latest_only=latest_only)
@@ -85,12 +94,39 @@ def make_plan(items: Iterable[tuple[ItemId, IndexedItem]], *, latest_only: bool)
     return plan
 
 
-def _add_version(plan: Plan, versions: list[_Version], item: ItemId, line: IndexedItem) -> None:
+def _add_version(
+    plan: Plan,
+    versions: list[_Version],
+    bases: dict[Place, _Version],
+    item: ItemId,
+    line: IndexedItem,
+) -> None:
     try:
         capture = capture_of(line)
-        versions.append(_Version(item, capture, safe_parts(line.source, read_path(line.context))))
+        parts = safe_parts(line.source, read_path(line.context))
+        base = _base(capture, bases)
+        deque(capture.segments(base), maxlen=0)
+        version = _Version(item, line.commitment, capture, base, parts)
     except LakzegelError as error:
         plan.refused.append(f"{item}: not restored: {error}")
+        return
+    versions.append(version)
+    if capture.base is None:
+        bases[(item.epoch, item.batch, item.index)] = version
+
+
+def _base(capture: Capture, bases: Mapping[Place, _Version]) -> Capture | None:
+    """Return what a capture builds on, of those that came before it.
+
+    Raises:
+        FormatError: that is not there, or not what it was.
+    """
+    if capture.base is None:
+        return None
+    found = bases.get((capture.base.epoch, capture.base.batch, capture.base.index))
+    if found is None or found.commitment != capture.base.commitment:
+        raise FormatError("capture", "what it builds on was not sealed before it")
+    return found.capture
 
 
 def _place(plan: Plan, versions: list[_Version], *, latest_only: bool) -> None:
@@ -126,12 +162,14 @@ def _older_place(taken: "_Taken", version: _Version) -> Parts:
 def _add_target(plan: Plan, version: _Version, parts: Parts, *, latest: bool) -> None:
     capture = version.capture
     number = len(plan.targets)
-    count = len(capture.segments)
+    segments = version.segments()
     plan.targets.append(
-        Target(parts, version.item, capture.size, capture.mode, capture.mtime, count, latest)
+        Target(
+            parts, version.item, capture.size, capture.mode, capture.mtime, len(segments), latest
+        )
     )
     offset = 0
-    for segment in capture.segments:
+    for segment in segments:
         batch = plan.pieces.setdefault((segment.epoch, segment.batch), {})
         piece = Piece(number, offset, segment.size, segment.commitment)
         batch.setdefault(segment.index, []).append(piece)

@@ -149,14 +149,15 @@ class Device:
         ]
         return [*items, self.capture(path, rows, file, source, version, mode, first + len(items))]
 
-    def capture(self, path, rows, file, source="mail", version=0, mode=0o640, index=0):
+    def capture(self, path, rows, file, source="mail", version=0, mode=0o640, index=0, base=None):
         payload = canonical_json(
             {
+                **({} if base is None else {"base": base}),
                 "file": file,
                 "mode": mode,
                 "mtime": "1700000000000000001",
                 "segments": rows,
-                "size": sum(row[3] for row in rows),
+                "size": sum(row[3 if len(row) == 5 else 2] for row in rows),
                 "version": version,
             }
         )

@@ -19,6 +19,7 @@ from typing import Final
 from lakzegel_agent.errors import StoreError
 from lakzegel_agent.ledgercipher import Cipher, Keyed
 from lakzegel_agent.ledgerrows import FileState
+from lakzegel_agent.sealing.bases import built_on
 from lakzegel_agent.sealing.fileitems import Writer
 from lakzegel_agent.sealing.jobs import (
     CaptureUnit,
@@ -217,8 +218,8 @@ class Conversations:
         told = Stat(meter.size, meter.mtime, 0, 0, MODE)
         if not unit.again and before.version >= 0 and before.segments == rows:
             return Same(meter.mark, meter.size)
-        version = before.version + 1
-        whole = CaptureUnit(unit.source, unit.path, unit.name, told, version, False, rows)
+        version, base = before.version + 1, built_on(before, rows)
+        whole = CaptureUnit(unit.source, unit.path, unit.name, told, version, False, rows, base)
         return Done(meter.mark, writer.capture(whole), meter.size, grew=False)
 
     def _before(self, unit: ConversationUnit) -> FileState:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from json.encoder import encode_basestring
 
 from lakzegel_agent.ledgercipher import Cipher
-from lakzegel_agent.ledgerrows import SEGMENT, FileState
+from lakzegel_agent.ledgerrows import OWN, SEGMENT, FileState
+from lakzegel_agent.sealing.bases import itself
 from lakzegel_agent.sealing.body import Body
 from lakzegel_agent.sealing.jobs import CaptureUnit, FileUnit, Job, RangeUnit, Setup, Stat
 from lakzegel_agent.sealing.known import Known
@@ -51,11 +52,14 @@ class Writer:
 
     def capture(self, unit: CaptureUnit) -> bytes:
         """Seal a file's capture; return its row in the ledger, encrypted."""
-        source, path, name, (size, mtime, _, _, mode), version, grew, rows = unit
+        source, path, name, (size, mtime, _, _, mode), version, grew, rows, base = unit
         label, reader, _, _ = self._sources[source]
         context = Members(members(name, mtime, path, reader, grew=grew) + self._seen)
-        self.body.add("capture", label, capture_payload(unit), context)
-        state = FileState(path, version, mode, mtime, size, rows)
+        index, item = self.body.add("capture", label, capture_payload(unit), context)
+        if base is None:
+            count, commitment = len(rows) // SEGMENT.size, item.entry.commitment
+            base = itself(self._epoch, self._batch, index, commitment, count)
+        state = FileState(path, version, mode, mtime, size, rows, base)
         return self._cipher.seal(state.pack(), name)
 
 
@@ -75,12 +79,32 @@ def capture_payload(unit: CaptureUnit) -> bytes:
     Written out by hand, keys in order: everything in it is a number or base64, and there is one
     for every file.
     """
-    _, _, name, (size, mtime, _, _, mode), version, _, packed = unit
-    rows = ",".join(
+    _, _, name, (size, mtime, _, _, mode), version, _, packed, base = unit
+    if base is None:
+        start, rows = "", _named(packed)
+    else:
+        epoch, batch, index, commitment, stretches = base
+        start = f'"base":[{epoch},{batch},{index},"{b64(commitment)}"],'
+        rows = ",".join(_stretches(packed, stretches))
+    return (
+        f'{{{start}"file":"{name.hex()}","mode":{mode},"mtime":"{mtime}",'
+        f'"segments":[{rows}],"size":{size},"version":{version}}}'
+    ).encode()
+
+
+def _named(packed: bytes) -> str:
+    return ",".join(
         f'[{epoch},{batch},{index},{length},"{b64(commitment)}"]'
         for epoch, batch, index, length, commitment, _ in SEGMENT.iter_unpack(packed)
     )
-    return (
-        f'{{"file":"{name.hex()}","mode":{mode},"mtime":"{mtime}",'
-        f'"segments":[{rows}],"size":{size},"version":{version}}}'
-    ).encode()
+
+
+def _stretches(packed: bytes, stretches: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """Yield what is named by the base, and the segments that are not."""
+    start = 0
+    for first, many in stretches:
+        rows = packed[start : (start := start + many * SEGMENT.size)]
+        if first == OWN:
+            yield _named(rows)
+        else:
+            yield f"[{first},{many},{sum(row[3] for row in SEGMENT.iter_unpack(rows))}]"

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from lakzegel_agent.ledgercipher import Keyed
+from lakzegel_agent.ledgerrows import Base
 from lakzegel_agent.sealing.surveys import ConversationUnit, Survey, SurveyFailed, SurveyResult
 
 _MARK: Final = 16  # bytes
@@ -101,6 +102,7 @@ class CaptureUnit(NamedTuple):
     version: int
     grew: bool
     rows: bytes  # packed segments
+    base: Base | None = None  # what it builds on
 
 
 class ObservationUnit(NamedTuple):

@@ -17,6 +17,7 @@ from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerrows import FileState
 from lakzegel_agent.readers import Reader, reader_of
 from lakzegel_agent.readers.base import MAX_SEGMENT_CUT
+from lakzegel_agent.sealing.bases import built_on
 from lakzegel_agent.sealing.body import Body
 from lakzegel_agent.sealing.conversations import Conversations
 from lakzegel_agent.sealing.fileitems import Writer
@@ -190,7 +191,8 @@ class Sealer:
         pieces = (data,) if len(ends) == 1 else _pieces(data, ends)
         known = Known(self._cipher, before.segments) if before.segments else self._nothing
         rows = b"".join(writer.segments(unit, told, pieces, known))
-        whole = CaptureUnit(source, path, name, told, before.version + 1, grew, rows)
+        base = built_on(before, rows)
+        whole = CaptureUnit(source, path, name, told, before.version + 1, grew, rows, base)
         if not again and _is_same(before, whole):
             return Same(self._mark(told), len(data))
         return self._capture(whole, writer)

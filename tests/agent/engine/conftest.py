@@ -60,6 +60,29 @@ class Archive:
         said = [s.payload for s in self.of_kind("observation")]
         return [value for value in said if type_ in (None, value["type"])]
 
+    def named(self, sealed):
+        """Every segment that a capture names, those of its base's stretches too."""
+        stated = sealed.payload
+        rows = []
+        if "base" in stated:
+            *place, commitment = stated["base"]
+            assert tuple(place) < (sealed.epoch, sealed.batch, sealed.index)
+            found = next(s for s in self.items if [s.epoch, s.batch, s.index] == place)
+            assert (found.item.kind, "base" in found.payload) == ("capture", False)
+            assert found.item.commitment == unb64(commitment, what="commitment", size=32)
+            assert found.payload["file"] == stated["file"]
+            assert found.payload["version"] < stated["version"]
+            rows = found.payload["segments"]
+        for part in stated["segments"]:
+            if len(part) == 5:
+                yield part
+                continue
+            first, count, size = part
+            taken = rows[first : first + count]
+            assert len(taken) == count > 0
+            assert sum(row[3] for row in taken) == size
+            yield from taken
+
     def versions(self, source="docs"):
         """Every version of every file: path to the list of its contents, oldest first."""
         segments = {(s.epoch, s.batch, s.index): s.item for s in self.of_kind("segment")}
@@ -68,7 +91,7 @@ class Archive:
             stated = sealed.payload
             assert canonical_json(stated) == sealed.item.payload
             whole = b""
-            for epoch, batch, index, size, commitment in stated["segments"]:
+            for epoch, batch, index, size, commitment in self.named(sealed):
                 item = segments[(epoch, batch, index)]
                 assert (epoch, batch, index) < (sealed.epoch, sealed.batch, sealed.index)
                 assert item.commitment == unb64(commitment, what="commitment", size=32)

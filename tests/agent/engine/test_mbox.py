@@ -6,7 +6,7 @@ import random
 import pytest
 
 SIZES = pytest.mark.parametrize("size", [300, 40_000], ids=["small", "big"])
-COUNT = 60
+COUNT = 80  # enough for a capture that later ones build on
 BESIDE = ".temp-compact"
 
 
