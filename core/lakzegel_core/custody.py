@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final, Self
 
 from lakzegel_core import (
@@ -36,7 +37,7 @@ from lakzegel_core.custody_state import (
     PolicyEntry,
 )
 from lakzegel_core.delegation import Delegation
-from lakzegel_core.enrolment import Enrolment, Reason
+from lakzegel_core.enrolment import Enrolment
 from lakzegel_core.entries import Entry
 from lakzegel_core.errors import (
     FormatError,
@@ -184,7 +185,7 @@ class Custody:
         if state is None:
             raise NotAdmittedError(f"device {peeked.device}: no admission of this id is in the log")
         device = self.devices.get(peeked.device)
-        if peeked.reason is Reason.RESTORED:
+        if peeked.reason.by_old_key:
             other = custody_rules.old_key(device, peeked)
         else:
             other = state.admission.token
@@ -276,24 +277,23 @@ class Custody:
     def _take_header(self, checked: CheckedEntry, header: Header) -> None:
         device = self.devices[header.device]
         head = HeadState(header.batch, checked.id, header.closed, self.size)
-        current = device.current
-        device.current = EpochState(
-            current.epoch,
-            current.enrolment_id,
-            current.header_key,
-            current.witness_key,
-            current.annex,
-            current.index,
-            head,
-        )
+        device.current = replace(device.current, head=head)
         device.final = header.state is State.FINAL
 
     def _take_enrolment(self, checked: CheckedEntry, found: Enrolment) -> None:
         state = self.admissions[found.admission]
-        epoch = EpochState(
-            found.epoch, checked.id, found.header, found.witness, found.annex, self.size
-        )
         device = self.devices.get(found.device)
+        epoch = EpochState(
+            epoch=found.epoch,
+            enrolment_id=checked.id,
+            header_key=found.header,
+            witness_key=found.witness,
+            annex=found.annex,
+            index=self.size,
+            reason=found.reason,
+        )
+        if device is not None and found.reason.by_old_key:
+            epoch = replace(epoch, inherited=device.current.inherited + 1)
         if device is None:
             self.devices[found.device] = DeviceState(
                 found.device, found.group, state.admission.custody, epoch
@@ -301,7 +301,7 @@ class Custody:
         else:
             device.closed_epochs.append(device.current)
             device.current = epoch
-        if found.reason is not Reason.RESTORED:
+        if not found.reason.by_old_key:
             state.used += 1
         for role_key in found.role_keys():
             self.register.add(role_key)

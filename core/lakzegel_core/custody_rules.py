@@ -17,6 +17,7 @@ from lakzegel_core.errors import (
     ExpiredError,
     ForkError,
     GapError,
+    LimitError,
     NotAdmittedError,
     ReplayError,
     RevokedError,
@@ -25,6 +26,7 @@ from lakzegel_core.errors import (
 from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.keys import VerifierKey
+from lakzegel_core.limits import MAX_INHERITED
 from lakzegel_core.revocation import Revocation
 
 
@@ -78,10 +80,19 @@ def clock_warnings(device: DeviceState, header: Header) -> Iterator[str]:
 
 
 def old_key(device: DeviceState | None, found: Enrolment) -> VerifierKey:
-    """The header key of the epoch that a restored device leaves."""
+    """The header key of the epoch that is left by an enrolment without a token.
+
+    Raises:
+        EpochError: the log has no such epoch of this device.
+    """
     if device is None:
         raise EpochError(f"device {found.device}: nothing to restore, it was never enrolled")
-    return device.header_key
+    for epoch in (device.current, *device.closed_epochs):
+        if epoch.epoch == found.epoch - 1:
+            return epoch.header_key
+    raise EpochError(
+        f"device {found.device} epoch {found.epoch}: epoch {device.epoch + 1} would be next"
+    )
 
 
 def require_epoch(device: DeviceState | None, found: Enrolment) -> None:
@@ -102,6 +113,21 @@ def require_epoch(device: DeviceState | None, found: Enrolment) -> None:
         raise EpochError(f"{name}: epoch {device.epoch + 1} would be next")
     if found.previous != device.newest_id:
         raise EpochError(f"{name}: does not follow the newest batch of this device in the log")
+    if found.reason is Reason.ROTATED:
+        _require_rotatable(device, name)
+
+
+def _require_rotatable(device: DeviceState, name: str) -> None:
+    """Return when a device may replace its keys (docs/spec/epochs.md §4).
+
+    Raises:
+        ChainError: its custody ended.
+        LimitError: a proof of what it sealed then would have more notes than one may.
+    """
+    if device.final:
+        raise ChainError(f"{name}: the custody ended with epoch {device.epoch}")
+    if device.current.inherited >= MAX_INHERITED:
+        raise LimitError(name, f"{MAX_INHERITED} epochs in a row were opened without a token")
 
 
 def require_admission(device: DeviceState | None, state: AdmissionState, found: Enrolment) -> None:
@@ -117,7 +143,7 @@ def require_admission(device: DeviceState | None, state: AdmissionState, found: 
         raise NotAdmittedError(f"{name}: the admission is for device {admission.device}")
     if device is not None and device.custody != admission.custody:
         raise NotAdmittedError(f"{name}: the admission is for another custody")
-    if found.reason is Reason.RESTORED:
+    if found.reason.by_old_key:
         return
     if state.used >= admission.count:
         raise ExhaustedError(

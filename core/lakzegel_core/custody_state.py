@@ -9,6 +9,7 @@ from datetime import datetime
 from lakzegel_core.admission import Admission
 from lakzegel_core.age import Recipient
 from lakzegel_core.delegation import Delegation
+from lakzegel_core.enrolment import Reason
 from lakzegel_core.entries import Entry
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.policy import Policy
@@ -27,7 +28,7 @@ class HeadState:
 
 @dataclass(frozen=True, slots=True)
 class EpochState:
-    """One epoch of a device: its keys, its enrolment, its newest batch."""
+    """One epoch of a device: its keys, its enrolment, why it was opened, its newest batch."""
 
     epoch: int
     enrolment_id: bytes
@@ -35,7 +36,9 @@ class EpochState:
     witness_key: VerifierKey
     annex: Recipient
     index: int
+    reason: Reason
     head: HeadState | None = None
+    inherited: int = 0  # epochs in a row, this one included, that an old header key opened
 
 
 @dataclass(slots=True)

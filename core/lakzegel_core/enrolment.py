@@ -16,7 +16,8 @@
     seen 12 <base64 root>
     enrolled 2026-11-24T02:07:45Z
 
-Signed by the new header key, then by the token, or for ``restored`` by the old header key.
+Signed by the new header key, then by the token, or for ``restored`` and ``rotated`` by the old
+header key.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ class Reason(StrEnum):
     FIRST = "first"
     RESTORED = "restored"
     UNREADABLE = "unreadable"
+    ROTATED = "rotated"
+
+    @property
+    def by_old_key(self) -> bool:
+        """Whether the epoch before's header key signs, in the place of a token."""
+        return self in {Reason.RESTORED, Reason.ROTATED}
 
 
 def device_key_name(origin: str, device: str, epoch: int, role: str) -> str:
@@ -94,6 +101,8 @@ class Enrolment:
             raise EpochError(f"{where}: unreadable state knows no batch")
         if self.reason is Reason.RESTORED and (not self.previous or self.previous == self.known):
             raise EpochError(f"{where}: the log holds no batch that the device did not know")
+        if self.reason is Reason.ROTATED and self.previous != self.known:
+            raise EpochError(f"{where}: who replaces keys knows the newest batch in the log")
 
     def role_keys(self) -> tuple[RoleKey, RoleKey]:
         """The keys that sign, each with its role."""
@@ -130,7 +139,7 @@ class Enrolment:
         admission = fields.digest(rows.take("admission"), what="enrolment admission")
         reason = rows.take("reason")
         if reason not in set(Reason):
-            raise FormatError("enrolment reason", "not first, restored or unreadable")
+            raise FormatError("enrolment reason", "not first, restored, unreadable or rotated")
         previous = fields.optional_digest(rows.take("previous"), what="enrolment previous")
         known = fields.optional_digest(rows.take("known"), what="enrolment known")
         size, _, root = rows.take("seen").partition(" ")

@@ -17,7 +17,7 @@ from lakzegel_core import admission, delegation, enrolment, entries, note, revoc
 from lakzegel_core.admission import Admission
 from lakzegel_core.batch import Header, open_header, peek_header
 from lakzegel_core.delegation import Delegation
-from lakzegel_core.enrolment import Enrolment, Reason
+from lakzegel_core.enrolment import Enrolment
 from lakzegel_core.errors import (
     EpochError,
     ExpiredError,
@@ -116,7 +116,7 @@ class _Chain:
     def _take_enrolment(self, data: bytes) -> None:
         peeked = enrolment.peek_enrolment(data)
         admitted = self._admissions.get(peeked.admission)
-        if peeked.reason is Reason.RESTORED:
+        if peeked.reason.by_old_key:
             if self._enrolment is None or peeked.epoch != self._enrolment.epoch + 1:
                 raise EpochError(f"device {peeked.device}: the epoch before is not shown")
             other = self._enrolment.header
@@ -132,9 +132,14 @@ class _Chain:
         self._enrolment = found
 
     def _take_header(self, data: bytes) -> None:
-        if self._enrolment is None or self._enrolment.epoch != self._wanted.epoch:
-            raise EpochError(f"device {self._wanted.device}: its enrolment is not shown")
-        self._header = open_header(data, self._enrolment.header)
+        wanted, shown = self._wanted, self._enrolment
+        if shown is not None and shown.epoch > wanted.epoch:
+            raise EpochError(
+                f"device {wanted.device}: epoch {wanted.epoch} was closed by epoch {shown.epoch}"
+            )
+        if shown is None or shown.epoch != wanted.epoch:
+            raise EpochError(f"device {wanted.device}: its enrolment is not shown")
+        self._header = open_header(data, shown.header)
         self._same_log(self._header.origin)
 
     def _require_trusted(self, found: Revocation) -> None:

@@ -5,26 +5,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from lakzegel_core.enrolment import Reason
 from lakzegel_office.replay import Replay
 from lakzegel_office.verification import Verification
 
 
 @dataclass(frozen=True, slots=True)
 class EpochProof:
-    """One epoch: its batches run without a gap from 0 to the head."""
+    """One epoch: its batches run without a gap from 0 to the head.
+
+    ``follows``: from where the epoch before ended, with nothing between; keys were replaced.
+    """
 
     epoch: int
     batches: int
     items: int
     head: str | None
     closed: datetime | None
+    follows: bool = False
 
     def __str__(self) -> str:
         """Return the part of a device's line."""
+        name = f"epoch {self.epoch}" + (" (keys replaced)" if self.follows else "")
         if self.head is None:
-            return f"epoch {self.epoch}: no batch"
+            return f"{name}: no batch"
         return (
-            f"epoch {self.epoch}: batches 0..{self.batches - 1} in one chain, {self.items} items, "
+            f"{name}: batches 0..{self.batches - 1} in one chain, {self.items} items, "
             f"head {self.head[:16]} closed {self.closed:%Y-%m-%dT%H:%M:%SZ}"
         )
 
@@ -42,9 +48,11 @@ class DeviceProof:
 
     @property
     def gaps(self) -> list[str]:
-        """What nobody can prove: the time between two epochs."""
+        """What nobody can prove: the time between two epochs, but where keys were replaced."""
         pairs = zip(self.epochs, self.epochs[1:], strict=False)
-        return [f"coverage between epoch {a.epoch} and {b.epoch}" for a, b in pairs]
+        return [
+            f"coverage between epoch {a.epoch} and {b.epoch}" for a, b in pairs if not b.follows
+        ]
 
     def __str__(self) -> str:
         """Return the line."""
@@ -80,6 +88,7 @@ def proven_devices(found: Verification) -> Iterator[DeviceProof]:
                     items,
                     head.id.hex() if head is not None else None,
                     head.closed if head is not None else None,
+                    follows=epoch.reason is Reason.ROTATED,
                 )
             )
         yield DeviceProof(

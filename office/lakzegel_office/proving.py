@@ -3,7 +3,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lakzegel_core import limits, tiles
 from lakzegel_core.checkpoint import SignedCheckpoint
@@ -24,8 +24,9 @@ from lakzegel_office.replay import HeaderRecord, Replay
 class _Notes:
     """The entries that a header stands on, by their place in the log."""
 
-    kept: dict[int, bytes]
-    admissions: dict[bytes, tuple[int, bytes]]
+    kept: dict[int, bytes] = field(default_factory=dict)
+    admissions: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
+    enrolments: list[int] = field(default_factory=list)
 
 
 class Prover:
@@ -71,7 +72,7 @@ class Prover:
     def _standing(self, record: HeaderRecord) -> dict[int, bytes]:
         """Return delegations, admissions, enrolments, revocations and the header itself."""
         refused = {problem.index for problem in self._replay.problems if problem.refused}
-        notes = _Notes({}, {})
+        notes = _Notes()
         for index, data in self._entries():
             if index == record.index:
                 notes.kept[index] = data
@@ -96,10 +97,20 @@ def _keep(notes: _Notes, index: int, data: bytes, record: HeaderRecord) -> None:
     elif kind == "enrolment":
         found = peek_enrolment(data)
         if found.device == device and found.epoch <= epoch:
-            notes.kept[index] = data
-            _keep_admission(notes, found)
+            _keep_enrolment(notes, index, data, found)
     elif kind == "revocation" and Revocation.from_text(parse(data).text).device == device:
         notes.kept[index] = data
+
+
+def _keep_enrolment(notes: _Notes, index: int, data: bytes, found: Enrolment) -> None:
+    """Keep it; one that a token let in stands on no epoch before it."""
+    if not found.reason.by_old_key:
+        for before in notes.enrolments:
+            del notes.kept[before]
+        notes.enrolments.clear()
+    notes.kept[index] = data
+    notes.enrolments.append(index)
+    _keep_admission(notes, found)
 
 
 def _keep_admission(notes: _Notes, found: Enrolment) -> None:

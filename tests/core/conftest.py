@@ -150,7 +150,7 @@ class Device:
         return make_key(name, Algorithm.ED25519_COSIGNATURE)
 
     def describe(self, admission, reason=Reason.FIRST, **changes):
-        restored = reason is Reason.RESTORED
+        known = {Reason.RESTORED: digest(b"an older one"), Reason.ROTATED: self.newest}
         stated = {
             "origin": self.origin,
             "device": self.name,
@@ -162,7 +162,7 @@ class Device:
             "admission": digest(admission),
             "reason": reason,
             "previous": self.newest,
-            "known": digest(b"an older one") if restored else None,
+            "known": known.get(reason),
             "seen_size": 3,
             "seen_root": bytes(32),
             "enrolled": START,

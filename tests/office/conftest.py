@@ -109,10 +109,35 @@ class Device:
     witness: SigningKey
     annex: Identity
     previous: bytes
+    enrolment: Enrolment
     epoch: int = 0
     batch: int = 0
+    newest: bytes | None = None
     policy: bytes = bytes(32)
     files: dict = field(default_factory=dict)
+
+    def rotate(self, *, by=None, **changes):
+        """Replace its keys by a note that the old header key vouches for; returns that key."""
+        old, head = self.header, self.newest
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.header = new_key(device_key_name(ORIGIN, self.name, self.epoch, "header"))
+        witness = device_key_name(ORIGIN, self.name, self.epoch, "witness")
+        self.witness = new_key(witness, Algorithm.ED25519_COSIGNATURE)
+        made = replace(
+            self.enrolment,
+            epoch=self.epoch,
+            header=self.header.verifier,
+            witness=self.witness.verifier,
+            reason=Reason.ROTATED,
+            previous=head,
+            known=head,
+            seen_size=len(self.receiver.log),
+            seen_root=self.receiver.root(),
+        )
+        signed = sign_enrolment(replace(made, **changes), self.header, by or old)
+        self.receiver.append(signed)
+        self.enrolment, self.previous = made, hashlib.sha256(signed).digest()
+        return old
 
     def seal(self, *, kind="segment", payload=b"", context=None, source="mail", index=0, **place):
         where = Place(
@@ -208,7 +233,7 @@ class Device:
         self.receiver.keyrings[name] = keyring
         if publish:
             self.receiver.append(signed)
-            self.previous = batch_id(signed)
+            self.previous = self.newest = batch_id(signed)
             self.batch += 1
         return name
 
@@ -272,7 +297,7 @@ class World:
         self.receiver.append(signed)
         recipients = list(self.config.recipients.values())
         previous = hashlib.sha256(signed).digest()
-        return Device(self.receiver, recipients, name, header, witness, annex, previous)
+        return Device(self.receiver, recipients, name, header, witness, annex, previous, enrolment)
 
 
 PASSPHRASE = "een zin die niemand raadt"

@@ -77,6 +77,25 @@ def test_the_context_can_stay_hidden(proven, tmp_path):
     assert judge(proven, parse_item_proof(data)).source == "mail"
 
 
+def test_what_was_sealed_under_replaced_keys_is_proven_by_the_ones_before(
+    world, device, tmp_path, capsys
+):
+    device.send_files({"cur/0": b"voor"})
+    device.rotate()
+    device.rotate()
+    device.send_files({"cur/1": DATA})
+    world.pull()
+    assert world.run("prove", "minister/2/0/0", str(tmp_path / "out")) == 0
+    capsys.readouterr()
+    assert verify(command(world, tmp_path)) == 0
+    assert "minister/2/0/0" in capsys.readouterr().out
+    found = parse_item_proof((tmp_path / "out.proof").read_bytes())
+    for left_out in range(1, len(found.notes)):
+        notes = found.notes[:left_out] + found.notes[left_out + 1 :]
+        with pytest.raises(LakzegelError):
+            judge(world, replace(found, notes=notes))
+
+
 def test_proving_is_recorded(proven):
     assert '"action":"prove"' in proven.home.audit.read_text()
 

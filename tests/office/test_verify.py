@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Every bit of the mirror is covered, and its files are a closed set."""
 
+import copy
 import json
 import random
 import shutil
@@ -14,6 +15,7 @@ from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.verification import Verifier
 
+ED25519 = Algorithm.ED25519
 POSITIONS = 25  # flips a file, besides its first and last byte
 
 
@@ -66,6 +68,56 @@ def test_every_flipped_bit_is_caught_and_its_file_named(pulled):
             assert any(d.file.startswith(name) for d in found), (name, place, found)
         path.write_bytes(data)
     assert doubts(pulled) == []
+
+
+def said_of(world, capsys, *more):
+    capsys.readouterr()
+    code = world.run("verify", *more)
+    return code, capsys.readouterr().out
+
+
+def test_nothing_lies_between_two_epochs_where_keys_were_replaced(world, device, capsys):
+    device.send_files({"cur/1": b"een"})
+    device.rotate()
+    device.send_files({"cur/2": b"twee"})
+    world.pull()
+    code, out = said_of(world, capsys)
+    assert code == 0
+    assert "epoch 1 (keys replaced): batches 0..0 in one chain" in out
+    assert "not proven" not in out
+    (one,) = json.loads(said_of(world, capsys, "--json")[1])["devices"]
+    assert [epoch["keys_replaced"] for epoch in one["epochs"]] == [False, True]
+    assert one["not_proven"] == []
+
+
+@pytest.mark.parametrize("how", ["stranger", "replayed", "forked"])
+def test_a_rotation_that_the_log_should_not_hold_is_a_doubt(world, device, how, capsys):
+    device.send_files({"cur/1": b"een"})
+    if how == "stranger":
+        device.rotate(by=SigningKey.from_seed(device.header.verifier.name, ED25519, bytes(32)))
+    else:
+        fork = copy.copy(device)
+        device.rotate()
+        if how == "replayed":
+            world.receiver.append(world.receiver.log[-1])
+        else:
+            fork.rotate()
+    world.pull()
+    code, out = said_of(world, capsys)
+    assert code == 1
+    assert "mirror/log, entry" in out
+
+
+def test_a_batch_under_a_key_that_was_replaced_is_a_doubt(world, device, capsys):
+    device.send_files({"cur/1": b"een"})
+    thief = copy.copy(device)
+    device.rotate()
+    thief.send_files({"cur/2": b"twee"})
+    world.pull()
+    code, out = said_of(world, capsys)
+    assert code == 1
+    assert "epoch 0: batches 0..0 in one chain" in out  # not the one of the old key
+    assert "office found epoch" in out
 
 
 def test_every_deleted_file_is_named(pulled):

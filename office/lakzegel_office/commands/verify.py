@@ -103,6 +103,7 @@ def _as_json(
                 "epochs": [
                     {
                         "epoch": epoch.epoch,
+                        "keys_replaced": epoch.follows,
                         "batches": epoch.batches,
                         "items": epoch.items,
                         "head": epoch.head,

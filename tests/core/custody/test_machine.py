@@ -157,15 +157,39 @@ class Machine(RuleBasedStateMachine):
             return  # nothing that it did not know: no such note can be made
         reason = Reason.RESTORED if restored else Reason.UNREADABLE
         note = ahead.enrol(admission[1], old if restored else admission[0], reason)
-        if known.revoked is not None:
+        if skip:
+            self.illegal(note, EpochError, RevokedError)
+        elif known.revoked is not None:
             self.illegal(note, RevokedError)
-        elif skip:
-            self.illegal(note, EpochError)
         elif not restored and used[0] >= used[1]:
             self.illegal(note, ExhaustedError)
         else:
             self.legal(note)
             used[0] += not restored
+            known.epoch += 1
+            known.batches.append(0)
+            vars(device).update(vars(ahead))
+
+    @rule(admission=admissions, device=devices, by_token=st.booleans(), stale=st.booleans())
+    def replace_keys(self, admission, device, by_token, stale):
+        if device is None or device.group != admission[2]:
+            return
+        known = self.known[device.name]
+        ahead = copy.copy(device)
+        old = ahead.next_epoch()
+        more = {"previous": bytes(32), "known": bytes(32)} if stale else {}
+        note = ahead.enrol(admission[1], admission[0] if by_token else old, Reason.ROTATED, **more)
+        if by_token:
+            self.illegal(note, UnknownKeyError)
+        elif known.revoked is not None:
+            self.illegal(note, RevokedError)
+        elif stale:
+            self.illegal(note, EpochError)
+        elif known.final:
+            self.illegal(note, ChainError)
+        else:
+            self.legal(note)
+            self.illegal(note, EpochError)
             known.epoch += 1
             known.batches.append(0)
             vars(device).update(vars(ahead))

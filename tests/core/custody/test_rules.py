@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from lakzegel_core import note
+from lakzegel_core import limits, note
 from lakzegel_core.batch import State
 from lakzegel_core.custody import Custody
 from lakzegel_core.delegation import Delegation
@@ -344,6 +344,90 @@ def test_a_device_stays_in_its_custody(world, device, refuse):
     token, admission = world.admit("elsewhere", group="all", custody="next-term")
     device.next_epoch()
     refuse(device.enrol(admission, token, Reason.UNREADABLE), NotAdmittedError, "another custody")
+
+
+# keys that are replaced
+
+
+def rotated(device, admission, **changes):
+    """The device with new keys, and the note that its old header key vouches for them by."""
+    ahead = copy.copy(device)
+    old = ahead.next_epoch()
+    return ahead, ahead.enrol(admission, old, Reason.ROTATED, **changes)
+
+
+@pytest.fixture
+def admission(world, device):
+    return world.notes[1]
+
+
+def test_the_old_header_key_vouches_for_the_new_keys(world, device, admission, refuse, parts):
+    world.send(device)
+    ahead, data = rotated(device, admission)
+    refuse(ahead.header(), EpochError, "has no enrolment in the log")
+    world.apply(data)
+    assert world.custody.admissions[parts.digest(admission)].used == 1
+    refuse(device.header(), EpochError, "closed for ever by epoch 1")
+    refuse(note.sign(note.parse(ahead.header()).text, [device.header_key]), UnknownKeyError)
+    world.send(ahead)
+    state = world.custody.devices["laptop-1"]
+    assert (state.header_key, state.witness_key) == (
+        ahead.header_key.verifier,
+        ahead.witness_key.verifier,
+    )
+    assert (state.current.reason, state.current.inherited) == (Reason.ROTATED, 1)
+
+
+def test_a_rotation_counts_once_and_in_its_place(world, device, admission, refuse):
+    ahead, data = rotated(device, admission)
+    _, other = rotated(device, admission, seen_size=2)
+    world.apply(data)
+    refuse(data, EpochError, "epoch 2 would be next")
+    refuse(other, EpochError, "epoch 2 would be next")
+    world.send(ahead)
+    refuse(data, EpochError, "epoch 2 would be next")
+    refuse(other, EpochError, "epoch 2 would be next")
+
+
+def test_nobody_but_the_old_key_vouches_for_new_ones(world, device, admission, refuse, parts):
+    world.send(device)
+    token, again = world.admit("again", group="all")
+    stranger = parts.make_key(device.header_key.verifier.name, salt="x")
+    ahead = copy.copy(device)
+    ahead.next_epoch()
+    for signer in (token, stranger, ahead.header_key, world.office.enrolment):
+        refuse(ahead.enrol(again, signer, Reason.ROTATED), UnknownKeyError)
+
+
+def test_who_replaces_keys_has_everything_in_the_log(world, device, admission, refuse, parts):
+    first = parts.digest(world.send(device))
+    world.send(device)
+    for head in (first, None):
+        stale = rotated(device, admission, previous=head, known=head)[1]
+        refuse(stale, EpochError, "does not follow the newest batch")
+
+
+def test_no_keys_are_replaced_after_the_end(world, device, admission, refuse):
+    world.send(device, state=State.FINAL)
+    refuse(rotated(device, admission)[1], ChainError, "the custody ended with epoch 0")
+
+
+def test_a_revoked_device_replaces_no_keys(world, device, admission, refuse):
+    world.apply(world.office.revocation("laptop-1", 0, None))
+    refuse(rotated(device, admission)[1], RevokedError)
+
+
+def test_after_128_epochs_in_a_row_it_takes_a_token(world, device, admission, refuse):
+    for _ in range(limits.MAX_INHERITED):
+        device, data = rotated(device, admission)
+        world.apply(data)
+    refuse(rotated(device, admission)[1], LimitError, "128 epochs in a row")
+    token, again = world.admit("again", group="all")
+    ahead = copy.copy(device)
+    ahead.next_epoch()
+    world.apply(ahead.enrol(again, token, Reason.UNREADABLE))
+    world.apply(rotated(ahead, again)[1])
+    assert world.custody.devices["laptop-1"].current.inherited == 1
 
 
 # revocations

@@ -38,6 +38,7 @@ KINDS = (
     "delegation",
     "enrolment-first",
     "enrolment-restored",
+    "enrolment-rotated",
     "finding",
     "held",
     "hold",
@@ -95,6 +96,12 @@ def cases(parts):
         ),
         "enrolment-restored": (
             device.enrol(admission, old, Reason.RESTORED),
+            Enrolment.from_text,
+            lambda data: open_enrolment(data, old.verifier),
+            [device.header_key, old],
+        ),
+        "enrolment-rotated": (
+            device.enrol(admission, old, Reason.ROTATED),
             Enrolment.from_text,
             lambda data: open_enrolment(data, old.verifier),
             [device.header_key, old],
@@ -299,6 +306,12 @@ def test_a_token_signs_notes(cases, parts):
         ("enrolment-restored", {"reason": Reason.FIRST}, EpochError),
         ("enrolment-restored", {"reason": Reason.UNREADABLE}, EpochError),
         ("enrolment-restored", {"previous": None}, EpochError),
+        ("enrolment-rotated", {"reason": Reason.FIRST}, EpochError),
+        ("enrolment-rotated", {"reason": Reason.RESTORED}, EpochError),
+        ("enrolment-rotated", {"reason": Reason.UNREADABLE}, EpochError),
+        ("enrolment-rotated", {"previous": None}, EpochError),
+        ("enrolment-rotated", {"known": None}, EpochError),
+        ("enrolment-rotated", {"known": bytes(32)}, EpochError),
     ],
 )
 def test_an_epoch_says_why_it_was_opened(cases, kind, changes, error):

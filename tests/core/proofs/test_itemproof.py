@@ -376,6 +376,26 @@ def test_a_restored_epoch_stands_on_the_one_before(court, parts):
         )
 
 
+def test_keys_that_were_replaced_stand_on_the_ones_before(court, parts):
+    device, token, datas = chain(court, parts)
+    device.moved_on(datas[3])
+    old_key = device.header()
+    old = device.next_epoch()
+    rotated = device.enrol(datas[1], old, Reason.ROTATED)
+    header = device.header()
+    assert standing_of(court, *datas[:3], rotated, header).header.epoch == 1
+    with pytest.raises(EpochError, match="the epoch before is not shown"):
+        standing_of(court, *datas[:2], rotated, header)
+    with pytest.raises(EpochError, match="its enrolment is not shown"):
+        standing_of(court, *datas[:3], header)
+    with pytest.raises(EpochError, match="epoch 0 was closed by epoch 1"):
+        standing_of(court, *datas[:3], rotated, old_key)
+    for signer in (token, device.header_key):
+        forged = device.enrol(datas[1], signer, Reason.ROTATED)
+        with pytest.raises(SignatureError):
+            standing_of(court, *datas[:3], forged, header)
+
+
 # revocations
 
 

@@ -134,7 +134,8 @@ def enrolment_cases() -> list[Case]:
     edits: list[Edit] = [
         ("no-group", f"group {GROUP}", "group -", OK, "admitted by its own name"),
         ("reason-restored", "reason first", "reason restored", E, "a first epoch is first"),
-        ("reason-unknown", "reason first", "reason lost", F, "first, restored or unreadable"),
+        ("reason-rotated", "reason first", "reason rotated", E, "a first epoch is first"),
+        ("reason-unknown", "reason first", "reason lost", F, "first, restored, unreadable or rotated"),
         ("previous-in-epoch-0", "previous -", f"previous {ZERO}", E, "a first epoch follows no batch"),
         ("known-in-epoch-0", "known -", f"known {ZERO}", E, "a first epoch follows no batch"),
         ("header-of-another-device", f"header {header.verifier.to_text()}", f"header {device_key('header', 0, 'other').verifier.to_text()}", F, "its name says whose it is"),
@@ -172,7 +173,20 @@ def _later_epochs(before: tuple[bytes, ...]) -> list[Case]:
     lost_edits = [
         ("unreadable-knows", "known -", f"known {b64(known)}", E, "unreadable state knows nothing")
     ]
+    rotated = enrolment(*before, epoch=1, reason=Reason.ROTATED, previous=head, known=head)
+    same, by = rotated.to_text(), [new, old]
+    rotated_edits: list[Edit] = [
+        ("rotated-before-any-batch", f"previous {b64(head)}\nknown {b64(head)}", "previous -\nknown -", OK, "the log holds no batch, and it knows none"),
+        ("rotated-knows-less", f"known {b64(head)}", f"known {b64(known)}", E, "it knows the newest batch in the log"),
+        ("rotated-knows-nothing", f"known {b64(head)}", "known -", E, "it knows the newest batch in the log"),
+        ("rotated-knows-more", f"previous {b64(head)}", "previous -", E, "it knows no batch that the log does not hold"),
+    ]  # fmt: skip
     return [
+        Case("rotated", OK, "signed by new and old header key", note.sign(same, by), by_old),
+        Case("rotated-by-token", "UnknownKeyError", "the old header key signs", note.sign(same, [new, TOKEN]), by_old),
+        Case("rotated-by-new-key-alone", "MissingSignatureError", "the old header key signs", note.sign(same, [new]), by_old),
+        Case("rotated-order-reversed", "UnknownKeyError", "the new header key first", note.sign(same, [old, new]), by_old),
+        *edited(same, by, by_old, rotated_edits),
         Case("restored", OK, "signed by new and old header key", note.sign(text, [new, old]), by_old),
         Case("unreadable", OK, "signed by new key and token", note.sign(lost, [new, TOKEN]), by_token),
         *edited(text, [new, old], by_old, edits),

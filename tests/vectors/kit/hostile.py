@@ -7,14 +7,12 @@ import hashlib
 from datetime import timedelta
 from functools import cache
 
-from kit.case import kept
+from kit.otherlog import OtherLog, other_log
 from kit.world import (
     ADMISSION,
     DELEGATION_NOTE,
     ENROLMENT,
     HELD,
-    LOG,
-    LOG_MLDSA,
     NOW,
     ORIGIN,
     STRANGER,
@@ -24,10 +22,8 @@ from kit.world import (
     header,
     log,
 )
-from lakzegel_core import tiles
 from lakzegel_core.admission import sign_admission
 from lakzegel_core.batch import Seen, sign_header
-from lakzegel_core.checkpoint import Checkpoint, sign_checkpoint
 from lakzegel_core.enrolment import Enrolment, Reason, sign_enrolment
 from lakzegel_core.finding import Finding, sign_finding
 from lakzegel_core.revocation import Revocation, sign_revocation
@@ -70,14 +66,5 @@ def entries() -> dict[str, bytes]:
 
 
 @cache
-def tree() -> tiles.HashReader:
-    made = tiles.new_tiles(0, tuple(entries().values()), lambda _: b"").files
-    return tiles.HashReader(len(entries()), made.__getitem__)
-
-
-@cache
-def checkpoint() -> bytes:
-    size = len(entries())
-    made = kept("checkpoint/hostile-log")
-    state = Checkpoint(ORIGIN, size, tree().root())
-    return made or sign_checkpoint(state, LOG, LOG_MLDSA, now=int(NOW.timestamp()) + 3600)
+def whole() -> OtherLog:
+    return other_log(entries(), kept_as="hostile-log", after=3600)

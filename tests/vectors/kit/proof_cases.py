@@ -7,8 +7,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from kit import hostile
+from kit import hostile, rotation
 from kit.case import OK, Case
+from kit.otherlog import OtherLog
 from kit.text_cases import Row, table
 from kit.world import (
     DEVICE,
@@ -55,23 +56,26 @@ def _proof() -> ItemProof:
     )
 
 
-def _hostile() -> list[tuple[str, str, str, bytes]]:
-    """The same item, standing on other notes."""
-    known, tree = list(hostile.entries()), hostile.tree()
+def _standing(log: OtherLog, names: tuple[str, ...], *, seen: int = 4) -> bytes:
+    """The item, standing on those notes of another log, of which its header saw ``seen``."""
+    known, tree = list(log.entries), log.tree
     first = replace(
         _proof(),
-        seen=tuple(tree.consistency(4)),
-        checkpoint=hostile.checkpoint(),
+        seen=tuple(tree.consistency(seen)),
+        checkpoint=log.checkpoint,
         after=None,
         before=None,
     )
+    places = [known.index(name) for name in names]
+    notes = [LoggedNote(at, log.entries[known[at]], tuple(tree.inclusion(at))) for at in places]
+    return replace(first, notes=tuple(notes)).to_bytes()
+
+
+def _hostile() -> list[tuple[str, str, str, bytes]]:
+    """The same item, standing on other notes."""
 
     def on(*names: str) -> bytes:
-        places = [known.index(name) for name in names]
-        notes = [
-            LoggedNote(at, hostile.entries()[known[at]], tuple(tree.inclusion(at))) for at in places
-        ]
-        return replace(first, notes=tuple(notes)).to_bytes()
+        return _standing(hostile.whole(), names)
 
     base = ("base-0", "base-1", "base-2")
     return [
@@ -91,6 +95,28 @@ def _hostile() -> list[tuple[str, str, str, bytes]]:
         ("finding", F, "proves nothing about the item", on(*base, "finding", "header")),
         ("two-headers", F, "exactly one", on(*base, "base-4", "header")),
         ("seen-ahead", "ConsistencyError", "more than there was before it", on(*base, "header-ahead")),
+    ]  # fmt: skip
+
+
+def _rotated() -> list[tuple[str, str, str, bytes]]:
+    """The same item, sealed under keys that were replaced."""
+
+    def on(*names: str, seen: int = 6) -> bytes:
+        return _standing(rotation.whole(), names, seen=seen)
+
+    base = ("base-0", "base-1", "base-2")
+    return [
+        ("rotated", OK, "the old header key vouches for the new one", on(*base, "rotated", "header-1")),
+        ("rotated-before", OK, "what was sealed before stands as it did", on(*base, "base-4", seen=4)),
+        ("rotated-twice", OK, "each key by the one before", on(*base, "rotated", "rotated-again", "header-2", seen=9)),
+        ("rotation-left-out", "EpochError", "whose key it is", on(*base, "header-1")),
+        ("rotation-between-left-out", "EpochError", "each key by the one before", on(*base, "rotated-again", "header-2", seen=9)),
+        ("rotation-without-enrolment", "EpochError", "the old key signed the new", on("base-0", "base-1", "rotated", "header-1")),
+        ("rotated-old-key", "EpochError", "its epoch was closed", on(*base, "rotated", "old-key")),
+        ("rotated-old-key-in-new-epoch", "UnknownKeyError", "signs for its own epoch", on(*base, "rotated", "old-key-in-1")),
+        ("rotated-by-token", "UnknownKeyError", "the old header key signs", on(*base, "base-4", "by-token", seen=4)),
+        ("rotated-by-stranger", "UnknownKeyError", "the old header key signs", on(*base, "base-4", "by-stranger", seen=4)),
+        ("rotated-skipping", "EpochError", "the next epoch", on(*base, "base-4", "skipped", seen=4)),
     ]  # fmt: skip
 
 
@@ -136,7 +162,7 @@ def proof_cases() -> list[Case]:
         for label, value in inputs
     ]
     return [
-        *table([*made, *_hostile()], (*inputs, *stated)),
+        *table([*made, *_hostile(), *_rotated()], (*inputs, *stated)),
         *_key_files(data, tuple(inputs), tuple(stated)),
         Case("another-file", "DigestMismatchError", "not these bytes", data, other),
         Case("another-size", "SizeMismatchError", "not as many bytes", data, size),

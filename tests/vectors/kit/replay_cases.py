@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from kit import rotation
 from kit.case import OK, Case
 from kit.world import (
     ADMISSION,
@@ -58,7 +59,7 @@ POLICIES = [POLICY_1, POLICY_2]
 
 def custody_cases() -> list[Case]:
     """Each sequence replays up to its last entry; that one gives what is expected."""
-    sequences = [*_chains(), *_devices(), *_office()]
+    sequences = [*_chains(), *_devices(), *_rotations(), *_office()]
     return [
         Case(
             name,
@@ -158,6 +159,41 @@ def _devices() -> Sequences:
         ("expired", "ExpiredError", "enrolled at the expiry", (*six[:2], sign_enrolment(late, HEADER, TOKEN))),
         ("exhausted", "ExhaustedError", "the count is used up", (DELEGATION_NOTE, one, _enrolled(admission=one_id), _enrolled(admission=one_id, device="test-phone"))),
         ("token-of-another", "UnknownKeyError", "the admission's token signs", (*six[:2], sign_enrolment(enrolment(*six[:2]), HEADER, STRANGER))),
+    ]  # fmt: skip
+
+
+def _rotations() -> Sequences:
+    six = log()
+    head = batch_id(six[5])
+    new = device_key("header", 1)
+    rotated = rotation.rotated(*six, head=head)
+    one = header(*six, rotated, epoch=1, previous=hashlib.sha256(rotated).digest())
+    first = sign_header(one, new)
+    old_key = _signed(*six, batch=2, previous=head)
+    in_new = note.sign(one.to_text(), [HEADER])
+    late = NOW + timedelta(hours=1)
+    final = sign_header(second(*six[:5], state=State.FINAL), HEADER)
+    revoked = sign_revocation(Revocation(ORIGIN, DEVICE, 0, 1, "stolen", NOW), ENROLMENT)
+    twice = rotation.rotated(*six, rotated, head=head, by=new, epoch=2)
+    at_once = rotation.rotated(*six[:4], head=None)
+    return [
+        ("rotated", OK, "the old header key vouches for the new keys", (*six, rotated)),
+        ("rotated-first-batch", OK, "the new key signs batch 0 of its epoch", (*six, rotated, first)),
+        ("rotated-before-any-batch", OK, "keys may be replaced at once", (*six[:4], at_once)),
+        ("rotated-twice", OK, "the new key vouches for the newer one", (*six, rotated, twice)),
+        ("rotated-by-token", "UnknownKeyError", "the old header key signs", (*six, rotation.rotated(*six, head=head, by=TOKEN))),
+        ("rotated-by-stranger", "UnknownKeyError", "the old header key signs", (*six, rotation.rotated(*six, head=head, by=STRANGER))),
+        ("rotated-replay", E, "this very note again", (*six, rotated, rotated)),
+        ("rotated-replay-later", E, "this very note again", (*six, rotated, first, rotated)),
+        ("rotated-fork", E, "other keys for the same epoch", (*six, rotated, rotation.rotated(*six, rotated, head=head, enrolled=late))),
+        ("rotated-after-older-batch", E, "previous is the newest batch in the log", (*six, rotation.rotated(*six, head=batch_id(six[4])))),
+        ("rotated-epoch-skipped", E, "epoch 1 would be next", (*six, rotation.rotated(*six, head=head, epoch=2))),
+        ("rotated-old-key", E, "signs nothing from then on", (*six, rotated, old_key)),
+        ("rotated-old-key-in-new-epoch", "UnknownKeyError", "signs for its own epoch", (*six, rotated, in_new)),
+        ("rotated-unknown", E, "the new key counts once the log holds it", (*six, first)),
+        ("rotated-after-final", "ChainError", "the custody has ended", (*six[:5], final, rotation.rotated(*six[:5], final, head=batch_id(final)))),
+        ("rotated-revoked", "RevokedError", "revoked for ever", (*six, revoked, rotated)),
+        ("rotated-never-enrolled", E, "there are no keys to replace", (*six[:2], rotation.rotated(*six[:2], head=None))),
     ]  # fmt: skip
 
 

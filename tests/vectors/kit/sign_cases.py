@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from kit import hostile
+from kit import hostile, rotation
 from kit.case import OK, Case, kept
 from kit.text_cases import Row, table
 from kit.world import (
@@ -112,7 +112,8 @@ def checkpoint_cases() -> list[Case]:
             (f"size-{n}", OK, "both signatures of the log", checkpoint(n))
             for n in (0, 1, 4, 5, 6)
         ),
-        ("hostile-log", OK, "the tree of a log that no replay accepts", hostile.checkpoint()),
+        ("hostile-log", OK, "the tree of a log that no replay accepts", hostile.whole().checkpoint),
+        ("rotated-log", OK, "the tree of a log whose device replaced its keys", rotation.whole().checkpoint),
         ("order-reversed", OK, "signature lines of a checkpoint have no order", Note(parsed.text, (second, first)).to_bytes()),
         ("unknown-cosigner", OK, "lines of unknown keys are passed over", add_cosignature(good, note.parse(note.sign(TEXT, [STRANGER])).signatures[0])),
         ("mldsa-missing", "MissingSignatureError", "both are wanted", Note(parsed.text, (first,)).to_bytes()),
