@@ -2,9 +2,9 @@
 // A disk that fails and a clock that is told, for a program that knows of neither.
 //
 // Loaded before the C library (LD_PRELOAD), so that it reaches SQLite's own writes too. It counts
-// every call that changes or syncs something below one folder, over all processes; at a number it
-// was told the call fails, is torn, or the power goes. Driven by tests/soak/disk.py through one
-// mapped file.
+// every call that changes or syncs something below one folder, over all processes; from a number on
+// that it was told calls fail, and at another one everything ends: killed, torn, or without power.
+// Driven by tests/soak/disk.py through one mapped file, also while the program runs.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,11 +24,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NOTHING, EIO_, ENOSPC_, KILL, TORN, POWER }; // as in disk.py
+enum { NOTHING, EIO_, ENOSPC_, KILL, TORN, POWER, SHORT }; // as in disk.py
 
 struct control { // as CONTROL in disk.py
     _Atomic int64_t count; // calls so far
+    _Atomic int64_t syncs; // of them, those that sync
     int64_t at, span, how; // from this call on, so many, fail so
+    int64_t only_syncs;    // at and span count these alone
+    int64_t odds;          // of those, one in so many by chance
+    int64_t end, last;     // at this call everything ends, so
+    int64_t then;          // so many calls after the first that failed, likewise
+    _Atomic int64_t met;   // calls that failed
     int64_t wall, boot;    // nanoseconds added to the wall clock and to CLOCK_BOOTTIME
     _Atomic int64_t kept;  // files that were linked aside
 };
@@ -77,16 +83,30 @@ static void end_all(void) {
     for (;;) pause();
 }
 
+// A number that looks like chance, and is the same for the same call.
+static uint64_t chance(uint64_t n) {
+    n = (n + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+    return n ^ (n >> 31);
+}
+
 // Counts a call; what is to become of it.
-static int64_t fate(void) {
+static int64_t fate(int is_sync) {
     int64_t n = atomic_fetch_add(&control->count, 1) + 1;
-    if (n < control->at || n >= control->at + control->span) return NOTHING;
-    if (control->how == KILL || control->how == POWER) end_all();
+    if (n == control->end && control->last != TORN) end_all();
+    if (n == control->end) return TORN;
+    if (is_sync) is_sync = atomic_fetch_add(&control->syncs, 1) + 1;
+    int64_t at = control->only_syncs ? is_sync : n;
+    if (!at || at < control->at || at - control->at >= control->span) return NOTHING;
+    if (control->odds > 1 && chance(at) % control->odds) return NOTHING;
+    if (control->how == NOTHING) return NOTHING;
+    if (!atomic_fetch_add(&control->met, 1) && control->then) control->end = n + control->then;
     return control->how;
 }
 
+static int fails(int64_t how) { return how == EIO_ || how == ENOSPC_ || how == SHORT; }
+
 static int failed(int64_t how) {
-    errno = how == ENOSPC_ ? ENOSPC : EIO;
+    errno = how == EIO_ ? EIO : ENOSPC;
     return -1;
 }
 
@@ -101,7 +121,7 @@ static void note(char type, int64_t inode, int64_t offset, int64_t size, const c
 
 static void note_bytes(char type, int fd, const char *path, int64_t offset, int64_t length) {
     struct stat st;
-    if (control->how != POWER || fstat(fd, &st)) return;
+    if (control->last != POWER || fstat(fd, &st)) return;
     int64_t old = st.st_size > offset ? st.st_size - offset : 0;
     if (length >= 0 && old > length) old = length;
     char *data = malloc(old ? old : 1), self[64];
@@ -122,25 +142,27 @@ static int64_t keep(const char *path) {
 
 static ssize_t torn(int64_t how, ssize_t done) {
     if (how == TORN) end_all();
-    return done;
+    return how == SHORT ? failed(how) : done;
 }
+
+static int halves(int64_t how) { return how == TORN || how == SHORT; }
 
 ssize_t write(int fd, const void *data, size_t n) {
     char path[PATH_MAX];
     if (!path_of(fd, path)) return REAL(write)(fd, data, n);
-    int64_t how = fate();
+    int64_t how = fate(0);
     if (how == EIO_ || how == ENOSPC_) return failed(how);
     note_bytes('W', fd, path, lseek(fd, 0, SEEK_CUR), n);
-    return torn(how, REAL(write)(fd, data, how == TORN ? n / 2 : n));
+    return torn(how, REAL(write)(fd, data, halves(how) ? n / 2 : n));
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at) {
     char path[PATH_MAX];
     if (!path_of(fd, path)) return REAL(pwrite64)(fd, data, n, at);
-    int64_t how = fate();
+    int64_t how = fate(0);
     if (how == EIO_ || how == ENOSPC_) return failed(how);
     note_bytes('W', fd, path, at, n);
-    return torn(how, REAL(pwrite64)(fd, data, how == TORN ? n / 2 : n, at));
+    return torn(how, REAL(pwrite64)(fd, data, halves(how) ? n / 2 : n, at));
 }
 
 ssize_t pwrite(int fd, const void *data, size_t n, off_t at) { return pwrite64(fd, data, n, at); }
@@ -148,8 +170,8 @@ ssize_t pwrite(int fd, const void *data, size_t n, off_t at) { return pwrite64(f
 int ftruncate64(int fd, off64_t size) {
     char path[PATH_MAX];
     if (!path_of(fd, path)) return REAL(ftruncate64)(fd, size);
-    int64_t how = fate();
-    if (how == EIO_ || how == ENOSPC_) return failed(how);
+    int64_t how = fate(0);
+    if (fails(how)) return failed(how);
     note_bytes('W', fd, path, size, -1);
     return (int)torn(how, REAL(ftruncate64)(fd, size));
 }
@@ -160,11 +182,11 @@ static int synced(int fd, int (*real)(int)) {
     char path[PATH_MAX];
     struct stat st;
     if (!path_of(fd, path)) return real(fd);
-    int64_t how = fate();
-    if (how == EIO_ || how == ENOSPC_) return failed(how);
+    int64_t how = fate(1);
+    if (fails(how)) return failed(how);
     if (how == TORN) end_all();
     int done = real(fd);
-    if (!done && control->how == POWER && !fstat(fd, &st))
+    if (!done && control->last == POWER && !fstat(fd, &st))
         note(S_ISDIR(st.st_mode) ? 'D' : 'S', st.st_ino, 0, 0, path, "", "", 0);
     return done;
 }
@@ -174,21 +196,21 @@ int fdatasync(int fd) { return synced(fd, REAL(fdatasync)); }
 
 int rename(const char *from, const char *to) {
     if (!control || !below(from)) return REAL(rename)(from, to);
-    int64_t how = fate();
-    if (how == EIO_ || how == ENOSPC_) return failed(how);
-    int64_t kept = control->how == POWER ? keep(to) : 0;
+    int64_t how = fate(0);
+    if (fails(how)) return failed(how);
+    int64_t kept = control->last == POWER ? keep(to) : 0;
     int done = REAL(rename)(from, to);
-    if (!done && control->how == POWER) note('R', 0, kept, 0, from, to, "", 0);
+    if (!done && control->last == POWER) note('R', 0, kept, 0, from, to, "", 0);
     return (int)torn(how, done);
 }
 
 int unlink(const char *path) {
     if (!control || !below(path) || strstr(path, "-shm")) return REAL(unlink)(path);
-    int64_t how = fate();
-    if (how == EIO_ || how == ENOSPC_) return failed(how);
-    int64_t kept = control->how == POWER ? keep(path) : 0;
+    int64_t how = fate(0);
+    if (fails(how)) return failed(how);
+    int64_t kept = control->last == POWER ? keep(path) : 0;
     int done = REAL(unlink)(path);
-    if (!done && control->how == POWER) note('U', 0, kept, 0, path, "", "", 0);
+    if (!done && control->last == POWER) note('U', 0, kept, 0, path, "", "", 0);
     return (int)torn(how, done);
 }
 
@@ -197,7 +219,7 @@ int open64(const char *path, int flags, ...) {
     va_start(more, flags);
     mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
     va_end(more);
-    int fresh = control && control->how == POWER && flags & O_CREAT && below(path)
+    int fresh = control && control->last == POWER && flags & O_CREAT && below(path)
                 && !strstr(path, "-shm") && access(path, F_OK);
     int fd = REAL(open64)(path, flags, mode);
     if (fd >= 0 && fresh) note('C', 0, 0, 0, path, "", "", 0);

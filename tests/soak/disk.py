@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-CONTROL = struct.Struct("=7q")  # as struct control in disk.c
+CONTROL = struct.Struct("=14q")  # as struct control in disk.c
 RECORD = struct.Struct("=7q")  # as struct record in disk.c
 SOURCE = Path(__file__).with_name("disk.c")
 
@@ -35,6 +35,31 @@ class Fault(IntEnum):
     KILL = 3  # before the call
     TORN = 4  # after half of what it writes
     POWER = 5  # before the call, and what was not synced may be lost
+    SHORT = 6  # half of what it writes is written, then there is no room; nothing ends
+
+
+ENDS = (Fault.KILL, Fault.TORN, Fault.POWER)  # what no process outlives
+EVER = 2**62  # calls
+
+
+@dataclass
+class Control:
+    """What the mapped file holds; as struct control in disk.c."""
+
+    count: int = 0
+    syncs: int = 0
+    at: int = 0
+    span: int = 0
+    how: int = Fault.NOTHING
+    only_syncs: int = 0
+    odds: int = 1
+    end: int = 0
+    last: int = Fault.NOTHING
+    then: int = 0
+    met: int = 0
+    wall: int = 0
+    boot: int = 0
+    kept: int = 0
 
 
 def build(folder):
@@ -61,8 +86,16 @@ class Clock:
 
     def set_clock(self, wall, boot=0):
         """Let the wall clock, and the one that goes on during sleep, be so many seconds ahead."""
-        count, at, span, how, _, _, kept = CONTROL.unpack(self._map[:])
-        self._map[:] = CONTROL.pack(count, at, span, how, int(wall * 1e9), int(boot * 1e9), kept)
+        self._set(wall=int(wall * 1e9), boot=int(boot * 1e9))
+
+    def _get(self):
+        return Control(*CONTROL.unpack(self._map[:]))
+
+    def _set(self, **fields):
+        """Each field by itself, for the program may be at work: what it counts stays its own."""
+        for number, name in enumerate(Control.__dataclass_fields__):
+            if name in fields:
+                self._map[number * 8 : number * 8 + 8] = struct.pack("=q", fields[name])
 
 
 class Disk(Clock):
@@ -86,15 +119,36 @@ class Disk(Clock):
     def __exit__(self, *_):
         self._map.close()
 
-    def fail(self, how, at, span=1):
-        """From call ``at`` on, counted from now, ``span`` calls fail so."""
-        *_, wall, boot, kept = CONTROL.unpack(self._map[:])
-        self._map[:] = CONTROL.pack(0, at, span, how, wall, boot, kept)
+    def fail(self, how, at, span=1, *, odds=1, syncs=False, then=0):
+        """From call ``at`` on, counted from now, ``span`` calls fail so, or one in ``odds``.
+
+        With ``syncs`` only those count that sync; ``then`` calls after the first that failed
+        everything is killed.
+        """
+        self._set(how=Fault.NOTHING, end=0, last=Fault.NOTHING, then=0)
         self.forget()
+        self._set(count=0, syncs=0, met=0, at=at, span=span, odds=odds, only_syncs=int(syncs))
+        if how in ENDS:
+            self.end(how, at)
+        else:
+            self._set(then=then, how=how)
+
+    def end(self, how, at):
+        """At call ``at``, counted since ``fail``, everything ends so."""
+        self._set(last=how)
+        self._set(end=at)
+
+    def heal(self):
+        """Nothing fails any more, whatever was told; what a power cut may undo stays known."""
+        self._set(how=Fault.NOTHING, end=0, then=0)
 
     def calls(self):
         """How many calls there were since ``fail``."""
-        return CONTROL.unpack(self._map[:])[0]
+        return self._get().count
+
+    def met(self):
+        """How many of them failed."""
+        return self._get().met
 
     def forget(self):
         """Everything is on the disk now."""

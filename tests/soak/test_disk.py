@@ -22,6 +22,7 @@ if sync:
     os.fsync(os.open(home, os.O_RDONLY))
 os.write(fresh, b"the last")
 """
+SYNC = "os.fsync(os.open(os.sys.argv[1], os.O_RDONLY))"
 CALLS = {"sync": 8, "none": 5}  # the last write is that call
 
 
@@ -79,6 +80,36 @@ def test_a_torn_write_leaves_half_of_it(disk, home):
     disk.fail(Fault.TORN, 1)
     assert write(disk, home, "none").returncode == -9
     assert (home / "old").read_bytes() == b"new bytes,"
+
+
+def test_a_short_write_leaves_half_of_it_and_ends_nothing(disk, home):
+    disk.fail(Fault.SHORT, 1)
+    done = write(disk, home, "none")
+    assert done.returncode == 1
+    assert "space" in done.stderr
+    assert (home / "old").read_bytes() == b"new bytes,"
+
+
+def test_syncs_can_fail_alone_and_everything_end_soon_after(disk, home):
+    disk.fail(Fault.EIO, 2, syncs=True)
+    assert "Input/output" in write(disk, home, "sync").stderr
+    assert (disk.calls(), disk.met()) == (4, 1)
+    disk.fail(Fault.EIO, 2, syncs=True, then=1)
+    code = (
+        f"import os\nfor _ in range(9):\n try: {SYNC}\n except OSError: print('failed', flush=True)"
+    )
+    done = run(disk, [sys.executable, "-c", code, str(home)])
+    assert (done.returncode, done.stdout, disk.calls()) == (-9, "failed\n", 3)
+
+
+def test_by_chance_some_calls_fail_and_others_do_not_until_it_is_well(disk, home):
+    disk.fail(Fault.EIO, 1, 1000, odds=4)
+    code = f"import os\nfor _ in range(1000):\n try: {SYNC}\n except OSError: print('failed')"
+    done = run(disk, [sys.executable, "-c", code, str(home)])
+    assert done.stdout.count("failed") == disk.met()
+    assert 150 < disk.met() < 350
+    disk.heal()
+    assert write(disk, home, "sync").returncode == 0
 
 
 def test_programs_that_are_told_another_time_believe_it(disk, home):
