@@ -5,6 +5,8 @@ found -> not settled yet: later -> read -> changed: later, a few times, then tak
 -> vanished: perhaps renamed, decided at the end
 -> more segments than its batch has room for: cut as a big file
 -> unreadable …: failed, an observation
+
+A large file that a hint named, and that seems to have grown at its end, is read there alone.
 """
 
 import heapq
@@ -20,10 +22,10 @@ from lakzegel_agent.capturefind import Finder
 from lakzegel_agent.capturetarget import Target, Watched, stat_of
 from lakzegel_agent.capturework import Backlog, BigFile
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
-from lakzegel_agent.ledgerrows import FileMark, FileState
+from lakzegel_agent.ledgerrows import SEGMENT, FileMark, FileState
 from lakzegel_agent.passes import INCOMPLETE_WAITS, Patience, WatchedSource
 from lakzegel_agent.sealing.jobs import Cut, Stat
-from lakzegel_agent.sealing.reading import CHANGED, CROWDED, INCOMPLETE
+from lakzegel_agent.sealing.reading import CHANGED, CROWDED, INCOMPLETE, UNLIKE
 
 MOST_BIG: Final = 4  # big files on their way at a time; each holds its seams in memory
 CHANGING: Final = "changing"
@@ -69,9 +71,28 @@ class Admission:
         if 0 <= age < settle and not last:
             self._wait(target._replace(tries=target.tries + 1), settle - age)
         elif target.stat.size > self._backlog.whole:
-            self._cuts.append(target)
+            end = 0 if last else self._end(target)
+            if end:
+                self._backlog.add_grown(target, end)
+            else:
+                self._cuts.append(target)
         else:
             self._backlog.add_file(target, patient=self._patient(target, age), lenient=last)
+
+    def _end(self, target: Target) -> int:
+        """Return how many bytes of a file are to be read, where it is its end alone; else 0."""
+        watched = self._watched[target.source]
+        if watched.touched is None or not watched.reader.appends or target.secret is None:
+            return 0
+        if target.whole or target.again or self._files.parts(target.name):
+            return 0
+        before = FileState.unpack(self._files.cipher.open(target.secret, target.name))
+        if before.path != target.path or not before.segments:
+            return 0
+        if before.size >= target.stat.size or before.mtime > target.stat.mtime:
+            return 0
+        size = target.stat.size - before.size + SEGMENT.unpack(before.segments[-SEGMENT.size :])[3]
+        return size if size <= self._backlog.whole else 0
 
     def next_cut(self) -> Cut | None:
         """Return the request for the seams of the next big file, when there is room for one."""
@@ -128,8 +149,9 @@ class Admission:
         if why == INCOMPLETE:
             settle = self._sources[target.source].settle
             self._wait(target._replace(waited=True), settle)
-        elif why == CROWDED and target.talk is None:
-            self._cuts.append(target)
+        elif why == UNLIKE or (why == CROWDED and target.talk is None):
+            self.targets[name] = target._replace(whole=True)
+            self._cuts.append(self.targets[name])
         elif why == CROWDED and not target.waited:
             self.admit(target._replace(waited=True))
         elif why == VANISHED:

@@ -251,6 +251,8 @@ class Finder:
                 if row.mark == told.mark(self._key) and not row.gone:
                     same[row.id] = row.mark
                     continue
+                if source.touched is not None and row.mark == told.mark(self._key, whole=False):
+                    continue
             dirty[name] = told
         secrets = self._files.secrets([name for name in dirty if name in known])
         for name, told in dirty.items():

@@ -18,6 +18,7 @@ from lakzegel_agent.sealing.jobs import (
     CutResult,
     Done,
     FileUnit,
+    GrownUnit,
     Job,
     JobResult,
     Missed,
@@ -120,7 +121,7 @@ class Outcomes:
             self._done(unit, result, work)
 
     def _done(
-        self, unit: FileUnit | CaptureUnit | ConversationUnit, result: Done, work: Work
+        self, unit: FileUnit | GrownUnit | CaptureUnit | ConversationUnit, result: Done, work: Work
     ) -> None:
         self._admission.settle(unit.name)
         big = self._backlog.big.pop(unit.name, None)

@@ -30,6 +30,7 @@ class Target(NamedTuple):
     tries: int = 0
     waited: bool = False  # it was not complete before, or a conversation larger than planned
     talk: Talk | None = None  # it is a conversation of a store
+    whole: bool = False  # it is to be read whole, though it seems to have grown at its end
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from lakzegel_agent.sealing.jobs import (
     Cut,
     CutResult,
     FileUnit,
+    GrownUnit,
     ObservationUnit,
     RangeUnit,
     Unit,
@@ -112,6 +113,13 @@ class Backlog:
             lenient,
         )
         self._units.append(unit)
+
+    def add_grown(self, target: Target, size: int) -> None:
+        """Add a large file of which only its last so many bytes are read, where it is like that."""
+        assert target.secret is not None  # noqa: S101  # it was captured before
+        self._units.append(
+            GrownUnit(target.source, target.path, target.name, target.stat, target.secret, size)
+        )
 
     def add_talk(self, target: Target, talk: Talk, *, whole: bool) -> None:
         """Add a conversation, planned as what is probably new of it, or as the ``whole``."""

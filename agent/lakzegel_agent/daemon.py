@@ -22,7 +22,7 @@ from lakzegel_agent.capturing import Pass, attest, run_pass, watched
 from lakzegel_agent.courier import POLL, Courier
 from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
-from lakzegel_agent.errors import SealingError, SpoolFullError
+from lakzegel_agent.errors import SpoolFullError
 from lakzegel_agent.explainservice import answering
 from lakzegel_agent.health import own_load
 from lakzegel_agent.ledger import DEVICE
@@ -102,7 +102,6 @@ class Daemon:
         self._timetable: Timetable | None = None
         self._plan: tuple[float, float, float] | None = None
         self._full = False
-        self._prompt = False  # the policy's cadence is 0: ship as soon as something is sealed
         self._active = Active()
         self._courier: Courier | None = None
         self._said: set[str] = set()
@@ -119,15 +118,9 @@ class Daemon:
                     self._turn()
                 self._opened.ledger.rest()
                 memory.give_back()
-                self._wake.wait(self._stirred)
+                self._wake.wait()
         finally:
             self._end()
-
-    def _stirred(self) -> None:
-        """Start a sealing process while a folder comes to rest, where each moment counts."""
-        if self._prompt:
-            with suppress(SealingError):  # the pass tries again, and says so
-                self._pool.warm()
 
     # one turn
 
@@ -184,9 +177,11 @@ class Daemon:
             self._stated = lost
             self._keep(in_force)
         before = time.process_time()
+        self._pool.prefer_here(safe=False)
         report = self._pass(in_force, sources)
         if report.stopped:
             return
+        self._pool.prefer_here(safe=True)
         if not report.batches:
             self._cost = time.process_time() - before
         if completeness.look_back(self._opened, in_force):
@@ -288,7 +283,6 @@ class Daemon:
     def _arrange(self, in_force: InForce | None) -> None:
         """Set the timetable, anew when the cadence or the need to look changed."""
         cadence = NO_POLICY_CADENCE if in_force is None else in_force.policy.cadence
-        self._prompt = cadence == 0
         rescan = FULL_RETRY if self._full else rescan_after(self._cost)
         plan = (rescan, poll_after(self._cost), max(cadence, POLL))
         if plan == self._plan:

@@ -2,7 +2,7 @@
 """What the ledger's rows hold once they are opened (docs/spec/ledger.md §3)."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 Outcome = Literal["sealed", "excluded", "failed"]
 
 SEGMENT: Final = struct.Struct(">IIIQ32s16s")  # epoch, batch, index, size, commitment, hash
+_SIZE: Final = struct.Struct(">12xQ48x")  # of a segment
 _HEAD: Final = struct.Struct(">IIqQH")  # version, mode, mtime in ns, size, bytes of the path
 _HAS_BASE: Final = 0x8000  # of the last: a path has at most 4,096 bytes
 _BASE: Final = struct.Struct(">III32sI")  # epoch, batch, index, commitment, stretches
@@ -72,6 +73,11 @@ class Counts:
     def found(self) -> int:
         """Every version that was met."""
         return self.sealed + self.excluded + self.failed
+
+
+def sizes_of(segments: bytes) -> Iterator[int]:
+    """Yield the size of each packed segment: a large file has some 20,000."""
+    return (size for (size,) in _SIZE.iter_unpack(segments))
 
 
 class Base(NamedTuple):

@@ -108,18 +108,10 @@ class Wake:
             self._all = True
             self._changed.notify_all()
 
-    def wait(self, stirred: Callable[[], None] = lambda: None) -> None:
-        """Return when something is due, or there is to be an end.
-
-        ``stirred`` is called once, in this thread, where something will be due by a hint.
-        """
-        told = False
+    def wait(self) -> None:
+        """Return when something is due, or there is to be an end."""
         with self._changed:
             while not self._stop.is_set() and (left := self._left()) > 0:
-                if self._hints and not told:
-                    told = True
-                    stirred()
-                    continue
                 self._changed.wait(min(left, TICK))
                 if self._sleep.is_over():
                     self.sleeps += 1

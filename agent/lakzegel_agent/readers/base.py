@@ -20,6 +20,7 @@ class Reader(Protocol):
     """Knows one kind of source. One object serves all files and threads: it keeps no state."""
 
     kind: ClassVar[str]
+    appends: ClassVar[bool]  # programs add to the end of its files, and `cut_on` finds the seams
 
     def exclude(self, path: bytes) -> str | None:
         """Return why the file at this path below the source is not captured, as a slug, or None."""
@@ -45,11 +46,21 @@ class Reader(Protocol):
             ChangedError: the file became shorter while it was looked at.
         """
 
+    def cut_on(self, path: bytes, view: View, start: int) -> Iterator[int] | None:
+        """Yield where segments end from ``start`` on, which is where one begins.
+
+        What `cut` would yield of them, whatever lies before; None where that cannot be said.
+
+        Raises:
+            ChangedError: the file became shorter while it was looked at.
+        """
+
 
 class OpaqueReader:
     """Any file below the folder, in fixed blocks; what the other readers are made from."""
 
     kind: ClassVar[str] = "folder"
+    appends: ClassVar[bool] = False
 
     def exclude(self, path: bytes) -> str | None:  # noqa: ARG002  # nothing is excluded by itself
         """Return None: every file is captured."""
@@ -67,6 +78,10 @@ class OpaqueReader:
         """Yield the ends of fixed blocks, or of one segment when the file is small."""
         return opaque(view.size)
 
+    def cut_on(self, path: bytes, view: View, start: int) -> Iterator[int] | None:  # noqa: ARG002
+        """Return None: a reader that does not say so knows nothing of the end alone."""
+        return None
+
 
 def opaque(size: int) -> Iterator[int]:
     """Yield the cuts of a file of this size that has no seams."""
@@ -81,13 +96,13 @@ def blocks(start: int, end: int) -> Iterator[int]:
         yield from range(start + BLOCK, end, BLOCK)
 
 
-def bounded(seams: Iterable[int], size: int) -> Iterator[int]:
-    """Yield these seams as cuts of a file of this size, whatever they are.
+def bounded(seams: Iterable[int], size: int, start: int = 0) -> Iterator[int]:
+    """Yield these seams as cuts of a file of this size, from ``start`` on, whatever they are.
 
     Seams that go back, lie outside or come after ``MAX_SEAMS`` others are passed over; longer
     stretches are cut at ``MAX_SEGMENT_CUT`` from where they begin, so that appending moves nothing.
     """
-    last = count = 0
+    last, count = start, 0
     for seam in seams:
         if count >= MAX_SEAMS or seam >= size:
             break

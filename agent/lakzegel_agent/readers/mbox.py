@@ -38,6 +38,7 @@ class MboxReader(OpaqueReader):
     """Files that begin with a separator line are mail; others are opaque."""
 
     kind: ClassVar[str] = "mbox"
+    appends: ClassVar[bool] = True
 
     def exclude(self, path: bytes) -> str | None:
         """Return ``compacting`` for what Thunderbird copies from an mbox that is still there."""
@@ -54,10 +55,16 @@ class MboxReader(OpaqueReader):
             return opaque(view.size)
         return bounded(_separators(view), view.size)
 
+    def cut_on(self, path: bytes, view: View, start: int) -> Iterator[int] | None:  # noqa: ARG002
+        """Yield the end of each mail from ``start`` on: what makes a separator lies around it."""
+        if not _SEPARATOR.match(view.read(0, _LINE)):
+            return None
+        return bounded(_separators(view, start), view.size, start)
 
-def _separators(view: View) -> Iterator[int]:
+
+def _separators(view: View, start: int = 0) -> Iterator[int]:
     """Yield where separator lines begin, but for the file's first."""
-    for window in view.windows(before=len(_MARK) + _BEFORE, after=_LINE):
+    for window in view.windows(start, before=len(_MARK) + _BEFORE, after=_LINE):
         data = window.data
         # A mark belongs to the window in which its line begins.
         at = data.find(_MARK, max(window.start - window.first - 1, 0))

@@ -5,10 +5,18 @@ from collections.abc import Iterable, Iterator
 from json.encoder import encode_basestring
 
 from lakzegel_agent.ledgercipher import Cipher
-from lakzegel_agent.ledgerrows import OWN, SEGMENT, FileState
+from lakzegel_agent.ledgerrows import OWN, SEGMENT, FileState, sizes_of
 from lakzegel_agent.sealing.bases import itself
 from lakzegel_agent.sealing.body import Body
-from lakzegel_agent.sealing.jobs import CaptureUnit, FileUnit, Job, RangeUnit, Setup, Stat
+from lakzegel_agent.sealing.jobs import (
+    CaptureUnit,
+    FileUnit,
+    GrownUnit,
+    Job,
+    RangeUnit,
+    Setup,
+    Stat,
+)
 from lakzegel_agent.sealing.known import Known
 from lakzegel_agent.sealing.surveys import ConversationUnit
 from lakzegel_core.encoding import b64
@@ -28,7 +36,7 @@ class Writer:
 
     def segments(
         self,
-        unit: FileUnit | RangeUnit | ConversationUnit,
+        unit: FileUnit | GrownUnit | RangeUnit | ConversationUnit,
         told: Stat,
         pieces: Iterable[bytes],
         known: Known,
@@ -52,9 +60,10 @@ class Writer:
 
     def capture(self, unit: CaptureUnit) -> bytes:
         """Seal a file's capture; return its row in the ledger, encrypted."""
-        source, path, name, (size, mtime, _, _, mode), version, grew, rows, base = unit
+        source, path, name, (size, mtime, _, _, mode), version, grew, rows, base, unread = unit
         label, reader, _, _ = self._sources[source]
-        context = Members(members(name, mtime, path, reader, grew=grew) + self._seen)
+        said = members(name, mtime, path, reader, grew=grew) + self._seen
+        context = Members(f'{said},"unread":{unread}' if unread else said)
         index, item = self.body.add("capture", label, capture_payload(unit), context)
         if base is None:
             count, commitment = len(rows) // SEGMENT.size, item.entry.commitment
@@ -79,7 +88,7 @@ def capture_payload(unit: CaptureUnit) -> bytes:
     Written out by hand, keys in order: everything in it is a number or base64, and there is one
     for every file.
     """
-    _, _, name, (size, mtime, _, _, mode), version, _, packed, base = unit
+    _, _, name, (size, mtime, _, _, mode), version, _, packed, base, _ = unit
     if base is None:
         start, rows = "", _named(packed)
     else:
@@ -107,4 +116,4 @@ def _stretches(packed: bytes, stretches: Iterable[tuple[int, int]]) -> Iterator[
         if first == OWN:
             yield _named(rows)
         else:
-            yield f"[{first},{many},{sum(row[3] for row in SEGMENT.iter_unpack(rows))}]"
+            yield f"[{first},{many},{sum(sizes_of(rows))}]"

@@ -17,6 +17,7 @@ from lakzegel_agent.sealing.surveys import ConversationUnit, Survey, SurveyFaile
 
 _MARK: Final = 16  # bytes
 _STAT: Final = struct.Struct(">QqqQ")
+_END: Final = b"end"
 _TIME_MIN: Final = -(2**63)
 _TIME_MAX: Final = 2**63 - 1
 _keyed: Final = lru_cache(maxsize=1)(Keyed)  # a process works for one home
@@ -52,10 +53,13 @@ class Stat(NamedTuple):
     inode: int
     mode: int
 
-    def mark(self, key: bytes) -> bytes:
-        """Return the short keyed form that the ledger keeps."""
+    def mark(self, key: bytes, *, whole: bool = True) -> bytes:
+        """Return the short keyed form that the ledger keeps.
+
+        Another one where the file was not read ``whole``: a look at everything takes it for new.
+        """
         text = _STAT.pack(*self[:-1])  # all but the mode
-        return _keyed(key).digest(text)[:_MARK]
+        return _keyed(key).digest(text if whole else text + _END)[:_MARK]
 
     @classmethod
     def of(cls, told: os.stat_result) -> "Stat":
@@ -81,6 +85,17 @@ class FileUnit(NamedTuple):
     lenient: bool  # the last try: take it as it is when opened; it may grow meanwhile
 
 
+class GrownUnit(NamedTuple):
+    """A large file that something was added to: its end is to be read, cut and captured."""
+
+    source: int
+    path: bytes
+    name: bytes
+    stat: Stat
+    secret: bytes  # its row in the ledger, still encrypted
+    size: int  # bytes from where its last segment begins
+
+
 class RangeUnit(NamedTuple):
     """Segments of a big file to be sealed; their capture comes later."""
 
@@ -103,6 +118,7 @@ class CaptureUnit(NamedTuple):
     grew: bool
     rows: bytes  # packed segments
     base: Base | None = None  # what it builds on
+    unread: int = 0  # bytes at its beginning that are taken as the version before had them
 
 
 class ObservationUnit(NamedTuple):
@@ -113,7 +129,7 @@ class ObservationUnit(NamedTuple):
     payload: bytes
 
 
-Unit = FileUnit | RangeUnit | CaptureUnit | ObservationUnit | ConversationUnit
+Unit = FileUnit | GrownUnit | RangeUnit | CaptureUnit | ObservationUnit | ConversationUnit
 
 
 class Job(NamedTuple):
@@ -172,7 +188,7 @@ class Missed(NamedTuple):
     """A unit was not sealed: ``changed``, ``vanished``, ``incomplete``, ``crowded``, or a reason.
 
     ``changed`` and ``incomplete`` may be tried again, ``crowded`` has more segments than the batch
-    has room for; a reason is a slug like ``unreadable``.
+    has room for, ``unlike`` more than its end is new; a reason is a slug like ``unreadable``.
     ``rows`` are the packed segments of a big file that were sealed before it changed.
     """
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The sealing processes: as many as there are processors, started when there is work for them.
 
-Or before there is any, for a process takes a while to import what it needs.
+A process takes a while to import what it needs: some hundred milliseconds of processor time, for a
+mail of as many bytes that come to five. So a small job is done in the agent itself where that was
+said to be safe. docs/adr/0006
 """
 
 import contextlib
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_agent.errors import SealingError
+from lakzegel_agent.sealing.here import Here, is_small
 from lakzegel_agent.sealing.jobs import Answer, Cut, CutFailed, Job, JobFailed, Ready, Setup
 from lakzegel_agent.sealing.process import Process
 from lakzegel_agent.sealing.surveys import Survey, SurveyFailed
@@ -30,6 +33,8 @@ class Pool:
         self._setup: Setup | None = None
         self._processes: list[Process] = []
         self._heard: queue.SimpleQueue[tuple[Process, Answer | None]] = queue.SimpleQueue()
+        self._here = Here()
+        self._may_be_here = False
 
     @classmethod
     def open(cls, workers: int | None = None) -> Self:
@@ -48,14 +53,13 @@ class Pool:
         while len(self._processes) > workers and not self._processes[-1].outstanding:
             self._processes.pop().end(at_once=True)
 
-    def warm(self) -> None:
-        """Start one process where none runs: most of what is to be done is little.
+    def prefer_here(self, *, safe: bool) -> None:
+        """Say whether small jobs may be done in this process, where no other one runs.
 
-        Raises:
-            SealingError: no process can be started.
+        What kills a sealing process would kill the agent: it is safe once a look at everything,
+        by other processes, has found and set apart what does.
         """
-        if not self._processes:
-            self._begin()
+        self._may_be_here = safe
 
     def start_all(self) -> None:
         """Start as many as the pool was opened for.
@@ -80,6 +84,7 @@ class Pool:
         for process in self._processes:
             process.end(at_once=bool(process.outstanding))
         self._forget()
+        self._here.rest()
 
     def abandon(self) -> None:
         """Kill the processes; nothing of what they were asked is left in the spool."""
@@ -88,13 +93,17 @@ class Pool:
         for process in self._processes:
             for request in process.outstanding:
                 self._discard(request)
+        for job in self._here.outstanding:
+            self._discard(job)
         self._forget()
+        self._here.rest()
 
     def set_up(self, setup: Setup) -> None:
         """Say what the requests to come have in common; there must be none outstanding."""
         if setup == self._setup:
             return
         self._setup = setup
+        self._here.rest()
         for process in self._processes:
             process.set_up(setup)
 
@@ -107,11 +116,14 @@ class Pool:
         return self._outstanding() < DEPTH * self._workers
 
     def ask(self, request: Job | Cut | Survey) -> None:
-        """Give a request to the process that has the least to do.
+        """Give a request to the process that has the least to do; do it at once if that is here.
 
         Raises:
             SealingError: no process can be started.
         """
+        if self._may_be_here and not self._processes and self._setup and is_small(request):
+            self._here.do(request, self._setup)
+            return
         self._choose().ask(request)
 
     def hear(self, timeout: float) -> Answer | None:
@@ -122,6 +134,9 @@ class Pool:
         Raises:
             SealingError: a process died before it could be set up.
         """
+        own = self._here.answer()
+        if own is not None:
+            return own
         until = time.monotonic() + timeout
         while True:
             try:
@@ -171,7 +186,8 @@ class Pool:
         return process
 
     def _outstanding(self) -> int:
-        return sum(len(process.outstanding) for process in self._processes)
+        here = len(self._here.outstanding)
+        return here + sum(len(process.outstanding) for process in self._processes)
 
     def _discard(self, request: Job | Cut | Survey) -> None:
         if isinstance(request, Job) and self._setup is not None:

@@ -26,6 +26,7 @@ UNREADABLE: Final = "unreadable"
 LOCKED: Final = "locked"
 INCOMPLETE: Final = "incomplete"
 CROWDED: Final = "crowded"
+UNLIKE: Final = "unlike"
 
 
 class MissedError(AgentError):

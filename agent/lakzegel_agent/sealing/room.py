@@ -9,7 +9,7 @@ given up for a batch's sake (docs/spec/ledger.md §9).
 from typing import Final
 
 from lakzegel_agent.ledgerrows import SEGMENT
-from lakzegel_agent.sealing.jobs import CaptureUnit, FileUnit, Job, RangeUnit, Unit
+from lakzegel_agent.sealing.jobs import CaptureUnit, FileUnit, GrownUnit, Job, RangeUnit, Unit
 from lakzegel_agent.sealing.surveys import ConversationUnit
 from lakzegel_core.limits import MAX_ITEMS
 
@@ -22,6 +22,8 @@ def cost(unit: Unit) -> tuple[int, int]:
     """Return how many sealed bytes and items a unit comes to at most, a file as one segment."""
     if isinstance(unit, FileUnit):
         return unit.stat.size + 2 * ITEM, 2
+    if isinstance(unit, GrownUnit):
+        return unit.size + 2 * ITEM, 2
     if isinstance(unit, RangeUnit):
         return sum(end - start + ITEM for start, end in unit.ranges), len(unit.ranges)
     if isinstance(unit, CaptureUnit):

@@ -14,13 +14,14 @@ import zstandard
 from lakzegel_agent.blockfile import block
 from lakzegel_agent.errors import SpoolFullError
 from lakzegel_agent.ledgercipher import Cipher
-from lakzegel_agent.ledgerrows import FileState
+from lakzegel_agent.ledgerrows import SEGMENT, FileState
 from lakzegel_agent.readers import Reader, reader_of
 from lakzegel_agent.readers.base import MAX_SEGMENT_CUT
 from lakzegel_agent.sealing.bases import built_on
 from lakzegel_agent.sealing.body import Body
 from lakzegel_agent.sealing.conversations import Conversations
 from lakzegel_agent.sealing.fileitems import Writer
+from lakzegel_agent.sealing.grown import end_of
 from lakzegel_agent.sealing.jobs import (
     CaptureUnit,
     Cut,
@@ -28,6 +29,7 @@ from lakzegel_agent.sealing.jobs import (
     CutResult,
     Done,
     FileUnit,
+    GrownUnit,
     Job,
     JobFailed,
     JobResult,
@@ -46,6 +48,7 @@ from lakzegel_agent.sealing.reading import (
     CHANGED,
     CROWDED,
     INCOMPLETE,
+    UNLIKE,
     MissedError,
     OpenFile,
     opened,
@@ -158,13 +161,15 @@ class Sealer:
 
     def _unit(
         self,
-        unit: FileUnit | RangeUnit | CaptureUnit | ObservationUnit,
+        unit: FileUnit | GrownUnit | RangeUnit | CaptureUnit | ObservationUnit,
         writer: Writer,
         job: Job,
         room: Room,
     ) -> UnitResult:
-        if isinstance(unit, FileUnit):
+        if isinstance(unit, FileUnit | GrownUnit):
             try:
+                if isinstance(unit, GrownUnit):
+                    return self._grown(unit, writer, room)
                 return self._file(unit, writer, room)
             except MissedError as missed:
                 return Missed(missed.why)
@@ -197,6 +202,32 @@ class Sealer:
             return Same(self._mark(told), len(data))
         return self._capture(whole, writer)
 
+    def _grown(self, unit: GrownUnit, writer: Writer, room: Room) -> UnitResult:
+        before = FileState.unpack(self._cipher.open(unit.secret, unit.name))
+        with opened(self._path(unit), unit.stat, lenient=False) as file:
+            view = View(file.descriptor, file.stat.size)
+            end = end_of(self._readers[unit.source], unit.path, view, before, self._cipher)
+            require_unchanged(file, lenient=False)
+        told = file.stat
+        self._read += len(end.data)
+        if not room.spend(len(end.ends)):
+            raise MissedError(UNLIKE)
+        kept, last = before.segments[: -SEGMENT.size], before.segments[-SEGMENT.size :]
+        pieces = _pieces(end.data, end.ends)
+        rows = kept + b"".join(writer.segments(unit, told, pieces, Known(self._cipher, last)))
+        whole = CaptureUnit(
+            unit.source,
+            unit.path,
+            unit.name,
+            told,
+            before.version + 1,
+            False,  # it did not grow while it was read
+            rows,
+            built_on(before, rows),
+            end.start,
+        )
+        return self._capture(whole, writer)
+
     def _ranges(self, unit: RangeUnit, writer: Writer) -> UnitResult:
         rows: list[bytes] = []
         try:
@@ -221,7 +252,8 @@ class Sealer:
 
     def _capture(self, unit: CaptureUnit, writer: Writer) -> Done:
         secret = writer.capture(unit)
-        return Done(self._mark(unit.stat), secret, unit.stat.size, unit.grew)
+        mark = unit.stat.mark(self._setup.ledger_key, whole=not unit.unread)
+        return Done(mark, secret, unit.stat.size, unit.grew)
 
     def _before(self, unit: FileUnit) -> FileState:
         if unit.secret is None:
@@ -238,7 +270,7 @@ class Sealer:
             for start, end in zip(starts, ends, strict=False)
         )
 
-    def _path(self, unit: FileUnit | RangeUnit | Cut) -> bytes:
+    def _path(self, unit: FileUnit | GrownUnit | RangeUnit | Cut) -> bytes:
         return self._setup.sources[unit.source].root + b"/" + unit.path
 
     def _mark(self, told: Stat) -> bytes:

@@ -213,18 +213,3 @@ def test_while_something_happens_the_log_is_asked_often_and_else_once_a_minute(c
     assert not active.is_time()
     active.did()
     assert active.is_time()
-
-
-def test_who_waits_is_told_once_that_something_will_be_due():
-    wake = Wake(threading.Event())
-    wake.take()
-    wake.settles({b"/a": 0.2})
-    told = []
-    wake.root(b"/a")
-    wake.wait(lambda: told.append(wake.take()))
-    assert told == [{}]  # before it is due
-
-
-def test_who_is_woken_by_the_clock_is_told_nothing_more():
-    wake = Wake(threading.Event())
-    wake.wait(lambda: pytest.fail("nothing stirred"))
