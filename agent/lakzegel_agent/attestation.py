@@ -24,7 +24,7 @@ def attest(ledger: Ledger, pulse: Pulse, now: datetime) -> bool:
     """Queue the attestation when one is due; whether it was.
 
     Raises:
-        SpoolFullError: no room; it is queued the next time.
+        UnwritableError: it is queued the next time.
     """
     since = pulse.since()
     if since <= now < since + ATTEST:

@@ -27,6 +27,7 @@ class Cause(Enum):
     TLS = ("tls-failed", 2, 12)  # 2 s to 1 h: a certificate, a clock, or an attack
     ANSWER = ("receipt-refused", 2, 12)  # likewise: what was answered proves nothing
     ROOM = ("no-room", 1, 1)  # 1 s to 5 min: of this disk
+    DISK = ("disk-error", 1, 1)  # likewise
 
     @property
     def code(self) -> str:

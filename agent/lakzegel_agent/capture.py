@@ -77,7 +77,8 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
     in this thread. With ``stop`` set the pass ends within about two seconds.
 
     Raises:
-        SpoolFullError: no room; what is closed stays, the same call goes on later.
+        UnwritableError: no room, or a disk that fails; what is closed stays, the same call goes on
+            later.
         SealingError: the sealing processes cannot work.
         LedgerDamagedError: the ledger cannot be read, or is in another epoch.
         UnknownReaderError: a source of a kind that there is no reader for.

@@ -12,7 +12,7 @@ from typing import Final
 
 from lakzegel_agent.captureclose import Closer
 from lakzegel_agent.captureoutcome import Outcomes, Tally
-from lakzegel_agent.errors import SealingError, SpoolFullError
+from lakzegel_agent.errors import DiskFailedError, SealingError, SpoolFullError
 from lakzegel_agent.ledgerfiles import LedgerFiles
 from lakzegel_agent.sealing.jobs import Job, JobFailed, JobResult, Unit
 from lakzegel_agent.sealing.pool import Pool
@@ -68,8 +68,8 @@ class Chain:
         """Take a job's answer; close what can be closed.
 
         Raises:
-            SpoolFullError: no room; batches that were not closed are gone.
-            SealingError: the spool cannot be written.
+            UnwritableError: no room, or a disk that fails; batches that were not closed are gone.
+            SealingError: the spool cannot be written for another reason.
         """
         if isinstance(answer, JobFailed):
             self._again(answer)
@@ -96,8 +96,9 @@ class Chain:
         self._tally.bytes_sealed += row.size
 
     def _again(self, failed: JobFailed) -> None:
-        if failed.why == "full":
-            raise SpoolFullError("spool: no room on the disk for another batch")
+        for kind in (SpoolFullError, DiskFailedError):
+            if failed.why == kind.code:
+                raise kind(failed.detail)
         if failed.why == "spool":
             raise SealingError(failed.detail)
         job = self._jobs[failed.batch]

@@ -10,12 +10,16 @@ Killed before 3, the batch never was: its files are removed at the next start, i
 again, and nobody was sent anything. Killed after 3, it is complete. docs/spec/ledger.md §7.
 """
 
-import errno
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
-from lakzegel_agent.errors import LedgerDamagedError, SealingError, SpoolFullError
+from lakzegel_agent.errors import (
+    LedgerDamagedError,
+    SealingError,
+    UnwritableError,
+    unwritable,
+)
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work
 from lakzegel_agent.ledgerrows import BatchRow
@@ -24,8 +28,6 @@ from lakzegel_agent.sealing.jobs import JobResult
 from lakzegel_agent.spool import Spool
 from lakzegel_core.batch import Header, Seen, State, batch_id, sign_header
 from lakzegel_core.merkle import root_of
-
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Closer:
@@ -54,7 +56,7 @@ class Closer:
         """Return the closed batch; everything in ``work`` is kept with it, or nothing.
 
         Raises:
-            SpoolFullError: no room; the batch is gone, the ledger is as it was.
+            UnwritableError: no room, or a disk that fails; the ledger is as it was.
         """
         header = self._sign(made)
         row = BatchRow(
@@ -69,21 +71,26 @@ class Closer:
             self._place(made, header)
             self._ledger.files.apply(work, row)
         except BaseException:
-            self._spool.discard(row.epoch, row.batch, made.token)
-            self._spool.remove(row.epoch, row.batch)
+            self._undo(made, row)
             raise
         self._previous = row.id
         self.next_batch = made.batch + 1
         self._on_batch(row)
         return row
 
+    def _undo(self, made: JobResult, row: BatchRow) -> None:
+        """Remove the batch; where that cannot be done now, its files are replaced or swept."""
+        with contextlib.suppress(UnwritableError, OSError):
+            self._spool.discard(row.epoch, row.batch, made.token)
+            self._spool.remove(row.epoch, row.batch)
+
     def _place(self, made: JobResult, header: bytes) -> None:
         try:
             self._spool.place(self._context.epoch, made.batch, made.token, header + made.manifest)
         except OSError as error:
-            if error.errno in _NO_ROOM:
-                raise SpoolFullError("spool: no room on the disk for another batch") from error
-            raise SealingError(f"spool: cannot be written ({error.strerror})") from error
+            raise unwritable(error, "spool") or SealingError(
+                f"spool: cannot be written ({error.strerror})"
+            ) from error
 
     def _sign(self, made: JobResult) -> bytes:
         context, seen = self._context, self._ledger.seen()

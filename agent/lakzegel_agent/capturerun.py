@@ -70,7 +70,7 @@ class Run:
         """Do everything; return whether the stop event ended it early.
 
         Raises:
-            SpoolFullError: no room, and none is made.
+            UnwritableError: no room, and none is made; or the disk fails.
             SealingError: the sealing processes cannot work.
         """
         try:

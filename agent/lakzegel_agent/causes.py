@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from lakzegel_agent.backoff import Cause
-from lakzegel_agent.errors import AgentError, SpoolFullError
+from lakzegel_agent.errors import AgentError, DiskFailedError, SpoolFullError
 from lakzegel_agent.transport import LaterError, ProxyError, TlsError
 from lakzegel_core.errors import LakzegelError
 
@@ -15,6 +15,7 @@ _BY_TYPE: Final = (
     (ProxyError, Cause.PROXY),
     (TlsError, Cause.TLS),
     (SpoolFullError, Cause.ROOM),
+    (DiskFailedError, Cause.DISK),
 )
 
 

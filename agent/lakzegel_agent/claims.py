@@ -61,7 +61,7 @@ def claim(ledger: Ledger, agreed: Agreed, now: datetime) -> bool:
     Whether there is news: claims, or files that are to be captured after all.
 
     Raises:
-        SpoolFullError: no room; the next look finds the same.
+        UnwritableError: the next look finds the same.
     """
     if agreed.kind not in KINDS:
         return False

@@ -35,7 +35,7 @@ def begin(station: Station, pulse: Pulse) -> None:
     """Leave the first mark, and state the start and the gap before it.
 
     Raises:
-        SpoolFullError: no room to state it; the attestation will.
+        UnwritableError: it cannot be stated now; the attestation will.
     """
     gaps: list[JsonValue] = [gap.to_json() for gap in pulse.begin(station.ledger)]
     said: dict[str, JsonValue] = {"type": "start", "version": version("lakzegel")}
@@ -68,7 +68,7 @@ def look_ahead(station: Station, in_force: InForce) -> None:
     """State readiness once before anything was captured, so that the first batch holds it.
 
     Raises:
-        SpoolFullError: no room to state it.
+        UnwritableError: it cannot be stated now.
     """
     if readiness.recall(station.ledger) is None:
         home = os.fsencode(station.config.user_home)
@@ -81,7 +81,7 @@ def look_back(station: Station, in_force: InForce) -> bool:
     Whether there is news to be sealed.
 
     Raises:
-        SpoolFullError: no room to state it.
+        UnwritableError: it cannot be stated now.
     """
     problems, ledger, now = station.problems, station.ledger, wall_clock()
     wrong = unbalanced(ledger, now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,8 +23,9 @@ from lakzegel_agent.errors import (
     AgentError,
     LedgerDamagedError,
     RefusedError,
-    SpoolFullError,
     UnreachableError,
+    UnwritableError,
+    unwritable,
 )
 from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.link import LogAlarmError
@@ -34,8 +35,8 @@ from lakzegel_agent.transport import LaterError, NeverError
 from lakzegel_core.errors import LakzegelError
 
 POLL: Final = 5.0  # seconds: how often the log is consulted at most
-_AGAIN: Final = (UnreachableError, SpoolFullError)  # what waiting may mend
-_PASSING: Final = frozenset({*NETWORK, Cause.ANSWER.code, Cause.ROOM.code})
+_AGAIN: Final = (UnreachableError, UnwritableError)  # what waiting may mend
+_PASSING: Final = frozenset({*NETWORK, Cause.ANSWER.code, Cause.ROOM.code, Cause.DISK.code})
 LONGEST: Final = 60.0  # seconds that one who gives up after some tries waits for the next
 LOOK: Final = 60.0  # seconds between two looks at a gate that is shut
 JOIN: Final = 3.0  # seconds that an upload under way is waited for at the end
@@ -167,20 +168,32 @@ class Courier:
 
     def _work(self) -> None:
         try:
-            parts = self._open_parts(self._stopped)
-        except AgentError as error:
-            self._halt(error)
-            return
-        try:
-            while self._await_work():
-                self._turn(parts)
-                parts.liaison.ledger.rest()
+            parts = self._opened()
+            if parts is None:
+                return
+            try:
+                while self._await_work():
+                    self._turn(parts)
+                    parts.liaison.ledger.rest()
+            finally:
+                parts.close()
         finally:
-            parts.close()
             with self._changed:
                 self.outcome.halted |= not self._stop  # it died of something: begun anew later
                 self._busy = False
                 self._changed.notify_all()
+
+    def _opened(self) -> Parts | None:
+        """What it works with, as soon as the disk lets it; None where there will be nothing."""
+        while not self._stop and not self.outcome.gave_up:
+            try:
+                return self._open_parts(self._stopped)
+            except UnwritableError as error:
+                self._fail(error)
+            except AgentError as error:
+                self._halt(error)
+                return None
+        return None
 
     def _await_work(self) -> bool:
         with self._changed:
@@ -198,33 +211,43 @@ class Courier:
             self._round(parts)
         except StoppedError:
             return
-        except (AgentError, LakzegelError, OSError) as error:
-            with suppress(SpoolFullError):
-                self._react(parts.liaison, error)
+        except (AgentError, LakzegelError) as error:
+            self._react(parts.liaison, error)
+        except OSError as error:
+            self._react(parts.liaison, unwritable(error, "spool") or error)
         else:
             self._backoff.worked()
             self.outcome.fault = None
-            with suppress(SpoolFullError):  # a disk's passing error had looked like a lost state
-                parts.liaison.problems.clear(parts.liaison.ledger, *_PASSING, "state-lost")
+            self._clear(parts.liaison, {*_PASSING, "state-lost"})
 
     def _react(self, liaison: Liaison, error: Exception) -> None:
         """State what went wrong, then wait, or halt where waiting does not help."""
         if isinstance(error, LogAlarmError):
             self._halt(error)
-            liaison.alarm(error)
+            with suppress(UnwritableError):
+                liaison.alarm(error)
         elif isinstance(error, NeverError):
             self._halt(error)
-            liaison.problems.add(liaison.ledger, _code(error), str(error))
+            self._add(liaison, _code(error), error)
         elif isinstance(error, AgentError) and not isinstance(error, _AGAIN):
             self._halt(error)
             if isinstance(error, LedgerDamagedError):
-                liaison.problems.add(liaison.ledger, "state-lost", str(error))
+                self._add(liaison, "state-lost", error)
         else:
             code = cause_of(error).code
-            with suppress(SpoolFullError):
-                liaison.problems.clear(liaison.ledger, *(_PASSING - {code}))
-                liaison.problems.add(liaison.ledger, code, str(error))
+            self._clear(liaison, _PASSING - {code})
+            self._add(liaison, code, error)
             self._fail(error)
+
+    @staticmethod
+    def _add(liaison: Liaison, code: str, error: Exception) -> None:
+        with suppress(UnwritableError):  # it is shown all the same, and kept with the next one
+            liaison.problems.add(liaison.ledger, code, str(error))
+
+    @staticmethod
+    def _clear(liaison: Liaison, codes: Collection[str]) -> None:
+        with suppress(UnwritableError):
+            liaison.problems.clear(liaison.ledger, *codes)
 
     def _round(self, parts: Parts) -> None:
         if self.outcome.halted:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_agent.coverage import BEAT, Gap, Moment, Record
-from lakzegel_agent.errors import AgentError, SpoolFullError
+from lakzegel_agent.errors import AgentError, UnwritableError
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work
 from lakzegel_core.encoding import format_time
@@ -66,7 +66,7 @@ class Pulse:
         record = Record(now.at, now) if before is None else before.marked(now, fresh=True)
         with self._lock:
             self._record = record
-            with suppress(SpoolFullError):
+            with suppress(UnwritableError):
                 self._keep(ledger, record)
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
         self._thread.start()
@@ -116,9 +116,14 @@ class Pulse:
     def _run(self) -> None:
         if self._over.wait(BEAT):
             return
-        with self._open_ledger() as ledger:
-            while True:
-                with self._lock, suppress(AgentError):
-                    self._keep(ledger, self._known().marked(self._clock(), fresh=False))
-                if self._over.wait(BEAT):
-                    return
+        while not self._over.is_set():
+            with suppress(AgentError), self._open_ledger() as ledger:
+                self._go_on(ledger)
+            self._over.wait(BEAT)  # the ledger could not be opened: again with the next mark
+
+    def _go_on(self, ledger: Ledger) -> None:
+        while True:
+            with self._lock, suppress(AgentError):
+                self._keep(ledger, self._known().marked(self._clock(), fresh=False))
+            if self._over.wait(BEAT):
+                return

@@ -22,7 +22,7 @@ from lakzegel_agent.capturing import Pass, attest, run_pass, watched
 from lakzegel_agent.courier import POLL, Courier
 from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
-from lakzegel_agent.errors import SpoolFullError
+from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.explainservice import answering
 from lakzegel_agent.health import own_load
 from lakzegel_agent.ledger import DEVICE
@@ -36,8 +36,9 @@ from lakzegel_agent.station import Station, chance, station
 from lakzegel_agent.vitals import Vitals, living
 from lakzegel_agent.wake import Wake
 from lakzegel_agent.watchkeeper import WatchKeeper
+from lakzegel_agent.weather import Weather
 
-FULL_RETRY: Final = 30.0  # seconds, after a pass that found no room
+BLOCKED_RETRY: Final = 30.0  # seconds, after a turn that the disk did not take
 CHEAP: Final = 0.05  # seconds of processor time of a pass over everything that nobody minds
 PATIENCE: Final = 60.0  # seconds that a pass waits for room
 ALARMS: Final = ("rollback", "fork", "revoked", "superseded")
@@ -101,17 +102,17 @@ class Daemon:
         self._cost = 0.0  # seconds of processor time of a pass over everything without news
         self._timetable: Timetable | None = None
         self._plan: tuple[float, float, float] | None = None
-        self._full = False
+        self._weather = Weather(opened.ledger, opened.problems)
         self._active = Active()
         self._courier: Courier | None = None
         self._said: set[str] = set()
 
     def run(self) -> None:
         """Arrive, then work pass by pass until told to end."""
-        with suppress(SpoolFullError):
+        with suppress(UnwritableError):
             completeness.begin(self._opened, self._pulse)
         try:
-            self._arrive()
+            self._weather.through(self._arrive)
             self._vitals.ready(self._current.enrolment.epoch)
             while not self._stop.is_set():
                 with self._vitals.working():
@@ -125,17 +126,8 @@ class Daemon:
     # one turn
 
     def _turn(self) -> None:
-        """Everything that woke us, once; without room it is tried again soon."""
-        in_force = None
-        try:
-            in_force = self._work()
-            self._full = False
-        except SpoolFullError as error:
-            self._full = True
-            with suppress(SpoolFullError):
-                self._opened.problems.add(self._opened.ledger, "spool-full", str(error))
-        else:
-            self._opened.problems.clear(self._opened.ledger, "spool-full")
+        """Everything that woke us, once; what the disk does not take is tried again soon."""
+        in_force = self._weather.through(self._work)
         self._arrange(in_force)
         self._keep(in_force)
 
@@ -186,6 +178,7 @@ class Daemon:
             self._cost = time.process_time() - before
         if completeness.look_back(self._opened, in_force):
             self._pass(in_force, [])  # seals what it found
+        self._opened.sweep()
         self._vitals.passed()
         if self._keeper.overflows == lost:
             problems.clear(ledger, "events-dropped")
@@ -262,6 +255,7 @@ class Daemon:
         """Ask the log where this device stands, then ship in a thread of its own."""
         if self._courier is not None:
             self._courier.stop()
+            self._courier = None  # begun anew below, or in a later turn
         self._current, fault = arrive(self._opened, self._current, tries=1)
         in_force = self._policy()
         courier = Courier(
@@ -283,7 +277,7 @@ class Daemon:
     def _arrange(self, in_force: InForce | None) -> None:
         """Set the timetable, anew when the cadence or the need to look changed."""
         cadence = NO_POLICY_CADENCE if in_force is None else in_force.policy.cadence
-        rescan = FULL_RETRY if self._full else rescan_after(self._cost)
+        rescan = BLOCKED_RETRY if self._weather.is_blocked else rescan_after(self._cost)
         plan = (rescan, poll_after(self._cost), max(cadence, POLL))
         if plan == self._plan:
             return
@@ -322,7 +316,7 @@ class Daemon:
     def _state_polling(self) -> None:
         reasons = self._keeper.reasons()
         text = ", ".join(f"{many} folders ({why})" for why, many in reasons.items())
-        with suppress(SpoolFullError):
+        with suppress(UnwritableError):
             if text:
                 self._opened.problems.add(self._opened.ledger, "polling", text)
             else:
@@ -343,7 +337,7 @@ class Daemon:
         self._readouts.stop()
         if self._courier is not None:
             self._courier.stop()
-        with suppress(SpoolFullError):
+        with suppress(UnwritableError):
             self._opened.ledger.observe(DEVICE, {"type": "stop"})
         self._pulse.stop(self._opened.ledger)
         self._keep(self._policy())

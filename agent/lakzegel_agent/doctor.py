@@ -11,7 +11,7 @@ from typing import Final
 from lakzegel_agent import policies
 from lakzegel_agent.devicekeys import KeyStore
 from lakzegel_agent.doctorsources import Access, Watches, accesses, watches
-from lakzegel_agent.errors import AgentError
+from lakzegel_agent.errors import AgentError, UnwritableError
 from lakzegel_agent.health import free_bytes
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
@@ -60,6 +60,8 @@ def examine(config: Config) -> list[Finding]:
             findings.append(Finding("ledger", well=True, detail="opens"))
             findings.extend(_skew(ledger))
             findings.extend(_state(config, ledger, keys))
+    except UnwritableError as error:
+        findings.append(Finding("ledger", well=False, detail=str(error), next=NEXT[error.code]))
     except AgentError as error:
         findings.append(Finding("ledger", well=False, detail=str(error), next=NEXT["state-lost"]))
     return findings

@@ -6,7 +6,9 @@
     │   └── UnknownReaderError  a source of a kind that this agent cannot read
     ├── ChangedError            a file is shorter than when it was opened
     ├── StoreError              a chat store cannot be read, and why as a slug
-    ├── SpoolFullError          no room for another batch
+    ├── UnwritableError         this disk does not take what has to be kept; it is tried again
+    │   ├── SpoolFullError      no room for another batch
+    │   └── DiskFailedError     it answers with an error
     ├── SealingError            the sealing processes cannot work
     ├── LedgerDamagedError      the ledger cannot be read with this key
     ├── UnreachableError        the receiver does not answer
@@ -15,6 +17,12 @@
 
 No message holds content or a path from a watched folder.
 """
+
+import errno
+from typing import ClassVar, Final
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_FAILS: Final = (errno.EIO, errno.EROFS)  # after an error, a file system may be read-only
 
 
 class AgentError(Exception):
@@ -41,8 +49,25 @@ class StoreError(AgentError):
         self.reason = reason
 
 
-class SpoolFullError(AgentError):
+class UnwritableError(AgentError):
+    """This disk does not take what has to be kept: nothing of it is done, and it is tried again.
+
+    ``code`` is the problem that it is stated as.
+    """
+
+    code: ClassVar[str]
+
+
+class SpoolFullError(UnwritableError):
     """There is no room for another batch."""
+
+    code = "spool-full"
+
+
+class DiskFailedError(UnwritableError):
+    """The disk answers with an error."""
+
+    code = "disk-failed"
 
 
 class SealingError(AgentError):
@@ -63,3 +88,15 @@ class RefusedError(AgentError):
 
 class RollbackError(AgentError):
     """The log lacks what this device holds a receipt for."""
+
+
+UNWRITABLE: Final = (SpoolFullError.code, DiskFailedError.code)
+
+
+def unwritable(error: OSError, what: str) -> UnwritableError | None:
+    """What an error of the system says of the disk; None where it is about something else."""
+    if error.errno in _FULL:
+        return SpoolFullError(f"{what}: no room on the disk")
+    if error.errno in _FAILS:
+        return DiskFailedError(f"{what}: the disk fails ({error.strerror})")
+    return None

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from lakzegel_agent.errors import SpoolFullError
+from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerrows import EpochTip
 from lakzegel_agent.problems import Problems
@@ -28,13 +28,13 @@ def keep_given_up(ledger: Ledger, spool: Spool, problems: Problems) -> int:
     """
     lost = _lost(spool.places(), ledger.given_up(), ledger.epoch())
     if lost:
-        with suppress(SpoolFullError):
+        with suppress(UnwritableError):
             ledger.observe(DEVICE, {"type": CODE, "batches": len(lost)})
         for place in lost:
             spool.set_aside(*place)
     kept = spool.aside_count()
     if kept:
-        with suppress(SpoolFullError):
+        with suppress(UnwritableError):
             problems.add(ledger, CODE, f"{kept} batches that were never sent are kept in given-up")
     elif problems.has(CODE):
         problems.clear(ledger, CODE)

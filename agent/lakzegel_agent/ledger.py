@@ -48,7 +48,7 @@ class Ledger:
 
         Raises:
             LedgerDamagedError: SQLite finds it corrupt, or the key is another one's.
-            SpoolFullError: no room to open it.
+            UnwritableError: no room to open it, or a disk that fails.
         """
         connection = connect(path)
         reserve.keep(path)

@@ -184,7 +184,7 @@ class LedgerFiles:
         """Keep all of a batch's work, and the batch with it, or nothing.
 
         Raises:
-            SpoolFullError: no room; nothing was changed.
+            UnwritableError: no room, or a disk that fails; nothing was changed.
         """
         if batch is not None or work.same or work.marks or work.vanished:
             self.changes += 1

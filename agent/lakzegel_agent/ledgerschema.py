@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
+from lakzegel_agent.errors import DiskFailedError, LedgerDamagedError, SpoolFullError
 
 FORMAT: Final = 1
 _WAIT: Final = 30.0  # seconds for another thread's transaction; they take milliseconds
@@ -55,7 +55,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises:
         LedgerDamagedError: not a ledger of ours, or SQLite finds it corrupt.
-        SpoolFullError: no room to open it.
+        UnwritableError: no room to open it, or a disk that fails.
     """
     with translated(path):
         if not path.exists():
@@ -91,7 +91,7 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
     """Everything inside is on the disk together when this ends, or nothing of it ever.
 
     Raises:
-        SpoolFullError: no room; nothing was changed.
+        UnwritableError: no room, or a disk that fails; nothing was changed.
         LedgerDamagedError: SQLite finds the file corrupt.
     """
     with translated(path):
@@ -114,7 +114,9 @@ def translated(path: Path) -> Iterator[None]:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         if code == _FULL or (code == _IOERR and _no_room(path)):
             raise SpoolFullError(f"{path}: no room on the disk; the ledger is as it was") from error
-        if code in _DAMAGED or code == _IOERR:
+        if code == _IOERR:
+            raise DiskFailedError(f"{path}: the disk fails; the ledger is as it was") from error
+        if code in _DAMAGED:
             raise LedgerDamagedError(f"{path}: {error}") from error
         raise
 

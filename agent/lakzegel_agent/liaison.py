@@ -17,7 +17,7 @@ from lakzegel_agent import journal, policies
 from lakzegel_agent.backoff import NETWORK
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.epochs import Epochs, Standing
-from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
+from lakzegel_agent.errors import LedgerDamagedError, UnwritableError
 from lakzegel_agent.givenup import keep_given_up
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.link import Link, LogAlarmError
@@ -107,7 +107,7 @@ class Liaison:
         if self.problems.add(self.ledger, error.kind, str(error)):
             seen = self.ledger.seen()
             size = 0 if seen is None else seen.size
-            with suppress(SpoolFullError):  # a full disk must not hide the alarm
+            with suppress(UnwritableError):  # a full disk must not hide the alarm
                 self.ledger.observe(DEVICE, {"type": error.kind, "seen": size})
 
     def policy(self, current: Introduction) -> InForce | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from lakzegel_agent.errors import SpoolFullError
+from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.gate import Gate, Verdict, keep_verdict
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.pace import Bucket
@@ -71,7 +71,7 @@ class Agreed:
     def may_leave(self, *, pressed: bool) -> bool:
         """Whether batches may leave now; where none wait there is nothing to keep back."""
         verdict = self._verdict(pressed=pressed)
-        with suppress(SpoolFullError):  # what cannot be noted keeps nothing back
+        with suppress(UnwritableError):  # what cannot be noted keeps nothing back
             self._note(verdict)
         return verdict.is_open
 

@@ -35,7 +35,7 @@ def state_expiry(problems: Problems, ledger: Ledger, in_force: InForce, now: dat
     """State how near the end of the policy in force is; each level anew, and past it once.
 
     Raises:
-        SpoolFullError: there is no room to keep it.
+        UnwritableError: it cannot be kept now.
     """
     policy = in_force.policy
     name, date = f"policy {policy.serial}", format_time(policy.expires)

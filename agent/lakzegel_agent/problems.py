@@ -53,6 +53,8 @@ NEXT: Final = {
     "spool-full": "let the receiver be reached, or have the policy raise limits.spool",
     "given-up": "tell the records office, and keep the folder until they have looked: what it holds"
     " was captured again only where it was still there",
+    "disk-failed": "check this disk; capture goes on by itself once it takes what is written",
+    "disk-error": "check this disk; what was sealed is sent by itself once it can be",
     "no-room": "make room on this disk; capture goes on by itself",
     "polling": "no-watch: raise fs.inotify.max_user_watches; share: nothing to do; until then"
     " changes are found by looking",
@@ -125,11 +127,13 @@ class Problems:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, Problem] = {}  # by id
+        self._kept: dict[str, Problem] = {}  # as the ledger has them: it may lag behind
 
     def load(self, memory: Memory) -> None:
         """Take up what was wrong before."""
         with self._lock:
-            self._known = {p.id: p for p in read_problems(memory)}
+            self._kept = {p.id: p for p in read_problems(memory)}
+            self._known = dict(self._kept)
 
     def add(self, memory: Memory, code: str, detail: str, *, about: Sequence[str] = ()) -> bool:
         """State a problem of the whole device; whether it is new."""
@@ -146,8 +150,7 @@ class Problems:
         with self._lock:
             gone = [key for key, problem in self._known.items() if problem.code in codes]
             self._drop(gone)
-            if gone:
-                self._keep(memory)
+            self._keep(memory)
 
     def has(self, code: str) -> bool:
         """Whether this stands in the way now."""
@@ -162,7 +165,10 @@ class Problems:
     def _put(
         self, memory: Memory, code: str, found: Mapping[str, Found], *, only: bool
     ) -> list[str]:
-        """Take these in, durably where anything changed; with ``only``, drop the code's others."""
+        """Take these in, durably where anything changed; with ``only``, drop the code's others.
+
+        One that could not be kept is new the next time too.
+        """
         before = dict(self._known)
         new = []
         ids = {subject: problem_id(memory, code, subject) for subject in found}
@@ -173,8 +179,9 @@ class Problems:
             old = before.get(ids[subject])
             since = old.since if old else format_time(self._clock())
             self._known[ids[subject]] = _problem(code, since, ids[subject], one)
-            if old is None:
+            if old is None or ids[subject] not in self._kept:
                 new.append(subject)
+            if old is None:
                 journal.note(
                     "problem-raised",
                     "problem",
@@ -183,8 +190,7 @@ class Problems:
                     id_=ids[subject],
                     numbers={"count": one.count},
                 )
-        if before != self._known:
-            self._keep(memory)
+        self._keep(memory)
         return new
 
     def _drop(self, keys: Sequence[str]) -> None:
@@ -193,8 +199,11 @@ class Problems:
             journal.note("problem-cleared", "problem", code=gone.code, id_=gone.id)
 
     def _keep(self, memory: Memory) -> None:
-        rows = [asdict(p) for p in self._known.values()]
-        memory.remember(NAME, json.dumps(rows).encode())
+        """Make what changed durable, also what could not be kept before."""
+        if self._kept != self._known:
+            rows = [asdict(p) for p in self._known.values()]
+            memory.remember(NAME, json.dumps(rows).encode())
+            self._kept = dict(self._known)
 
 
 def problem_id(memory: Memory, code: str, subject: str) -> str:

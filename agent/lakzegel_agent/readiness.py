@@ -91,7 +91,7 @@ def assess(ledger: Ledger, in_force: InForce, *, home: bytes, now: datetime) -> 
     """Return how everything fares after a pass over everything; and whether news was queued.
 
     Raises:
-        SpoolFullError: no room; it is stated the next time.
+        UnwritableError: it is stated the next time.
     """
     present = present_files(ledger)
     roots = {entry.label: _root(entry, home) for entry in in_force.sources}

@@ -27,7 +27,7 @@ def certified(ledger: Ledger, sources: Sequence[WatchedSource]) -> bool:
     """Queue what is to be said of the backups that a pass read; return whether there is anything.
 
     Raises:
-        SpoolFullError: no room; it is said after the next pass.
+        UnwritableError: it is said after the next pass.
     """
     now = datetime.now(UTC)
     found = [
@@ -58,7 +58,7 @@ def attend(
     """Have the policy's read-outs kept, and state what stands in their way.
 
     Raises:
-        SpoolFullError: no room; it is stated the next time.
+        UnwritableError: it is stated the next time.
     """
     wanted, gates = _agreed(in_force, sources)
     kept.attend(station.ledger, station.problems, wanted, gates)
@@ -71,7 +71,7 @@ def look(station: Station, in_force: InForce, sources: Sequence[WatchedSource]) 
     For who works once: nothing is started.
 
     Raises:
-        SpoolFullError: no room; it is stated the next time.
+        UnwritableError: it is stated the next time.
     """
     wanted, gates = _agreed(in_force, sources)
     kept = keeper(station, lambda: None)

@@ -62,7 +62,7 @@ def certify(ledger: Ledger, source: ReadSource, now: datetime) -> list[Certified
     """Queue a certificate for each finished backup of whose something new is to be said.
 
     Raises:
-        SpoolFullError: no room; it is said the next time.
+        UnwritableError: it is said the next time.
     """
     new = []
     for folder, found, is_ours in source.gate.found():

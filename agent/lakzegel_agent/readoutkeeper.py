@@ -97,7 +97,7 @@ class ReadoutKeeper:
         ``gates`` are those of every source of phones, by name.
 
         Raises:
-            SpoolFullError: no room; it is stated the next time.
+            UnwritableError: it is stated the next time.
         """
         self._take_ended(ledger)
         plans, _ = self._look(ledger, problems, agreed, gates)
@@ -124,7 +124,7 @@ class ReadoutKeeper:
         What was started by another agent's life, and how it ended, stays as it was stated.
 
         Raises:
-            SpoolFullError: no room; it is stated the next time.
+            UnwritableError: it is stated the next time.
         """
         return self._look(ledger, problems, agreed, gates)[1]
 

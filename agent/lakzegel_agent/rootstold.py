@@ -56,7 +56,7 @@ def tell(memory: Memory, found: Mapping[str, str | None], names: Mapping[str, st
         names: the policy's name of each label in force; of others nothing is told any more.
 
     Raises:
-        SpoolFullError: no room; it is told the next time.
+        UnwritableError: it is told the next time.
     """
     before = told(memory)
     now = {

@@ -23,11 +23,12 @@ from lakzegel_agent.courier import Courier, Outcome
 from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import (
+    UNWRITABLE,
     AgentError,
     RefusedError,
     RollbackError,
-    SpoolFullError,
     UnreachableError,
+    UnwritableError,
 )
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
@@ -162,11 +163,11 @@ def _capture(
             report = run_pass(opened, work, sources)
             if not report.stopped and _look_back(opened, in_force, sources):
                 report = _together(report, run_pass(opened, work, []))  # seals what it found
-        except SpoolFullError as error:
-            with suppress(SpoolFullError):  # shipping makes room, so that it has to go on
-                opened.problems.add(opened.ledger, "spool-full", str(error))
+        except UnwritableError as error:
+            with suppress(UnwritableError):  # shipping makes room, so that it has to go on
+                opened.problems.add(opened.ledger, error.code, str(error))
             return None, error
-    opened.problems.clear(opened.ledger, "spool-full")
+    opened.problems.clear(opened.ledger, *UNWRITABLE)
     return report, None
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from lakzegel_agent import journal
-from lakzegel_agent.errors import SpoolFullError
+from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.settingslayers import TUNABLE, effective, flat
@@ -50,7 +50,7 @@ def note_configuration(memory: Memory, config: Config) -> list[str]:
     data = memory.recall(NAME)
     changed = [] if data is None else _changed(data, found, config)
     if data is None or changed or not data.startswith(b"{"):
-        with suppress(SpoolFullError):
+        with suppress(UnwritableError):
             memory.remember(NAME, json.dumps(found, sort_keys=True).encode())
             if changed:
                 memory.observe(DEVICE, {"type": "configuration-changed", "settings": changed})

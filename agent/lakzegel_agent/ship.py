@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from lakzegel_agent import journal
-from lakzegel_agent.errors import LedgerDamagedError, SpoolFullError
+from lakzegel_agent.errors import LedgerDamagedError, UnwritableError
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.link import Link, seen_of
@@ -128,7 +128,7 @@ class Shipper:
             return
         text = f"this device's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead'}"
         if self._problems.add(self._ledger, "clock-skew", text):
-            with suppress(SpoolFullError):
+            with suppress(UnwritableError):
                 self._ledger.observe(DEVICE, {"type": "clock-skew", "seconds": int(skew)})
 
 

@@ -73,6 +73,14 @@ class Station:
             self.tuner,
         )
 
+    def sweep(self) -> None:
+        """Remove from the spool what the ledger does not name; no batch may be in the making.
+
+        Raises:
+            UnwritableError, OSError: the disk does not take it; the next time it may.
+        """
+        self.spool.tidy(self.ledger.spooled())
+
     def parts(self, stopped: Callable[[], bool]) -> Parts:
         """What the courier's thread works with; called in that thread."""
         ledger = Ledger.open(self.home.ledger, self.ledger_key)

@@ -13,7 +13,7 @@ from typing import Final
 
 from lakzegel_agent import journal
 from lakzegel_agent.devicekeys import Introduction
-from lakzegel_agent.errors import SpoolFullError
+from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.limits import CODE, Governor, Limits, OverLimitsError, What
@@ -81,7 +81,7 @@ class Vitals:
     def passed(self) -> None:
         """A whole pass over everything came to its end."""
         if self._governor.is_first:
-            with suppress(SpoolFullError):
+            with suppress(UnwritableError):
                 self._ledger.remember(_FIRST, b"done")
                 self._governor.is_first = False
         self._settle()
@@ -103,7 +103,7 @@ class Vitals:
 
     def _settle(self) -> None:
         if self._problems.has(CODE) and self._governor.is_quiet():
-            with suppress(SpoolFullError):
+            with suppress(UnwritableError):
                 self._problems.clear(self._ledger, CODE)
 
     def _on_pause(self, what: What) -> None:
@@ -115,7 +115,7 @@ class Vitals:
         self._stop.wait(seconds)
 
     def _state(self, text: str) -> None:
-        with suppress(SpoolFullError):
+        with suppress(UnwritableError):
             self._problems.add(self._ledger, CODE, text)
 
 

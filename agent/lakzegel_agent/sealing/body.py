@@ -4,16 +4,16 @@
 Keys of items live here, in this process, until the keyring is sealed; they are never written.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
 
 from lakzegel_agent import durable
 from lakzegel_agent.blockfile import BlockWriter
-from lakzegel_agent.errors import AgentError, SealingError, SpoolFullError
+from lakzegel_agent.errors import AgentError, SealingError, unwritable
 from lakzegel_agent.sealing.jobs import Job, Setup
 from lakzegel_agent.spool import Spool
 from lakzegel_core.age import Recipient
@@ -22,15 +22,13 @@ from lakzegel_core.item import Members, Place, SealedItem, seal_item
 from lakzegel_core.keyring import Keyring, seal_keyring
 from lakzegel_core.merkle import leaf_hash, root_of
 
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
-
 
 class Body:
     """Items sealed one after the other into a file of the spool.
 
     Raises, wherever it writes:
-        SpoolFullError: no room.
-        SealingError: the spool cannot be written.
+        UnwritableError: no room, or a disk that fails.
+        SealingError: the spool cannot be written for another reason.
     """
 
     def __init__(
@@ -106,7 +104,8 @@ class Body:
         """Leave nothing: the keys are gone, and what was written of them with it."""
         self._keys.clear()
         self._release()
-        self._spool.discard(self._setup.epoch, self._job.batch, self._job.token)
+        with contextlib.suppress(OSError):  # it is swept after the pass
+            self._spool.discard(self._setup.epoch, self._job.batch, self._job.token)
 
     def _create(self) -> int:
         path = self._spool.part(self._setup.epoch, self._job.batch, self._job.token, "body")
@@ -136,6 +135,5 @@ class Body:
 
 
 def _refusal(error: OSError) -> AgentError:
-    if error.errno in _NO_ROOM:
-        return SpoolFullError("spool: no room on the disk")
-    return SealingError(f"spool: cannot be written ({errno.errorcode.get(error.errno or 0, '?')})")
+    why = errno.errorcode.get(error.errno or 0, "?")
+    return unwritable(error, "spool") or SealingError(f"spool: cannot be written ({why})")

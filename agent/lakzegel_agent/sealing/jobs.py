@@ -214,7 +214,11 @@ class JobResult(NamedTuple):
 
 
 class JobFailed(NamedTuple):
-    """Nothing of the job is left: ``full`` (no room), ``lost`` (the process died), or ``crash``."""
+    """Nothing of the job is left, and why.
+
+    The code of an `UnwritableError`, ``spool`` (it cannot be written for another reason), ``lost``
+    (the process died), or ``crash``.
+    """
 
     batch: int
     token: str

@@ -12,7 +12,7 @@ from typing import Final
 import zstandard
 
 from lakzegel_agent.blockfile import block
-from lakzegel_agent.errors import SpoolFullError
+from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerrows import SEGMENT, FileState
 from lakzegel_agent.readers import Reader, reader_of
@@ -105,13 +105,13 @@ class Sealer:
         self._read = 0
         try:
             body = Body(self._setup, job, self._compress, self._block)
-        except SpoolFullError:
-            return JobFailed(job.batch, job.token, "full", "")
+        except UnwritableError as error:
+            return JobFailed(job.batch, job.token, error.code, str(error))
         try:
             return self._seal(job, body)
-        except SpoolFullError:
+        except UnwritableError as error:
             body.abandon()
-            return JobFailed(job.batch, job.token, "full", "")
+            return JobFailed(job.batch, job.token, error.code, str(error))
         except BaseException:
             body.abandon()
             raise

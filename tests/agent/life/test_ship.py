@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Shipping, receipts, back-off, and when a spooled batch may go."""
 
+import errno
 import threading
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 
 from lakzegel_agent.backoff import Backoff, Cause
 from lakzegel_agent.courier import Courier, Parts
-from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.errors import DiskFailedError, LedgerDamagedError
 from lakzegel_agent.ship import Interruptible, Shipper, StoppedError
 from lakzegel_agent.transport import LaterError, NeverError, ProxyError, TlsError, UnreachableError
 from lakzegel_core.errors import FormatError
@@ -228,6 +229,8 @@ def test_each_cause_waits_by_itself_up_to_a_cap_of_its_own():
         (ProxyError("proxy"), "proxy-refused"),
         (TlsError("tls"), "tls-failed"),
         (FormatError("receipt", "nonsense"), "receipt-refused"),
+        (DiskFailedError("ledger"), "disk-error"),
+        (OSError(errno.EIO, "Input/output error"), "disk-error"),
     ],
 )
 def test_a_failure_is_stated_by_its_cause_and_by_no_other(device, courier, receiver, fault, code):
