@@ -56,8 +56,10 @@ class Closer:
         """Return the closed batch; everything in ``work`` is kept with it, or nothing.
 
         Raises:
-            UnwritableError: no room, or a disk that fails; the ledger is as it was.
+            UnwritableError: no room, or a disk that fails; the ledger is as it was, and will be so
+                before the batch's files are gone.
         """
+        self._ledger.files.settle()
         header = self._sign(made)
         row = BatchRow(
             self._context.epoch,
@@ -81,6 +83,7 @@ class Closer:
     def _undo(self, made: JobResult, row: BatchRow) -> None:
         """Remove the batch; where that cannot be done now, its files are replaced or swept."""
         with contextlib.suppress(UnwritableError, OSError):
+            self._ledger.files.settle()
             self._spool.discard(row.epoch, row.batch, made.token)
             self._spool.remove(row.epoch, row.batch)
 

@@ -71,6 +71,7 @@ class LedgerFiles:
         self._path = path
         self.cipher = cipher
         self.changes = 0  # how often this object changed rows of files
+        self._unsure = False  # a batch failed to be kept, and could yet be found after a crash
 
     def source(self, label: str) -> int:
         """Return a source's number, given out when it is new."""
@@ -188,6 +189,7 @@ class LedgerFiles:
         """
         if batch is not None or work.same or work.marks or work.vanished:
             self.changes += 1
+        self._unsure |= batch is not None
         with transaction(self._db, self._path):
             if batch is not None:
                 self._db.execute(
@@ -204,6 +206,20 @@ class LedgerFiles:
                 name = self.cipher.name(b"named", label.encode())
                 row = (name, self.cipher.seal(value, name))
                 self._db.execute("INSERT OR REPLACE INTO named VALUES (?, ?)", row)
+        self._unsure = False
+
+    def settle(self) -> None:
+        """Make sure that a batch that failed to be kept is not found after a crash either.
+
+        What was written of it and could not be synced lies in SQLite's log behind the end, until
+        something else is written there: a process that opens the ledger anew would take it for
+        kept.
+
+        Raises:
+            UnwritableError: it cannot be made sure now.
+        """
+        if self._unsure:
+            self.apply(Work(named=[("settled", b"")]))
 
     def _capture(self, work: Work, batch: BatchRow) -> None:
         place = (batch.epoch, batch.batch)

@@ -79,6 +79,7 @@ class Station:
         Raises:
             UnwritableError, OSError: the disk does not take it; the next time it may.
         """
+        self.ledger.files.settle()
         self.spool.tidy(self.ledger.spooled())
 
     def parts(self, stopped: Callable[[], bool]) -> Parts:

@@ -135,3 +135,17 @@ def test_a_thousand_ends_at_moments_of_chance_lose_nothing(ready, disk, same_tre
             custody.is_whole(same_tree)
     print(met)
     assert sum(count for (_, reached), count in met.items() if reached) > KILLS // 2
+
+
+@pytest.mark.slow
+def test_a_sync_that_fails_and_an_end_soon_after_it_lose_nothing(custody, ready, disk, same_tree):
+    """What could not be synced is found again by who comes after, as long as nothing is over it."""
+    for at in itertools.count(1):
+        custody.write()
+        disk.fail(Fault.EIO, at, syncs=True, then=5)
+        run(disk, once(ready))
+        if not disk.met():
+            break
+        custody.recovers(f"sync {at}")
+    assert at > 10
+    custody.is_whole(same_tree)
