@@ -69,7 +69,11 @@ class Hostile:
             mended.wait()
             handler.close_connection = True
             return
-        status, data = self._ask(handler, body)
+        try:
+            status, data = self._ask(handler, body)
+        except requests.ConnectionError:  # the receiver is away
+            handler.close_connection = True
+            return
         if manner == "late":
             mended.wait()
         if manner == "lies" and status == 200:

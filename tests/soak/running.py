@@ -77,11 +77,18 @@ class Running:
             assert time.monotonic() < end, (what, self.told(), self.ledger(UNSENT), self.said())
             time.sleep(0.02)  # another process's file: nothing to await
 
+    def begins(self):
+        """Wait for its first call to the disk, or its end."""
+        end = time.monotonic() + WAIT
+        while not self.disk.calls() and self.is_alive():
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.01)  # another process's memory: nothing to await
+
     def told(self):
         """What it says of itself."""
         try:
             return json.loads((self.world.agent_home / "status.json").read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # it need not outlive a power cut
             return {"problems": []}
 
     def problems(self):
