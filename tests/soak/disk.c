@@ -219,11 +219,14 @@ int open64(const char *path, int flags, ...) {
     va_start(more, flags);
     mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
     va_end(more);
-    int fresh = control && control->last == POWER && flags & O_CREAT && below(path)
-                && !strstr(path, "-shm") && access(path, F_OK);
+    if (!control || !(flags & O_CREAT) || !below(path) || strstr(path, "-shm")
+        || !access(path, F_OK))
+        return REAL(open64)(path, flags, mode);
+    int64_t how = fate(0);
+    if (fails(how)) return failed(how);
     int fd = REAL(open64)(path, flags, mode);
-    if (fd >= 0 && fresh) note('C', 0, 0, 0, path, "", "", 0);
-    return fd;
+    if (fd >= 0 && control->last == POWER) note('C', 0, 0, 0, path, "", "", 0);
+    return (int)torn(how, fd);
 }
 
 int open(const char *path, int flags, ...) {

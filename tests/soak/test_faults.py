@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Every write, sync, rename and removal of the agent fails once, in each way there is.
+"""Every new file, write, sync, rename and removal of the agent fails once, in each way there is.
 
 Short: one capture, each call visited once, the ways in turn. Long (`-m soak`): each call in every
 way, for a larger capture; and a thousand kills. docs/guides/testing.md
