@@ -19,6 +19,7 @@ from lakzegel_agent.commands import (
     enrol,
     explain,
     once,
+    rotate,
     run,
     status,
 )
@@ -29,7 +30,7 @@ USAGE: Final = 2
 REFUSED: Final = 3
 INTERNAL: Final = 4
 INTERRUPTED: Final = 130
-COMMANDS: Final = (enrol, once, run, status, explain, config, doctor, diagnostics)
+COMMANDS: Final = (enrol, once, run, rotate, status, explain, config, doctor, diagnostics)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,7 +7,8 @@
     keys/annex-0            AGE-SECRET-KEY-PQ-1…                        opens the policy's annex
     keys/enrolment-0.note   introduces them; written last, so that where it lies the keys lie too
 
-Old epochs' keys stay: an annex may have been sealed to one of them.
+Old epochs' annex keys stay: an annex may have been sealed to one of them. Their header and witness
+keys sign nothing any more, and are removed.
 """
 
 from __future__ import annotations
@@ -131,6 +132,15 @@ class KeyStore:
         durable.write_file(path.with_name(f"refused-{found.id.hex()[:16]}"), found.note)
         path.unlink()
         durable.sync_folder(self._folder)
+
+    def retire(self, epoch: int) -> None:
+        """Remove the header and witness keys of the epochs before this one."""
+        old = [p for kind in ("header", "witness") for p in self._folder.glob(f"{kind}-*")]
+        gone = [path for path in old if 0 <= _number(path) < epoch]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        if gone:
+            durable.sync_folder(self._folder)
 
     def annex_identities(self) -> tuple[Identity, ...]:
         """Every annex key of this device, newest epoch first."""

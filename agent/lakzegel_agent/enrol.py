@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from lakzegel_agent.devicekeys import Introduction, KeyStore, make_keys
+from lakzegel_agent.devicekeys import DeviceKeys, Introduction, KeyStore, make_keys
 from lakzegel_agent.errors import UsageError
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.link import Asker, Link
@@ -164,8 +164,47 @@ class Enroller:
         return self.keys.store(sign_enrolment(enrolment, keys.header, token.key), keys)
 
 
-def begin(ledger: Ledger, found: Introduction) -> None:
-    """Begin the epoch of an introduction whose receipt was verified; both heads are observed."""
+def succeed(
+    current: Introduction,
+    answer: Answer,
+    *,
+    reason: Reason,
+    known: bytes | None,
+    now: datetime,
+    random: Random,
+) -> tuple[bytes, DeviceKeys]:
+    """The note of the next epoch, signed by its new and the old header key, and its new keys.
+
+    ``known`` is the id of the newest batch that this device knows; nothing is stored yet.
+    """
+    old = current.enrolment
+    epoch = old.epoch + 1
+    keys = make_keys(old.origin, old.device, epoch, random=random)
+    tree = answer.signed.checkpoint
+    made = Enrolment(
+        origin=old.origin,
+        device=old.device,
+        epoch=epoch,
+        group=old.group,
+        header=keys.header.verifier,
+        witness=keys.witness.verifier,
+        annex=keys.annex.recipient,
+        admission=old.admission,
+        reason=reason,
+        previous=None if answer.header is None else answer.header[0].id,
+        known=known,
+        seen_size=tree.size,
+        seen_root=tree.root,
+        enrolled=now,
+    )
+    return sign_enrolment(made, keys.header, current.keys.header), keys
+
+
+def begin(ledger: Ledger, found: Introduction, *, sent: bool = True) -> None:
+    """Begin the epoch of an introduction; both heads are observed.
+
+    ``sent``: its receipt was verified; else it is the first thing that the log has to hear.
+    """
     made = found.enrolment
     note = None
     if made.epoch:
@@ -175,4 +214,4 @@ def begin(ledger: Ledger, found: Introduction) -> None:
             "previous": None if made.previous is None else b64(made.previous),
             "known": None if made.known is None else b64(made.known),
         }
-    ledger.begin_epoch(made.epoch, found.id, note=note)
+    ledger.begin_epoch(made.epoch, found.id, note=note, sent=sent)

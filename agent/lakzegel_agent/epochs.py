@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from lakzegel_agent.devicekeys import Introduction, KeyStore, make_keys
-from lakzegel_agent.enrol import begin
+from lakzegel_agent.devicekeys import Introduction, KeyStore
+from lakzegel_agent.enrol import begin, succeed
 from lakzegel_agent.errors import RefusedError
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.link import Asker, Link
+from lakzegel_agent.rotation import Rotation
 from lakzegel_agent.transport import NeverError
 from lakzegel_agent.trust import Answer
 from lakzegel_core.batch import open_header
-from lakzegel_core.enrolment import Enrolment, Reason, sign_enrolment
+from lakzegel_core.enrolment import Reason
 from lakzegel_core.errors import LakzegelError
 
 
@@ -45,16 +46,24 @@ class Epochs:
     random: Callable[[int], bytes]
 
     def resume(self, current: Introduction) -> Introduction:
-        """The introduction in force, after a renewal that a crash interrupted was finished.
+        """The introduction in force, after what a crash interrupted was finished.
 
         The note that lies there may have reached the log; only sending it again tells.
+
+        Raises: as ``Rotation.begin`` does, of keys that were being replaced.
         """
         pending = self.keys.newest()
         if pending is None or pending.enrolment.epoch <= current.enrolment.epoch:
             return current
+        if pending.enrolment.reason is Reason.ROTATED:
+            return self.rotation().finish(pending, current)
         if pending.enrolment.reason is not Reason.RESTORED:
             return current  # `enrol` began it, and finishes it with its token
         return self._register(pending) or current
+
+    def rotation(self) -> Rotation:
+        """What replaces this device's keys."""
+        return Rotation(self.link, self.ledger, self.keys, self.clock, self.random)
 
     def ask(self, current: Introduction) -> Answer:
         """What the log holds about this device."""
@@ -94,28 +103,15 @@ class Epochs:
         """
         if answer.header is None:
             raise RefusedError("the log holds no batch of this device: there is nothing to renew")
-        old = current.enrolment
         tip = self.ledger.epoch()
-        epoch = old.epoch + 1
-        keys = make_keys(old.origin, old.device, epoch, random=self.random)
-        tree = answer.signed.checkpoint
-        enrolment = Enrolment(
-            origin=old.origin,
-            device=old.device,
-            epoch=epoch,
-            group=old.group,
-            header=keys.header.verifier,
-            witness=keys.witness.verifier,
-            annex=keys.annex.recipient,
-            admission=old.admission,
+        note, keys = succeed(
+            current,
+            answer,
             reason=Reason.RESTORED,
-            previous=answer.header[0].id,
             known=None if tip is None else tip.newest_id,
-            seen_size=tree.size,
-            seen_root=tree.root,
-            enrolled=self.clock(),
+            now=self.clock(),
+            random=self.random,
         )
-        note = sign_enrolment(enrolment, keys.header, current.keys.header)
         found = self._register(self.keys.store(note, keys))
         if found is None:
             raise RefusedError("the log went on while a new epoch was opened; run the agent again")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Where everything lies below the agent's home, and that one agent works there at a time.
 
-keys/                   0600: ledger, and header-N, witness-N, annex-N of each epoch
+keys/                   0600: ledger; annex-N of each epoch N, header-N and witness-N of the newest
 keys/enrolment-N.note   the note that introduced epoch N, kept before it is sent
 ledger.sqlite           what was found and sealed; files are known by keyed hash
 spool/                  closed batches that may not go yet: ciphertext alone

@@ -28,6 +28,7 @@ Action = Literal[
     "start",
     "stop",
     "enrol",
+    "keys-replaced",
     "policy-applied",
     "policy-refused",
     "batch-sealed",

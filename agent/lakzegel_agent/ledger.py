@@ -27,6 +27,7 @@ from lakzegel_agent.ledgerschema import connect, transaction
 from lakzegel_core.encoding import canonical_json
 
 DEVICE: Final = "device"  # the source that what the device says of itself comes from
+_UNSENT: Final = "unsent"  # the enrolment that the log may not hold yet
 _SEEN: Final = struct.Struct(">Q32s")
 _BATCH: Final = "SELECT epoch, batch, id, size, place, state FROM batches"
 
@@ -99,14 +100,21 @@ class Ledger:
         )
 
     def begin_epoch(
-        self, epoch: int, enrolment_id: bytes, *, note: Mapping[str, Any] | None = None
+        self,
+        epoch: int,
+        enrolment_id: bytes,
+        *,
+        note: Mapping[str, Any] | None = None,
+        sent: bool = True,
     ) -> None:
-        """Begin a new chain; the same epoch and enrolment again change nothing.
+        """Begin a new chain; the same epoch and enrolment again change nothing but ``sent``.
 
         Batches without a receipt are given up: their files will be captured again, what they
-        observed is queued again, and ``note`` goes before everything else.
+        observed is queued again, and ``note`` goes before everything else. ``sent``: the log is
+        known to hold the enrolment.
         """
         with self._transaction():
+            self._remember(_UNSENT, b"" if sent else enrolment_id)
             rows = dict(self._db.execute("SELECT epoch, enrolment FROM epochs"))
             if rows.get(epoch) == enrolment_id:
                 return
@@ -117,6 +125,14 @@ class Ledger:
             self._db.execute("INSERT INTO epochs VALUES (?, ?)", (epoch, enrolment_id))
             if note is not None:
                 queue(self._db, self._cipher, DEVICE, canonical_json(dict(note)), first=True)
+
+    def unsent(self) -> bytes | None:
+        """Return the id of the enrolment that the log is not known to hold, if there is one."""
+        return self.recall(_UNSENT) or None
+
+    def mark_sent(self) -> None:
+        """Remember that the log holds the enrolment in force."""
+        self.remember(_UNSENT, b"")
 
     def seen(self) -> Seen | None:
         """Return the last verified checkpoint."""

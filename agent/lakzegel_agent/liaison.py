@@ -17,7 +17,7 @@ from lakzegel_agent import journal, policies
 from lakzegel_agent.backoff import NETWORK
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.epochs import Epochs, Standing
-from lakzegel_agent.errors import LedgerDamagedError, UnwritableError
+from lakzegel_agent.errors import LedgerDamagedError, RefusedError, UnwritableError
 from lakzegel_agent.givenup import keep_given_up
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.link import Link, LogAlarmError
@@ -32,6 +32,7 @@ from lakzegel_core.errors import LakzegelError, PolicyError
 SUPERSEDED: Final = frozenset({"unknown-key", "signature", "missing-signature", "epoch"})
 ALARMS: Final = ("rollback", "fork")
 STANDINGS: Final = ("revoked", "superseded", "refused", "answer-refused")
+NOT_REPLACED: Final = "keys-not-replaced"
 _DELEGATION: Final = "delegation"  # what the ledger remembers the highest serial by
 
 
@@ -62,13 +63,47 @@ class Liaison:
             UnreachableError: nothing was learnt; what is in force stays.
             LogAlarmError, RefusedError: nothing may be sent; the problem is stated.
         """
-        epochs = Epochs(self.link, self.ledger, self.keys, self.clock, self.random)
-        current = self._moved(epochs.resume(current), current)
+        epochs = self._epochs()
+        current = self._moved(self._resumed(epochs, current), current)
         answer, standing = self.consult(current)
         if standing is Standing.RENEW:
             current = self._moved(epochs.renew(answer, current), current)
             self.consult(current)
+        self.keys.retire(current.enrolment.epoch)
         return current
+
+    def rotate(self, current: Introduction) -> Introduction:
+        """The introduction in force, by keys that were made now.
+
+        Raises: as ``settle_epoch`` does, and RefusedError where the old keys stay. Of whatever
+            else is raised ``introduction_in_force`` says which keys are in force.
+        """
+        answer, standing = self.consult(current)
+        if standing is not Standing.GO_ON:
+            raise RefusedError(f"this device stands at '{standing}'; see status")
+        try:
+            found = self._epochs().rotation().begin(answer, current)
+        except NeverError:
+            raise
+        except RefusedError as error:
+            self.problems.add(self.ledger, NOT_REPLACED, str(error))
+            raise
+        self.problems.clear(self.ledger, NOT_REPLACED)
+        return self._moved(found, current)
+
+    def _epochs(self) -> Epochs:
+        return Epochs(self.link, self.ledger, self.keys, self.clock, self.random)
+
+    def _resumed(self, epochs: Epochs, current: Introduction) -> Introduction:
+        """The introduction in force; keys that the receiver will not have are no reason to stop."""
+        try:
+            return epochs.resume(current)
+        except NeverError as error:
+            self.problems.add(self.ledger, _standing_of(error), str(error))
+            raise
+        except RefusedError as error:
+            self.problems.add(self.ledger, NOT_REPLACED, str(error))
+            return current
 
     def _moved(self, found: Introduction, before: Introduction) -> Introduction:
         """The introduction found; what an earlier epoch leaves unsent is set aside."""
@@ -81,14 +116,14 @@ class Liaison:
 
         Raises: as ``settle_epoch`` does.
         """
-        epochs = Epochs(self.link, self.ledger, self.keys, self.clock, self.random)
+        epochs = self._epochs()
         try:
+            epochs.rotation().announce(current)
             answer = epochs.ask(current)
             self._require_newest_delegation(answer)
             standing = epochs.judge(answer, current)
         except NeverError as error:
-            code = "superseded" if error.code in SUPERSEDED else "refused"
-            self.problems.add(self.ledger, code, str(error))
+            self.problems.add(self.ledger, _standing_of(error), str(error))
             raise
         except LogAlarmError as alarm:
             self.alarm(alarm)
@@ -174,6 +209,13 @@ class Liaison:
             return
         self.problems.clear(self.ledger, "held-refused")
         let_go(size, ledger=self.ledger, spool=self.spool)
+
+
+def _standing_of(error: NeverError) -> str:
+    """The problem that a refusal of this device's own notes comes down to."""
+    if error.code in SUPERSEDED:
+        return "superseded"
+    return "revoked" if error.code == "revoked" else "refused"
 
 
 def introduction_in_force(ledger: Ledger, keys: KeyStore) -> Introduction | None:

@@ -31,6 +31,7 @@ NEXT: Final = {
     "refused": "see the detail; nothing that was captured is lost, it waits in the spool",
     "revoked": "the records office revoked this device; ask them",
     "superseded": "another copy of this device is enrolled; run enrol with a new token",
+    "keys-not-replaced": "see the detail; the keys that were in force stay in force",
     "not-enrolled": "run: lakzegel-agent enrol --config FILE --token-file F",
     "state-lost": "run enrol with a new token: it opens a new epoch",
     "unreachable": "check the network and the receiver; it is tried again by itself",

@@ -11,9 +11,16 @@ from typing import Final
 from lakzegel_agent.backoff import NETWORK, Backoff
 from lakzegel_agent.causes import cause_of
 from lakzegel_agent.devicekeys import Introduction
-from lakzegel_agent.errors import AgentError, RefusedError, UnreachableError, UsageError
+from lakzegel_agent.errors import (
+    AgentError,
+    RefusedError,
+    UnreachableError,
+    UnwritableError,
+    UsageError,
+)
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.policies import InForce
+from lakzegel_agent.rotation import is_under_way
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.station import Station, chance
 from lakzegel_agent.status import describe, write_status
@@ -30,7 +37,11 @@ class NoPolicyError(AgentError):
 def arrive(
     opened: Station, current: Introduction, *, tries: int
 ) -> tuple[Introduction, Exception | None]:
-    """Where this device stands, and what kept it from finding out or from going on."""
+    """Where this device stands, and what kept it from finding out or from going on.
+
+    Raises:
+        UnwritableError: keys are being replaced, and the disk does not take by which.
+    """
     liaison = opened.liaison(opened.ledger)
     backoff = Backoff(chance, first=FIRST_WAIT)
     try:
@@ -47,6 +58,8 @@ def arrive(
                 return _still(opened, current), fault
             time.sleep(wait)
     except (AgentError, LakzegelError) as error:
+        if isinstance(error, UnwritableError) and is_under_way(opened.ledger, opened.keys):
+            raise
         return _still(opened, current), error
     finally:
         liaison.link.close()
