@@ -173,8 +173,7 @@ def test_the_daemon_captures_ships_releases_survives_a_restart_and_ends(ready, s
         (folder / "een.txt").write_text("een")
         await_that(agent, status, lambda s: s["ledger"]["sealed"] == 1)
         until(lambda: batches(ready) > before)
-        ready.pull()
-        until(lambda: not list((ready.agent_home / "spool").glob("*.head")))
+        until(lambda: is_released(ready))
         before = batches(ready)
         ready.server.stop()
         (folder / "twee.txt").write_text("twee")
@@ -187,6 +186,12 @@ def test_the_daemon_captures_ships_releases_survives_a_restart_and_ends(ready, s
     ready.pull()
     ready.verify("--quiet")
     assert same_tree(folder, ready.restore() / "map") == []
+
+
+def is_released(world):
+    """Whether the device has released everything, once the office holds what there is by now."""
+    world.pull()
+    return not list((world.agent_home / "spool").glob("*.head"))
 
 
 def batches(world):
