@@ -9,6 +9,7 @@ half      the first half, then silence and the end of the connection
 silent    nothing at all, the request never arrives
 """
 
+import sys
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +37,7 @@ class Hostile:
         self.answers = []  # (path, body) of every answer of 200 that passed
         self.wronged = 0  # requests that were not answered honestly
         self._mended = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -88,6 +89,13 @@ class Hostile:
         if got.status_code == 200 and self.manner == "honest":
             self.answers.append((handler.path, got.content))
         return got.status_code, got.content
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *which):
+        """Say so, but of who asked and was killed then."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*which)
 
 
 def _send(handler, status, data, *, half):
