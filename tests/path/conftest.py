@@ -107,6 +107,8 @@ class World:
     serial: int = 0
     release: str = "held"
     limits: str = ""
+    said: dict = field(default_factory=dict)  # more lines of a source in the policy, by its name
+    hidden: tuple = ()  # more lines of the annex
 
     @property
     def office_home(self):
@@ -179,11 +181,13 @@ class World:
         hidden = [f'device = "{DEVICE}"']
         for number, (name, (kind, _)) in enumerate(self.sources.items()):
             toml += ["[[source]]", f'name = "s{number}"', f'kind = "{kind}"', 'settle = "0s"']
+            toml += self.said.get(name, ())
             path = "~/" + str(self.sources[name][1].relative_to(self.root / "device"))
             rows = ["[[source]]", f'name = "s{number}"', f"label = {json.dumps(name)}"]
             hidden += [*rows, f"path = {json.dumps(path)}"]
             if not annex:
                 toml.append(f"path = {json.dumps(path)}")
+        hidden += self.hidden
         if self.limits:
             toml += ["[limits]", self.limits]
         file = self.root / f"policy-{self.serial}.toml"
