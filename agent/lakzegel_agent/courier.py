@@ -153,13 +153,17 @@ class Courier:
     def _is_working(self) -> bool:
         return self._thread.is_alive() and (self._busy or self._due) and not self.is_stuck()
 
-    def stop(self) -> None:
-        """End; an upload under way is given up, the batch stays in the spool."""
+    def stop(self) -> bool:
+        """End; an upload under way is given up, the batch stays in the spool.
+
+        Whether nothing is under way any more.
+        """
         with self._changed:
             self._stop = True
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(JOIN)
+        return not self._thread.is_alive()
 
     # the thread
 

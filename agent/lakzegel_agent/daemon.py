@@ -28,6 +28,7 @@ from lakzegel_agent.health import own_load
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
+from lakzegel_agent.renewal import Renewal
 from lakzegel_agent.schedule import Active, Timetable, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settingsconfig import Config
@@ -104,6 +105,7 @@ class Daemon:
         self._plan: tuple[float, float, float] | None = None
         self._weather = Weather(opened.ledger, opened.problems)
         self._active = Active()
+        self._renewal = Renewal(opened)
         self._courier: Courier | None = None
         self._said: set[str] = set()
 
@@ -135,7 +137,7 @@ class Daemon:
         """A pass over what is due; the policy in force."""
         in_force, sources = self._survey()
         roots = self._wake.take()
-        if self._must_arrive(timed=roots is None):
+        if self._must_arrive(in_force, timed=roots is None):
             self._arrive()
             in_force, sources = self._survey()
         if in_force is None:
@@ -246,17 +248,28 @@ class Daemon:
 
     # the receiver
 
-    def _must_arrive(self, *, timed: bool) -> bool:
-        """Whether this device's standing has to be found out anew before anything is sent."""
+    def _must_arrive(self, in_force: InForce | None, *, timed: bool) -> bool:
+        """Whether this device's standing has to be found out anew, or its keys be replaced."""
         courier = self._courier
-        return courier is None or (courier.outcome.halted and (timed or courier.renew))
+        if courier is None or (courier.outcome.halted and (timed or courier.renew)):
+            return True
+        if self._renewal.is_due(self._current, in_force):
+            return True
+        if self._renewal.is_wanted(self._current, in_force):
+            courier.kick()
+        return False
 
     def _arrive(self) -> None:
         """Ask the log where this device stands, then ship in a thread of its own."""
         if self._courier is not None:
-            self._courier.stop()
+            if not self._courier.stop():  # it would go on in the name of the old keys
+                self._renewal.put_off()
             self._courier = None  # begun anew below, or in a later turn
         self._current, fault = arrive(self._opened, self._current, tries=1)
+        if fault is None:
+            self._current, fault = self._renewal.attempt(self._current, self._policy())
+        else:
+            self._renewal.put_off()
         in_force = self._policy()
         courier = Courier(
             self._opened.parts, self._current, backoff=Backoff(chance), heard=self._wake.all

@@ -33,6 +33,7 @@ from lakzegel_agent.errors import (
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.readoutkeeper import OVERDUE, UNKNOWN
+from lakzegel_agent.renewal import Renewal
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.standing import (
@@ -92,6 +93,8 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
     with station(config) as opened, logged(opened, enrolled(opened, config)):
         current, fault = arrive(opened, enrolled(opened, config), tries=TRIES)
         in_force = policy_in_force(opened, current, fault)
+        if fault is None:
+            current, fault = Renewal(opened).attempt(current, in_force)
         keep_status(opened, current, in_force)
         pulse = Pulse(opened.open_ledger)
         pulse.begin(opened.ledger)

@@ -55,17 +55,17 @@ def arrive(
                 fault: Exception = error
             wait = backoff.failed(cause)
             if backoff.failures >= tries:
-                return _still(opened, current), fault
+                return still(opened, current), fault
             time.sleep(wait)
     except (AgentError, LakzegelError) as error:
         if isinstance(error, UnwritableError) and is_under_way(opened.ledger, opened.keys):
             raise
-        return _still(opened, current), error
+        return still(opened, current), error
     finally:
         liaison.link.close()
 
 
-def _still(opened: Station, current: Introduction) -> Introduction:
+def still(opened: Station, current: Introduction) -> Introduction:
     """The introduction in force: a renewal may have gone through before something failed."""
     return introduction_in_force(opened.ledger, opened.keys) or current
 
@@ -86,11 +86,16 @@ def enrolled(opened: Station, config: Config) -> Introduction:
     """
     current = introduction_in_force(opened.ledger, opened.keys)
     if current is None:
-        raise UsageError(
-            f"{config.home}: not enrolled; run: lakzegel-agent enrol --config {config.path}"
-            " --token-file F"
-        )
+        raise not_enrolled(config)
     return current
+
+
+def not_enrolled(config: Config) -> UsageError:
+    """What a command ends with on a device that is not enrolled."""
+    return UsageError(
+        f"{config.home}: not enrolled; run: lakzegel-agent enrol --config {config.path}"
+        " --token-file F"
+    )
 
 
 def policy_in_force(opened: Station, current: Introduction, fault: Exception | None) -> InForce:

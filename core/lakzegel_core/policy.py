@@ -33,6 +33,7 @@ from lakzegel_core.units import parse_duration, parse_size
 KIND: Final = "policy"
 RELEASES: Final = ("held", "sealed")
 MODES: Final = ("off", "report", "enforce")
+LEAST_KEYS_AGE: Final = 30 * 86_400.0  # seconds; 128 epochs in a row are ten years of them
 _MAX_LABEL: Final = 128
 _MAX_CUSTODY: Final = 64
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,6 +71,7 @@ class Policy:
     batch_limit: int
     spool_limit: int
     uncovered: float  # seconds that a source may stay uncovered before that is an alarm
+    keys: float | None  # seconds after which a device replaces its keys; None: never by itself
     claims: float  # seconds from a mail's capture in which moving it is a claim
     quorum: Quorum
     annexes: Mapping[str, bytes]
@@ -108,6 +110,7 @@ def parse_policy_toml(text: str) -> Policy:
         batch_limit=limits.parsed("batch", parse_size, "16 MiB"),
         spool_limit=limits.parsed("spool", parse_size, "2 GiB"),
         uncovered=limits.parsed("uncovered", parse_duration, "7d"),
+        keys=limits.parsed("keys", keys_age) if limits.has("keys") else None,
         claims=top.parsed("claims", parse_duration, "70d"),
         quorum=_quorum(top.table("quorum")),
         annexes=_annexes(top.table("annex")),
@@ -206,6 +209,18 @@ def custody_name(value: str, *, what: str) -> str:
     if len(source_label(value, what=what)) > _MAX_CUSTODY:
         raise PolicyError(f"{what}: more than {_MAX_CUSTODY} characters")
     return value
+
+
+def keys_age(text: str, *, what: str) -> float:
+    """Seconds of ``365d``, at least 30 days.
+
+    Raises:
+        PolicyError: any other spelling, or less.
+    """
+    found = parse_duration(text, what=what)
+    if found < LEAST_KEYS_AGE:
+        raise PolicyError(f"{what}: less than 30d; a proof shows every epoch back to a token")
+    return found
 
 
 def _source(table: Table) -> Source:

@@ -122,6 +122,8 @@ def _described(policy: Policy) -> Iterator[str]:
     yield f"claims within {policy.claims:g} s"
     yield f"limits: batch {policy.batch_limit} bytes, spool {policy.spool_limit} bytes"
     yield f"limits: a source is uncovered for {policy.uncovered:g} s at most"
+    if policy.keys is not None:
+        yield f"limits: devices replace keys that are {policy.keys:g} s old"
     yield from _shipping(policy.shipping)
     yield f"quorum: {policy.quorum.threshold} of {len(policy.quorum.witnesses)}"
     yield from (f"witness {key.name}" for key in policy.quorum.witnesses)

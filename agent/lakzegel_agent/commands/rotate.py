@@ -17,9 +17,14 @@ What waits in the spool is sent first: keys are replaced once every batch has it
 keys and their note are kept before the note is sent: after a crash or a lost answer the next `run`,
 `once` or `rotate` goes on with it.
 
-exit: 0 the log holds the new keys; 1 the log went back or forked; 2 configuration; not enrolled;
-another agent is at work here: stop it first; 3 the receiver could not be reached, or refused: the
-error says which keys are in force
+Where an agent is at work here it is asked instead: it replaces the keys the next time that it looks
+at everything and nothing waits; SIGHUP (`systemctl reload`) has it look now, and `status` shows the
+epoch. A policy can have all this done by itself, each time that keys are so old (`limits.keys`).
+
+exit: 0 the log holds the new keys, or the agent at work was asked
+      1 the log went back or forked; the disk fails
+      2 configuration; not enrolled
+      3 the receiver could not be reached, or refused: the error says which keys are in force
 
 example: lakzegel-agent rotate --config /etc/lakzegel/agent.toml --json
 """
@@ -41,10 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         answer(found.to_json())
         return 0
-    text = (
-        _("device {device}: keys that were made before are in force, epoch {epoch}")
-        if found.resumed
-        else _("device {device}: new keys are in force, epoch {epoch}")
-    )
-    print(text.format(device=found.device, epoch=found.epoch))
+    texts = {
+        "replaced": _("device {device}: new keys are in force, epoch {epoch}"),
+        "resumed": _("device {device}: keys that were made before are in force, epoch {epoch}"),
+        "asked": _(
+            "device {device}: the agent at work here was asked to replace the keys of epoch {epoch}"
+        ),
+    }
+    print(texts[found.state].format(device=found.device, epoch=found.epoch))
     return 0

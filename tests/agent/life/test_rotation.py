@@ -2,16 +2,22 @@
 """A device replaces its keys, whatever happens meanwhile: it is never locked out."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from datetime import timedelta
 
 import pytest
 
+from lakzegel_agent.devicekeys import KeyStore
 from lakzegel_agent.errors import DiskFailedError, RefusedError, UnreachableError
 from lakzegel_agent.ledger import Ledger
+from lakzegel_agent.ledgerrows import Seen
 from lakzegel_agent.liaison import introduction_in_force
+from lakzegel_agent.renewal import Renewal, ask
 from lakzegel_agent.settings import load_config
 from lakzegel_agent.ship import Shipper
 from lakzegel_agent.standing import arrive
@@ -277,6 +283,7 @@ step = int(sys.argv.pop(1))
 import lakzegel_agent.durable as durable
 import lakzegel_agent.transport as transport
 from lakzegel_agent.ledger import Ledger
+from lakzegel_agent.ledgerrows import Seen
 from lakzegel_agent.liaison import Liaison
 count, armed = 0, False
 def die_in_time():
@@ -443,7 +450,7 @@ def test_the_command_says_which_epoch_is_in_force(tmp_path, served, office, rece
 
     told = json.loads(run("--json").stdout)
     assert told["epoch"] == 1
-    assert not told["resumed"]
+    assert told["state"] == "replaced"
     assert run().stdout == "device minister: new keys are in force, epoch 2\n"
     receiver.broken = [None, None, UnreachableError("no network")]
     failed = run(code=3).stderr
@@ -457,3 +464,135 @@ def test_the_command_says_which_epoch_is_in_force(tmp_path, served, office, rece
     lines = [json.loads(row) for row in (root / "log" / "agent.log").read_text().splitlines()]
     replaced = [line["epoch"] for line in lines if line["action"] == "keys-replaced"]
     assert replaced == [1, 2, 3]
+
+
+class Living:
+    """An agent over a folder of mail, and its commands."""
+
+    def __init__(self, tmp_path, served, office, receiver, kit, *, days=0, more=""):
+        self.root, self.mail = tmp_path / "home-2", tmp_path / "mail"
+        self.mail.mkdir()
+        device = kit.Device(self.root, receiver, office.pins)
+        device.now -= timedelta(days=days)
+        device.enrol(office.admit(tmp_path / "token-2"))
+        device.ledger.close()
+        self.config = configure(self.root, served, office.pins)
+        source = f"[[source]]\nname = 's1'\nkind = 'folder'\npath = '{self.mail}'\nsettle = '0s'\n"
+        office.publish(office.policy_toml(1, more=source + more))
+        self.log = receiver.log
+
+    def words(self, command, *more):
+        config = ("--config", str(self.config))
+        return [sys.executable, "-m", "lakzegel_agent", command, *config, *more]
+
+    def run(self, command, *more, code=0):
+        done = subprocess.run(
+            self.words(command, *more), capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    def seals(self, name):
+        """Write a mail and wait for its receipt; there is no event to await from a process."""
+        (self.mail / name).write_bytes(b"Subject: x\n\n" + name.encode())
+        mails = len(list(self.mail.iterdir()))
+        until(lambda: self.ledger(lambda ledger: ledger.counts().sealed == mails))
+        until(lambda: self.ledger(lambda ledger: not ledger.waiting()))
+
+    def ledger(self, read):
+        key = KeyStore(self.root / "keys").ledger_key(random=os.urandom)
+        with Ledger.open(self.root / "ledger.sqlite", key) as ledger:
+            return read(ledger)
+
+
+def until(check, *, seconds=40):
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.05)
+
+
+def epochs(log):
+    return [made.epoch for made in enrolments(log)]
+
+
+def test_an_agent_at_work_replaces_its_keys_when_it_is_asked(
+    tmp_path, served, office, receiver, kit, log
+):
+    agent = Living(tmp_path, served, office, receiver, kit)
+    with subprocess.Popen(agent.words("run"), stderr=subprocess.PIPE) as process:
+        try:
+            agent.seals("1.eml")
+            told = json.loads(agent.run("rotate", "--json"))
+            assert (told["state"], told["epoch"]) == ("asked", 0)
+            assert epochs(log) == [0]
+            process.send_signal(signal.SIGHUP)
+            until(lambda: epochs(log) == [0, 1])
+            agent.seals("2.eml")
+            assert log.entries[-1].split(b"\n")[3] == b"epoch 1"
+            process.send_signal(signal.SIGHUP)  # asked once, done once
+            agent.seals("3.eml")
+            assert epochs(log) == [0, 1]
+            assert not (agent.root / "rotate").exists()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, process.stderr.read()
+
+
+@pytest.mark.parametrize(("days", "found"), [(29, [0]), (31, [0, 1])], ids=["young enough", "old"])
+def test_keys_as_old_as_the_policy_allows_are_replaced(
+    tmp_path, served, office, receiver, kit, log, days, found
+):
+    more = "[limits]\nkeys = '30d'\n"
+    agent = Living(tmp_path, served, office, receiver, kit, days=days, more=more)
+    (agent.mail / "1.eml").write_bytes(b"Subject: x\n\nx")
+    agent.run("once")
+    assert epochs(log) == found
+    agent.run("once")
+    assert epochs(log) == found  # those in force are new
+
+
+def test_old_keys_are_replaced_once_nothing_waits(tmp_path, served, office, receiver, kit, log):
+    more = "[limits]\nkeys = '30d'\n"
+    agent = Living(tmp_path, served, office, receiver, kit, days=40, more=more)
+    receiver.broken = [None, None, NeverError("what is that?", status=400, code="format")]
+    (agent.mail / "1.eml").write_bytes(b"Subject: x\n\nx")
+    agent.run("once")
+    assert epochs(log) == [0]
+    status = json.loads(agent.run("status", "--json", code=1))
+    assert [problem["code"] for problem in status["problems"]] == ["keys-not-replaced"]
+    agent.run("once")
+    assert epochs(log) == [0, 1]
+    assert json.loads(agent.run("status", "--json"))["problems"] == []
+
+
+def test_a_wish_that_nobody_fulfilled_is_the_next_runs(
+    tmp_path, served, office, receiver, kit, log
+):
+    agent = Living(tmp_path, served, office, receiver, kit)
+    ask(agent.root / "rotate", 0)
+    agent.run("once")
+    assert epochs(log) == [0, 1]
+    ask(agent.root / "rotate", 0)  # of an epoch that is over
+    agent.run("once")
+    assert epochs(log) == [0, 1]
+    assert not (agent.root / "rotate").exists()
+
+
+def test_an_agent_waits_until_every_batch_has_its_receipt(tmp_path, served, office, receiver, kit):
+    root = tmp_path / "home-2"
+    device = kit.Device(root, receiver, office.pins)
+    device.enrol(office.admit(tmp_path / "token-2"))
+    device.seal()
+    device.ledger.close()
+    with station(load_config(configure(root, served, office.pins))) as opened:
+        current = introduction_in_force(opened.ledger, opened.keys)
+        renewal = Renewal(opened)
+        assert not renewal.is_wanted(current, None)
+        ask(opened.home.asked, 0)
+        assert renewal.is_wanted(current, None)
+        assert not renewal.is_due(current, None)
+        assert renewal.attempt(current, None) == (current, None)
+        assert not opened.problems.has("keys-not-replaced")
+        opened.ledger.mark_sealed(opened.ledger.waiting()[0].id, 3, b"", Seen(9, bytes(32), b""))
+        assert renewal.is_due(current, None)
