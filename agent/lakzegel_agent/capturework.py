@@ -149,6 +149,10 @@ class Backlog:
     def add_ranges(self, big: BigFile, answer: CutResult) -> None:
         """Add what is to be sealed of a file that was cut."""
         big.cut = answer
+        if answer.is_known:
+            big.rows = [big.known]
+            self.big[big.target.name] = big
+            return
         big.rows = list(answer.reused)
         big.places = {start: number for number, start in enumerate((0, *answer.ends[:-1]))}
         target = big.target

@@ -231,12 +231,17 @@ class Ready(NamedTuple):
 
 
 class CutResult(NamedTuple):
-    """The ends of a file's segments; ``reused`` has the packed row of each known one, else b""."""
+    """The ends of a file's segments; ``reused`` has the packed row of each known one, else b"".
+
+    Neither where the file ``is_known``: its segments are the known ones, in their order. A large
+    file has 20,000 of them, and the agent would keep the memory that they come in.
+    """
 
     ticket: int
     stat: Stat
     ends: tuple[int, ...]
     reused: tuple[bytes, ...]
+    is_known: bool = False
 
 
 class CutFailed(NamedTuple):

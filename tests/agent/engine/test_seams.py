@@ -7,7 +7,18 @@ from datetime import date, timedelta
 
 import pytest
 
-from lakzegel_agent.sealing.jobs import FileUnit, Job, JobResult, Missed, Setup, SourceInfo, Stat
+from lakzegel_agent.ledgercipher import Cipher
+from lakzegel_agent.ledgerrows import SEGMENT, FileState
+from lakzegel_agent.sealing.jobs import (
+    Cut,
+    FileUnit,
+    Job,
+    JobResult,
+    Missed,
+    Setup,
+    SourceInfo,
+    Stat,
+)
 from lakzegel_agent.sealing.room import ITEM, Room
 from lakzegel_agent.sealing.sealer import Sealer
 from lakzegel_agent.sealing.seams import MAX_SEGMENTS
@@ -100,6 +111,20 @@ def test_a_batch_never_has_more_items_than_it_may(sealer, tmp_path):
     assert isinstance(made, JobResult)
     assert made.items == 40_001 <= MAX_ITEMS
     assert made.results[1] == Missed("crowded")
+
+
+def test_a_large_file_that_is_as_it_was_is_answered_without_its_segments(sealer, tmp_path):
+    mails = [b"From - Mon Mar 11 08:01:10 2024\n\n%d\n\n" % n for n in range(50)]
+    unit = unit_of(tmp_path / "docs", "a", b"".join(mails))
+    made = sealer.seal(Job(0, "x", "2026-11-24T02:00:00Z", 2**30, (unit,)))
+    known = FileState.unpack(Cipher(bytes(32)).open(made.results[0].secret, unit.name)).segments
+    cut = Cut(0, 0, b"a", unit.stat, known, False, False)
+    answer = sealer.cut(cut)
+    assert (answer.is_known, answer.ends, answer.reused) == (True, (), ())
+    for other in (known + known[-SEGMENT.size :], known[: -SEGMENT.size], b""):
+        answer = sealer.cut(cut._replace(known=other))
+        assert not answer.is_known
+        assert len(answer.ends) == len(answer.reused) == 50
 
 
 def test_a_file_of_one_segment_always_fits(tmp_path):
