@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Run by test_crash.py: one pass over FOLDER/docs that dies as if killed at step STEP.
 
+With `grown` it is one of FOLDER/docs/Inbox alone, an mbox that was captured and has grown since,
+all in this process.
+
 A step is a call that changes what is on the disk: each is tried with the death before it and
 after it. The last line of output is the number of steps that the whole pass has.
 """
@@ -53,7 +56,7 @@ class Dying:
         return run(statement, *args)
 
 
-def main(folder: str, last: int) -> None:
+def main(folder: str, last: int, *, grown: bool) -> None:
     steps = Steps(last)
     engine = Engine(Path(folder))
     engine.spool.tidy(engine.ledger.spooled())
@@ -62,11 +65,17 @@ def main(folder: str, last: int) -> None:
     spool.Path.replace = steps.mortal(spool.Path.replace)
     real = ledgerschema.transaction
     ledgerfiles.transaction = lambda connection, path: real(Dying(connection, steps), path)
-    engine.use(batch_limit=120_000)
+    if grown:
+        durable.write_all = steps.mortal(durable.write_all)
+        engine.watch(reader="mbox", touched=frozenset({b"Inbox"}))
+        engine.pool.prefer_here(safe=True)
+    else:
+        engine.use(batch_limit=120_000)
     engine.capture()
+    assert not (grown and engine.pool.pids())
     engine.close()
     print(steps.done)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), grown=sys.argv[3:] == ["grown"])

@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from lakzegel_agent.sealing.messages import receive
 HERE = Path(__file__).parent
 
 
-def dying(folder, step, **more):
+def dying(folder, step, *mode, **more):
     """Start a pass in a process of its own that dies at a step; -1: never."""
     code = (
         "import importlib.util, sys;"
@@ -30,7 +31,10 @@ def dying(folder, step, **more):
     )
     command = [sys.executable, "-c", code, HERE / "conftest.py", HERE / "dying.py", folder]
     return subprocess.Popen(
-        [*map(str, command), str(step)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more
+        [*map(str, command), str(step), *mode],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **more,
     )
 
 
@@ -78,6 +82,40 @@ def test_killed_before_or_after_any_step_the_next_pass_completes_the_work(tmp_pa
         step += 1 if step < 30 else 17  # closing a batch takes 14 of them
     assert step > 20
     assert out
+
+
+def test_killed_at_any_step_of_a_mail_that_was_appended_it_is_sealed_once(tmp_path, make_engine):
+    mails = [
+        f"From - Mon Mar 11 08:01:10 2024\n\n{random.Random(n).randbytes(9_000).hex()}\n\n".encode()
+        for n in range(80)
+    ]
+    (tmp_path / "before").mkdir()
+    engine = make_engine(tmp_path / "before")
+    engine.watch(reader="mbox")
+    engine.write("Inbox", b"".join(mails[:-1]))
+    engine.capture()
+    engine.write("Inbox", b"".join(mails))
+    engine.close()
+    step, code = 0, 9
+    while code:
+        folder = tmp_path / str(step)
+        shutil.copytree(tmp_path / "before", folder)
+        process = dying(folder, step, "grown")
+        out, err = process.communicate()
+        code = process.returncode
+        assert code in (0, 9), err.decode()
+        engine = make_engine(folder)
+        engine.watch(reader="mbox")
+        engine.spool.tidy(engine.ledger.spooled())
+        engine.capture()
+        archive = engine.archive()
+        assert archive.versions() == {b"Inbox": [b"".join(mails[:-1]), b"".join(mails)]}
+        assert [s.item.payload for s in archive.of_kind("segment")] == mails
+        assert engine.ledger.counts().sealed == 2
+        engine.close()
+        step += 1
+    assert step > 20
+    assert int(out) == step - 1
 
 
 def test_killed_at_random_moments_again_and_again_nothing_is_lost(tmp_path, make_engine):
