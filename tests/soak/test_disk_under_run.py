@@ -13,12 +13,11 @@ from collections import Counter
 
 import pytest
 from disk import EVER, Fault, run
-from running import Running
+from running import BIG, Running
 
 WAYS = (Fault.EIO, Fault.ENOSPC, Fault.SHORT)
 TRIES = 25  # failed calls: some turns of the agent
 DEVICE = "minister-laptop"
-BIG = 5 * 2**20  # bytes: sealed over several batches
 
 
 @pytest.fixture

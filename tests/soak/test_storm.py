@@ -11,18 +11,23 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
+import time
 from collections import Counter
 
 import pytest
 from disk import ENDS, EVER, Fault
 from hostile import Hostile
-from running import Running
+from running import BIG, Running
+
+from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.logstate import LogState
 
 BATCHES, DEVICE, ALL = "/v1/batches/", "/v1/device", "/"
 WAYS = (Fault.EIO, Fault.ENOSPC, Fault.SHORT)
 MANNERS = ("honest", "stalls", "late", "half", "silent", "lies", "fork")
 LIES = ("cut", "flipped", "nonsense", "old")
+AHEAD = 20  # entries of the other log that the true one lacks
+SOMETIMES = 1 / 60  # of the rounds have a big file, too
 LONGEST = 1.0  # seconds that a round lasts, from the first call to the disk on
 OURS = {0, 1, 4}  # exit codes of an agent that ends by itself: the disk let it do nothing at all
 
@@ -36,7 +41,7 @@ class Storm:
         self.hostile = Hostile(world.server.url)
         text = world.config.read_text()
         world.config.write_text(text.replace(world.server.url, self.hostile.url))
-        self.fork = None
+        self.forks = []
         self.met = Counter()
 
     def begin(self):
@@ -45,25 +50,36 @@ class Storm:
         self.running.start()
         self.running.write()
         self.running.recovers("start")
+        self.split()
+
+    def split(self):
+        """There is another log now, signed by the same keys, and further than the true one.
+
+        For a while: as the true one goes on, the other becomes one that lacks what was seen.
+        """
         server = self.world.server
-        self.fork = type(server)(self.world.root / "fork" / "server")
+        fork = type(server)(self.world.root / f"fork-{len(self.forks)}" / "server")
         server.stop()
-        shutil.copytree(server.data, self.fork.data)
+        shutil.copytree(server.data, fork.data)
         server.start()
         self.running.write()
         self.running.recovers("a receiver that was away")  # the true log goes on
-        self.fork.start()
-        for _ in range(3):  # the other one too, and further
-            arguments = ["publish", "--data", self.fork.data, self.world.policy_note()]
-            command = [sys.executable, "-m", "lakzegel_server", *map(str, arguments)]
-            subprocess.run(command, check=True, capture_output=True, timeout=60)
+        notes = [self.world.policy_note().read_bytes() for _ in range(AHEAD)]
+        layout = Layout(fork.data)
+        log = LogState.open(layout, load_signer(layout), clock=time.time)
+        assert not [one for one in log.append(notes) if isinstance(one, Exception)]
+        log.close()
+        fork.start()
+        for other in self.forks:
+            other.kill()
+        self.forks.append(fork)
 
     def close(self):
         if self.running.agent is not None and self.running.is_alive():
             self.running.end(signal.SIGKILL)
         self.hostile.close()
-        if self.fork is not None:
-            self.fork.kill()
+        for fork in self.forks:
+            fork.kill()
 
     # a round
 
@@ -74,6 +90,8 @@ class Storm:
         if not self.running.is_alive():
             self.running.start()
         self.running.write(self.chance.randint(1, 3))
+        if self.chance.random() < SOMETIMES:
+            self.running.write(1, BIG)
         self.running.begins()
         how = self.chance.choice((*ENDS, "moment", "moment", "nothing"))
         if how in ENDS:
@@ -97,7 +115,7 @@ class Storm:
         """It answers in another manner."""
         manner = self.chance.choice(MANNERS)
         self.met["receiver", manner] += 1
-        self.hostile.target = (self.fork if manner == "fork" else self.world.server).url
+        self.hostile.target = (self.forks[-1] if manner == "fork" else self.world.server).url
         if manner == "lies":
             lie = self.chance.choice(LIES)
             self.hostile.be("lies", self.chance.choice((BATCHES, DEVICE)), getattr(self, lie)())
@@ -176,6 +194,7 @@ def weather(storm, kills, same_tree, *, rest, proof):
             storm.ends()
         if rounds % proof == 0:
             storm.is_whole(same_tree)
+            storm.split()
     storm.ends()
     storm.is_whole(same_tree)
     print(f"{done} kills in {rounds} rounds, {storm.running.written} files")
@@ -194,4 +213,6 @@ def test_kills_faults_and_lies_at_once_lose_nothing_and_double_nothing(storm, sa
 
 @pytest.mark.soak
 def test_a_thousand_kills_among_faults_and_lies(storm, same_tree):
-    weather(storm, 1000, same_tree, rest=10, proof=100)
+    weather(storm, 1000, same_tree, rest=10, proof=50)
+    assert storm.met["said", "fork"] > 0
+    assert storm.met["said", "rollback"] > 0
