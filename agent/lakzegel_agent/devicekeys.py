@@ -5,6 +5,7 @@
     keys/header-0           PRIVATE+KEY+<origin>/<device>/0/header+…    signs batches and queries
     keys/witness-0          PRIVATE+KEY+<origin>/<device>/0/witness+…   cosigns checkpoints
     keys/annex-0            AGE-SECRET-KEY-PQ-1…                        opens the policy's annex
+    keys/store              what keeps the secret that these are wrapped under; plain without it
     keys/enrolment-0.note   introduces them; written last, so that where it lies the keys lie too
 
 Old epochs' annex keys stay: an annex may have been sealed to one of them. Their header and witness
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from lakzegel_agent import durable
+from lakzegel_agent.atrest import AtRest
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_core.age import Identity
 from lakzegel_core.encoding import b64, unb64
@@ -74,6 +76,21 @@ class KeyStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._at_rest = AtRest(folder)
+
+    @property
+    def keystore(self) -> str:
+        """What keeps these keys: "plain", or the name of a key store."""
+        return self._at_rest.kind
+
+    def settle(self, wanted: str, *, random: Random) -> None:
+        """Have them kept as the setting `keystore` says.
+
+        Raises:
+            UsageError: what it names cannot be used; the keys are as they were.
+            LedgerDamagedError: the keys cannot be read.
+        """
+        self._at_rest.settle(wanted, random=random)
 
     def ledger_key(self, *, random: Random) -> bytes:
         """The key that opens the ledger; made when there is none.
@@ -83,7 +100,7 @@ class KeyStore:
         """
         path = self._folder / "ledger"
         if not path.exists():
-            durable.write_file(path, b64(random(KEY)).encode() + b"\n")
+            self._write("ledger", b64(random(KEY)))
         return self._parsed(path, lambda text: unb64(text, what="ledger key", size=KEY))
 
     def has_ledger_key(self) -> bool:
@@ -99,7 +116,7 @@ class KeyStore:
             ("witness", keys.witness.to_text()),
             ("annex", keys.annex.to_text()),
         ):
-            durable.write_file(self._folder / f"{name}-{epoch}", text.encode() + b"\n")
+            self._write(f"{name}-{epoch}", text)
         durable.write_file(self._note(epoch), note)
         return found
 
@@ -168,10 +185,13 @@ class KeyStore:
     def _note(self, epoch: int) -> Path:
         return self._folder / f"enrolment-{epoch}.note"
 
+    def _write(self, name: str, text: str) -> None:
+        durable.write_file(self._folder / name, self._at_rest.sealed(name, text))
+
     def _parsed(self, path: Path, parse: Callable[[str], T]) -> T:
-        text = _read(path, MAX_KEY_FILE).decode("utf-8", "replace")
+        text = self._at_rest.opened(path.name, _read(path, MAX_KEY_FILE))
         try:
-            return parse(text.removesuffix("\n"))
+            return parse(text)
         except LakzegelError as error:
             raise _damaged(path, error) from None
 

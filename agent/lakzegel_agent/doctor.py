@@ -165,7 +165,8 @@ def _state(config: Config, ledger: Ledger, keys: KeyStore) -> Iterator[Finding]:
         yield Finding("keys", well=False, detail="not enrolled", next=_ENROL)
         return
     made = current.enrolment
-    detail = f"those of the enrolment: device {made.device}, epoch {made.epoch}"
+    kept = keys.keystore
+    detail = f"those of the enrolment: device {made.device}, epoch {made.epoch}, kept by {kept}"
     yield Finding("keys", well=True, detail=detail)
     reader = Reader(made.device, made.group, keys.annex_identities())
     try:

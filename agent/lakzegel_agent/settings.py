@@ -73,6 +73,7 @@ def load_config(path: Path, *, mdm: Managed | None = None) -> Config:
         origins={n: found[n].origin if n in found else "default" for n in Settings.model_fields},
         proxy=settings.proxy,
         pac=settings.pac,
+        keystore=settings.keystore,
         layers=tuple(layers),
     )
 

@@ -39,6 +39,7 @@ class Config:
     origins: Mapping[str, str]
     proxy: str = field(repr=False)  # it may hold a login
     pac: str | None = field(repr=False)
+    keystore: str
     layers: tuple[Layer, ...] = field(repr=False)
 
     def is_tuned(self) -> bool:

@@ -75,6 +75,7 @@ def _values(config: Config) -> dict[str, Any]:
         "user_home": str(config.user_home),
         "proxy": config.proxy,
         "pac": config.pac,
+        "keystore": config.keystore,
         **said,
     }
 
@@ -89,7 +90,9 @@ def _changed(data: bytes, found: Mapping[str, str], config: Config) -> list[str]
     if not data.startswith(b"{"):
         return [] if data == _hash_of_before(config) else ["configuration"]
     before = json.loads(data)
-    return sorted(name for name in {**before, **found} if before.get(name) != found.get(name))
+    return sorted(
+        name for name in {**before, **found} if before.get(name, found.get(name)) != found.get(name)
+    )
 
 
 def _hash_of_before(config: Config) -> bytes:

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from lakzegel_agent.keywraps import AUTO, CHOICES
 from lakzegel_agent.settingsconfig import NONE, SYSTEM
 from lakzegel_core.errors import PolicyError
 from lakzegel_core.limits import MAX_ITEM
@@ -73,6 +74,12 @@ def _proxy(value: str) -> str:
         well = False
     if not well or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError("not 'system', 'none' or http://HOST:PORT")
+    return value
+
+
+def _keystore(value: str) -> str:
+    if value not in CHOICES:
+        raise ValueError(f"not one of {', '.join(CHOICES)}")
     return value
 
 
@@ -136,6 +143,7 @@ class Settings(Tunable):
     user_home: Path | None = None
     proxy: Annotated[str, AfterValidator(_proxy)] = SYSTEM
     pac: str | None = Field(default=None, min_length=1)
+    keystore: Annotated[str, AfterValidator(_keystore)] = AUTO
 
 
 def settings_of(sources: Sequence[Mapping[str, Any]]) -> Settings:

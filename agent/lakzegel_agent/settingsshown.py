@@ -68,6 +68,7 @@ def _basics(config: Config) -> dict[str, Any]:
         "user_home": str(config.user_home),
         "proxy": without_login(config.proxy),
         "pac": None if config.pac is None else without_login(config.pac),
+        "keystore": config.keystore,
     }
 
 

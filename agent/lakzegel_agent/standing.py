@@ -125,6 +125,7 @@ def keep_status(
         current=current,
         in_force=in_force,
         problems=opened.problems.listed(),
+        keystore=opened.keys.keystore,
     )
     with suppress(OSError):
         write_status(opened.home.status, {**shown, **more})

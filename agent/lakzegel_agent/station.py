@@ -117,6 +117,7 @@ def station(config: Config) -> Iterator[Station]:
     home = Home(config.home)
     with home.exclusive():
         keys = KeyStore(home.keys)
+        keys.settle(config.keystore, random=os.urandom)
         key = keys.ledger_key(random=os.urandom)
         with Ledger.open(home.ledger, key) as ledger:
             spool = Spool.open(home.spool)

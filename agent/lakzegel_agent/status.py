@@ -43,6 +43,7 @@ def describe(
     current: Introduction | None,
     in_force: InForce | None,
     problems: list[Problem],
+    keystore: str,
 ) -> Status:
     """The state of one agent, for people and for programs."""
     counts = ledger.counts()
@@ -52,6 +53,7 @@ def describe(
         "device": None if current is None else current.enrolment.device,
         "epoch": None if current is None else current.enrolment.epoch,
         "origin": pins.origin,
+        "keystore": keystore,
         "ledger": _figures(counts),
         "reasons": dict(counts.reasons),
         "spool": _spool(ledger, spool, in_force),
@@ -92,6 +94,7 @@ def at_rest(home: Home, keys: KeyStore, *, pins: Pins, now: datetime) -> Status:
             current=current,
             in_force=in_force,
             problems=problems,
+            keystore=keys.keystore,
         )
 
 
@@ -226,6 +229,7 @@ def _never(pins: Pins, now: datetime) -> Status:
         "device": None,
         "epoch": None,
         "origin": pins.origin,
+        "keystore": None,
         "ledger": _figures(Counts()),
         "reasons": {},
         "spool": {"batches": 0, "waiting": 0, "bytes": 0, "limit": None, "oldest": None},

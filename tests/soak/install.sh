@@ -1,15 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: EUPL-1.2
-# Installs the programs whose files the tests capture, where this machine lets us; a test whose
-# program is absent says so and is skipped.
+# Installs the programs whose files the tests capture, and a TPM in software, where this machine
+# lets us; a test whose program is absent says so and is skipped.
 set -eu
-if command -v dovecot >/dev/null && command -v mbsync >/dev/null; then
+wanted=""
+command -v dovecot >/dev/null || wanted="$wanted dovecot-imapd"
+command -v mbsync >/dev/null || wanted="$wanted isync"
+command -v swtpm >/dev/null || wanted="$wanted swtpm"
+command -v tpm2_unseal >/dev/null || wanted="$wanted tpm2-tools"
+if [ -z "$wanted" ]; then
     exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "soak: no Dovecot and mbsync, and no leave to install them"
+    echo "programs: no$wanted, and no leave to install them"
     exit 0
 fi
 export DEBIAN_FRONTEND=noninteractive
-timeout 180 sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends \
-    dovecot-imapd isync' >/dev/null || echo "soak: Dovecot and mbsync could not be installed"
+# shellcheck disable=SC2086 # a list of names
+timeout 180 sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@"' \
+    sh $wanted >/dev/null || echo "programs:$wanted could not be installed"
