@@ -135,7 +135,7 @@ class Enroller:
         if found is None or (tip is not None and tip.enrolment_id == found.id):
             return None
         made = found.enrolment
-        if made.admission != token.id or made.reason is Reason.RESTORED:
+        if made.admission != token.id or made.reason.by_old_key:
             return None
         return found if wished in {None, made.device} else None
 

@@ -318,6 +318,23 @@ sys.exit(main())
 """
 
 
+def test_a_token_does_not_finish_what_a_lost_ledger_had_begun(
+    fresh, receiver, office, tmp_path, log
+):
+    token = office.admit(tmp_path / "token-2", count=2)
+    fresh.enrol(token)
+    receiver.broken = [None, DEAD]
+    with pytest.raises(UnreachableError):
+        rotate(fresh)
+    fresh.ledger.close()
+    for path in fresh.root.glob("ledger.sqlite*"):
+        path.unlink()
+    fresh = fresh.again()
+    assert fresh.enrol(token).enrolment.reason is Reason.UNREADABLE
+    assert [made.reason for made in enrolments(log)] == [Reason.FIRST, Reason.UNREADABLE]
+    fresh.ledger.close()
+
+
 def test_nothing_is_sealed_by_old_keys_where_the_disk_hides_which_are_in_force(
     tmp_path, served, office, receiver, kit, monkeypatch
 ):
