@@ -55,7 +55,7 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
     """What one pass found and sealed.
 
     Raises:
-        SpoolFullError: no room; nothing is lost, and the next pass goes on.
+        UnwritableError: nothing is lost, and the next pass goes on.
     """
     made, policy = work.current.enrolment, work.in_force.policy
     context = SealContext(
