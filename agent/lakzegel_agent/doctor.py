@@ -11,7 +11,7 @@ from typing import Final
 from lakzegel_agent import policies
 from lakzegel_agent.devicekeys import KeyStore
 from lakzegel_agent.doctorsources import Access, Watches, accesses, watches
-from lakzegel_agent.errors import AgentError, UnwritableError
+from lakzegel_agent.errors import AgentError, UnwritableError, UsageError
 from lakzegel_agent.health import free_bytes
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
@@ -62,6 +62,8 @@ def examine(config: Config) -> list[Finding]:
             findings.extend(_state(config, ledger, keys))
     except UnwritableError as error:
         findings.append(Finding("ledger", well=False, detail=str(error), next=NEXT[error.code]))
+    except UsageError as error:  # a key store that is away, or another user: nothing is lost
+        findings.append(Finding("keys", well=False, detail=str(error)))
     except AgentError as error:
         findings.append(Finding("ledger", well=False, detail=str(error), next=NEXT["state-lost"]))
     return findings

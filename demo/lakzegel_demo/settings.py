@@ -32,6 +32,7 @@ def agent_toml(*, server: str, home: Path, log_keys: Sequence[str], policy: Sequ
             f"home = {quoted(str(home))}\n",
             f"log_keys = {_array(log_keys)}\n",
             f"policy_keys = {_array(policy)}\n",
+            'keystore = "plain"\n',  # what it leaves behind works on another machine, too
         ]
     )
 

@@ -596,6 +596,9 @@ def test_a_tpm_that_is_away_is_no_reason_for_anything_new(agent, office, tmp_pat
     said = agent("once", code=2).stderr
     assert "/dev/tpmrm0" in said
     agent("enrol", "--token-file", str(office.admit(tmp_path / "token-3")), code=2)
+    told = agent("doctor", code=1).stdout
+    assert "check that this user may use /dev/tpmrm0" in told
+    assert "new token" not in told
     assert {p.name: p.read_bytes() for p in (agent.root / "keys").iterdir()} == before
     assert not list(agent.root.glob("lost-*"))
     tpm.start()
