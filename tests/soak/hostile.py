@@ -33,7 +33,7 @@ class Hostile:
 
     def __init__(self, target):
         self.target = target
-        self.manner, self.path, self.lie = "honest", "/", None
+        self.told = "honest", "/", None
         self.answers = []  # (path, body) of every answer of 200 that passed
         self.wronged = 0  # requests that were not answered honestly
         self._mended = threading.Event()
@@ -47,7 +47,7 @@ class Hostile:
         """From now on answer requests below ``path`` so."""
         self._mended.set()
         self._mended = threading.Event()
-        self.manner, self.path, self.lie = manner, path, lie
+        self.told = manner, path, lie  # at once: others are being answered
 
     def close(self):
         """End."""
@@ -60,9 +60,10 @@ class Hostile:
         """One request."""
         size = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(size) if size else None
-        wronged = self.manner != "honest" and handler.path.startswith(self.path)
-        self.wronged += wronged
-        manner, mended = self.manner if wronged else "honest", self._mended
+        (manner, path, lie), mended = self.told, self._mended
+        if not handler.path.startswith(path):
+            manner = "honest"
+        self.wronged += manner != "honest"
         if manner == "silent":
             handler.close_connection = True
             return
@@ -78,7 +79,7 @@ class Hostile:
         if manner == "late":
             mended.wait()
         if manner == "lies" and status == 200:
-            data = self.lie(data)
+            data = lie(data)
         _send(handler, status, data, half=manner == "half")
 
     def _ask(self, handler, body):
@@ -86,7 +87,7 @@ class Hostile:
         got = requests.request(
             handler.command, self.target + handler.path, data=body, headers=kept, timeout=60
         )
-        if got.status_code == 200 and self.manner == "honest":
+        if got.status_code == 200 and self.told[0] == "honest":
             self.answers.append((handler.path, got.content))
         return got.status_code, got.content
 
