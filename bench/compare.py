@@ -75,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
 @contextmanager
 def _work(parent: Path | None) -> Iterator[Path]:
     """Give a new folder; whatever happens, it is removed."""
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="lakzegel-bench-", dir=parent))
     try:
         yield folder
