@@ -20,9 +20,11 @@ from lakzegel_core.merkle import leaf_hash, root_of
 from lakzegel_core.padding import MIN_PLAINTEXT, padme
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _LAYOUT: Final = struct.Struct(f">Q{DIGEST}s{DIGEST}s")
+_LENGTH: Final = struct.Struct(f">Q{2 * DIGEST}x")
+_SHA256: Final = struct.Struct(f">8x{DIGEST}s{DIGEST}x")
 ENTRY_SIZE: Final = _LAYOUT.size
 
 
@@ -50,9 +52,35 @@ def parse_manifest(data: bytes, items: int) -> tuple[ManifestEntry, ...]:
     if len(data) != items * ENTRY_SIZE:
         raise SizeMismatchError(f"manifest: {len(data)} bytes for {items} items")
     entries = tuple(ManifestEntry(*fields) for fields in _LAYOUT.iter_unpack(data))
-    for index, entry in enumerate(entries):
-        check_length(index, entry.length)
+    check_lengths(entry.length for entry in entries)
     return entries
+
+
+def manifest_lengths(data: bytes, items: int) -> list[int]:
+    """The ciphertext lengths that a manifest of ``items`` items states, all checked.
+
+    Raises:
+        SizeMismatchError, LimitError, FormatError: as ``parse_manifest``.
+    """
+    if len(data) != items * ENTRY_SIZE:
+        raise SizeMismatchError(f"manifest: {len(data)} bytes for {items} items")
+    lengths = [length for (length,) in _LENGTH.iter_unpack(data)]
+    check_lengths(lengths)
+    return lengths
+
+
+def manifest_digests(data: bytes) -> list[bytes]:
+    """The SHA-256 that each of some whole entries states."""
+    return [digest for (digest,) in _SHA256.iter_unpack(data)]
+
+
+def check_lengths(lengths: Iterable[int]) -> None:
+    """Refuse the first length that ``check_length`` refuses; Padmé leaves few to look at."""
+    known: set[int] = set()
+    for index, length in enumerate(lengths):
+        if length not in known:
+            check_length(index, length)
+            known.add(length)
 
 
 def check_length(index: int, length: int) -> None:
@@ -75,3 +103,9 @@ def check_length(index: int, length: int) -> None:
 def contents_root(entries: Sequence[ManifestEntry]) -> bytes:
     """The root that a header commits to."""
     return root_of([leaf_hash(entry.to_bytes()) for entry in entries])
+
+
+def manifest_root(data: bytes) -> bytes:
+    """The same root, over the bytes of a whole manifest."""
+    starts = range(0, len(data), ENTRY_SIZE)
+    return root_of([leaf_hash(data[start : start + ENTRY_SIZE]) for start in starts])

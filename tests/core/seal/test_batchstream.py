@@ -138,7 +138,7 @@ def test_nothing_after_a_wrong_header_is_taken(small_batch):
     with pytest.raises(FormatError, match="refused"):
         stream.feed(small_batch.body)
     assert asked == [small_batch.header_bytes]
-    assert (stream.header, stream.entries, stream.items_verified) == (None, None, 0)
+    assert (stream.header, stream.manifest, stream.items_verified) == (None, None, 0)
     with pytest.raises(SizeMismatchError):
         stream.finish()
 
@@ -164,7 +164,7 @@ def test_a_wrong_manifest_is_refused_before_any_item(small_batch):
     stream = stream_for(small_batch)
     with pytest.raises(DigestMismatchError, match="the manifest is not the header's"):
         stream.feed(bytes(body[: len(small_batch.header_bytes) + ENTRY_SIZE]))
-    assert stream.entries is None
+    assert stream.manifest is None
 
 
 def test_a_wrong_item_is_refused_at_its_end(sealed_batch):
@@ -177,6 +177,16 @@ def test_a_wrong_item_is_refused_at_its_end(sealed_batch):
     with pytest.raises(DigestMismatchError, match="item 0: the sealed bytes"):
         stream.feed(bytes(body[end - 1 : end]))
     assert stream.items_verified == 0
+
+
+def test_a_wrong_item_is_named_among_those_of_one_chunk(sealed_batch):
+    body = bytearray(sealed_batch.body)
+    second = len(sealed_batch.header_bytes) + 3 * ENTRY_SIZE + len(sealed_batch.items[0].ciphertext)
+    body[second] ^= 1
+    stream = stream_for(sealed_batch)
+    with pytest.raises(DigestMismatchError, match="item 1: the sealed bytes"):
+        stream.feed(bytes(body))
+    assert stream.items_verified == 1
 
 
 def test_items_change_places_unnoticed_by_nobody(sealed_batch):
