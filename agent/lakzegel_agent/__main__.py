@@ -18,6 +18,7 @@ from lakzegel_agent.commands import (
     doctor,
     enrol,
     explain,
+    guards,
     once,
     rotate,
     run,
@@ -30,7 +31,10 @@ USAGE: Final = 2
 REFUSED: Final = 3
 INTERNAL: Final = 4
 INTERRUPTED: Final = 130
-COMMANDS: Final = (enrol, once, run, rotate, status, explain, config, doctor, diagnostics)
+COMMANDS: Final = (
+    *(enrol, once, run, rotate, status, guards, explain, config, doctor),
+    diagnostics,
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from lakzegel_agent import completeness, memory, readout
+from lakzegel_agent import completeness, guarding, memory, readout
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
@@ -178,8 +178,9 @@ class Daemon:
         self._pool.prefer_here(safe=True)
         if not report.batches:
             self._cost = time.process_time() - before
-        if completeness.look_back(self._opened, in_force):
-            self._pass(in_force, [])  # seals what it found
+        news = completeness.look_back(self._opened, in_force)
+        if guarding.guard(self._opened, in_force) or news:
+            self._pass(in_force, [])  # seals what was found
         self._opened.sweep()
         self._vitals.passed()
         if self._keeper.overflows == lost:

@@ -19,6 +19,28 @@ def write_file(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def replace_as(path: Path, data: bytes, *, owner: tuple[int, int], mode: int) -> None:
+    """Leave ``data`` at ``path``, whole or not at all, with this owner (uid, gid) and mode."""
+    temporary = path.with_name(f".{path.name}{TEMPORARY}")
+    temporary.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(temporary, flags, 0o600)
+        try:
+            write_all(descriptor, data)
+            if hasattr(os, "fchown"):
+                os.fchown(descriptor, *owner)
+                os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
 def write_new(path: Path, data: bytes) -> None:
     """Leave ``data`` at a path that was free.
 

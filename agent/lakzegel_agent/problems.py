@@ -71,6 +71,14 @@ NEXT: Final = {
     " program in readout.toml; it is tried again in the window",
     "unknown-phone": "nothing of it was read; have the records office bind this phone to a custody,"
     " or remove its backup",
+    "guard-drifted": "see guards for the reason and the next step; what the policy lets the agent"
+    " set right, it sets right by itself",
+    "guard-unknown": "see guards for the reason; until it can be read, nobody knows whether"
+    " something is deleted or leaks",
+    "guard-contested": "find out who or what else changes it: MDM, another tool, or the user; the"
+    " agent set it right once and does not fight",
+    "guard-unsupported": "update this agent, or tell the records office: the policy names a guard"
+    " that it does not have",
     "over-limits": "nothing at first: work pauses; if it stays, send the diagnostics to who"
     " maintains this agent",
 }

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from lakzegel_agent import completeness, readout
+from lakzegel_agent import completeness, guarding, readout
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, Progress, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
@@ -179,6 +179,7 @@ def _look_back(opened: Station, in_force: InForce, sources: Sequence[WatchedSour
     return any(
         [
             completeness.look_back(opened, in_force),
+            guarding.guard(opened, in_force),
             readout.look(opened, in_force, sources),
         ]
     )
