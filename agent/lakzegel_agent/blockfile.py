@@ -9,7 +9,7 @@ import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +21,11 @@ DIRECT: Final = getattr(os, "O_DIRECT", 0)  # 0 where the system has no such thi
 
 
 def block() -> memoryview:
-    """Return memory for one writer at a time: it begins with a page, as disks want it."""
-    return memoryview(mmap.mmap(-1, BLOCK))
+    """Return memory for one user at a time: it begins with a page, as disks want it.
+
+    It is private: pages that processes could share cost the system twice as much to find.
+    """
+    return memoryview(mmap.mmap(-1, BLOCK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 class BlockWriter:
@@ -82,24 +85,29 @@ class BlockWriter:
         return written
 
 
-def read_pieces(path: Path) -> Iterator[bytes]:
-    """Yield what a file holds, in order.
+def read_pieces(paths: Iterable[Path]) -> Iterator[memoryview]:
+    """Yield what some files hold, in order; a piece is good until the next one is asked for.
 
     Raises:
-        OSError: it is not there, or cannot be read.
+        OSError: one is not there, or cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        direct = set_direct(descriptor, on=True)
-        with mmap.mmap(-1, BLOCK) as memory, memoryview(memory) as block:
-            while True:
-                size, direct = _read(descriptor, block, direct=direct)
-                if not size:
-                    return
-                for start in range(0, size, PIECE):
-                    yield bytes(block[start : min(start + PIECE, size)])
-    finally:
-        os.close(descriptor)
+    memory = block()
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield from _read_file(descriptor, memory)
+        finally:
+            os.close(descriptor)
+
+
+def _read_file(descriptor: int, memory: memoryview) -> Iterator[memoryview]:
+    direct = set_direct(descriptor, on=True)
+    while True:
+        size, direct = _read(descriptor, memory, direct=direct)
+        if not size:
+            return
+        for start in range(0, size, PIECE):
+            yield memory[start : min(start + PIECE, size)]
 
 
 def set_direct(descriptor: int, *, on: bool) -> bool:

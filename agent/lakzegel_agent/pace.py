@@ -15,7 +15,7 @@ class Body(Protocol):
     """What is sent as a whole."""
 
     def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[bytes]: ...
+    def __iter__(self) -> Iterator[bytes | memoryview]: ...
 
 
 class Bucket:
@@ -56,11 +56,11 @@ class Paced:
     def __len__(self) -> int:
         return len(self._body)
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         for piece in self._body:
             yield from self._slices(piece)
 
-    def _slices(self, piece: bytes) -> Iterator[bytes]:
+    def _slices(self, piece: bytes | memoryview) -> Iterator[bytes | memoryview]:
         rate = self._bucket.rate
         step = len(piece) if rate is None else max(LEAST_PIECE, rate // 4)
         for begin in range(0, len(piece), max(1, step)):

@@ -44,7 +44,7 @@ class Interruptible:
     def __len__(self) -> int:
         return len(self._body)
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | memoryview]:
         for piece in self._body:
             if self._stopped():
                 raise StoppedError

@@ -126,6 +126,8 @@ class Spool:
 class Upload:
     """Batch file and keyring file as one body, as often as it is asked for; nothing is copied.
 
+    So a piece is good until the next one is asked for.
+
     Raises while iterating:
         OSError: the spool lacks a file or cannot be read.
     """
@@ -137,6 +139,5 @@ class Upload:
     def __len__(self) -> int:
         return self._size
 
-    def __iter__(self) -> Iterator[bytes]:
-        for path in self._parts:
-            yield from read_pieces(path)
+    def __iter__(self) -> Iterator[memoryview]:
+        return read_pieces(self._parts)

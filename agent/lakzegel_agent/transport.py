@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from lakzegel_agent.answer import MAX_ANSWER
 from lakzegel_agent.bounded import CONNECT, READ, SlowError, bounded_session, pieces, without_login
@@ -33,10 +33,13 @@ _TUNNEL: Final = re.compile(r"[Tt]unnel connection failed: ([0-9]{3})")
 
 
 class Body(Protocol):
-    """What is sent as a whole: its length is known and it can be read again from its start."""
+    """What is sent as a whole: its length is known and it can be read again from its start.
+
+    A piece is used up before the next one is asked for.
+    """
 
     def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[bytes]: ...
+    def __iter__(self) -> Iterator[bytes | memoryview]: ...
 
 
 class LaterError(UnreachableError):
@@ -145,11 +148,12 @@ class HttpReceiver:
     def _ask(self, method: str, path: str, body: bytes | Body | None, limit: int) -> bytes:
         """The body of an answer of 2xx; one try."""
         way = self._routes.current()
+        data: Any = body  # of views, too: the library says bytes, and hands them to the socket
         try:
             with self._session.request(
                 method,
                 self._server + path,
-                data=body,
+                data=data,
                 headers={"Content-Type": "application/octet-stream"} if body is not None else None,
                 timeout=(CONNECT, READ),
                 stream=True,

@@ -210,7 +210,7 @@ class Engine:
                 upload = self.spool.upload(row.epoch, row.batch)
                 key = self.header_key(row.epoch).verifier
                 stream = BatchStream(lambda data, key=key: open_header(data, key))
-                sent = b"".join(upload)
+                sent = b"".join(map(bytes, upload))
                 assert len(sent) == len(upload) == row.size
                 stream.feed(sent)
                 header = stream.finish()

@@ -39,10 +39,18 @@ def test_what_was_written_is_read_again(tmp_path, monkeypatch, size, able):
     data = os.urandom(size)
     write(tmp_path / "f", data, 300_001)
     assert (tmp_path / "f").read_bytes() == data
-    pieces = list(read_pieces(tmp_path / "f"))
+    pieces = [bytes(piece) for piece in read_pieces([tmp_path / "f"])]
     assert b"".join(pieces) == data
     assert all(pieces)
     assert max(map(len, pieces), default=0) <= PIECE
+
+
+def test_files_are_read_one_after_the_other(tmp_path):
+    paths = [tmp_path / str(size) for size in SIZES]
+    for path in paths:
+        path.write_bytes(os.urandom(int(path.name)))
+    whole = b"".join(map(bytes, read_pieces(paths)))
+    assert whole == b"".join(path.read_bytes() for path in paths)
 
 
 @pytest.mark.parametrize("answer", [errno.EINVAL, 4096, 1])
@@ -77,7 +85,7 @@ def test_a_direct_read_that_is_refused_is_done_through_the_cache(tmp_path, monke
 
     (tmp_path / "f").write_bytes(data := os.urandom(PIECE + 17))
     monkeypatch.setattr(blockfile.os, "readv", refuse_direct)
-    assert b"".join(read_pieces(tmp_path / "f")) == data
+    assert b"".join(map(bytes, read_pieces([tmp_path / "f"]))) == data
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
@@ -97,4 +105,4 @@ def test_a_read_that_fails_is_no_end(tmp_path, monkeypatch):
     (tmp_path / "f").write_bytes(b"1")
     monkeypatch.setattr(blockfile.os, "readv", broken)
     with pytest.raises(OSError, match=str(errno.EIO)):
-        list(read_pieces(tmp_path / "f"))
+        list(read_pieces([tmp_path / "f"]))

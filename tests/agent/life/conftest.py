@@ -168,7 +168,7 @@ class FakeReceiver:
 
     def send_batch(self, name, body, *, old):
         self._begin("batch")
-        data = b"".join(body)
+        data = b"".join(map(bytes, body))
         assert len(data) == len(body)
         header = split_header(data[:4096])
         assert batch_id(header).hex() == name
