@@ -18,6 +18,7 @@ from lakzegel_office.commands import (
     policy,
     prove,
     pull,
+    report,
     restore,
     verify,
 )
@@ -27,7 +28,7 @@ from lakzegel_office.interrupt import interruptible
 INTERNAL: Final = 4
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
-COMMANDS: Final = (init, admit, policy, pull, verify, browse, restore, prove)
+COMMANDS: Final = (init, admit, policy, pull, verify, browse, restore, prove, report)
 
 
 def parser() -> argparse.ArgumentParser:
