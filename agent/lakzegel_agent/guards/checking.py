@@ -115,7 +115,7 @@ def look(guard: Guard, surroundings: Surroundings, mode: str) -> Found:
         more = sum(1 for _ in rows)
     except PlaceError as error:
         why = error.reason
-    except Exception:  # noqa: BLE001  # docs/spec/guards.md §2.4: no guard stops another's look
+    except Exception:  # noqa: BLE001  # docs/spec/guards.md §2: no guard stops another's look
         why = FAULT
     else:
         return Found(guard, mode, tuple(readings.values()), more)
