@@ -107,7 +107,10 @@ def surroundings_of(
         platform=where.platform,
         now=now,
         sources=tuple(_watched(in_force, where.home)),
-        domains=frozenset(name.rpartition("@")[2].lower() for name in accounts if "@" in name),
+        domains=frozenset(
+            [name.rpartition("@")[2].lower() for name in accounts if "@" in name]
+            + [*in_force.policy.domains]
+        ),
         places={"file": Files()},
         notes=notes,
         policy=in_force.policy,

@@ -21,6 +21,13 @@ from typing import Final
 
 from lakzegel_core import fields, note
 from lakzegel_core.age import Recipient
+from lakzegel_core.agreements import (
+    Absence,
+    Elsewhere,
+    parse_absences,
+    parse_domains,
+    parse_elsewhere,
+)
 from lakzegel_core.errors import FormatError, PolicyError
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_core.limits import MAX_INT, MAX_ITEM, MAX_POLICY
@@ -76,6 +83,9 @@ class Policy:
     quorum: Quorum
     annexes: Mapping[str, bytes]
     shipping: Shipping
+    elsewhere: tuple[Elsewhere, ...]
+    absences: tuple[Absence, ...]
+    domains: tuple[str, ...]  # of mail, agreed besides those of the accounts
 
     def applies_to(self, device: str, group: str | None) -> bool:
         """Whether the device, or its group, is in the audience."""
@@ -115,6 +125,9 @@ def parse_policy_toml(text: str) -> Policy:
         quorum=_quorum(top.table("quorum")),
         annexes=_annexes(top.table("annex")),
         shipping=parse_shipping(top.table("shipping")),
+        elsewhere=parse_elsewhere(top.tables("elsewhere")),
+        absences=parse_absences(top.tables("absence"), [source.name for source in sources]),
+        domains=parse_domains(top.table("mail")),
     )
     limits.done()
     top.done()

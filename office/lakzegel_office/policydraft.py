@@ -67,6 +67,11 @@ def check_draft(policy: Policy, config: Config, in_force: Policy | None, now: da
     for source in policy.sources:
         if source.path is None and not policy.annexes:
             raise UsageError(f"policy: source {source.name} has no path and there is no annex")
+    for one in policy.elsewhere:
+        if one.until <= now:
+            raise UsageError(
+                f"policy: elsewhere {one.app}: until {format_time(one.until)}, which is past"
+            )
 
 
 def add_signature(data: bytes, first: VerifierKey, second: SigningKey) -> tuple[bytes, Policy]:
@@ -119,6 +124,7 @@ def _described(policy: Policy) -> Iterator[str]:
         yield f"readout {readout.source}: starts {readout.command or 'nothing'}"
         yield from (f"readout {readout.source}: not during {text}" for text in readout.spared)
     yield from (f"guard {name}: {mode}" for name, mode in sorted(policy.guards.items()))
+    yield from _agreed(policy)
     yield f"claims within {policy.claims:g} s"
     yield f"limits: batch {policy.batch_limit} bytes, spool {policy.spool_limit} bytes"
     yield f"limits: a source is uncovered for {policy.uncovered:g} s at most"
@@ -128,6 +134,16 @@ def _described(policy: Policy) -> Iterator[str]:
     yield f"quorum: {policy.quorum.threshold} of {len(policy.quorum.witnesses)}"
     yield from (f"witness {key.name}" for key in policy.quorum.witnesses)
     yield from (f"annex {name}: {b64(raw)}" for name, raw in sorted(policy.annexes.items()))
+
+
+def _agreed(policy: Policy) -> Iterator[str]:
+    for one in sorted(policy.elsewhere, key=lambda one: one.app):
+        until = format_time(one.until.astimezone(UTC))
+        yield f"elsewhere {one.app}: attested by {one.attested_by} until {until}: {one.why}"
+    for gone in sorted(policy.absences, key=lambda gone: (gone.source, gone.begin)):
+        begin, until = (format_time(at.astimezone(UTC)) for at in (gone.begin, gone.until))
+        yield f"absence of {gone.source}: from {begin} until {until}"
+    yield from (f"mail domain {name}" for name in sorted(policy.domains))
 
 
 def _shipping(found: Shipping) -> Iterator[str]:

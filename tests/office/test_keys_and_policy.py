@@ -166,6 +166,46 @@ def test_diff_shows_when_and_how_fast_batches_leave(world, device, tmp_path, cap
     ]
 
 
+AGREED = """
+[[elsewhere]]
+app = "teams"
+attested_by = "functional-management"
+until = 2035-06-30
+why = "archived"
+
+[[absence]]
+source = "s1"
+from = 2026-12-24
+until = 2027-01-02
+
+[mail]
+domains = ["minxyz.example"]
+"""
+
+
+def test_diff_shows_what_is_attested_elsewhere_absences_and_domains(
+    world, device, tmp_path, capsys
+):
+    file = tmp_path / "p.toml"
+    text = policy(world).replace('"maildir"', '"maildir"\npath = "~/Mail"')
+    file.write_text(text + AGREED)
+    assert world.run("policy", "diff", str(file)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line[2:].startswith(("elsewhere", "absence", "mail"))] == [
+        "+ elsewhere teams: attested by functional-management until 2035-06-30T00:00:00Z: archived",
+        "+ absence of s1: from 2026-12-24T00:00:00Z until 2027-01-02T00:00:00Z",
+        "+ mail domain minxyz.example",
+    ]
+
+
+def test_an_attestation_that_is_over_is_not_signed(world, device, tmp_path, capsys):
+    file = tmp_path / "p.toml"
+    text = policy(world).replace('"maildir"', '"maildir"\npath = "~/Mail"')
+    file.write_text(text + AGREED.replace("2035-06-30", "2020-06-30"))
+    assert world.run("policy", "sign", str(file)) == 2
+    assert "elsewhere teams: until 2020-06-30T00:00:00Z, which is past" in capsys.readouterr().err
+
+
 def test_a_policy_that_the_office_could_not_open_is_refused(world, device, tmp_path, capsys):
     file = tmp_path / "p.toml"
     text = policy(world).replace('"maildir"', '"maildir"\npath = "~/Mail"')

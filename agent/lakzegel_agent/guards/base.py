@@ -155,7 +155,8 @@ class Surroundings:
     """All that a guard may look at.
 
     ``system`` is the root of the file system: ``/``, and another folder in tests. ``domains`` are
-    the agreed ones: those of the policy's accounts, in lower case.
+    the agreed ones: those of the policy's accounts and of its `[mail]`, in lower
+    case.
     """
 
     home: Path

@@ -24,6 +24,11 @@ from lakzegel_core.policy import policy_text
 
 F, P = "FormatError", "PolicyError"
 ZERO = b64(bytes(32))
+ELSEWHERE = (
+    '[[elsewhere]]\napp = "teams"\nattested_by = "functional-management"\n'
+    'until = 2027-06-30\nwhy = "archived on the server"\n'
+)
+ABSENCE = '[[absence]]\nsource = "s2"\nfrom = 2026-12-24\nuntil = 2027-01-02\n'
 
 
 def policy_cases() -> list[Case]:
@@ -92,6 +97,31 @@ def policy_cases() -> list[Case]:
         ("shipping-battery", "[limits]", "[shipping]\non_battery = true\n\n[limits]", P, "ship or wait"),
         ("shipping-forever", "[limits]", '[shipping]\nlongest_wait = "30d"\n\n[limits]', P, "nothing waits for ever"),
         ("shipping-unknown", "[limits]", '[shipping]\ndays = "Mon"\n\n[limits]', P, "every key is known or refused"),
+        ("elsewhere", "[limits]", f"{ELSEWHERE}\n[limits]", OK, "archived on the server, until then"),
+        ("elsewhere-app-twice", "[limits]", f"{ELSEWHERE}{ELSEWHERE}\n[limits]", P, "one attestation an app"),
+        ("elsewhere-app-not-a-slug", "[limits]", f"{ELSEWHERE}\n[limits]".replace("teams", "Microsoft Teams"), P, "a name of the table of apps"),
+        ("elsewhere-by-a-person", "[limits]", f"{ELSEWHERE}\n[limits]".replace("functional-management", "J. de Vries"), P, "a function, by a slug"),
+        ("elsewhere-for-ever", "[limits]", f"{ELSEWHERE}\n[limits]".replace("until = 2027-06-30\n", ""), P, "an attestation ends"),
+        ("elsewhere-without-why", "[limits]", f"{ELSEWHERE}\n[limits]".replace("archived on the server", ""), P, "a reason is given"),
+        ("elsewhere-why-too-long", "[limits]", f"{ELSEWHERE}\n[limits]".replace("archived on the server", "x" * 201), P, "200 characters at most"),
+        ("elsewhere-why-200", "[limits]", f"{ELSEWHERE}\n[limits]".replace("archived on the server", "\u00e9" * 200), OK, "characters, not bytes"),
+        ("elsewhere-why-address", "[limits]", f"{ELSEWHERE}\n[limits]".replace("on the server", "by a@test.example"), P, "no names in it"),
+        ("elsewhere-key-unknown", "[limits]", f"{ELSEWHERE}from = 2026-11-01\n\n[limits]", P, "every key is known or refused"),
+        ("absence", "[limits]", f"{ABSENCE}\n[limits]", OK, "a phone on leave"),
+        ("absences-one-after-another", "[limits]", f"{ABSENCE}{ABSENCE}\n[limits]".replace("2026-12-24\nuntil = 2027-01-02", "2026-12-20\nuntil = 2026-12-24", 1), OK, "the end of one is the begin of the other"),
+        ("absences-overlap", "[limits]", f"{ABSENCE}{ABSENCE}\n[limits]".replace("2026-12-24\nuntil = 2027-01-02", "2026-12-20\nuntil = 2026-12-25", 1), P, "which of them holds?"),
+        ("absence-of-nothing", "[limits]", f"{ABSENCE}\n[limits]".replace("s2", "s3"), P, "of a source in this policy"),
+        ("absence-reversed", "[limits]", f"{ABSENCE}\n[limits]".replace("2027-01-02", "2026-12-24"), P, "from is before until"),
+        ("absence-without-end", "[limits]", f"{ABSENCE}\n[limits]".replace("until = 2027-01-02\n", ""), P, "an absence ends"),
+        ("absence-key-unknown", "[limits]", f'{ABSENCE}why = "leave"\n\n[limits]', P, "every key is known or refused"),
+        ("mail-domains", "[limits]", '[mail]\ndomains = ["test.example", "xn--tst-qla.example"]\n\n[limits]', OK, "besides those of the accounts"),
+        ("mail-domain-twice", "[limits]", '[mail]\ndomains = ["test.example", "test.example"]\n\n[limits]', P, "each once"),
+        ("mail-domain-upper-case", "[limits]", '[mail]\ndomains = ["Test.example"]\n\n[limits]', P, "one spelling"),
+        ("mail-domain-address", "[limits]", '[mail]\ndomains = ["a@test.example"]\n\n[limits]', P, "a domain, not an address"),
+        ("mail-domain-of-one-label", "[limits]", '[mail]\ndomains = ["example"]\n\n[limits]', P, "all of a top-level domain is nobody's"),
+        ("mail-domain-last-dot", "[limits]", '[mail]\ndomains = ["test.example."]\n\n[limits]', P, "one spelling"),
+        ("mail-domains-text", "[limits]", '[mail]\ndomains = "test.example"\n\n[limits]', P, "a list of strings"),
+        ("mail-key-unknown", "[limits]", '[mail]\ndomain = ["test.example"]\n\n[limits]', P, "every key is known or refused"),
         ("threshold-too-high", "threshold = 1", "threshold = 2", P, "more than there are witnesses"),
         ("annex-not-a-digest", f'"{ZERO}"', '"none"', P, "base64 of 32 bytes"),
         ("expires-local", "2027-06-30", "2027-06-30T00:00:00", P, "a time without its zone"),
