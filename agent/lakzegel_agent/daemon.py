@@ -24,6 +24,7 @@ from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.explainservice import answering
+from lakzegel_agent.guardapart import look_apart
 from lakzegel_agent.health import own_load
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
@@ -179,7 +180,7 @@ class Daemon:
         if not report.batches:
             self._cost = time.process_time() - before
         news = completeness.look_back(self._opened, in_force)
-        if guarding.guard(self._opened, in_force) or news:
+        if guarding.guard(self._opened, in_force, apart=look_apart) or news:
             self._pass(in_force, [])  # seals what was found
         self._opened.sweep()
         self._vitals.passed()

@@ -25,12 +25,15 @@ from typing import Any, Final, get_args
 
 from lakzegel_agent import journal
 from lakzegel_agent.errors import UsageError
+from lakzegel_agent.guards import guards
+from lakzegel_agent.guards.base import ANY_GUARDS, State
 from lakzegel_agent.health import free_bytes, own_load
 from lakzegel_agent.home import Home
 from lakzegel_agent.problems import NEXT
 from lakzegel_agent.readers import kinds
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_core.encoding import format_time
+from lakzegel_core.policy import MODES
 
 FORMAT: Final = "lakzegel.nl/diagnostics/v1"
 MEMBER: Final = "diagnostics.json"
@@ -39,6 +42,7 @@ LIBRARIES: Final = (
     *("requests", "urllib3", "watchdog", "zstandard"),
 )
 ORIGINS: Final = frozenset({"file", "environment", "default", "mdm", "policy"})
+STATES: Final = frozenset(State)
 RELEASES: Final = frozenset({"held", "sealed"})
 POLLED: Final = frozenset({"no-watch", "share", "absent"})
 REASONS: Final = frozenset(
@@ -80,6 +84,7 @@ def collect(
         "last_receipt": _receipt(status.get("last_receipt")),
         "problems": [_problem(row) for row in _rows(status.get("problems"))],
         "readiness": _readiness(status.get("readiness")),
+        "guards": [_guard(row) for row in _rows(status.get("guards"))],
         "watch": _watch(status.get("watch")),
         "process": _process(status.get("process")),
         "checks": [{"what": _word(what, CHECKS), "well": bool(well)} for what, well in checks],
@@ -218,6 +223,21 @@ def _problem(row: Mapping[str, Any]) -> dict[str, Any]:
         "id": _matched(row.get("id"), _ID),
         "count": _number(row.get("count")),
         "since": _time(row.get("since")),
+    }
+
+
+def _guard(row: Mapping[str, Any]) -> dict[str, Any]:
+    known = guards()
+    id_ = _word(row.get("id"), known)
+    reasons = known[id_].declaration.reasons if id_ in known else frozenset()
+    return {
+        "id": id_,
+        "mode": _word(row.get("mode"), MODES),
+        "state": _word(row.get("state"), STATES),
+        "since": _time(row.get("since")),
+        "looked": _time(row.get("looked")),
+        "subjects": _counted(row.get("subjects"), STATES),
+        "reasons": _counted(row.get("reasons"), ANY_GUARDS | reasons),
     }
 
 

@@ -6,9 +6,10 @@ docs/spec/guards.md §3
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_agent.guards import guards
-from lakzegel_agent.guards.base import CONTESTED, Guard, State, Surroundings, Watched
+from lakzegel_agent.guards.base import CONTESTED, State, Surroundings, Watched
 from lakzegel_agent.guards.checking import (
     OFF,
     Found,
@@ -34,17 +35,15 @@ from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerfiles import Work
 from lakzegel_agent.policies import InForce, reader_kind
 from lakzegel_agent.problems import Found as Told
-from lakzegel_agent.problems import Problems
 from lakzegel_agent.sources import locate
 from lakzegel_agent.station import Station, wall_clock
 from lakzegel_core.encoding import format_time, parse_time
 
 LEAST: Final = timedelta(minutes=5)  # between two looks under one policy
 SYSTEM: Final = Path("/")
-CODES: Final = {
-    State.DRIFTED: "guard-drifted",
-    State.UNKNOWN: "guard-unknown",
-}
+CODES: Final = ("guard-drifted", "guard-unknown", "guard-contested", "guard-unsupported")
+SHOWN: Final = "guards-shown"  # rows of `status`, as the last look left them
+WHEN: Final = "guards-when"  # the last look, and under which policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,44 +55,68 @@ class Where:
     platform: str = sys.platform
 
 
-def guard(station: Station, in_force: InForce) -> bool:
-    """Let the guards look after a pass over everything; whether there is news to be sealed.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a look came to: whether there is news to be sealed, and the problems, by code."""
+
+    news: bool
+    problems: Mapping[str, Mapping[str, Told]]
+
+
+def guard(station: Station, in_force: InForce, *, apart: Apart | None = None) -> bool:
+    """Let the guards look when it is time; whether there is news to be sealed.
+
+    ``apart``: another process does it, for one that stays for years and keeps no more than it must.
 
     Raises:
         UnwritableError: it cannot be kept now; the next look finds it again.
     """
-    where = Where(station.config.user_home)
-    return attend(station.ledger, station.problems, in_force, where, wall_clock())
+    ledger, where, now = station.ledger, Where(station.config.user_home), wall_clock()
+    if not is_time(ledger, in_force, now):
+        return False
+    if apart is None:
+        outcome = attend(ledger, in_force, where, now)
+    else:
+        outcome = apart(station, in_force, where, now)
+    for code in CODES:
+        station.problems.state(ledger, code, outcome.problems.get(code, {}))
+    return outcome.news
 
 
-def attend(
-    ledger: Ledger, problems: Problems, in_force: InForce, where: Where, now: datetime
-) -> bool:
-    """Let the guards look when it is time; whether there is news to be sealed.
+def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Outcome:
+    """Let every guard look, and keep what came of it, all in one transaction.
 
     Raises:
         UnwritableError: it cannot be kept now; the next look finds it again.
     """
     before = _recall(ledger)
     policy = in_force.id.hex()
-    if not _is_time(ledger, before, policy, now):
-        return False
     enforcer = Enforcer(ledger, policy)
     looks: dict[str, Looked] = {}
     work = Work()
-    found = []
+    found, told = [], []
     for id_, guard in guards().items():
         notes = GuardNotes(ledger, id_)
         surroundings = surroundings_of(in_force, where, now, notes)
         one = check(guard, surroundings, mode_of(in_force.policy, guard), enforcer)
         looks[id_], payloads = compare(one, before.get(id_), format_time(now))
         found.append(one)
+        if one.mode != OFF:
+            told.append(shown(looks[id_], guard, one.mode))
         work.observed += [(DEVICE, payload) for payload in payloads]
         work.named += notes.named()
-    work.named += [(NAME, pack(looks)), (f"{NAME}-policy", policy.encode())]
+    work.named += [(NAME, pack(looks)), (SHOWN, json.dumps(told).encode())]
+    work.named.append((WHEN, f"{format_time(now)} {policy}".encode()))
     ledger.files.apply(work)
-    _state(ledger, problems, in_force, found)
-    return bool(work.observed)
+    return Outcome(bool(work.observed), dict(_problems(in_force, found)))
+
+
+def is_time(ledger: Ledger, in_force: InForce, now: datetime) -> bool:
+    """Whether a look is due: never looked, another policy, or long enough ago."""
+    at, _, policy = (ledger.recall(WHEN) or b"").decode().partition(" ")
+    if not at or policy != in_force.id.hex():
+        return True
+    return not timedelta(0) <= now - parse_time(at, what="guards") < LEAST
 
 
 def surroundings_of(
@@ -118,16 +141,10 @@ def surroundings_of(
 
 
 def rows(ledger: Ledger, in_force: InForce | None) -> list[dict[str, Any]]:
-    """Return the section of `status`: a row a guard that is not off."""
-    if in_force is None:
-        return []
-    looks = _recall(ledger)
-    modes = {id_: mode_of(in_force.policy, guard) for id_, guard in guards().items()}
-    return [
-        shown(looks.get(id_), guard, modes[id_])
-        for id_, guard in guards().items()
-        if modes[id_] != OFF
-    ]
+    """Return the section of `status`: a row a guard that is not off, as it looked last."""
+    data = ledger.recall(SHOWN) if in_force is not None else None
+    found = json.loads(data) if data else []
+    return found if isinstance(found, list) else []
 
 
 def _watched(in_force: InForce, home: Path) -> list[Watched]:
@@ -148,14 +165,6 @@ def _watched(in_force: InForce, home: Path) -> list[Watched]:
     return found
 
 
-def _is_time(ledger: Ledger, before: Mapping[str, Looked], policy: str, now: datetime) -> bool:
-    """Whether a look is due: never looked, another policy, or long enough ago."""
-    if not before or (ledger.recall(f"{NAME}-policy") or b"").decode() != policy:
-        return True
-    latest = max(parse_time(look.at, what="guards") for look in before.values())
-    return not timedelta(0) <= now - latest < LEAST
-
-
 def _recall(ledger: Ledger) -> dict[str, Looked]:
     try:
         return recall(ledger)
@@ -163,31 +172,30 @@ def _recall(ledger: Ledger) -> dict[str, Looked]:
         return {}
 
 
-def _state(ledger: Ledger, problems: Problems, in_force: InForce, found: list[Found]) -> None:
-    """State which guards found what; IT reads of it guards, numbers and reasons."""
-    for state, code in CODES.items():
-        told = {
-            one.guard.declaration.id: _told(one.guard, one, state)
-            for one in found
-            if one.state is state
-        }
-        problems.state(ledger, code, told)
-    contested = {
-        one.guard.declaration.id: _told(one.guard, one, State.DRIFTED)
-        for one in found
-        if any(reading.reason == CONTESTED for reading in one.readings)
-    }
-    problems.state(ledger, "guard-contested", contested)
+def _problems(
+    in_force: InForce, found: Sequence[Found]
+) -> Iterator[tuple[str, Mapping[str, Told]]]:
+    """Yield which guards found what; IT reads of it guards, numbers and reasons."""
+    for state in (State.DRIFTED, State.UNKNOWN):
+        yield (
+            f"guard-{state}",
+            {one.guard.declaration.id: _told(one, state) for one in found if one.state is state},
+        )
+    contested = [one for one in found if CONTESTED in {row.reason for row in one.readings}]
+    yield (
+        "guard-contested",
+        {one.guard.declaration.id: _told(one, State.DRIFTED) for one in contested},
+    )
     names = unsupported(in_force.policy, guards())
-    if names:
-        problems.add(ledger, "guard-unsupported", ", ".join(names))
-    else:
-        problems.clear(ledger, "guard-unsupported")
+    yield "guard-unsupported", {name: Told(name) for name in names}
 
 
-def _told(guard: Guard, found: Found, state: State) -> Told:
+def _told(found: Found, state: State) -> Told:
     subjects = [one for one in found.readings if one.state is state]
     reasons = ", ".join(sorted({one.reason for one in subjects if one.reason}))
     count = max(len(subjects), 1)
-    text = f"{guard.declaration.id}: {count}" + (f" ({reasons})" if reasons else "")
+    text = f"{found.guard.declaration.id}: {count}" + (f" ({reasons})" if reasons else "")
     return Told(text, count, [one.subject for one in subjects if one.subject])
+
+
+Apart = Callable[["Station", InForce, Where, datetime], Outcome]
