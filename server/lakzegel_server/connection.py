@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-BUFFER: Final = 2**19  # bytes read at a time
+BUFFER: Final = 2**20  # bytes read at a time
 
 
 class Connection(asyncio.BufferedProtocol):

@@ -23,8 +23,8 @@ from lakzegel_server.upload import AlreadySealedError, Upload
 from lakzegel_server.workers import Workers
 
 MAX_UPLOAD: Final = MAX_BATCH + MAX_KEYRING
-MAX_UPLOADS: Final = 64  # at a time; each holds at most 5 MiB in memory
-BLOCK: Final = 2**19  # bytes gathered before a thread takes them: as many as are read at once
+MAX_UPLOADS: Final = 64  # at a time; each holds at most 5 MiB in memory beside its manifest
+BLOCK: Final = 2**20  # bytes gathered before a thread takes them: as many as are read at once
 _log: Final = logging.getLogger(__name__)
 
 
@@ -142,6 +142,9 @@ async def _blocks(body: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     block: list[bytes] = []
     size, wanted = 0, 1
     async for chunk in body:
+        if block and size + len(chunk) > BLOCK:
+            yield block
+            block, size = [], 0
         block.append(chunk)
         size += len(chunk)
         if size >= wanted:
