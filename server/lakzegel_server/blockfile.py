@@ -11,6 +11,7 @@ import errno
 import fcntl
 import mmap
 import os
+from collections import deque
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -18,6 +19,7 @@ from lakzegel_server import durable
 
 BLOCK: Final = 2**20  # bytes handed over at once; a multiple of what any disk wants
 DIRECT: Final = getattr(os, "O_DIRECT", 0)  # 0 where the system has no such thing
+_spare: Final[deque[memoryview]] = deque(maxlen=4)  # blocks whose pages need not be found again
 
 
 class BlockFile:
@@ -28,7 +30,7 @@ class BlockFile:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._block = memoryview(mmap.mmap(-1, BLOCK))  # begins with a page, as disks want it
+        self._block = _take_block()
         self._held = 0
         self._direct = DIRECT != 0
 
@@ -54,6 +56,8 @@ class BlockFile:
 
     def close(self) -> None:
         """Close, and let go of what is held still."""
+        if self._block:
+            _spare.append(self._block)
         self._block = memoryview(b"")
         self._file.close()
 
@@ -80,3 +84,14 @@ class BlockFile:
                 raise
         self._direct = written == len(block)
         return written
+
+
+def _take_block() -> memoryview:
+    """Memory that begins with a page, as disks want it.
+
+    It is private: pages that processes could share cost the system twice as much to find.
+    """
+    try:
+        return _spare.pop()
+    except IndexError:
+        return memoryview(mmap.mmap(-1, BLOCK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))

@@ -45,6 +45,19 @@ def test_every_byte_arrives_whatever_the_size(tmp_path, size):
     assert (tmp_path / "f").read_bytes() == data
 
 
+def test_files_that_are_written_at_once_and_after_each_other_stay_apart(tmp_path):
+    for turn in range(3):
+        names = [f"{turn}-{number}" for number in range(6)]
+        files = [BlockFile.create(tmp_path / name) for name in names]
+        for name, file in zip(names, files, strict=True):
+            file.write(memoryview(name.encode() * 1_000))
+        for file in files:
+            file.finish()
+            file.close()  # once more, as an upload that is given up does
+        for name in names:
+            assert (tmp_path / name).read_text() == name * 1_000
+
+
 def test_a_file_system_that_knows_no_direct_writes_gets_the_same_bytes(tmp_path, monkeypatch):
     def refuse(_file, _command, flags):
         if flags:

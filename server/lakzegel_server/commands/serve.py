@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from lakzegel_server import serving
+from lakzegel_server import memory, serving
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             replace_file(layout.listening, f"{url}\n".encode(), work=layout.incoming)
             print(f"{desk.log.origin} at {url}", flush=True)
 
+        memory.begin()
         try:
             serving.run(build(desk), endpoint, bound, ready)
         finally:
