@@ -53,6 +53,7 @@ class Where:
     home: Path
     system: Path = SYSTEM
     platform: str = sys.platform
+    keys: Path | None = None  # the agent's own folder of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def guard(station: Station, in_force: InForce, *, apart: Apart | None = None) ->
     Raises:
         UnwritableError: it cannot be kept now; the next look finds it again.
     """
-    ledger, where, now = station.ledger, Where(station.config.user_home), wall_clock()
+    ledger, now = station.ledger, wall_clock()
+    where = Where(station.config.user_home, keys=station.home.keys)
     if not is_time(ledger, in_force, now):
         return False
     if apart is None:
@@ -137,6 +139,10 @@ def surroundings_of(
         places={"file": Files()},
         notes=notes,
         policy=in_force.policy,
+        keys=where.keys,
+        correspondents=in_force.correspondents,
+        excluded=in_force.excluded_folders,
+        phones=in_force.phones,
     )
 
 
@@ -160,6 +166,8 @@ def _watched(in_force: InForce, home: Path) -> list[Watched]:
                         reader_kind(entry.source),
                         Path(os.fsdecode(root.root)),
                         entry.source.apps,
+                        entry.source.custody,
+                        root.only,
                     )
                 )
     return found

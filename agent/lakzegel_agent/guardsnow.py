@@ -36,7 +36,7 @@ def look_now(config: Config, *, dry_run: bool) -> list[dict[str, Any]]:
         raise not_enrolled(config)
     with Ledger.open(home.ledger, keys.ledger_key(random=os.urandom)) as ledger:
         in_force = _in_force(config, ledger, keys)
-        where = Where(config.user_home)
+        where = Where(config.user_home, keys=home.keys)
         enforcer = Enforcer(ledger, in_force.id.hex())
         return [
             _row(guard, mode_of(in_force.policy, guard), in_force, where, ledger, enforcer, dry_run)

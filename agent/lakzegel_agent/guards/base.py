@@ -11,12 +11,13 @@ A guard reads; only `enforcing.py` writes. docs/spec/guards.md
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
+from lakzegel_core.annex import Phone
 from lakzegel_core.encoding import JsonValue
 from lakzegel_core.policy import Policy
 
@@ -108,6 +109,8 @@ class Watched:
     kind: str
     root: Path
     apps: tuple[str, ...] = ()
+    custody: str | None = None  # of which phone it has the backups
+    only: Callable[[bytes], bool] | None = None  # which paths below the root count; None: all
 
 
 class Place(Protocol):
@@ -149,6 +152,10 @@ class Notes(Protocol):
         """Keep it; it is durable with the look."""
         ...
 
+    def only(self, names: set[str]) -> None:
+        """Let go of every other note."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -156,7 +163,9 @@ class Surroundings:
 
     ``system`` is the root of the file system: ``/``, and another folder in tests. ``domains`` are
     the agreed ones: those of the policy's accounts and of its `[mail]`, in lower
-    case.
+    case. ``keys``: where keys lie that somebody gave to this device. What is agreed to be private
+    or the party's is no guard's business: conversations with ``correspondents`` alone, and what
+    lies in ``excluded`` folders. ``phones``: whose phone is whose, and in which terms.
     """
 
     home: Path
@@ -168,6 +177,10 @@ class Surroundings:
     places: Mapping[str, Place]
     notes: Notes
     policy: Policy
+    keys: Path | None = None
+    correspondents: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    phones: tuple[Phone, ...] = ()
 
 
 class Guard(Protocol):
