@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_agent.guards import guards
-from lakzegel_agent.guards.base import CONTESTED, State, Surroundings, Watched
+from lakzegel_agent.guards.base import CONTESTED, Counted, State, Surroundings, Watched
 from lakzegel_agent.guards.checking import (
     OFF,
     Found,
@@ -31,10 +31,12 @@ from lakzegel_agent.guards.checking import (
 from lakzegel_agent.guards.enforcing import Enforcer
 from lakzegel_agent.guards.places import Files
 from lakzegel_agent.guards.remembered import NAME, GuardNotes, Looked, pack, recall
+from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerfiles import Work
 from lakzegel_agent.policies import InForce, reader_kind
 from lakzegel_agent.problems import Found as Told
+from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.sources import locate
 from lakzegel_agent.station import Station, wall_clock
 from lakzegel_core.encoding import format_time, parse_time
@@ -54,6 +56,7 @@ class Where:
     system: Path = SYSTEM
     platform: str = sys.platform
     keys: Path | None = None  # the agent's own folder of them
+    marker: str | None = None  # of the setting `mdm_marker`
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ class Outcome:
     problems: Mapping[str, Mapping[str, Told]]
 
 
+def where_of(config: Config) -> Where:
+    """Return where the guards of a device with these settings look."""
+    return Where(config.user_home, keys=Home(config.home).keys, marker=config.marker)
+
+
 def guard(station: Station, in_force: InForce, *, apart: Apart | None = None) -> bool:
     """Let the guards look when it is time; whether there is news to be sealed.
 
@@ -72,8 +80,7 @@ def guard(station: Station, in_force: InForce, *, apart: Apart | None = None) ->
     Raises:
         UnwritableError: it cannot be kept now; the next look finds it again.
     """
-    ledger, now = station.ledger, wall_clock()
-    where = Where(station.config.user_home, keys=station.home.keys)
+    ledger, where, now = station.ledger, where_of(station.config), wall_clock()
     if not is_time(ledger, in_force, now):
         return False
     if apart is None:
@@ -97,9 +104,10 @@ def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Ou
     looks: dict[str, Looked] = {}
     work = Work()
     found, told = [], []
+    counts = counted(ledger)
     for id_, guard in guards().items():
         notes = GuardNotes(ledger, id_)
-        surroundings = surroundings_of(in_force, where, now, notes)
+        surroundings = surroundings_of(in_force, where, now, notes, counts)
         one = check(guard, surroundings, mode_of(in_force.policy, guard), enforcer)
         looks[id_], payloads = compare(one, before.get(id_), format_time(now))
         found.append(one)
@@ -121,17 +129,28 @@ def is_time(ledger: Ledger, in_force: InForce, now: datetime) -> bool:
     return not timedelta(0) <= now - parse_time(at, what="guards") < LEAST
 
 
+def counted(ledger: Ledger) -> dict[str, Counted]:
+    """Return what was met of each source, by its label."""
+    counts = ledger.source_counts()
+    return {label: Counted(one.found, one.sealed) for label, one in counts.items()}
+
+
 def surroundings_of(
-    in_force: InForce, where: Where, now: datetime, notes: GuardNotes
+    in_force: InForce,
+    where: Where,
+    now: datetime,
+    notes: GuardNotes,
+    history: Mapping[str, Counted] | None = None,
 ) -> Surroundings:
     """Return what a guard may look at."""
     accounts = [name for source in in_force.policy.sources for name in source.accounts]
+    located = list(_located(in_force, where.home))
     return Surroundings(
         home=where.home,
         system=where.system,
         platform=where.platform,
         now=now,
-        sources=tuple(_watched(in_force, where.home)),
+        sources=tuple(one for one, is_there in located if is_there),
         domains=frozenset(
             [name.rpartition("@")[2].lower() for name in accounts if "@" in name]
             + [*in_force.policy.domains]
@@ -143,6 +162,9 @@ def surroundings_of(
         correspondents=in_force.correspondents,
         excluded=in_force.excluded_folders,
         phones=in_force.phones,
+        listed=tuple(one for one, _ in located),
+        history=history or {},
+        marker=where.marker,
     )
 
 
@@ -153,24 +175,15 @@ def rows(ledger: Ledger, in_force: InForce | None) -> list[dict[str, Any]]:
     return found if isinstance(found, list) else []
 
 
-def _watched(in_force: InForce, home: Path) -> list[Watched]:
-    found = []
+def _located(in_force: InForce, home: Path) -> Iterator[tuple[Watched, bool]]:
+    """Yield each source and whether its root is there."""
     for entry in in_force.sources:
         with suppress(UsageError):  # an unknown kind, or a path that cannot be used
             root = locate(entry.path, home=os.fsencode(home))
-            if not root.missing:
-                found.append(
-                    Watched(
-                        entry.source.name,
-                        entry.label,
-                        reader_kind(entry.source),
-                        Path(os.fsdecode(root.root)),
-                        entry.source.apps,
-                        entry.source.custody,
-                        root.only,
-                    )
-                )
-    return found
+            source, path = entry.source, Path(os.fsdecode(root.root))
+            kind, apps = reader_kind(source), source.apps
+            one = Watched(source.name, entry.label, kind, path, apps, source.custody, root.only)
+            yield one, not root.missing
 
 
 def _recall(ledger: Ledger) -> dict[str, Looked]:

@@ -9,7 +9,7 @@ from typing import Any
 from lakzegel_agent import policies
 from lakzegel_agent.devicekeys import KeyStore
 from lakzegel_agent.errors import UsageError
-from lakzegel_agent.guarding import Where, surroundings_of
+from lakzegel_agent.guarding import Where, counted, surroundings_of, where_of
 from lakzegel_agent.guards import guards
 from lakzegel_agent.guards.base import Guard, Surroundings
 from lakzegel_agent.guards.checking import OFF, compare, look, mode_of, shown
@@ -36,7 +36,7 @@ def look_now(config: Config, *, dry_run: bool) -> list[dict[str, Any]]:
         raise not_enrolled(config)
     with Ledger.open(home.ledger, keys.ledger_key(random=os.urandom)) as ledger:
         in_force = _in_force(config, ledger, keys)
-        where = Where(config.user_home, keys=home.keys)
+        where = where_of(config)
         enforcer = Enforcer(ledger, in_force.id.hex())
         return [
             _row(guard, mode_of(in_force.policy, guard), in_force, where, ledger, enforcer, dry_run)
@@ -65,7 +65,8 @@ def _row(
     dry_run: bool,  # noqa: FBT001  # as the user said it
 ) -> dict[str, Any]:
     now = wall_clock()
-    surroundings = surroundings_of(in_force, where, now, GuardNotes(ledger, guard.declaration.id))
+    notes = GuardNotes(ledger, guard.declaration.id)
+    surroundings = surroundings_of(in_force, where, now, notes, counted(ledger))
     found = look(guard, surroundings, mode)
     looked, _ = compare(found, None, format_time(now))
     row = shown(looked, guard, mode)

@@ -74,6 +74,7 @@ def load_config(path: Path, *, mdm: Managed | None = None) -> Config:
         proxy=settings.proxy,
         pac=settings.pac,
         keystore=settings.keystore,
+        marker=settings.mdm_marker,
         layers=tuple(layers),
     )
 

@@ -40,6 +40,7 @@ class Config:
     proxy: str = field(repr=False)  # it may hold a login
     pac: str | None = field(repr=False)
     keystore: str
+    marker: str | None  # where the marker of MDM is that this device must have
     layers: tuple[Layer, ...] = field(repr=False)
 
     def is_tuned(self) -> bool:

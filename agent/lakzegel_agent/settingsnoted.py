@@ -76,6 +76,7 @@ def _values(config: Config) -> dict[str, Any]:
         "proxy": config.proxy,
         "pac": config.pac,
         "keystore": config.keystore,
+        "mdm_marker": config.marker,
         **said,
     }
 

@@ -6,6 +6,7 @@ Values are as people write them (``"15m"``, ``"2 GiB"``); what is checked here i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -32,6 +33,8 @@ MAX_WORKERS: Final = 8
 DEFAULT_WORKERS: Final = 2
 MAX_CADENCE: Final = 86_400.0  # seconds: at least a batch a day leaves
 LEAST_BATCH: Final = 2**16  # bytes, docs/spec/policy.md §2
+MAX_MARKER: Final = 1024  # characters
+_MARKER: Final = re.compile(r"/[^\\]+|[A-Za-z]:\\[^/]+|HKLM(?:\\[^\\/]+){2,}")
 LAYERS: Final = "layers"  # the name under which the sources are handed over
 
 
@@ -80,6 +83,14 @@ def _proxy(value: str) -> str:
 def _keystore(value: str) -> str:
     if value not in CHOICES:
         raise ValueError(f"not one of {', '.join(CHOICES)}")
+    return value
+
+
+def _marker(value: str) -> str:
+    """A place that only who manages the device can write: of a file, or of a registry value."""
+    told = len(value) <= MAX_MARKER and value.isprintable() and ".." not in value
+    if not (told and _MARKER.fullmatch(value)):
+        raise ValueError(r"not a path from the root, or HKLM\KEY\VALUE")
     return value
 
 
@@ -144,6 +155,7 @@ class Settings(Tunable):
     proxy: Annotated[str, AfterValidator(_proxy)] = SYSTEM
     pac: str | None = Field(default=None, min_length=1)
     keystore: Annotated[str, AfterValidator(_keystore)] = AUTO
+    mdm_marker: Annotated[str, AfterValidator(_marker)] | None = None
 
 
 def settings_of(sources: Sequence[Mapping[str, Any]]) -> Settings:

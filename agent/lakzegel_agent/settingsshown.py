@@ -69,6 +69,7 @@ def _basics(config: Config) -> dict[str, Any]:
         "proxy": without_login(config.proxy),
         "pac": None if config.pac is None else without_login(config.pac),
         "keystore": config.keystore,
+        "mdm_marker": config.marker,
     }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
@@ -158,6 +158,14 @@ class Notes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """Versions of a source's files that this agent met, and how many of them it sealed."""
+
+    found: int
+    sealed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """All that a guard may look at.
 
@@ -165,7 +173,8 @@ class Surroundings:
     the agreed ones: those of the policy's accounts and of its `[mail]`, in lower
     case. ``keys``: where keys lie that somebody gave to this device. What is agreed to be private
     or the party's is no guard's business: conversations with ``correspondents`` alone, and what
-    lies in ``excluded`` folders. ``phones``: whose phone is whose, and in which terms.
+    lies in ``excluded`` folders. ``phones``: whose phone is whose, and in which terms. ``listed``
+    are all sources, ``sources`` those of which the root is there. ``history`` is by label.
     """
 
     home: Path
@@ -181,6 +190,9 @@ class Surroundings:
     correspondents: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     phones: tuple[Phone, ...] = ()
+    listed: tuple[Watched, ...] = ()
+    history: Mapping[str, Counted] = field(default_factory=dict)
+    marker: str | None = None  # where MDM's marker is, by the settings
 
 
 class Guard(Protocol):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What a guard may look at comes from the policy, its annex and the agent's home."""
+"""What a guard may look at comes from the policy, its annex, the settings and the ledger."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lakzegel_agent.guarding import Where, surroundings_of
+from lakzegel_agent.guards.base import Counted
 from lakzegel_agent.guards.remembered import GuardNotes
 from lakzegel_agent.policies import InForce
 from lakzegel_core.annex import Annex, Phone
@@ -38,3 +39,34 @@ def test_what_is_agreed_and_whose_phones_are_whose_is_told(tmp_path: Path, memor
     assert (backups.apps, backups.custody, backups.only) == (("whatsapp",), "telefoon-1", None)
     assert chat.only is not None
     assert (chat.only(b"chat.txt"), chat.only(b"other.txt")) == (True, False)
+
+
+SOURCES = """
+[[source]]
+name = "mail"
+kind = "maildir"
+path = "~/Mail"
+accounts = ["Minister@MinXYZ.example", "postkamer"]
+
+[[source]]
+name = "chats"
+kind = "signal-desktop"
+path = "~/.config/Signal"
+
+[mail]
+domains = ["rijk.example"]
+"""
+
+
+def test_guards_see_the_policys_sources_domains_and_the_ledgers_counts(
+    tmp_path: Path, memory: Kept
+) -> None:
+    (tmp_path / "Mail").mkdir()
+    in_force = InForce(b"", policy(SOURCES), None, None)
+    where = Where(tmp_path, tmp_path / "system", "linux", marker="/etc/managed")
+    history = {"mail": Counted(7, 5)}
+    found = surroundings_of(in_force, where, NOW, GuardNotes(memory, "test"), history)
+    assert found.domains == {"minxyz.example", "rijk.example"}
+    assert [(one.name, one.root) for one in found.sources] == [("mail", tmp_path / "Mail")]
+    assert [one.root for one in found.listed] == [tmp_path / "Mail", tmp_path / ".config/Signal"]
+    assert (found.history, found.marker) == (history, "/etc/managed")

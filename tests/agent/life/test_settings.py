@@ -457,3 +457,35 @@ def test_programs_named_by_the_agents_own_user_are_good_for_root_who_looks(
     os.chown(values["home"], 4711, 4711)
     assert main(["config", "--config", str(path)]) == 0
     assert "readout.phones" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["/etc/minxyz/managed", r"HKLM\Software\MinXYZ\Managed", r"C:\ProgramData\MinXYZ\managed"],
+)
+def test_the_marker_of_a_managed_device_is_shown_and_locked_by_mdm(tmp_path, values, place):
+    file = tmp_path / "agent.toml"
+    file.write_text(toml({"mdm_marker": "/home/minister/fake"}))
+    managed = tmp_path / "mdm.toml"
+    managed.write_text(toml({**values, "mdm_marker": place}))
+    config = load_config(file, mdm=ManagedFile(managed, toml_values, owner=os.getuid()))
+    found = {one.name: one for one in shown(config, None)}["mdm_marker"]
+    assert (config.marker, found.value) == (place, place)
+    assert (found.provenance.origin, found.provenance.locked) == ("mdm", True)
+    assert found.provenance.overridden == ("file",)
+
+
+@pytest.mark.parametrize(
+    "place", ["managed", "/", "/etc/../home/x", r"HKCU\Software\A\B", r"HKLM\A"]
+)
+def test_a_marker_that_anybody_could_make_is_refused(tmp_path, values, place):
+    file = tmp_path / "agent.toml"
+    file.write_text(toml({**values, "mdm_marker": place}))
+    with pytest.raises(UsageError, match="mdm_marker"):
+        load_config(file, mdm=Nothing())
+
+
+def test_without_a_marker_nothing_is_looked_for(tmp_path, values):
+    file = tmp_path / "agent.toml"
+    file.write_text(toml(values))
+    assert load_config(file, mdm=Nothing()).marker is None
