@@ -11,6 +11,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +33,30 @@ _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
+    """Hand out a file's descriptor, and what it is: a regular one of its folder's owner.
+
+    Raises:
+        FileNotFoundError: there is none.
+        PlaceError: unreadable, a link, or another user's; also where reading it fails.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except OSError as error:
+        if error.errno in _GONE:
+            raise FileNotFoundError from None
+        raise PlaceError(NOT_OURS if error.errno == errno.ELOOP else UNREADABLE) from None
+    try:
+        told = os.fstat(descriptor)
+        _require_ours(told, path)
+        yield descriptor, told
+    except OSError:
+        raise PlaceError(UNREADABLE) from None
+    finally:
+        os.close(descriptor)
+
+
 def read_settings(path: Path, *, most: int = MAX_SETTINGS) -> bytes | None:
     """Return what a file of settings holds; None where there is none.
 
@@ -38,22 +64,13 @@ def read_settings(path: Path, *, most: int = MAX_SETTINGS) -> bytes | None:
         PlaceError: unreadable, too large, a link, another user's, or changing while it is read.
     """
     try:
-        descriptor = os.open(path, _FLAGS)
-    except OSError as error:
-        if error.errno in _GONE:
-            return None
-        raise PlaceError(NOT_OURS if error.errno == errno.ELOOP else UNREADABLE) from None
-    try:
-        before = os.fstat(descriptor)
-        _require_ours(before, path)
-        if before.st_size > most:
-            raise PlaceError(TOO_LARGE)
-        data = _read(descriptor, before.st_size + 1)
-        after = os.fstat(descriptor)
-    except OSError:
-        raise PlaceError(UNREADABLE) from None
-    finally:
-        os.close(descriptor)
+        with opened(path) as (descriptor, before):
+            if before.st_size > most:
+                raise PlaceError(TOO_LARGE)
+            data = _read(descriptor, before.st_size + 1)
+            after = os.fstat(descriptor)
+    except FileNotFoundError:
+        return None
     if len(data) != before.st_size or after.st_mtime_ns != before.st_mtime_ns:
         raise PlaceError(IN_USE)
     return data
