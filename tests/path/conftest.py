@@ -107,6 +107,7 @@ class World:
     serial: int = 0
     release: str = "held"
     limits: str = ""
+    more: str = ""  # more tables of the policy
     said: dict = field(default_factory=dict)  # more lines of a source in the policy, by its name
     hidden: tuple = ()  # more lines of the annex
 
@@ -190,6 +191,7 @@ class World:
         hidden += self.hidden
         if self.limits:
             toml += ["[limits]", self.limits]
+        toml.append(self.more)
         file = self.root / f"policy-{self.serial}.toml"
         file.write_text("\n".join(toml) + "\n")
         extra = []

@@ -17,7 +17,6 @@ from typing import Final
 from lakzegel_agent.guards.base import (
     CONTESTED,
     FAULT,
-    UNREADABLE,
     Change,
     Guard,
     PlaceError,
@@ -119,9 +118,9 @@ class Enforcer:
         keep_places(self._memory, [*places, kept])
         place = surroundings.places[change.store]
         place.write(change.place, change.after)
-        if place.read(change.place) != change.after:
-            raise PlaceError(UNREADABLE)
         keep_places(self._memory, [*places, replace(kept, written=True)])
+        if place.read(change.place) != change.after:  # somebody was quicker than this line
+            raise PlaceError(CONTESTED)
 
     def _put_back(self, guard: Guard, surroundings: Surroundings, kept: Kept) -> None:
         place = surroundings.places.get(kept.store)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -322,3 +324,43 @@ def test_modes_come_from_the_policy(around: Make) -> None:
     assert mode_of(policy(), Content()) == "off"
     assert mode_of(policy('[guards]\ndefault = "report"\n'), Content()) == "off"
     assert mode_of(policy('[guards]\ntest-guard = "enforce"\n'), Content()) == "report"
+
+
+COMPETITOR = """
+import pathlib, sys, time
+place, wanted = pathlib.Path(sys.argv[1]), b"keep = 30\\n"
+print("begun", flush=True)
+while True:
+    if place.read_bytes() != wanted:
+        place.write_bytes(wanted)
+        print("taken back", flush=True)
+    time.sleep(0.001)
+"""
+
+
+def test_a_process_that_takes_everything_back_ends_in_one_finding_and_no_loop(
+    around: Make, memory: Kept
+) -> None:
+    place = around().home / "settings"
+    place.write_bytes(b"keep = 30\n")
+    with subprocess.Popen(
+        [sys.executable, "-c", COMPETITOR, str(place)], stdout=subprocess.PIPE
+    ) as competitor:
+        try:
+            assert competitor.stdout is not None
+            competitor.stdout.readline()
+            before: Looked | None = None
+            heard: list[dict[str, Any]] = []
+            for minute in range(20):
+                found = checked(around(), memory)
+                if minute == 0:
+                    competitor.stdout.readline()  # it has taken back what was set right
+                before, said = compare(found, before, f"2026-11-30T09:{minute:02}:00Z")
+                heard += [json.loads(one) for one in said]
+        finally:
+            competitor.kill()
+        more = competitor.stdout.read()
+    assert more == b"", more or "the agent wrote again, and it was taken back again"
+    assert [(one["state"], one["reason"]) for one in heard][-1] == ("drifted", "contested")
+    assert len(heard) <= 2
+    assert heard[-1]["at_risk"]["until"] is None
