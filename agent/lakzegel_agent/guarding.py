@@ -18,7 +18,16 @@ from typing import Any, Final
 
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_agent.guards import guards
-from lakzegel_agent.guards.base import CONTESTED, Counted, State, Surroundings, Watched
+from lakzegel_agent.guards.base import (
+    CONTESTED,
+    MACOS,
+    WINDOWS,
+    Counted,
+    Place,
+    State,
+    Surroundings,
+    Watched,
+)
 from lakzegel_agent.guards.checking import (
     OFF,
     Found,
@@ -30,6 +39,8 @@ from lakzegel_agent.guards.checking import (
 )
 from lakzegel_agent.guards.enforcing import Enforcer
 from lakzegel_agent.guards.places import Files
+from lakzegel_agent.guards.placesdefaults import Defaults
+from lakzegel_agent.guards.placesregistry import Registry
 from lakzegel_agent.guards.remembered import NAME, GuardNotes, Looked, pack, recall
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import DEVICE, Ledger
@@ -155,7 +166,7 @@ def surroundings_of(
             [name.rpartition("@")[2].lower() for name in accounts if "@" in name]
             + [*in_force.policy.domains]
         ),
-        places={"file": Files()},
+        places=places_of(where),
         notes=notes,
         policy=in_force.policy,
         keys=where.keys,
@@ -166,6 +177,16 @@ def surroundings_of(
         history=history or {},
         marker=where.marker,
     )
+
+
+def places_of(where: Where) -> dict[str, Place]:
+    """Return the kinds of places that a system has."""
+    places: dict[str, Place] = {"file": Files()}
+    if where.platform == MACOS:
+        places["defaults"] = Defaults(where.home)
+    elif where.platform == WINDOWS:
+        places["registry"] = Registry(where.home)
+    return places
 
 
 def rows(ledger: Ledger, in_force: InForce | None) -> list[dict[str, Any]]:

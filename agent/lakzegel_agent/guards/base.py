@@ -37,9 +37,10 @@ NOT_PERMITTED: Final = "not-permitted"
 MDM_OWNED: Final = "mdm-owned"
 CONTESTED: Final = "contested"
 TOO_MANY: Final = "too-many"
+NOT_SIGNED_IN: Final = "not-signed-in"  # settings that the system keeps while the user is there
 ANY_GUARDS: Final = frozenset(
     {FAULT, UNREADABLE, NOT_OURS, TOO_LARGE, NOT_UNDERSTOOD, IN_USE, NOT_PERMITTED}
-    | {MDM_OWNED, CONTESTED, TOO_MANY}
+    | {MDM_OWNED, CONTESTED, TOO_MANY, NOT_SIGNED_IN}
 )
 
 
@@ -90,7 +91,7 @@ class Change:
     r"""A place, and what it is to hold; ``None``: nothing is to be there.
 
     ``store`` says what kind of place: ``file`` (an absolute path), ``defaults`` (macOS:
-    ``domain key``), ``registry`` (Windows: ``key\value``). ``says`` tells a person, in English
+    ``domain key``), ``registry`` (Windows: ``HIVE\key\value``). ``says`` tells a person, in English
     and without a name, what would be done.
     """
 
