@@ -17,15 +17,17 @@ from lakzegel_agent import durable
 
 BLOCK: Final = 2**20  # bytes handed over at once; a multiple of what any disk wants
 PIECE: Final = 2**18  # bytes of what was read that are given out at once
+_PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)
 DIRECT: Final = getattr(os, "O_DIRECT", 0)  # 0 where the system has no such thing
 
 
 def block() -> memoryview:
     """Return memory for one user at a time: it begins with a page, as disks want it.
 
-    It is private: pages that processes could share cost the system twice as much to find.
+    It is private: pages that processes could share cost the system twice as much to find. And
+    they are found all at once where the system can do that.
     """
-    return memoryview(mmap.mmap(-1, BLOCK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    return memoryview(mmap.mmap(-1, BLOCK, flags=_PRIVATE))
 
 
 class BlockWriter:
