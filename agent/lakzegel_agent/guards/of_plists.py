@@ -7,9 +7,12 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
-from lakzegel_agent.guards.base import NOT_UNDERSTOOD, PlaceError
+from lakzegel_agent.guards.base import NOT_UNDERSTOOD, PlaceError, Surroundings
 from lakzegel_agent.guards.places import read_settings
 
+MANAGED: Final = Path("Library/Managed Preferences")
+VERSION: Final = Path("System/Library/CoreServices/SystemVersion.plist")
+MAX_VERSION: Final = 32  # characters
 _FAULTS: Final = (
     ValueError,
     LookupError,
@@ -48,3 +51,34 @@ def read_plist_file(path: Path) -> dict[str, Any]:
     """
     data = read_settings(path)
     return {} if data is None else read_plist(data)
+
+
+def managed_preferences(surroundings: Surroundings, domain: str) -> dict[str, Any]:
+    """Return what MDM says of a domain: for this user, and behind it for the device.
+
+    Raises:
+        PlaceError: it cannot be read.
+    """
+    folder = surroundings.system / MANAGED
+    name = f"{domain}.plist"
+    device = read_plist_file(folder / name)
+    return {**device, **read_plist_file(folder / _owner(surroundings.home) / name)}
+
+
+def macos_version(system: Path) -> str | None:
+    """Return which macOS it is, None where that is not told."""
+    try:
+        version = read_plist_file(system / VERSION).get("ProductVersion")
+    except PlaceError:
+        return None
+    return version[:MAX_VERSION] if isinstance(version, str) else None
+
+
+def _owner(home: Path) -> str:
+    """Return the name of the user whose home it is, as the system has it."""
+    try:
+        import pwd  # noqa: PLC0415 - Windows has none
+
+        return pwd.getpwuid(home.stat().st_uid).pw_name
+    except (ImportError, KeyError, OSError):
+        return home.name
