@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Which sources are covered, which are not and why, and which apps have no source.
 
-    {"type":"readiness","apps":["signal"],
+    {"type":"readiness","apps":["signal"],"elsewhere":["teams"],
      "sources":[{"source":"Postvak IN","covered":true,"why":""}]}
 
 Stated on day one and whenever it changes. docs/spec/sources.md §8
@@ -54,6 +54,7 @@ class Report:
     sources: tuple[Readiness, ...]
     apps: tuple[str, ...]
     since: Mapping[str, str]  # "source <name>" or "app <name>": RFC 3339
+    elsewhere: tuple[str, ...] = ()  # apps without a source that the policy says are covered
 
     def overdue(self, term: float, now: datetime) -> list[str]:
         """Return what has been uncovered for longer than this many seconds."""
@@ -69,7 +70,10 @@ class Report:
         rows: list[JsonValue] = [
             {"source": one.label, "covered": one.covered, "why": one.why} for one in self.sources
         ]
-        return canonical_json({"type": "readiness", "sources": rows, "apps": list(self.apps)})
+        said: dict[str, JsonValue] = {"type": "readiness", "sources": rows, "apps": [*self.apps]}
+        if self.elsewhere:
+            said["elsewhere"] = [*self.elsewhere]
+        return canonical_json(said)
 
     def shown(self) -> dict[str, Any]:
         """Return the section of `status`, by the policy's names."""
@@ -84,6 +88,7 @@ class Report:
                 for one in self.sources
             ],
             "apps": [{"name": app, "since": self.since.get(f"app {app}")} for app in self.apps],
+            "elsewhere": list(self.elsewhere),
         }
 
 
@@ -100,10 +105,13 @@ def assess(ledger: Ledger, in_force: InForce, *, home: bytes, now: datetime) -> 
         for entry in in_force.sources
     )
     watched = [root.root for root in roots.values() if isinstance(root, Root)]
-    apps = tuple(uncovered_apps(home, watched))
+    uncovered = uncovered_apps(home, watched)
+    attested = {one.app for one in in_force.policy.elsewhere if now < one.until}
+    apps = tuple(app for app in uncovered if app not in attested)
+    elsewhere = tuple(app for app in uncovered if app in attested)
     before = recall(ledger)
     since = dict(_since(sources, apps, {} if before is None else before.since, now))
-    report = Report(sources, apps, since)
+    report = Report(sources, apps, since, elsewhere)
     news = before is None or before.payload() != report.payload()
     if report != before:
         observed = [(DEVICE, report.payload())] if news else []
@@ -119,8 +127,9 @@ def recall(ledger: Ledger) -> Report | None:
     try:
         value = json.loads(data)
         sources = tuple(Readiness(*row) for row in value["sources"])
-        return Report(sources, tuple(value["apps"]), dict(value["since"]))
-    except (ValueError, KeyError, TypeError):
+        elsewhere = tuple(value.get("elsewhere", ()))  # versions before this key had none
+        return Report(sources, tuple(value["apps"]), dict(value["since"]), elsewhere)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -187,6 +196,7 @@ def _pack(report: Report) -> bytes:
     value = {
         "sources": [[one.name, one.label, one.why] for one in report.sources],
         "apps": report.apps,
+        "elsewhere": report.elsewhere,
         "since": dict(report.since),
     }
     return json.dumps(value).encode()

@@ -73,6 +73,7 @@ _PLACES: Final = {
     "thunderbird": (
         ".thunderbird",
         ".var/app/org.mozilla.Thunderbird/.thunderbird",
+        ".var/app/net.thunderbird.Thunderbird/.thunderbird",
         "snap/thunderbird/common/.thunderbird",
         "Library/Thunderbird",
         "AppData/Roaming/Thunderbird",
@@ -85,12 +86,35 @@ _PLACES: Final = {
 }
 
 
+def known_apps() -> frozenset[str]:
+    """Return the names of the apps in the table."""
+    return frozenset(_PLACES)
+
+
+def present_apps(home: bytes, roots: Iterable[bytes]) -> dict[str, bool]:
+    """Return the apps whose folder is in this home, and whether a root has to do with all of it.
+
+    A root has to do with a folder when it is that folder, lies in it, or holds it.
+    """
+    watched = [_whole(root) for root in roots]
+    found = {}
+    for app in sorted(_PLACES):
+        places = list(_there(home, app))
+        if places:
+            found[app] = not any(_open(place, watched) for place in places)
+    return found
+
+
 def uncovered_apps(home: bytes, roots: Iterable[bytes]) -> list[str]:
     """Return the apps whose folder is in this home while no source's root has to do with it."""
+    return [app for app, covered in present_apps(home, roots).items() if not covered]
+
+
+def will_be_covered(app: str, home: bytes, roots: Iterable[bytes]) -> bool:
+    """Whether a root has to do with a place where an app that has no folder yet may make one."""
     watched = [_whole(root) for root in roots]
-    return [
-        app for app in sorted(_PLACES) if any(_open(place, watched) for place in _there(home, app))
-    ]
+    places = (os.path.join(home, os.fsencode(place)) for place in _PLACES[app])  # noqa: PTH118  # bytes
+    return any(not _open(_whole(place), watched) for place in places)
 
 
 def _there(home: bytes, app: str) -> Iterator[bytes]:

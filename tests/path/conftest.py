@@ -179,6 +179,8 @@ class World:
             'cadence = "0s"',
             f'release = "{self.release}"',
         ]
+        if "[guards]" not in self.more:  # they would look at this machine's own programs
+            toml.append('guards = {default = "off"}')
         hidden = [f'device = "{DEVICE}"']
         for number, (name, (kind, _)) in enumerate(self.sources.items()):
             toml += ["[[source]]", f'name = "s{number}"', f'kind = "{kind}"', 'settle = "0s"']

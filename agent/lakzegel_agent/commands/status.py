@@ -133,6 +133,13 @@ def _readiness(found: dict[str, Any] | None) -> list[str]:
             f"{not_ready} " + _("app {name}: no source, since {since}").format(**app)
             for app in found["apps"]
         ),
+        *(
+            _row(
+                _("elsewhere"),
+                _("app {name}: covered by other means, by the policy").format(name=app),
+            )
+            for app in found.get("elsewhere", ())
+        ),
     ]
 
 

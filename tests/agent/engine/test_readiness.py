@@ -31,12 +31,12 @@ path = "{path}"
 
 @pytest.fixture
 def in_force(engine):
-    def make(kind="folder", path=None):
+    def make(kind="folder", path=None, extra=""):
         text = TOML.format(
             recipient=engine.identity.recipient.to_text(), kind=kind, path=path or engine.root
         )
         annex = parse_annex('device = "minister"\n[[source]]\nname = "s1"\nlabel = "docs"\n')
-        return InForce(b"", parse_policy_toml(text), annex, None)
+        return InForce(b"", parse_policy_toml(text + extra), annex, None)
 
     return make
 
@@ -133,6 +133,46 @@ def test_an_app_without_a_source_is_named_until_a_source_has_to_do_with_it(tmp_p
     assert uncovered_apps(home, [home + b"/link/Signal", home + b"/.thunderbird"]) == []
 
 
+ELSEWHERE = """
+[[elsewhere]]
+app = "signal"
+attested_by = "functional-management"
+until = 2026-04-01
+why = "archived on the server"
+"""
+
+
+def test_an_app_that_is_attested_elsewhere_is_not_overdue_until_that_is_over(
+    engine, assess, tmp_path
+):
+    (tmp_path / "user/.config/Signal").mkdir(parents=True)
+    found, _ = assess()
+    assert (found.apps, found.elsewhere) == (("signal",), ())
+    month = NOW + timedelta(days=30)
+    found, news = assess(now=month, extra=ELSEWHERE)
+    assert (found.apps, found.elsewhere, news) == ((), ("signal",), True)
+    assert found.overdue(7 * 86_400, month) == []
+    over = datetime(2026, 4, 1, tzinfo=UTC)
+    found, news = assess(now=over, extra=ELSEWHERE)
+    assert (found.apps, found.elsewhere, news) == (("signal",), (), True)
+    assert found.overdue(7 * 86_400, over) == []
+    found, _ = assess(now=over + timedelta(days=7), extra=ELSEWHERE)
+    assert found.overdue(7 * 86_400, over + timedelta(days=7)) == ["app signal"]
+    assert [(value["apps"], value.get("elsewhere")) for value in queued(engine)] == [
+        (["signal"], None),
+        ([], ["signal"]),
+        (["signal"], None),
+    ]
+
+
+def test_what_a_version_before_remembered_of_readiness_is_read(engine):
+    kept = {"sources": [["s1", "docs", ""]], "apps": ["signal"], "since": {}}
+    engine.ledger.remember(readiness.NAME, json.dumps(kept).encode())
+    found = readiness.recall(engine.ledger)
+    assert found is not None
+    assert (found.apps, found.elsewhere) == (("signal",), ())
+
+
 def test_the_status_section_names_sources_as_the_policy_does(assess, tmp_path):
     found, _ = assess(path=tmp_path / "nowhere")
     assert found.shown() == {
@@ -140,5 +180,6 @@ def test_the_status_section_names_sources_as_the_policy_does(assess, tmp_path):
             {"name": "s1", "covered": False, "why": "missing", "since": "2026-03-01T10:00:00Z"}
         ],
         "apps": [],
+        "elsewhere": [],
     }
     assert replace(found, since={}).shown()["sources"][0]["since"] is None
