@@ -20,6 +20,7 @@ from lakzegel_agent.guards.base import (
     UNREADABLE,
     Declaration,
     Guard,
+    PlaceError,
     Reading,
     ReportingGuard,
     State,
@@ -45,8 +46,8 @@ class AppsCovered(ReportingGuard):
         EVERYWHERE,
         enforces=False,
         reasons=frozenset({NO_SOURCE, INSTALLED_ONLY, ATTESTATION_OVER, APP_UNKNOWN}),
-        cannot="apps that the agent's table does not name, apps in a browser, and on Windows apps"
-        " that were installed and never started",
+        cannot="apps that the agent's table does not name, and apps in a browser; on Windows apps"
+        " of the Store that were installed and never started",
     )
 
     def look(self, surroundings: Surroundings) -> Iterable[Reading]:
@@ -58,7 +59,9 @@ class AppsCovered(ReportingGuard):
             yield _reading(surroundings, app, NO_SOURCE, attested.get(app), covered=covered)
         try:
             where = surroundings.system, surroundings.home, surroundings.platform
-            installed = installed_apps(*where)
+            installed = installed_apps(*where, surroundings.places.get("registry"))
+        except PlaceError as error:
+            yield Reading("", State.UNKNOWN, error.reason)
         except OSError:
             yield Reading("", State.UNKNOWN, UNREADABLE)
         else:

@@ -11,10 +11,12 @@ import pytest
 
 from lakzegel_agent.guards.apps_covered import GUARD
 from lakzegel_agent.guards.base import Surroundings, Watched
+from lakzegel_agent.guards.placesregistry import DWORD, MACHINE, SZ, Registry
 from lakzegel_agent.readinessapps import known_apps
-from lakzegel_agent.readinessinstalled import _BUNDLES, _ENTRIES
+from lakzegel_agent.readinessinstalled import _BUNDLES, _DISPLAYED, _ENTRIES
 
 from .conftest import Make, policy, readings, states
+from .twins import Windows
 
 ELSEWHERE = """
 [[elsewhere]]
@@ -183,4 +185,44 @@ def test_a_link_to_the_folder_of_an_app_is_that_folder(around: Make, tmp_path: P
 
 
 def test_every_app_that_can_be_seen_installed_is_one_of_the_table() -> None:
-    assert {*_ENTRIES.values(), *_BUNDLES.values()} <= known_apps()
+    assert {*_ENTRIES.values(), *_BUNDLES.values(), *_DISPLAYED.values()} <= known_apps()
+
+
+UNINSTALL = r"Software\Microsoft\Windows\CurrentVersion\Uninstall"
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("Signal 7.1.0", {"signal"}),
+        ("Mozilla Thunderbird (x64 nl)", {"thunderbird"}),
+        ("Telegram Desktop version 4.16.4", {"telegram"}),
+        ("Telegram Desktop", {"telegram"}),
+        ("Microsoft Teams classic", {"teams"}),
+        ("Microsoft Teams Meeting Add-in for Microsoft Office", set()),
+        ("Wireshark 4.2.6 x64", set()),
+        ("Signaal 1", set()),
+        (7, set()),
+    ],
+)
+@pytest.mark.parametrize("hive", ["HKCU", "HKLM"])
+def test_what_windows_can_uninstall_is_installed(
+    around: Make, shown: str | int, expected: set[str], hive: str
+) -> None:
+    hives = Windows(around().home)
+    if hive == "HKCU":
+        hives.mine(rf"{UNINSTALL}\app", DisplayName=shown)
+    else:
+        kind = SZ if isinstance(shown, str) else DWORD
+        hives.hold(MACHINE, rf"{UNINSTALL}\app", "DisplayName", shown, kind)
+    hives.key(MACHINE, rf"{UNINSTALL}\without-a-name")
+    places = {"registry": Registry(around().home, hives)}
+    looked = found(around(platform="win32", places=places))
+    assert looked == dict.fromkeys(expected, ("drifted", "installed-only"))
+
+
+def test_the_list_of_a_user_who_is_not_signed_in_is_unknown(around: Make) -> None:
+    hives = Windows(around().home)
+    hives.sign_out()
+    places = {"registry": Registry(around().home, hives)}
+    assert found(around(platform="win32", places=places)) == {"": ("unknown", "not-signed-in")}

@@ -10,8 +10,10 @@ import pytest
 
 from lakzegel_agent.guards.base import PlaceError, Surroundings
 from lakzegel_agent.guards.mdm_marker import GUARD
+from lakzegel_agent.guards.placesregistry import MACHINE, Registry
 
 from .conftest import Make, readings
+from .twins import BINARY, Windows
 
 MARKER = "/etc/minxyz/managed"
 
@@ -123,3 +125,12 @@ def test_a_value_of_the_registry_is_a_marker_too(
 
 def test_a_registry_value_on_another_system_is_unknown(around: Make) -> None:
     assert told(around(marker=VALUE)) == ("unknown", "other-system")
+
+
+def test_the_registry_of_the_machine_is_read_for_it(around: Make) -> None:
+    hives = Windows(around().home)
+    places = {"registry": Registry(around().home, hives)}
+    surroundings = around(marker=VALUE, platform="win32", places=places)
+    assert told(surroundings) == ("drifted", "no-marker")
+    hives.hold(MACHINE, r"Software\MinXYZ", "MANAGED", b"x", BINARY)
+    assert told(surroundings) == ("compliant", "")
