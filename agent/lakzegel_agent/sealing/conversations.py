@@ -7,7 +7,6 @@ only once the store has been closed and was found sound to its end.
 
 import hashlib
 import os
-import stat
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -41,15 +40,13 @@ from lakzegel_agent.sealing.surveys import (
     SurveyFailed,
     SurveyResult,
 )
-from lakzegel_agent.stores import store_of
 from lakzegel_agent.stores.base import Conversation, OpenStore
 from lakzegel_agent.stores.database import translated
+from lakzegel_agent.stores.opening import Given, open_store
 from lakzegel_agent.stores.rendering import Piece, derived, pieces
 from lakzegel_core.limits import MAX_ITEMS
 
 MODE: Final = 0o600  # of a conversation's file
-KEY_SIZE: Final = 32
-MAX_PHRASE: Final = 1_024  # bytes
 _MARK: Final = 16
 _MOST_CONVERSATIONS: Final = 100_000  # of one store
 _MOST_MEDIA: Final = 1_000_000
@@ -229,62 +226,8 @@ class Conversations:
 
     def _open(self, source: int, path: bytes) -> AbstractContextManager[OpenStore]:
         info = self._setup.sources[source]
-        store = store_of(info.reader)
-        if store is None:
-            raise StoreError("no-store")
-        folder = Path(os.fsdecode(self._setup.spool)).parent / "keys"
-        phrased = getattr(store, "open_with_passphrase", None)
-        if phrased is not None:
-            unlocked: AbstractContextManager[OpenStore] = phrased(
-                info.root, path, lambda: passphrase_of(folder / f"{info.label}.pass")
-            )
-            return unlocked
-        keyed = getattr(store, "open_with", None)
-        if keyed is None:
-            return store.open(info.root, path)
-        found: AbstractContextManager[OpenStore] = keyed(
-            info.root, path, lambda: key_of(folder / f"{info.label}.key")
-        )
-        return found
-
-
-def key_of(path: Path) -> bytes:
-    """Return the key in a file of ours: 64 hexadecimal digits that nobody else may read.
-
-    Raises:
-        StoreError: ``no-key``.
-    """
-    try:
-        key = bytes.fromhex(_secret(path, 2 * KEY_SIZE + 2).decode("ascii").strip())
-    except ValueError:
-        raise StoreError("no-key") from None
-    if len(key) != KEY_SIZE:
-        raise StoreError("no-key")
-    return key
-
-
-def passphrase_of(path: Path) -> bytes:
-    """Return the passphrase in a file of ours, its first line, that nobody else may read.
-
-    Raises:
-        StoreError: ``no-key``.
-    """
-    phrase = _secret(path, MAX_PHRASE).partition(b"\n")[0].removesuffix(b"\r")
-    if not phrase:
-        raise StoreError("no-key")
-    return phrase
-
-
-def _secret(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            open_to_others = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
-            data = file.read(most)
-    except OSError:
-        raise StoreError("no-key") from None
-    if open_to_others:
-        raise StoreError("no-key")
-    return data
+        keys = Path(os.fsdecode(self._setup.spool)).parent / "keys"
+        return open_store(info.reader, info.root, path, Given(keys, info.label))
 
 
 def _midnight(day: str) -> int:

@@ -109,21 +109,21 @@ class Inside:
     """A store whose media lie in its own pull: never in another phone's."""
 
     def __init__(self, opened: OpenStore, kind: AndroidBackup, folder: bytes) -> None:
-        self._opened = opened
+        self.inner = opened
         self._kind = kind
         self._folder = folder
 
     def conversations(self) -> Iterator[Conversation]:
         """Yield every conversation."""
-        return self._opened.conversations()
+        return self.inner.conversations()
 
     def rows(self, key: str) -> Iterator[Row]:
         """Yield the rows of a conversation."""
-        return self._opened.rows(key)
+        return self.inner.rows(key)
 
     def media(self, key: str) -> Iterator[bytes]:
         """Yield the files that a conversation shows, of this pull alone."""
-        for path in self._opened.media(key):
+        for path in self.inner.media(key):
             if self._kind.folder_of(path) == self._folder:
                 yield path
 

@@ -10,8 +10,10 @@ import errno
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -65,6 +67,25 @@ _LOCKED: Final = frozenset(
 )
 
 
+_until: ContextVar[float | None] = ContextVar("until", default=None)
+
+
+@contextmanager
+def hurried(seconds: float) -> Iterator[None]:
+    """Queries that go on inside end after this time at the latest, with ``too-slow``."""
+    token = _until.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def is_late() -> bool:
+    """Return whether the time is over that `hurried` gave."""
+    until = _until.get()
+    return until is not None and time.monotonic() > until
+
+
 class Reading(sqlite3.Connection):
     """A connection on which every query has `STEPS` steps, and then is interrupted."""
 
@@ -80,7 +101,7 @@ class Reading(sqlite3.Connection):
         """Return whether the query has had its steps."""
         self._steps += _SLICE
         self._all_steps += _SLICE
-        return self._steps > STEPS or self._all_steps > ALL_STEPS
+        return self._steps > STEPS or self._all_steps > ALL_STEPS or is_late()
 
 
 def connect(path: bytes) -> Reading:
@@ -166,6 +187,8 @@ def translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        if code == sqlite3.SQLITE_INTERRUPT and is_late():
+            raise StoreError("too-slow") from error
         raise StoreError("locked" if code in _LOCKED else "damaged") from error
     except OSError as error:
         gone = error.errno in {errno.ENOENT, errno.ENOTDIR}

@@ -96,16 +96,16 @@ class Derived:
     """Chats of an encrypted backup, and after them the media that they show."""
 
     def __init__(self, chats: OpenStore, unlocked: Vault, root: bytes) -> None:
-        self._chats = chats
+        self.inner = chats
         self._vault = unlocked
         self._root = root
 
     def conversations(self) -> Iterator[Conversation]:
         """Yield every conversation, then each file that one shows, with all who are in those."""
         shown: dict[bytes, frozenset[str] | None] = {}
-        for one in self._chats.conversations():
+        for one in self.inner.conversations():
             yield one
-            for place in self._chats.media(one.key):
+            for place in self.inner.media(one.key):
                 before = shown.get(place, frozenset())
                 known = before is not None and one.people is not None
                 shown[place] = (before or frozenset()) | (one.people or frozenset())
@@ -118,7 +118,7 @@ class Derived:
 
     def rows(self, key: str) -> Iterator[Row]:
         """Yield the rows of a conversation; none of a file."""
-        return iter(()) if key.startswith(MEDIA) else self._chats.rows(key)
+        return iter(()) if key.startswith(MEDIA) else self.inner.rows(key)
 
     def media(self, key: str) -> Iterator[bytes]:
         """Yield nothing: what lies on the disk is encrypted."""

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from lakzegel_agent.errors import StoreError
 from lakzegel_agent.stores.base import Value
-from lakzegel_agent.stores.database import ALL_STEPS, BUSY, LOGS, STEPS, translated
+from lakzegel_agent.stores.database import ALL_STEPS, BUSY, LOGS, STEPS, is_late, translated
 
 _SLICE: Final = 100_000  # steps between two looks
 _HEAP: Final = 2**28  # bytes that the library may hold
@@ -50,7 +50,7 @@ class Deciphered:
     def _step(self) -> bool:
         self._steps += _SLICE
         self._all_steps += _SLICE
-        return self._steps > STEPS or self._all_steps > ALL_STEPS
+        return self._steps > STEPS or self._all_steps > ALL_STEPS or is_late()
 
 
 @contextmanager

@@ -45,22 +45,22 @@ class OpenSignal:
     """
 
     def __init__(self, connection: sqlite3.Connection, home: bytes) -> None:
-        self._connection = connection
+        self.connection = self._connection = connection
         self._media = home + _MEDIA
-        self._chats = Table.require(connection, "conversations", "id", "type")
+        self.chats = Table.require(connection, "conversations", "id", "type")
         self._messages = Table.require(
             connection, "messages", "id", "conversationId", "sent_at", "type"
         )
         self._sides = [Table.find(connection, side, "messageId") for side in _SIDES]
-        self._items = Table.find(connection, "items", "id", "json")
-        self._service = _first(self._chats, "serviceId", "uuid")
+        self.items = Table.find(connection, "items", "id", "json")
+        self._service = _first(self.chats, "serviceId", "uuid")
         self._source = _first(self._messages, "sourceServiceId", "sourceUuid")
         self._keys: dict[str, Value] = {}
 
     def conversations(self) -> Iterator[Conversation]:
         """Yield each conversation that has a message, in the store's order."""
-        own = self._own()
-        for chat in self._chats.all():
+        own = self.own()
+        for chat in self.chats.all():
             if next(self._numbers(chat.get("id")), None) is not None:
                 yield self._conversation(chat, own)
 
@@ -81,6 +81,16 @@ class OpenSignal:
             for name in names:
                 if _PLACE.fullmatch(name):
                     yield self._media + name.replace("\\", "/").encode()
+
+    def members(self, chat: Record) -> frozenset[str] | None:
+        """Return who is in a conversation, without a look at its messages."""
+        private = chat.get("type") == "private"
+        ids = set[str]() if private else members_of(chat.text("members"), chat.text("json"))
+        return self._people(chat, ids, self.own())
+
+    def people(self, chat: Record) -> frozenset[str] | None:
+        """Return everyone who is or wrote in a conversation, without oneself."""
+        return self._people(chat, self._members(chat), self.own())
 
     def _of(self, key: str) -> Iterator[tuple[Record, list[Iterator[Record]]]]:
         """Yield each message of a conversation, and the rows of the tables beside it."""
@@ -159,16 +169,16 @@ class OpenSignal:
     def _person(self, service: str) -> Record | None:
         if not self._service:
             return None
-        return next(self._chats.where(self._service, service), None)
+        return next(self.chats.where(self._service, service), None)
 
-    def _own(self) -> str | None:
+    def own(self) -> str | None:
         """Return one's own id; of ``items`` nothing else is read."""
-        found = next(self._items.where("id", "uuid_id"), None)
+        found = next(self.items.where("id", "uuid_id"), None)
         return own_id(found.text("json")) if found else None
 
     def _find(self, key: str) -> Value:
         if not self._keys:
-            chats = self._chats.only("id").all()
+            chats = self.chats.only("id").all()
             self._keys = {_key(chat.get("id")): chat.get("id") for chat in chats}
         return self._keys.get(key)
 

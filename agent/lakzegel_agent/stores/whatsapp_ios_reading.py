@@ -36,7 +36,7 @@ class OpenChats:
     """
 
     def __init__(self, connection: sqlite3.Connection, places: Places) -> None:
-        self._connection = connection
+        self.connection = self._connection = connection
         self._places = places
         self._sessions = Table.require(connection, "ZWACHATSESSION", "Z_PK", "ZCONTACTJID")
         self._messages = Table.require(
@@ -51,14 +51,28 @@ class OpenChats:
 
     def conversations(self) -> Iterator[Conversation]:
         """Yield each session that has a message, by number."""
+        for session, number in self.sessions():
+            if self.has_message(number):
+                yield self._conversation(session, number)
+
+    def sessions(self) -> Iterator[tuple[Record, int]]:
+        """Yield each session that is a conversation, and its number; also without a message."""
         for session in self._sessions.all():
             number = session.number("Z_PK")
-            if (
-                number is not None
-                and _is_conversation(session)
-                and self._messages.has("ZCHATSESSION", number)
-            ):
-                yield self._conversation(session, number)
+            if number is not None and _is_conversation(session):
+                yield session, number
+
+    def has_message(self, session: int) -> bool:
+        """Return whether there is any message of this session."""
+        return self._messages.has("ZCHATSESSION", session)
+
+    def members(self, session: Record, number: int) -> frozenset[str] | None:
+        """Return who is in a session, without a look at its messages."""
+        return self._known(session, self._listed(number))
+
+    def people(self, session: Record, number: int) -> frozenset[str] | None:
+        """Return everyone of a session, who left too."""
+        return self._people(session, number, self._listed(number))
 
     def rows(self, key: str) -> Iterator[Row]:
         """Yield the group and its members, then each message with what belongs to it."""
@@ -103,8 +117,7 @@ class OpenChats:
         return Beside(table, pairs)
 
     def _conversation(self, session: Record, number: int) -> Conversation:
-        found = self._members.only("Z_PK", "ZMEMBERJID").where("ZCHATSESSION", number)
-        members = list(islice(found, MAX_PEOPLE + 1))
+        members = self._listed(number)
         head: dict[str, JsonValue] = {
             "kind": "whatsapp-ios",
             "people": {
@@ -118,15 +131,26 @@ class OpenChats:
         people = self._people(session, number, members)
         return Conversation(key_of(number, session.get("ZCONTACTJID")), head, people)
 
+    def _listed(self, session: int) -> list[Record]:
+        found = self._members.only("Z_PK", "ZMEMBERJID").where("ZCHATSESSION", session)
+        return list(islice(found, MAX_PEOPLE + 1))
+
     def _people(self, session: Record, number: int, members: list[Record]) -> frozenset[str] | None:
         """Return everyone of a conversation; None where the store does not say who that is."""
+        found = self._known(session, members)
+        several = (session.text("ZCONTACTJID") or "").endswith(_SEVERAL)
+        if found is None or (several and not self._all_by(number, members)):
+            return None
+        return found
+
+    def _known(self, session: Record, members: list[Record]) -> frozenset[str] | None:
         jid = session.text("ZCONTACTJID")
         if jid is None or len(members) > MAX_PEOPLE:
             return None
         if not jid.endswith(_SEVERAL):
             return frozenset({_partner(session, jid)})
         jids = [member.text("ZMEMBERJID") for member in members]
-        if not jids or None in jids or not self._all_by(number, members):
+        if not jids or None in jids:
             return None
         return frozenset(whatsapp_person(member) for member in jids if member)
 

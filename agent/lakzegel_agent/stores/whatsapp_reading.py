@@ -4,7 +4,7 @@
 import hashlib
 import heapq
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import count
 from typing import Final, NamedTuple
@@ -25,7 +25,10 @@ _MEDIA: Final = b"Media/"
 _MOST_PEOPLE: Final = 10_000  # of one conversation; WhatsApp allows 1,024
 
 
-class _Chat(NamedTuple):
+_Query = tuple[str, str, str, Value]  # a table, a person's column, whose, that one
+
+
+class Chat(NamedTuple):
     """What a conversation is found by: in messages, and among people."""
 
     row: Mapping[str, JsonValue]
@@ -42,11 +45,11 @@ class Opened:
     """
 
     def __init__(self, connection: Reading, path: bytes) -> None:
-        self._db = connection
+        self.connection = self._db = connection
         self._columns: dict[str, tuple[str, ...]] = {}
         self._home = path.rpartition(b"/")[0]
         self._shape = self._find_shape()
-        self._chats: dict[str, _Chat] = {}
+        self._chats: dict[str, Chat] = {}
 
     def conversations(self) -> Iterator[Conversation]:
         """Yield every conversation, in the order of its rows."""
@@ -93,7 +96,8 @@ class Opened:
 
     # conversations
 
-    def _all_chats(self) -> Iterator[_Chat]:
+    def chats(self) -> Iterator[Chat]:
+        """Yield every conversation's own row."""
         shape = self._shape
         table = shape.chats
         what = f"SELECT {self._select(table, 'c')}"
@@ -109,28 +113,36 @@ class Opened:
             )
         for *values, jid, id_, name in rows:
             row = row_of(table, self._names(table), values)
-            yield _Chat(row, id_, jid, name if isinstance(name, str) else f"chat {id_!r}")
+            yield Chat(row, id_, jid, name if isinstance(name, str) else f"chat {id_!r}")
 
-    def _find(self, key: str) -> _Chat | None:
+    def _find(self, key: str) -> Chat | None:
         return self._by_key().get(key)
 
-    def _by_key(self) -> Mapping[str, _Chat]:
+    def _by_key(self) -> Mapping[str, Chat]:
         if not self._chats:
-            for chat in self._all_chats():
+            for chat in self.chats():
                 key = _key(chat.name)
                 if key in self._chats:
                     key = _key(f"{chat.name} {chat.id!r}")
                 self._chats[key] = chat
         return self._chats
 
-    def _head(self, chat: _Chat, people: Mapping[str, str] | None) -> Mapping[str, JsonValue]:
+    def _head(self, chat: Chat, people: Mapping[str, str] | None) -> Mapping[str, JsonValue]:
         members: JsonValue = None
         if people is not None:
             members = {number: json_of(name) for number, name in sorted(people.items())}
         name = json_of(chat.name)
         return {"jid": name, "kind": "whatsapp-android", "people": members, **chat.row}
 
-    def _people(self, chat: _Chat) -> dict[str, str] | None:
+    def members(self, chat: Chat) -> frozenset[str] | None:
+        """Return who is in a conversation, as persons, without a look at its messages."""
+        return _persons(chat, self._people(chat, (self._is_in(chat),)))
+
+    def people(self, chat: Chat) -> frozenset[str] | None:
+        """Return everyone who is or wrote in a conversation, as persons."""
+        return _persons(chat, self._people(chat))
+
+    def _people(self, chat: Chat, queries: Sequence[_Query] = ()) -> dict[str, str] | None:
         """Return everyone who is or wrote in a conversation, as its rows name them.
 
         None: it is a group of which the store does not say who is in it.
@@ -141,11 +153,8 @@ class Opened:
         if not {shape.group, shape.member} <= set(self._names(shape.members)):
             return None
         found: dict[str, str] = {}
-        queries = (
-            (shape.members, shape.member, shape.group, chat.jid),
-            (shape.messages, shape.sender, shape.chat, chat.id),
-        )
-        for table, person, whose, value in queries:
+        wrote = (shape.messages, shape.sender, shape.chat, chat.id)
+        for table, person, whose, value in queries or (self._is_in(chat), wrote):
             if person not in self._names(table):
                 continue
             for id_, name in self._persons(table, person, whose, value):
@@ -153,6 +162,9 @@ class Opened:
                     raise StoreError("damaged")
                 found[_number(id_)] = name
         return found
+
+    def _is_in(self, chat: Chat) -> _Query:
+        return self._shape.members, self._shape.member, self._shape.group, chat.jid
 
     def _persons(
         self, table: str, person: str, whose: str, value: Value
@@ -172,7 +184,7 @@ class Opened:
 
     # rows
 
-    def _messages(self, chat: _Chat) -> Iterator[Row]:
+    def _messages(self, chat: Chat) -> Iterator[Row]:
         table = self._shape.messages
         cursor = self._db.execute(
             f"SELECT {self._select(table, 'm')}, m._id, m.timestamp FROM {table} m"  # noqa: S608
@@ -190,13 +202,13 @@ class Opened:
                     yield Row(day, waiting[2])
                 waiting = next(sides, None)
 
-    def _sides(self, chat: _Chat) -> Iterator[Iterator[tuple[int, int, bytes]]]:
+    def _sides(self, chat: Chat) -> Iterator[Iterator[tuple[int, int, bytes]]]:
         order = count()
         for side in self._shape.sides:
             if self._can_join(side):
                 yield self._lines(next(order), side, chat)
 
-    def _lines(self, place: int, side: Side, chat: _Chat) -> Iterator[tuple[int, int, bytes]]:
+    def _lines(self, place: int, side: Side, chat: Chat) -> Iterator[tuple[int, int, bytes]]:
         names = self._names(side.table)
         for number, *values in self._side(side, chat, self._select(side.table, "s")):
             if isinstance(number, int):
@@ -207,7 +219,7 @@ class Opened:
         through = not side.of or "parent_message_row_id" in holds
         return side.column in self._names(side.table) and side.its in holds and through
 
-    def _side(self, side: Side, chat: _Chat, what: str) -> Iterator[tuple[Value, ...]]:
+    def _side(self, side: Side, chat: Chat, what: str) -> Iterator[tuple[Value, ...]]:
         """Yield the rows of a table that belong to a conversation's messages, in their order."""
         shape = self._shape
         if not side.of:
@@ -222,7 +234,7 @@ class Opened:
             (chat.id,),
         )
 
-    def _calls(self, chat: _Chat) -> Iterator[Row]:
+    def _calls(self, chat: Chat) -> Iterator[Row]:
         names = self._names("call_log")
         if not self._shape.by_row or not {"_id", "jid_row_id", "timestamp"} <= set(names):
             return
@@ -265,7 +277,7 @@ def _short(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def _persons(chat: _Chat, people: Mapping[str, str] | None) -> frozenset[str] | None:
+def _persons(chat: Chat, people: Mapping[str, str] | None) -> frozenset[str] | None:
     """Return who takes part; None where nobody can say: a list, a group without members."""
     if people is None or chat.name.endswith(_GROUP[1:]):
         return None

@@ -10,8 +10,8 @@ import pytest
 
 from lakzegel_agent.errors import StoreError
 from lakzegel_agent.sealing import conversations
-from lakzegel_agent.sealing.conversations import key_of
 from lakzegel_agent.sealing.surveys import Survey, Surveyed, SurveyFailed, SurveyResult
+from lakzegel_agent.stores.opening import key_of
 from lakzegel_agent.surveymemory import pack, unpack
 
 DAY = 86_400_000
