@@ -166,6 +166,15 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(code) if unit or code < 0x80 else "\ufffd"  # noqa: PLR2004 - ASCII
 
 
+def folders(within: Path) -> list[Path]:
+    """Return the folders in one, in the order of their names; none where it is not there.
+
+    Raises:
+        PlaceError: it cannot be read, or has too many entries.
+    """
+    return [path for path in _inside(within) if path.is_dir() and not path.is_symlink()]
+
+
 def _folders(root: Path, place: Place) -> Iterator[Path]:
     """Yield the folders that are profiles of one installation."""
     for within in (root, root / "Profiles"):

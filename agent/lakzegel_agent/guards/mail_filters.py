@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Thunderbird's rules for mail: what they forward, answer, delete, and put into other accounts.
+
+    profile/ImapMail/imap.example/msgFilterRules.dat -> a reading a rule
+
+docs/spec/settings-guarded.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+from typing import ClassVar, Final
+
+from lakzegel_agent.guards.base import (
+    EVERYWHERE,
+    NOT_UNDERSTOOD,
+    TOO_MANY,
+    Declaration,
+    Guard,
+    PlaceError,
+    Reading,
+    ReportingGuard,
+    State,
+    Surroundings,
+)
+from lakzegel_agent.guards.of_addresses import addresses, outside
+from lakzegel_agent.guards.of_filterrules import (
+    MAX_RULES,
+    UNKNOWN_VERSION,
+    Action,
+    Rule,
+    parse_rules,
+)
+from lakzegel_agent.guards.of_mailaccounts import (
+    Account,
+    Standing,
+    accounts,
+    of_folder,
+    standing,
+)
+from lakzegel_agent.guards.of_thunderbird import Profile, folders, preferences, profiles
+from lakzegel_core.encoding import JsonValue
+
+FILE: Final = "msgFilterRules.dat"
+_MAX_SHOWN: Final = 1_000  # characters of a rule's text that are stated
+_IN_PROFILE: Final = "[ProfD]"
+_SERVERS: Final = ("ImapMail", "Mail", "News")
+
+FORWARDS: Final = "forwards"
+REPLIES: Final = "replies"
+DELETES: Final = "deletes"
+MOVES: Final = "moves-elsewhere"
+COPIES: Final = "copies-elsewhere"
+CUSTOM: Final = "custom-action"
+UNKNOWN_ACTION: Final = "unknown-action"
+UNKNOWN_FOLDER: Final = "unknown-folder"
+NO_DOMAINS: Final = "no-agreed-domains"
+_HARMLESS: Final = frozenset(
+    {
+        "AddTag",
+        "Change priority",
+        "Fetch body from Pop3Server",
+        "Ignore subthread",
+        "Ignore thread",
+        "JunkScore",
+        "Label",
+        "Leave on Pop3 server",
+        "Mark flagged",
+        "Mark read",
+        "Mark unread",
+        "Stop execution",
+        "Watch thread",
+    }
+)
+_PLAIN: Final = {
+    "Delete": (State.DRIFTED, DELETES),
+    "Delete from Pop3 server": (State.DRIFTED, DELETES),
+    "Reply": (State.DRIFTED, REPLIES),
+    "Custom": (State.UNKNOWN, CUSTOM),
+}
+_FOLDERS: Final = {"Move to folder": MOVES, "Copy to folder": COPIES}
+_WORST_FIRST: Final = (FORWARDS, DELETES, MOVES, COPIES, REPLIES)
+_FINE: Final = (State.COMPLIANT, "")
+
+Judged = tuple[State, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """What a rule is held against: the domains, and whose the profile's accounts are."""
+
+    domains: frozenset[str]
+    accounts: tuple[Account, ...]
+
+
+class MailFilters(ReportingGuard):
+    """Reads the rules of every account of every profile."""
+
+    declaration: ClassVar[Declaration] = Declaration(
+        "mail-filters",
+        (7, 10),
+        EVERYWHERE,
+        enforces=False,
+        reasons=frozenset(
+            {FORWARDS, REPLIES, DELETES, MOVES, COPIES, CUSTOM}
+            | {UNKNOWN_ACTION, UNKNOWN_FOLDER, UNKNOWN_VERSION, NO_DOMAINS}
+        ),
+        cannot="It reports a rule and does not take it away: rules are the user's. It does not see "
+        "rules that a mail server applies, and not what an add-on's action does.",
+    )
+
+    def look(self, surroundings: Surroundings) -> Iterator[Reading]:
+        """Yield a reading a rule, and one a file that is not understood.
+
+        Raises:
+            PlaceError: there may be more profiles.
+        """
+        files = surroundings.places["file"]
+        for profile in profiles(surroundings.home, files):
+            known: tuple[Account, ...] = ()
+            with suppress(PlaceError):  # then no folder is known; `mail-accounts` says why
+                known = tuple(accounts(preferences(profile, files) or {}))
+            agreed = _Agreed(surroundings.domains, known)
+            for folder, path in _servers(profile, known):
+                name = f"{profile.name}/{folder}"
+                try:
+                    rules = parse_rules(files.read(str(path / FILE)) or b"")
+                    yield from _readings(name, rules[:MAX_RULES], agreed)
+                    if len(rules) > MAX_RULES:
+                        yield Reading(name, State.UNKNOWN, TOO_MANY)
+                except PlaceError as error:
+                    yield Reading(name, State.UNKNOWN, error.reason)
+
+
+def _servers(profile: Profile, known: Sequence[Account]) -> Iterable[tuple[str, Path]]:
+    """Return the folders of servers by their name below the profile, each once."""
+    found = {
+        f"{kind}/{folder.name}": folder
+        for kind in _SERVERS
+        for folder in folders(profile.root / kind)
+    }
+    for account in known:
+        place = account.server.folder
+        if place.startswith(_IN_PROFILE) and ".." not in place.split("/"):
+            name = place.removeprefix(_IN_PROFILE).strip("/")
+            found.setdefault(name, profile.root / name)
+    return sorted(found.items())
+
+
+def _readings(place: str, rules: Sequence[Rule], agreed: _Agreed) -> Iterator[Reading]:
+    seen: set[str] = set()
+    for rule in rules:
+        state, reason = _judge(rule, agreed)
+        yield Reading(
+            _named(f"{place}/{rule.name[:_MAX_SHOWN]}", seen), state, reason, _value(rule)
+        )
+
+
+def _named(name: str, seen: set[str]) -> str:
+    """Return a name that no rule before had: rules may be named alike."""
+    again = (f"{name} ({n})" for n in count(2))
+    free = next(one for one in chain([name], again) if one not in seen)
+    seen.add(free)
+    return free
+
+
+def _judge(rule: Rule, agreed: _Agreed) -> Judged:
+    """Return what a rule is: the worst of its actions, nothing while it is switched off."""
+    if not rule.whole:
+        return State.UNKNOWN, NOT_UNDERSTOOD
+    found = {_judge_action(action, agreed) for action in rule.actions}
+    unknown = sorted(reason for state, reason in found if state is State.UNKNOWN)
+    if not rule.enabled:
+        return (State.UNKNOWN, UNKNOWN_ACTION) if UNKNOWN_ACTION in unknown else _FINE
+    drifted = {reason for state, reason in found if state is State.DRIFTED}
+    for reason in _WORST_FIRST:
+        if reason in drifted:
+            return State.DRIFTED, reason
+    return (State.UNKNOWN, unknown[0]) if unknown else _FINE
+
+
+def _judge_action(action: Action, agreed: _Agreed) -> Judged:
+    if action.kind in _HARMLESS:
+        return _FINE
+    if action.kind in _PLAIN:
+        return _PLAIN[action.kind]
+    if action.kind == "Forward":
+        return _forward(action.value or "", agreed.domains)
+    if action.kind in _FOLDERS:
+        return _folder(action, agreed)
+    return State.UNKNOWN, UNKNOWN_ACTION
+
+
+def _forward(to: str, domains: frozenset[str]) -> Judged:
+    found = addresses(to)
+    if not found:
+        return State.UNKNOWN, NOT_UNDERSTOOD
+    if not domains:
+        return State.UNKNOWN, NO_DOMAINS
+    return (State.DRIFTED, FORWARDS) if outside(found, domains) else _FINE
+
+
+def _folder(action: Action, agreed: _Agreed) -> Judged:
+    """Return whether a folder lies in an account that is not an agreed one."""
+    account = of_folder(action.value or "", agreed.accounts)
+    if account is None:
+        return State.UNKNOWN, UNKNOWN_FOLDER
+    whose = standing(account, agreed.domains)
+    if whose is Standing.PRIVATE:
+        return State.DRIFTED, _FOLDERS[action.kind]
+    if whose is Standing.UNKNOWN:
+        return State.UNKNOWN, UNKNOWN_FOLDER if agreed.domains else NO_DOMAINS
+    return _FINE
+
+
+def _value(rule: Rule) -> JsonValue:
+    """Return what the office reads of a rule."""
+    actions: list[JsonValue] = [
+        {
+            name: value[:_MAX_SHOWN]
+            for name, value in (
+                ("action", one.kind),
+                ("value", one.value),
+                ("custom", one.custom),
+            )
+            if value is not None
+        }
+        for one in rule.actions[:_MAX_SHOWN]
+    ]
+    return {
+        "enabled": rule.enabled,
+        "type": rule.type,
+        "actions": actions,
+        "condition": (rule.condition or "")[:_MAX_SHOWN],
+    }
+
+
+GUARD: Final[Guard] = MailFilters()
