@@ -4,6 +4,7 @@
     profiles(home, files)       -> each folder that is a profile
     preferences(profile, files) -> what prefs.js says, user.js over it
     parse_prefs(data)           -> name and typed value: str, int or bool
+    said(data, verbs)           -> each line, also of files of defaults and of AutoConfig
 
 One syntax error makes a file not understood: it is half-written, or of another program.
 docs/spec/settings-guarded.md
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -54,11 +56,13 @@ _TEXT: Final = (
     rb"(?:\"(?:[^\"\\]|\\.){0,1048576}+\"|'(?:[^'\\]|\\.){0,1048576}+')"  # a line end may be in it
 )
 _PREF: Final = re.compile(
-    rb"(?s:(?:user_pref|sticky_pref|pref)" + _SPACE + rb"\(" + _SPACE
-    + rb"(?P<name>" + _TEXT + rb")" + _SPACE + rb"," + _SPACE
+    rb"(?s:(?P<verb>[A-Za-z_]{1,16}+)" + _SPACE + rb"\(" + _SPACE
+    + rb"(?P<name>" + _TEXT + rb")" + _SPACE + rb"(?P<value>," + _SPACE
     + rb"(?:(?P<text>" + _TEXT + rb")|(?P<flag>true|false)|(?P<number>[+-]?[0-9]{1,10}))" + _SPACE
-    + rb"(?:," + _SPACE + rb"(?:sticky|locked)" + _SPACE + rb"){0,2}\)" + _SPACE + rb";)"
+    + rb"(?P<marks>(?:," + _SPACE + rb"(?:sticky|locked)" + _SPACE + rb"){0,2}))?\)"
+    + _SPACE + rb";)"
 )  # fmt: skip
+USERS: Final = frozenset({"user_pref", "sticky_pref", "pref"})  # what prefs.js may say
 _ESCAPE: Final = re.compile(r"(?s)\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(.))")
 _PLAIN: Final = {"n": "\n", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 _INT: Final = range(-(2**31), 2**31)
@@ -71,6 +75,16 @@ class Profile:
 
     name: str
     root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One line of a file: ``value`` is None of a call that has none, such as `unlockPref`."""
+
+    verb: str
+    name: str
+    value: Value | None
+    locked: bool = False
 
 
 def profiles(home: Path, place: Place) -> Iterator[Profile]:
@@ -114,10 +128,20 @@ def parse_prefs(data: bytes) -> dict[str, Value]:
     """Return every preference of a file by its name; of two of one name the last.
 
     Raises:
+        PlaceError: as `said`.
+    """
+    return {one.name: one.value for one in said(data, USERS) if one.value is not None}
+
+
+def said(
+    data: bytes, verbs: AbstractSet[str], valueless: AbstractSet[str] = frozenset()
+) -> Iterator[Said]:
+    """Yield every line of a file of preferences that may say these verbs.
+
+    Raises:
         PlaceError: ``not-understood`` at the first byte that is none of the grammar's, or
             ``too-large`` with more than `MAX_PREFS`.
     """
-    found: dict[str, Value] = {}
     at = _end_of(_BETWEEN.match(data))
     count = 0
     while at < len(data):
@@ -127,9 +151,12 @@ def parse_prefs(data: bytes) -> dict[str, Value]:
         count += 1
         if count > MAX_PREFS:
             raise PlaceError(TOO_LARGE)
-        found[_text(match["name"])] = _value(match)
+        verb = match["verb"].decode("ascii")
+        if verb not in (verbs if match["value"] else valueless):
+            raise PlaceError(NOT_UNDERSTOOD)
+        value = _value(match) if match["value"] else None
+        yield Said(verb, _text(match["name"]), value, b"locked" in (match["marks"] or b""))
         at = _end_of(_BETWEEN.match(data, match.end()))
-    return found
 
 
 def _value(match: re.Match[bytes]) -> Value:
