@@ -7,7 +7,8 @@ as it names places inside the file. The layout is PKWARE's APPNOTE, 4.3.
 
 import struct
 from array import array
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from lakzegel_agent.view import View
 
@@ -19,8 +20,10 @@ _END_64_PLACE: Final = struct.Struct("<4sIQI")  # its locator in a zip64 file, 4
 _END_64: Final = struct.Struct("<4sQ2H2I4Q")  # 4.3.14
 _ENTRY: Final = struct.Struct("<4s6H3I5H2I")  # one member in the directory, 4.3.12
 _ENTRY_MARK: Final = b"PK\x01\x02"
+_AHEAD: Final = 128  # bytes of an entry's name that are read with it
 _IN_EXTRA: Final = 0xFFFFFFFF  # the number stands in the zip64 extra field instead
 _ZIP64: Final = 1
+_BEYOND: Final = 2**64 - 1
 
 
 class NotAZipError(Exception):
@@ -51,22 +54,48 @@ def zip_seams(view: View) -> "array[int]":
         NotAZipError: the end of the file is not that of a zip file.
         ChangedError: the file became shorter.
     """
-    start, end = _directory(view)
-    seams = array("Q", (start,))
-    at = start
-    while at < end and len(seams) <= MAX_MEMBERS:
-        entry = view.read(at, at + _ENTRY.size)
+    start, _ = _directory(view)
+    places = (member.at for member in entries(view) if member.at < start)
+    return array("Q", sorted((start, *places)))
+
+
+class Member(NamedTuple):
+    """What the directory says of one member; ``at`` is its local header's place."""
+
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    at: int
+
+
+def entries(view: View) -> Iterator[Member]:
+    """Yield what the directory says of its first ``MAX_MEMBERS`` members, in its order.
+
+    Raises:
+        NotAZipError: the end of the file is not that of a zip file, or an entry is none.
+        ChangedError: the file became shorter.
+    """
+    at, end = _directory(view)
+    count = 0
+    while at < end and count < MAX_MEMBERS:
+        entry = view.read(at, at + _ENTRY.size + _AHEAD)
         if len(entry) < _ENTRY.size or not entry.startswith(_ENTRY_MARK):
             raise NotAZipError
-        fields = _ENTRY.unpack(entry)
+        fields = _ENTRY.unpack_from(entry)
         names = at + _ENTRY.size + fields[10]
+        name = entry[_ENTRY.size :][: fields[10]]
+        if len(name) < fields[10]:
+            name = view.read(at + _ENTRY.size, names)
         at = names + fields[11] + fields[12]
-        local = fields[16]
-        if local == _IN_EXTRA:
-            local = _from_extra(view.read(names, names + fields[11]), fields)
-        if local < start:
-            seams.append(local)
-    return array("Q", sorted(seams))
+        packed, size, local = fields[8], fields[9], fields[16]
+        if _IN_EXTRA in {packed, size, local}:
+            extra = view.read(names, names + fields[11])
+            packed, size, local = _from_extra(extra, (size, packed, local))
+        yield Member(name, fields[3], fields[4], fields[7], packed, size, local)
+        count += 1
 
 
 def _directory(view: View) -> tuple[int, int]:
@@ -105,14 +134,19 @@ def _from_zip64(view: View, end: int) -> tuple[int, int, int]:
     return fields[8], fields[9], place
 
 
-def _from_extra(extra: bytes, fields: tuple[int, ...]) -> int:
-    """Return a member's place from its zip64 extra field; beyond any file when it is not there."""
-    skip = 8 * ((fields[8] == _IN_EXTRA) + (fields[9] == _IN_EXTRA))
-    at = 0
-    while at + 4 <= len(extra):
-        kind, size = struct.unpack_from("<2H", extra, at)
-        if kind == _ZIP64 and at + 12 + skip <= len(extra):
-            place: int = struct.unpack_from("<Q", extra, at + 4 + skip)[0]
-            return place
-        at += 4 + size
-    return 2**64 - 1
+def _from_extra(extra: bytes, told: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return packed size, size and place, from the zip64 field those that have no room (4.5.3).
+
+    Beyond any file where a number is not there.
+    """
+    at, found = 0, b""
+    while at + 4 <= len(extra) and not found:
+        kind, length = struct.unpack_from("<2H", extra, at)
+        if kind == _ZIP64:
+            found = extra[at + 4 : at + 4 + length]
+        at += 4 + length
+    numbers = iter(struct.unpack(f"<{len(found) // 8}Q", found[: len(found) // 8 * 8]))
+    size, packed, local = (
+        next(numbers, _BEYOND) if number == _IN_EXTRA else number for number in told
+    )
+    return packed, size, local

@@ -1,0 +1,526 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Timers of chats, by what WhatsApp's own lines in exports tell (docs/spec/settings-guarded.md)."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lakzegel_agent.guards import of_exports
+from lakzegel_agent.guards.base import Reading, State
+from lakzegel_agent.guards.of_exports import MAX_LINE, Lines
+from lakzegel_agent.guards.of_whatsapp import look_through
+from lakzegel_agent.guards.of_whatsapp_files import chat_of
+from lakzegel_agent.guards.remembered import GuardNotes
+from lakzegel_agent.guards.whatsapp_export_timers import GUARD
+
+from .conftest import Kept, Make, readings, states
+from .whatsapp_texts import (
+    ANDROID_EN,
+    ANDROID_NL,
+    DAY,
+    IPHONE_EN,
+    IPHONE_NL,
+    KNOWN,
+    LAYOUTS,
+    MARK,
+    NEW,
+    PEOPLE,
+    UNKNOWN,
+    Layout,
+)
+
+KIND = "whatsapp-export"
+ON = f"You turned on disappearing messages. {NEW} 7 days after they're sent."
+OFF = "You turned off disappearing messages."
+ids = pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+
+
+def put(root: Path, name: str, text: str | bytes, *, at: float | None = None) -> Path:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    if at is not None:
+        os.utime(path, (at, at))
+    return path
+
+
+def zipped(**members: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, text in members.items():
+            made.writestr(name.replace("__", "."), text)
+    return buffer.getvalue()
+
+
+def only(around: Make, root: Path) -> Reading:
+    (found,) = readings(GUARD, around((KIND, root)))
+    return found
+
+
+def told(text: str) -> tuple[str, str]:
+    """State and reason of one export, whatever its name."""
+    talk = look_through(Lines([text.encode()]), "Team")
+    return (State.UNKNOWN, talk.why) if talk.why else talk.timer.state
+
+
+@ids
+@pytest.mark.parametrize(("wording", "kind", "seconds"), KNOWN)
+def test_each_known_wording_says_what_it_says_on_every_phone(
+    around: Make, tmp_path: Path, layout: Layout, wording: str, kind: str, seconds: int | None
+) -> None:
+    put(tmp_path, layout.file, layout.text(layout.said("hoi"), layout.own(wording, 5)))
+    found = only(around, tmp_path)
+    assert found.subject == "Bron 0/Team"
+    if kind == "off":
+        assert (found.state, found.reason) == (State.COMPLIANT, "")
+    else:
+        assert (found.state, found.reason) == (State.DRIFTED, "timer")
+        assert found.value["seconds"] == seconds
+    (event,) = found.value["events"]
+    assert (event["kind"], event["seconds"]) == (kind, seconds)
+    assert event["at"].startswith(("13-03-2024", "13/03/2024", "3/13/24"))
+
+
+@ids
+@pytest.mark.parametrize("wording", UNKNOWN)
+def test_a_line_about_timers_that_is_not_known_is_unknown(layout: Layout, wording: str) -> None:
+    assert told(layout.text(layout.own(OFF), layout.own(wording, 5))) == (
+        "unknown", "unknown-wording",
+    )  # fmt: skip
+
+
+@ids
+def test_a_later_known_line_settles_it(layout: Layout) -> None:
+    lines = layout.own(UNKNOWN[0], 1), layout.own(OFF, 2)
+    assert told(layout.text(*lines)) == ("compliant", "")
+    assert told(layout.text(*lines, layout.own(ON, 3))) == ("drifted", "timer")
+
+
+@ids
+@pytest.mark.parametrize("said", PEOPLE)
+def test_what_people_write_does_not_count(layout: Layout, said: str) -> None:
+    assert told(layout.text(layout.said(said, 1))) == ("compliant", "")
+    assert told(layout.text(layout.own(ON, 1), layout.said(said, 2))) == ("drifted", "timer")
+
+
+@ids
+def test_a_chat_without_any_such_line_is_compliant(layout: Layout) -> None:
+    assert told(layout.text(layout.said("hoi"))) == ("compliant", "")
+
+
+def test_an_export_in_a_language_that_is_not_known_is_unknown() -> None:
+    lines = (
+        "13.03.24, 09:15 - Nachrichten sind Ende-zu-Ende-verschl\u00fcsselt.\n",
+        "13.03.24, 09:16 - Jan hat selbstl\u00f6schende Nachrichten aktiviert.\n",
+        "13.03.24, 09:17 - Jan: hallo\n",
+    )
+    assert told("".join(lines)) == ("unknown", "other-language")
+
+
+def test_marks_of_media_tell_the_language_where_the_beginning_is_gone() -> None:
+    assert told(ANDROID_NL.said("<Media weggelaten>")) == ("compliant", "")
+    assert told(ANDROID_NL.said("Guten Tag")) == ("unknown", "other-language")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n", "boodschappen\n", "13-03-2024 - Jan: hoi\n", "[13-03-2024 09:15 - Jan: hoi\n"],
+)
+def test_an_export_without_heads_is_unknown(around: Make, tmp_path: Path, text: str) -> None:
+    put(tmp_path, "WhatsApp-chat met Jan.txt", text)
+    assert states([only(around, tmp_path)]) == {"Bron 0/Jan": ("unknown", "no-header")}
+
+
+def test_an_export_in_another_encoding_is_unknown(around: Make, tmp_path: Path) -> None:
+    put(tmp_path, "WhatsApp-chat met Jan.txt", ANDROID_NL.text().encode("utf-16"))
+    assert only(around, tmp_path).reason == "no-header"
+
+
+@ids
+def test_an_export_that_ends_within_a_line_is_unknown(layout: Layout) -> None:
+    assert told(layout.text(layout.own(ON)).rstrip("\n")) == ("unknown", "half-written")
+
+
+def test_carriage_returns_do_not_matter() -> None:
+    assert told(ANDROID_NL.text(ANDROID_NL.own(ON)).replace("\n", "\r\n")) == (
+        "drifted", "timer",
+    )  # fmt: skip
+
+
+def test_on_an_iphone_off_counts_of_the_chat_itself_alone() -> None:
+    def off(sender: str | None) -> tuple[str, str]:
+        return told(IPHONE_NL.text(IPHONE_NL.own(ON), IPHONE_NL.own(OFF, 1, sender)))
+
+    assert off("Team") == ("compliant", "")
+    assert off(None) == ("compliant", "")
+    assert off("Piet") == ("unknown", "unsure-sender")  # or he typed the mark
+    assert told(IPHONE_NL.text(IPHONE_NL.own(ON, 1, "Piet"))) == ("drifted", "timer")
+
+
+def test_on_an_iphone_a_group_may_have_a_colon_in_its_name() -> None:
+    text = "".join(IPHONE_NL.own(line, 0, "Project: X") for line in (IPHONE_NL.notice, ON, OFF))
+    assert told(text) == ("compliant", "")
+
+
+def test_an_iphone_text_without_marks_cannot_be_told() -> None:
+    text = IPHONE_EN.text(IPHONE_EN.own(OFF)).replace(MARK, "")
+    assert told(text) == ("unknown", "unsure-sender")
+    assert told(IPHONE_EN.text(IPHONE_EN.said("hoi")).replace(MARK, "")) == ("compliant", "")
+
+
+def test_on_android_a_line_in_another_layout_is_not_taken_for_either() -> None:
+    pasted = ANDROID_NL.said(f"kijk\n3/12/24, 9:15 AM - {OFF}", 1)
+    assert told(ANDROID_NL.text(pasted)) == ("unknown", "other-layout")
+    quoted = ANDROID_NL.said(f"kijk\n3/12/24, 9:15 AM - Jan: {OFF}", 1)
+    assert told(ANDROID_NL.text(quoted)) == ("compliant", "")
+
+
+def test_a_name_with_a_stem_in_it_makes_a_line_unknown_on_android() -> None:
+    assert told(ANDROID_EN.text("3/13/24, 9:15\u202fAM - Message timer: 24 hours\n")) == (
+        "unknown", "unknown-wording",
+    )  # fmt: skip
+
+
+def test_what_a_text_cannot_tell_is_as_the_specification_says() -> None:
+    """A continuation that imitates a head, and a name with a colon: both stay as written there."""
+    imitated = ANDROID_NL.said(f"hoi\n13-03-2024 09:59 - {OFF}", 1)
+    assert told(ANDROID_NL.text(ANDROID_NL.own(ON), imitated)) == ("compliant", "")
+    assert told(ANDROID_EN.text(ANDROID_EN.own(ON.replace("You", "Jan: werk"), 1))) == (
+        "compliant", "",
+    )  # fmt: skip
+
+
+def test_a_notice_that_messages_can_be_kept_changes_nothing_that_is_known() -> None:
+    keeps = "Disappearing messages now support keeping messages in the chat. Tap to learn more."
+    own = ANDROID_EN.own
+    assert told(ANDROID_EN.text(own(keeps))) == ("unknown", "unknown-wording")
+    assert told(ANDROID_EN.text(own(ON), own(keeps))) == ("drifted", "timer")
+    assert told(ANDROID_EN.text(own(OFF), own(keeps))) == ("compliant", "")
+
+
+def test_since_is_when_it_was_set_on_and_not_when_it_changed(around: Make, tmp_path: Path) -> None:
+    changed = f"You updated the message timer. {NEW} 24 hours after they're sent, except when kept."
+    lines = [(ON, 1), (OFF, 2), (ON, 3), (changed, 4)]
+    put(tmp_path, ANDROID_NL.file, ANDROID_NL.text(*(ANDROID_NL.own(*line) for line in lines)))
+    found = only(around, tmp_path)
+    assert found.since is not None
+    assert found.since.astimezone().replace(tzinfo=None) == datetime(2024, 3, 13, 9, 3)  # noqa: DTZ001
+    assert found.value["seconds"] == DAY
+    assert [event["at"][-5:] for event in found.value["events"]] == [
+        "09:01", "09:02", "09:03", "09:04",
+    ]  # fmt: skip
+
+
+def test_since_is_not_told_where_day_and_month_cannot_be_told_apart(
+    around: Make, tmp_path: Path
+) -> None:
+    text = ANDROID_EN.text(ANDROID_EN.own(ON)).replace("3/13/24", "3/12/24")
+    put(tmp_path, ANDROID_EN.file, text)
+    found = only(around, tmp_path)
+    assert (found.state, found.since) == (State.DRIFTED, None)
+    assert found.value["events"][0]["at"] == "3/12/24 9:00 AM"
+
+
+def test_the_last_two_hundred_events_are_stated(around: Make, tmp_path: Path) -> None:
+    put(tmp_path, ANDROID_NL.file, ANDROID_NL.text(*[ANDROID_NL.own(ON)] * 250))
+    found = only(around, tmp_path)
+    assert (len(found.value["events"]), found.value["earlier"]) == (200, 50)
+
+
+def test_the_text_of_a_line_that_is_not_known_is_for_the_office(
+    around: Make, tmp_path: Path
+) -> None:
+    put(tmp_path, ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.own(UNKNOWN[0])))
+    assert only(around, tmp_path).value["unknown"]["text"] == UNKNOWN[0]
+
+
+# --- files, chats, several exports ---
+
+
+@pytest.mark.parametrize(
+    ("path", "chat"),
+    [
+        ("WhatsApp-chat met Jan.txt", "Jan"),
+        ("a/WhatsApp Chat with Jan & Piet (1).txt", "Jan & Piet"),
+        ("WhatsApp Chat - Jan.zip/_chat.txt", "Jan"),
+        ("WhatsApp Chat - Jan (2)/_chat.txt", "Jan"),
+        ("WhatsApp-chat met Jan.zip/WhatsApp-chat met Jan.txt", "Jan"),
+        ("_chat.txt", ""),
+        ("notes.txt", ""),
+    ],
+)
+def test_a_chat_is_named_by_its_export(path: str, chat: str) -> None:
+    assert chat_of(path) == chat
+
+
+def test_a_zip_is_looked_into(around: Make, tmp_path: Path) -> None:
+    text = IPHONE_NL.text(IPHONE_NL.own(ON))
+    put(tmp_path, "WhatsApp Chat - Team.zip", zipped(_chat__txt=text, notes__txt="melk"))
+    found = only(around, tmp_path)
+    assert (found.subject, found.state) == ("Bron 0/Team", State.DRIFTED)
+    assert found.value["export"] == "WhatsApp Chat - Team.zip/_chat.txt"
+
+
+def test_a_zip_that_is_stored_with_zip64_numbers_is_looked_into(
+    around: Make, tmp_path: Path
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made, made.open("_chat.txt", "w", force_zip64=True) as one:
+        one.write(IPHONE_NL.text(IPHONE_NL.own(OFF)).encode())
+    put(tmp_path, "WhatsApp Chat - Team.zip", buffer.getvalue())
+    assert only(around, tmp_path).state is State.COMPLIANT
+
+
+def test_what_is_no_whole_zip_is_unknown(around: Make, tmp_path: Path) -> None:
+    whole = zipped(_chat__txt=IPHONE_NL.text(IPHONE_NL.own(OFF)))
+    put(tmp_path, "WhatsApp Chat - A.zip", whole[:-4])
+    damaged = bytearray(whole)
+    damaged[60] ^= 0xFF
+    put(tmp_path, "WhatsApp Chat - B.zip", bytes(damaged))
+    put(tmp_path, "WhatsApp Chat - C.zip", zipped(photo__jpg="x"))
+    locked = bytearray(whole)
+    locked[locked.rfind(b"PK\1\2") + 8] |= 1
+    put(tmp_path, "WhatsApp Chat - D.zip", bytes(locked))
+    assert states(readings(GUARD, around((KIND, tmp_path)))) == {
+        "Bron 0/A": ("unknown", "half-written"),
+        "Bron 0/B": ("unknown", "not-understood"),
+        "Bron 0/C": ("unknown", "no-chat"),
+        "Bron 0/D": ("unknown", "not-understood"),
+    }
+
+
+def test_a_zip_that_holds_more_than_it_says_is_unknown(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = IPHONE_NL.text(*[IPHONE_NL.said("a" * 900)] * 500)
+    made = bytearray(zipped(_chat__txt=text))
+    entry = made.rfind(b"PK\1\2")
+    made[entry + 24 : entry + 28] = (10_000).to_bytes(4, "little")
+    put(tmp_path, "WhatsApp Chat - Team.zip", bytes(made))
+    assert only(around, tmp_path).reason == "not-understood"
+
+
+def test_the_newest_export_of_a_chat_decides(around: Make, tmp_path: Path) -> None:
+    layout = ANDROID_NL
+    new = put(tmp_path, "x/" + layout.file, layout.text(layout.own(ON, 1), layout.own(OFF, 5)))
+    old = put(tmp_path, layout.file, layout.text(layout.own(ON, 1)))
+    os.utime(new, (1_800_000_000, 1_800_000_000))  # as files they say the reverse
+    os.utime(old, (1_900_000_000, 1_900_000_000))
+    found = only(around, tmp_path)
+    assert (found.subject, found.state) == ("Bron 0/Team", State.COMPLIANT)
+    assert (found.value["exports"], found.value["export"]) == (2, "x/" + layout.file)
+
+
+def test_where_no_moment_is_known_the_newest_file_decides(around: Make, tmp_path: Path) -> None:
+    def text(*lines: str) -> str:
+        return ANDROID_EN.text(*lines).replace("3/13/24", "3/12/24")
+
+    put(tmp_path, "WhatsApp Chat with Team.txt", text(ANDROID_EN.own(OFF)), at=1.8e9)
+    put(tmp_path, "WhatsApp Chat with Team (1).txt", text(ANDROID_EN.own(ON)), at=1.9e9)
+    assert only(around, tmp_path).state is State.DRIFTED
+
+
+def test_a_message_from_the_future_does_not_make_an_export_the_newest(
+    around: Make, tmp_path: Path
+) -> None:
+    future = ANDROID_NL.text(ANDROID_NL.own(OFF), ANDROID_NL.said("x\n13-03-2099 09:00 - Jan: x"))
+    put(tmp_path, "a/" + ANDROID_NL.file, future, at=1.71e9)
+    put(tmp_path, "b/" + ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.own(ON, 9)), at=1.72e9)
+    assert only(around, tmp_path).state is State.DRIFTED
+
+
+def test_a_newer_export_that_lacks_the_line_does_not_undo_it(around: Make, tmp_path: Path) -> None:
+    put(tmp_path, "a/" + ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.own(ON, 1)))
+    put(tmp_path, "b/" + ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.said("hoi", 9)))
+    assert states([only(around, tmp_path)]) == {"Bron 0/Team": ("unknown", "line-gone")}
+
+
+def test_chats_of_other_names_are_subjects_of_their_own(around: Make, tmp_path: Path) -> None:
+    put(tmp_path, "WhatsApp-chat met A.txt", ANDROID_NL.text(ANDROID_NL.own(ON)))
+    put(tmp_path, "WhatsApp-chat met B.txt", ANDROID_NL.text())
+    put(tmp_path, "C/_chat.txt", IPHONE_NL.text())
+    put(tmp_path, "Foto.jpg", b"\xff\xd8")
+    assert states(readings(GUARD, around((KIND, tmp_path)))) == {
+        "Bron 0/A": ("drifted", "timer"),
+        "Bron 0/B": ("compliant", ""),
+        "Bron 0/Team": ("compliant", ""),
+    }
+
+
+def test_an_attachment_is_no_export_and_another_text_is_unknown(
+    around: Make, tmp_path: Path
+) -> None:
+    said = ANDROID_NL.said(f"{MARK}Lijst van Jan.txt (bestand bijgevoegd)")
+    put(tmp_path, ANDROID_NL.file, ANDROID_NL.text(said))
+    put(tmp_path, "Lijst van Jan.txt", "melk\n")
+    put(tmp_path, "export.txt", "melk\n")
+    assert states(readings(GUARD, around((KIND, tmp_path)))) == {
+        "Bron 0/Team": ("compliant", ""),
+        "Bron 0/export.txt": ("unknown", "no-header"),
+    }
+
+
+def test_agreed_folders_and_other_sources_are_not_looked_into(around: Make, tmp_path: Path) -> None:
+    put(tmp_path, "Priv\u00e9/" + ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.own(ON)))
+    assert readings(GUARD, around((KIND, tmp_path), excluded=("Priv\u00e9",))) == []
+    assert readings(GUARD, around(("folder", tmp_path))) == []
+
+
+def test_a_link_and_another_users_file_are_unknown(around: Make, tmp_path: Path) -> None:
+    real = put(tmp_path, "elders/x", ANDROID_NL.text())
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / ANDROID_NL.file).symlink_to(real)
+    assert only(around, root).reason == "not-ours"
+    if os.geteuid() == 0:
+        (root / ANDROID_NL.file).unlink()
+        os.chown(put(root, ANDROID_NL.file, ANDROID_NL.text()), 1234, 1234)
+        assert only(around, root).reason == "not-ours"
+
+
+def test_an_export_beyond_the_limit_is_unknown(around: Make, tmp_path: Path) -> None:
+    path = put(tmp_path, ANDROID_NL.file, ANDROID_NL.text())
+    os.truncate(path, of_exports.MAX_EXPORT + 1)
+    assert states([only(around, tmp_path)]) == {"Bron 0/Team": ("unknown", "too-large")}
+
+
+def test_an_export_is_looked_through_once(
+    around: Make, tmp_path: Path, memory: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path, ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.own(ON)))
+    first = around((KIND, tmp_path))
+    before = only(lambda *_: first, tmp_path)
+    for name, value in first.notes.named():  # type: ignore[attr-defined]
+        memory.remember(name, value)
+    opens: list[object] = []
+    real = of_exports.opened
+    monkeypatch.setattr(of_exports, "opened", lambda path: opens.append(path) or real(path))
+    assert only(around, tmp_path) == before
+    assert opens == []
+    put(tmp_path, ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.own(ON), ANDROID_NL.own(OFF)))
+    assert only(around, tmp_path).state is State.COMPLIANT
+    assert opens == [path]
+    path.unlink()
+    last = around((KIND, tmp_path), notes=GuardNotes(memory, "test"))
+    assert readings(GUARD, last) == []
+    assert last.notes.get(f"s0/{ANDROID_NL.file}") is None
+
+
+# --- bounds: what is kept is one piece and one line, and each byte is looked at once ---
+
+
+def test_of_a_line_without_end_no_more_than_its_beginning_is_kept() -> None:
+    lines = Lines(iter([b"a" * 1_000_000] * 20 + [b"\nb\n"]))
+    assert [(len(line), lines.cut) for line in lines] == [(MAX_LINE, True), (1, False)]
+    assert lines.ended
+
+
+@given(st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"x", b"\n")), max_size=8))
+def test_lines_are_the_same_however_a_text_comes_in_pieces(parts: list[bytes]) -> None:
+    whole = b"".join(parts)
+    lines = Lines(parts)
+    found = list(lines)
+    assert found == (whole.removesuffix(b"\n").split(b"\n") if whole else [])
+    assert lines.ended == whole.endswith(b"\n") or not parts or not parts[-1]
+
+
+def test_a_line_of_whatsapps_own_beyond_the_limit_is_unknown() -> None:
+    long = ANDROID_NL.head.format(n=3) + "x" * (MAX_LINE + 1) + "\n"
+    assert told(ANDROID_NL.text(long)) == ("unknown", "line-too-long")
+    assert told(ANDROID_NL.text(ANDROID_NL.said("x" * (MAX_LINE + 1)))) == ("compliant", "")
+
+
+def test_many_lines_are_each_looked_at_once() -> None:
+    """No timing: what is done for a line does not depend on the lines before it."""
+    looked = 0
+
+    def source():  # type: ignore[no-untyped-def]
+        nonlocal looked
+        yield ANDROID_NL.text().encode()
+        for _ in range(200):
+            looked += 1
+            yield (ANDROID_NL.said("hoi") * 100).encode()
+
+    talk = look_through(Lines(source()), "Team")
+    assert (looked, talk.why, talk.timer.state) == (200, "", (State.COMPLIANT, ""))
+
+
+# --- properties ---
+
+
+@st.composite
+def exports(draw: st.DrawFn) -> tuple[str, tuple[str, str], int | None]:
+    """An export of any lines, and what a plain simulation says of it."""
+    layout = draw(st.sampled_from(LAYOUTS))
+    state: tuple[str, str] = ("compliant", "")
+    seconds: int | None = None
+    lines: list[str] = []
+    steps = st.one_of(
+        st.tuples(st.just("own"), st.sampled_from(KNOWN)),
+        st.tuples(st.just("said"), st.sampled_from(PEOPLE)),
+        st.tuples(st.just("said"), st.text("abc \n:.-[]\u202f\u20ac", max_size=20)),
+        st.tuples(st.just("unknown"), st.sampled_from(UNKNOWN)),
+        st.tuples(st.just("own"), st.just(("Jan heeft Piet toegevoegd", "", None))),
+    )
+    for n, (what, step) in enumerate(draw(st.lists(steps, max_size=12))):
+        if what == "said":
+            lines.append(layout.said(step, n))  # type: ignore[arg-type]
+            continue
+        wording, kind, new = step if what == "own" else (step, "unknown", None)
+        sender = draw(st.sampled_from(["Team", None]))
+        lines.append(layout.own(str(wording), n, sender))
+        if kind == "off":
+            state, seconds = ("compliant", ""), 0
+        elif kind == "unknown":
+            state = ("unknown", "unknown-wording")
+        elif kind:
+            state, seconds = ("drifted", "timer"), new  # type: ignore[assignment]
+    return layout.text(*lines), state, seconds
+
+
+@given(exports())
+def test_any_export_is_told_as_a_plain_simulation_tells_it(
+    made: tuple[str, tuple[str, str], int | None],
+) -> None:
+    text, state, seconds = made
+    talk = look_through(Lines([text.encode()]), "Team")
+    assert talk.why == ""
+    assert talk.timer.state == state
+    assert state[0] == "unknown" or talk.timer.seconds == seconds
+
+
+STEMS = st.sampled_from(
+    [
+        "vervaldatum",
+        "verdwijnende",
+        "verdwijnen",
+        "Berichttimer",
+        "tijdelijke berichten",
+        "DISAPPEARING",
+        "message timer",
+    ]
+)
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz \u00e9\u20ac0123456789.,", max_size=30)
+
+
+@given(st.sampled_from(LAYOUTS), WORDS, STEMS, WORDS)
+def test_any_other_wording_with_a_stem_is_unknown(
+    layout: Layout, before: str, stem: str, after: str
+) -> None:
+    line = layout.own(before + stem + after, 1)
+    assert told(layout.text(layout.own(OFF), line)) == ("unknown", "unknown-wording")
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_make_it_fail(data: bytes) -> None:
+    look_through(Lines([data]), "")
+    look_through(Lines([ANDROID_NL.text().encode(), data]), "")
+    look_through(Lines([IPHONE_NL.text().encode(), data]), "")
