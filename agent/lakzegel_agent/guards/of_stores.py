@@ -54,6 +54,7 @@ UNKNOWN_SCHEMA: Final = "unknown-schema"
 TOO_SLOW: Final = "too-slow"
 REASONS: Final = frozenset({NO_KEY, NO_LIBRARY, DAMAGED, INCOMPLETE, UNKNOWN_SCHEMA, TOO_SLOW})
 _PASSING: Final = frozenset({IN_USE, TOO_SLOW, NO_LIBRARY})  # may be over without a change
+_KEYRING: Final = frozenset({"signal-desktop"})  # a key of these may come without a change
 _SAID: Final = {"locked": IN_USE, "too-large": TOO_LARGE}
 _BESIDE: Final = ("-wal", "-journal")
 
@@ -150,7 +151,8 @@ class Looking:
         if kept is None or kept.mark != mark:
             kept = self._looked(place, read, kept)
             settled = mark == self._mark(place)[0] and newest + FRESH < self._surroundings.now
-            kept.mark = mark if settled and kept.why not in _PASSING else ""
+            passing = kept.why in _PASSING or (kept.why == NO_KEY and place.source.kind in _KEYRING)
+            kept.mark = mark if settled and not passing else ""
             if kept.why == "no-store":
                 return
             self._surroundings.notes.put(name, _packed(kept))

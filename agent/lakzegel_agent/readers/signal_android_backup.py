@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from lakzegel_agent.readers.base import OpaqueReader, Reader, bounded, opaque
 from lakzegel_agent.view import View
 
-_NAME: Final = re.compile(
+NAME: Final = re.compile(
     rb"(?s)(?:.*/)?signal-[0-9]{4}(?:-[0-9]{2}){5}[^/]{0,32}\.backup", re.IGNORECASE
 )
 _HEADER: Final = re.compile(
@@ -43,7 +43,7 @@ class SignalBackupReader(OpaqueReader):
 
 
 def _header(path: bytes, view: View) -> re.Match[bytes] | None:
-    return _HEADER.match(view.read(0, _MOST)) if _NAME.fullmatch(path) else None
+    return _HEADER.match(view.read(0, _MOST)) if NAME.fullmatch(path) else None
 
 
 READER: Final[Reader] = SignalBackupReader()

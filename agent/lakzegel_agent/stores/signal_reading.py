@@ -48,13 +48,13 @@ class OpenSignal:
         self.connection = self._connection = connection
         self._media = home + _MEDIA
         self.chats = Table.require(connection, "conversations", "id", "type")
-        self._messages = Table.require(
+        self.messages = Table.require(
             connection, "messages", "id", "conversationId", "sent_at", "type"
         )
         self._sides = [Table.find(connection, side, "messageId") for side in _SIDES]
         self.items = Table.find(connection, "items", "id", "json")
         self._service = _first(self.chats, "serviceId", "uuid")
-        self._source = _first(self._messages, "sourceServiceId", "sourceUuid")
+        self._source = _first(self.messages, "sourceServiceId", "sourceUuid")
         self._keys: dict[str, Value] = {}
 
     def conversations(self) -> Iterator[Conversation]:
@@ -82,6 +82,10 @@ class OpenSignal:
                 if _PLACE.fullmatch(name):
                     yield self._media + name.replace("\\", "/").encode()
 
+    def has_message(self, chat: Record) -> bool:
+        """Return whether there is any message in a conversation, a story too."""
+        return self.messages.has("conversationId", chat.get("id"))
+
     def members(self, chat: Record) -> frozenset[str] | None:
         """Return who is in a conversation, without a look at its messages."""
         private = chat.get("type") == "private"
@@ -99,14 +103,14 @@ class OpenSignal:
             return
         beside = [self._belonging(table, chat) for table in self._sides]
         for number in self._numbers(chat):
-            message = self._messages.at(number)
+            message = self.messages.at(number)
             if message is not None:
                 yield message, [rows.of(number) for rows in beside]
 
     def _numbers(self, chat: Value) -> Iterator[int]:
         """Yield the messages of a conversation, in order, without stories."""
-        kinds = self._messages.only("type")
-        for number in self._messages.numbers("conversationId", chat):
+        kinds = self.messages.only("type")
+        for number in self.messages.numbers("conversationId", chat):
             message = kinds.at(number)
             if message is not None and message.get("type") != _STORY:
                 yield number
@@ -156,7 +160,7 @@ class OpenSignal:
         ids = members_of(chat.text("members"), chat.text("json"))
         if ids is None or not self._source:
             return None
-        senders = self._messages.only("type", self._source)
+        senders = self.messages.only("type", self._source)
         for number in self._numbers(chat.get("id")):
             message = senders.at(number)
             if message is not None and message.get("type") == "incoming":
