@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, count
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -42,6 +41,7 @@ from lakzegel_agent.guards.of_mailaccounts import (
     of_folder,
     standing,
 )
+from lakzegel_agent.guards.of_names import unique
 from lakzegel_agent.guards.of_thunderbird import Profile, folders, preferences, profiles
 from lakzegel_core.encoding import JsonValue
 
@@ -156,16 +156,8 @@ def _readings(place: str, rules: Sequence[Rule], agreed: _Agreed) -> Iterator[Re
     for rule in rules:
         state, reason = _judge(rule, agreed)
         yield Reading(
-            _named(f"{place}/{rule.name[:_MAX_SHOWN]}", seen), state, reason, _value(rule)
+            unique(f"{place}/{rule.name[:_MAX_SHOWN]}", seen), state, reason, _value(rule)
         )
-
-
-def _named(name: str, seen: set[str]) -> str:
-    """Return a name that no rule before had: rules may be named alike."""
-    again = (f"{name} ({n})" for n in count(2))
-    free = next(one for one in chain([name], again) if one not in seen)
-    seen.add(free)
-    return free
 
 
 def _judge(rule: Rule, agreed: _Agreed) -> Judged:

@@ -31,15 +31,25 @@ def read_plist(data: bytes) -> dict[str, Any]:
     Raises:
         PlaceError: it is none, half a one, or no table of keys and values.
     """
+    found = read_any_plist(data)
+    if not isinstance(found, dict):
+        raise PlaceError(NOT_UNDERSTOOD)
+    return found
+
+
+def read_any_plist(data: bytes) -> object:
+    """Return what a property list holds, whatever it is.
+
+    Raises:
+        PlaceError: it is none, or half a one.
+    """
     import plistlib  # noqa: PLC0415 - only macOS has them
     from xml.parsers.expat import ExpatError  # noqa: PLC0415 - only macOS has them
 
     try:
-        found = plistlib.loads(data)
+        found: object = plistlib.loads(data)
     except (*_FAULTS, ExpatError):
         raise PlaceError(NOT_UNDERSTOOD) from None
-    if not isinstance(found, dict):
-        raise PlaceError(NOT_UNDERSTOOD)
     return found
 
 
