@@ -122,7 +122,9 @@ def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Ou
         one = check(guard, surroundings, mode_of(in_force.policy, guard), enforcer)
         looks[id_], payloads = compare(one, before.get(id_), format_time(now))
         found.append(one)
-        if one.mode != OFF:
+        if one.mode == OFF:
+            notes.only(set())  # it begins anew when it is on again
+        else:
             told.append(shown(looks[id_], guard, one.mode))
         work.observed += [(DEVICE, payload) for payload in payloads]
         work.named += notes.named()
@@ -235,7 +237,7 @@ def _problems(
 def _told(found: Found, state: State) -> Told:
     subjects = [one for one in found.readings if one.state is state]
     reasons = ", ".join(sorted({one.reason for one in subjects if one.reason}))
-    count = max(len(subjects), 1)
+    count = max(sum(one.count for one in subjects), 1)
     text = f"{found.guard.declaration.id}: {count}" + (f" ({reasons})" if reasons else "")
     return Told(text, count, [one.subject for one in subjects if one.subject])
 

@@ -75,7 +75,8 @@ class Reading:
     """What one subject's effective value is; ``subject`` and ``value`` are for the office alone.
 
     ``since``: since when it is so, where the source itself tells. ``locked``: whether what
-    `enforce` would do is in place, None where there is no such thing for this subject.
+    `enforce` would do is in place, None where there is no such thing for this subject. ``count``:
+    how many things it stands for, where what is looked at has too many to be a subject each.
     """
 
     subject: str
@@ -84,6 +85,7 @@ class Reading:
     value: JsonValue = None
     since: datetime | None = None
     locked: bool | None = None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,11 @@ def compare(found: Found, before: Looked | None, now: str) -> tuple[Looked, list
 def shown(found: Looked | None, guard: Guard, mode: str) -> dict[str, Any]:
     """Return what IT sees of a guard: no subject, no value."""
     subjects = [] if found is None else list(found.subjects.values())
-    states = Counter(one.state for one in subjects)
-    reasons = Counter(one.reason for one in subjects if one.reason)
+    states, reasons = Counter[str](), Counter[str]()
+    for one in subjects:
+        states[one.state] += one.count
+        if one.reason:
+            reasons[one.reason] += one.count
     state = worst(State(one.state) for one in subjects)
     if found is not None and found.more:
         state = worst([state, State.UNKNOWN])
@@ -207,6 +210,7 @@ def _subject(reading: Reading, old: Subject | None, now: str) -> Subject:
         good=good,
         risk=risk,
         locked=reading.locked,
+        count=reading.count,
     )
 
 

@@ -38,7 +38,7 @@ class Subject:
     """One subject as it was found last; moments are RFC 3339.
 
     ``good``: when its value was last found good. ``risk``: since when something is at risk, empty
-    where that is not known, None where nothing is.
+    where that is not known, None where nothing is. ``count``: how many things it stands for.
     """
 
     state: str
@@ -48,6 +48,7 @@ class Subject:
     good: str | None = None
     risk: str | None = None
     locked: bool | None = None
+    count: int = 1
 
 
 @dataclass(slots=True)

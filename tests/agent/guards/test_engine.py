@@ -305,6 +305,14 @@ def test_it_sees_states_reasons_and_counts_and_no_name() -> None:
     assert "Piet" not in json.dumps(row)
 
 
+def test_a_reading_may_stand_for_many_things_and_it_sees_how_many() -> None:
+    many = Reading("found", State.DRIFTED, "deletes", {"items": [[0, 1, 2]]}, count=17)
+    look, said = payloads([many], None, "2026-11-30T09:00:00Z")
+    assert len(said) == 1
+    row = shown(look, GUARD, "report")
+    assert (row["subjects"], row["reasons"]) == ({"drifted": 17}, {"deletes": 17})
+
+
 def test_what_is_remembered_comes_back(memory: Kept) -> None:
     look, _ = payloads([Reading("één", State.DRIFTED, "x", [1, "é"])], None, "2026-11-30T09:00:00Z")
     memory.remember("guards", pack({"g": look}))
