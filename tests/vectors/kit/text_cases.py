@@ -202,6 +202,7 @@ def json_cases() -> list[Case]:
             ("negative", OK, "whole numbers may be negative", "-5"),
             ("core", OK, "an item's core", f'{{"blind":"{b64(bytes(16))}","kind":"segment","sha256":"{b64(bytes(range(32)))}","size":40,"source":"Postvak IN"}}'),
             ("context", OK, "a segment's context", f'{{"blind":"{b64(bytes(range(16)))}","coding":"identity","file":"0123456789abcdef0123456789abcdef","mtime":"1700000000000000001","path":"cur/1.eml","reader":"maildir"}}'),
+            ("context-labels", OK, "a segment's context, with what was found in it", f'{{"blind":"{b64(bytes(range(16)))}","coding":"identity","file":"0123456789abcdef0123456789abcdef","labels":["citizen-number","classified"],"mtime":"1700000000000000001","path":"cur/1.eml","reader":"maildir"}}'),
             ("observation", OK, "an observation that a file vanished before it was captured", '{"files":[{"path":"cur/2.eml"}],"type":"vanished-uncaptured"}'),
             ("observation-path64", OK, "a path that is no UTF-8", '{"folders":["leeg",{"path64":"/2E="}],"type":"folders"}'),
             ("too-large-number", L, "2^53", "9007199254740992"),
