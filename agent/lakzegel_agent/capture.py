@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 
 from lakzegel_agent.captureadmit import Admission
 from lakzegel_agent.capturechain import Chain
@@ -23,6 +24,7 @@ from lakzegel_agent.capturewhole import away
 from lakzegel_agent.capturework import Backlog
 from lakzegel_agent.correspondents import agreed
 from lakzegel_agent.exclusion import excluder
+from lakzegel_agent.guards import of_content
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.passes import (
@@ -91,7 +93,9 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
         sources, watched, finder, backlog, ledger.files, clock, patience, context.ledger_key
     )
     finder.in_flight = admission.targets
-    outcomes = Outcomes(watched, admission, backlog, ledger.files.cipher)
+    labels = [source.label for source in sources]
+    noted = partial(of_content.noted, ledger, context.labels, context.epoch, labels)
+    outcomes = Outcomes(watched, admission, backlog, ledger.files.cipher, noted)
     closer = Closer(context, ledger, spool, clock, on_batch)
     tally = Tally()
     chain = Chain(context.epoch, pool, spool, closer, outcomes, ledger.files, tally)
@@ -171,4 +175,5 @@ def _setup(context: SealContext, spool: Spool, watched: Sequence[Watched]) -> Se
         context.ledger_key,
         bytes(spool.folder),
         tuple(source.info for source in watched),
+        context.labels,
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What a batch's results mean: rows of the ledger, files to be tried again, big files' progress."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,7 @@ from lakzegel_agent.sealing.jobs import (
     GrownUnit,
     Job,
     JobResult,
+    Labelled,
     Missed,
     ObservationUnit,
     RangeUnit,
@@ -35,6 +36,9 @@ from lakzegel_agent.sealing.surveys import ConversationUnit
 
 UNSEALABLE: Final = "unsealable"  # a process died, or failed, of this file
 _FAULTS: Final = (LOST, "crash")
+
+Noted = Callable[[int, Sequence[Labelled]], list[tuple[str, bytes]]]
+"""What the ledger is to remember of a batch's segments in which something was found."""
 
 
 @dataclass(slots=True)
@@ -61,18 +65,26 @@ class Outcomes:
     """Turns results into work for the ledger."""
 
     def __init__(
-        self, watched: Sequence[Watched], admission: Admission, backlog: Backlog, cipher: Cipher
+        self,
+        watched: Sequence[Watched],
+        admission: Admission,
+        backlog: Backlog,
+        cipher: Cipher,
+        noted: Noted,
     ) -> None:
         self._watched = watched
         self._cipher = cipher
         self._admission = admission
         self._backlog = backlog
+        self._noted = noted
 
     def of_job(self, job: Job, made: JobResult) -> Work:
         """Return what is kept with the job's batch."""
         work = Work()
         for unit, result in zip(job.units, made.results, strict=True):
             self._unit(unit, result, work)
+        if made.labelled:
+            work.named += self._noted(made.batch, made.labelled)
         return work
 
     def of_cut(self, answer: CutResult | CutFailed) -> Work:

@@ -23,6 +23,7 @@ from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import UnknownReaderError, UsageError
 from lakzegel_agent.failures import state_failures
+from lakzegel_agent.guards.of_content import asked
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce, reader_kind
@@ -68,6 +69,7 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
         batch_limit=policy.batch_limit,
         spool_limit=policy.spool_limit,
         ledger_key=station.ledger_key,
+        labels=asked(policy),
     )
     seal = partial(
         capture_pass,

@@ -23,6 +23,7 @@ class SealContext:
     batch_limit: int
     spool_limit: int
     ledger_key: bytes
+    labels: tuple[str, ...] = ()  # what segments are looked through for
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The items that a file becomes: its segments and its capture (docs/spec/item.md §4)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from json.encoder import encode_basestring
 
 from lakzegel_agent.ledgercipher import Cipher
@@ -13,6 +13,7 @@ from lakzegel_agent.sealing.jobs import (
     FileUnit,
     GrownUnit,
     Job,
+    Labelled,
     RangeUnit,
     Setup,
     Stat,
@@ -24,7 +25,9 @@ from lakzegel_core.item import Members
 
 
 class Writer:
-    """Seals files' items into one body."""
+    """Seals files' items into one body; ``labelled`` are those in which something was found."""
+
+    labelled: Sequence[Labelled] = ()
 
     def __init__(self, body: Body, setup: Setup, job: Job, cipher: Cipher) -> None:
         self.body = body

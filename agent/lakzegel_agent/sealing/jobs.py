@@ -42,6 +42,7 @@ class Setup(NamedTuple):
     ledger_key: bytes
     spool: bytes
     sources: tuple[SourceInfo, ...]
+    labels: tuple[str, ...] = ()  # what each segment is looked through for (guards.md §8)
 
 
 class Stat(NamedTuple):
@@ -199,6 +200,15 @@ class Missed(NamedTuple):
 UnitResult = Done | Same | Sealed | Said | Missed
 
 
+class Labelled(NamedTuple):
+    """A segment in which something was found; ``bare``: a number that no word beside it names."""
+
+    source: int
+    item: int  # its index in the batch
+    labels: tuple[str, ...]
+    bare: bool
+
+
 class JobResult(NamedTuple):
     """A body and a keyring lie in the spool as synced parts."""
 
@@ -211,6 +221,7 @@ class JobResult(NamedTuple):
     keyring: bytes  # SHA-256
     size: int  # bytes of body and keyring
     bytes_read: int
+    labelled: tuple[Labelled, ...] = ()
 
 
 class JobFailed(NamedTuple):

@@ -90,6 +90,7 @@ class Sealer:
         self._nothing = Known(self._cipher, b"")
         self._conversations = Conversations(setup, self._cipher)
         self._block = block()
+        self._writer = Writer if not setup.labels else _labelling(setup.labels)
         self._read = 0
 
     def survey(self, survey: Survey) -> SurveyResult | SurveyFailed:
@@ -134,7 +135,7 @@ class Sealer:
             return CutFailed(cut.ticket, missed.why)
 
     def _seal(self, job: Job, body: Body) -> JobResult:
-        writer = Writer(body, self._setup, job, self._cipher)
+        writer = self._writer(body, self._setup, job, self._cipher)
         room = Room(job)
         done = {
             place: self._unit(unit, writer, job, room)
@@ -159,6 +160,7 @@ class Sealer:
             keyring,
             body.size,
             self._read,
+            tuple(writer.labelled),
         )
 
     def _unit(
@@ -277,6 +279,13 @@ class Sealer:
 
     def _mark(self, told: Stat) -> bytes:
         return told.mark(self._setup.ledger_key)
+
+
+def _labelling(labels: Sequence[str]) -> Callable[[Body, Setup, Job, Cipher], Writer]:
+    """Return what makes writers that look through what they seal."""
+    from lakzegel_agent.sealing.labelling import LabellingWriter  # noqa: PLC0415 - only if asked
+
+    return LabellingWriter.asked(labels)
 
 
 def _pieces(data: bytes, ends: Sequence[int]) -> Iterator[bytes]:
