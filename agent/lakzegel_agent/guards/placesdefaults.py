@@ -38,7 +38,7 @@ DEFAULTS: Final = "/usr/bin/defaults"
 LAUNCHCTL: Final = "/bin/launchctl"
 SUDO: Final = "/usr/bin/sudo"
 NOTIFYUTIL: Final = "/usr/bin/notifyutil"
-LIMIT: Final = 10.0  # seconds for one program
+LIMIT: Final = 5.0  # seconds for one program; all guards together have a minute
 ROOT: Final = 0
 _ABSENT: Final = b"does not exist"
 _BEGIN: Final = b"<?xml"  # what a program complains of stands before it
@@ -139,6 +139,7 @@ class Defaults:
         self._home = home
         self._programs = programs or SystemPrograms()
         self._me = me or os.geteuid
+        self._session: tuple[str, ...] | None = None  # what is put before a program, once known
 
     def read(self, place: str) -> bytes | None:
         """Return the value of a key, None where there is none.
@@ -179,18 +180,27 @@ class Defaults:
 
     def _as_user(self, *arguments: str) -> Ran:
         """Run a program as the user whose home it is, in his session."""
+        if self._session is None:
+            self._session = self._entered()
+        return self._programs.run((*self._session, *arguments))
+
+    def _entered(self) -> tuple[str, ...]:
+        """Return what is put before a program so that it runs there; nothing where we are he.
+
+        Raises:
+            PlaceError: he is not signed in, or he is somebody else and we are not root.
+        """
         try:
             user = self._home.stat().st_uid
         except OSError:
             raise PlaceError(UNREADABLE) from None
         if user == self._me():
-            return self._programs.run(arguments)
+            return ()
         if self._me() != ROOT:
             raise PlaceError(NOT_OURS)
         if self._programs.run((LAUNCHCTL, "print", f"gui/{user}")).status:
             raise PlaceError(NOT_SIGNED_IN)
-        session = (LAUNCHCTL, "asuser", str(user), SUDO, "-n", "-H", "-u", f"#{user}", "--")
-        return self._programs.run((*session, *arguments))
+        return (LAUNCHCTL, "asuser", str(user), SUDO, "-n", "-H", "-u", f"#{user}", "--")
 
 
 def _parts(place: str) -> tuple[str, str]:
