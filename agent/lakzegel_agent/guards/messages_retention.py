@@ -58,6 +58,11 @@ class Kept:
     is_odd: bool = False  # of a wrong type, or a number of which is not known what it does
 
     @property
+    def is_said(self) -> bool:
+        """Whether it is there at all."""
+        return self.is_odd or self.value is not None
+
+    @property
     def deletes(self) -> bool:
         """Whether messages go by it."""
         return not self.is_odd and self.value in DAYS
@@ -80,19 +85,13 @@ class MessagesRetention:
 
     def look(self, surroundings: Surroundings) -> Iterable[Reading]:
         """Yield one reading, for all the keys together."""
-        found, how = kept(surroundings)
-        if any(one.value is not None or one.is_odd for one in found) or _is_used(surroundings):
-            state, reason = judged(found)
-            value: dict[str, JsonValue] = {
-                f"{one.domain} {one.key}": None if one.is_odd else one.value
-                for one in found
-                if one.is_odd or one.value is not None
-            }
-            told: dict[str, JsonValue] = {"keys": value, "read": how}
-            told["macos"] = macos_version(surroundings.system)
-            told["managed"] = any(one.managed for one in found)
-            locked = None if state is State.UNKNOWN or reason == BY_DEFAULT else not reason
-            yield Reading(SUBJECT, state, reason, told, locked=locked)
+        try:
+            found, how = kept(surroundings)
+        except PlaceError as error:
+            yield Reading(SUBJECT, State.UNKNOWN, error.reason)
+            return
+        if any(one.is_said for one in found) or _is_used(surroundings):
+            yield _reading(surroundings, found, how)
 
     def changes(self, surroundings: Surroundings, readings: Sequence[Reading]) -> Iterable[Change]:
         """Yield for ever, for each key that is there and understood."""
@@ -137,6 +136,23 @@ def judged(found: Sequence[Kept]) -> tuple[State, str]:
     if any(one.value is not None for one in found):
         return State.COMPLIANT, ""
     return State.COMPLIANT, BY_DEFAULT
+
+
+def _reading(surroundings: Surroundings, found: Sequence[Kept], how: str) -> Reading:
+    state, reason = judged(found)
+    keys: dict[str, JsonValue] = {
+        f"{one.domain} {one.key}": NOT_UNDERSTOOD if one.is_odd else one.value
+        for one in found
+        if one.is_said
+    }
+    value: dict[str, JsonValue] = {
+        "keys": keys,
+        "read": how,
+        "macos": macos_version(surroundings.system),
+        "managed": any(one.managed for one in found),
+    }
+    locked = None if state is State.UNKNOWN or reason == BY_DEFAULT else not reason
+    return Reading(SUBJECT, state, reason, value, locked=locked)
 
 
 def _asked(

@@ -13,7 +13,6 @@ from typing import ClassVar, Final
 
 from lakzegel_agent.guards.base import (
     MDM_OWNED,
-    NOT_SIGNED_IN,
     NOT_UNDERSTOOD,
     WINDOWS,
     Change,
@@ -52,7 +51,7 @@ from lakzegel_core.encoding import JsonValue
 EMPTIES_TRASH: Final = "empties-trash"
 PURGES_PST: Final = "purges-pst"
 NEW_OUTLOOK: Final = "new-outlook"
-_SUBJECTS: Final = "subjects"  # the note of what there was when the user was signed in
+_SUBJECTS: Final = "subjects"  # the note of what there was when it could be read
 _OFF: Final = encode(OFF)
 
 
@@ -85,9 +84,9 @@ class OutlookRetention:
             found = list(_found(surroundings))
         except PlaceError as error:
             before = surroundings.notes.get(_SUBJECTS)
-            if error.reason != NOT_SIGNED_IN or before is None:
+            if before is None:
                 raise
-            return [Reading(one, State.UNKNOWN, NOT_SIGNED_IN) for one in json.loads(before)]
+            return [Reading(one, State.UNKNOWN, error.reason) for one in json.loads(before)]
         surroundings.notes.put(_SUBJECTS, json.dumps([one.subject for one in found]).encode())
         return found
 

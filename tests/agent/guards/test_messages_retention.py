@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import plistlib
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from lakzegel_agent.guards.placesdefaults import Defaults
 
 from .conftest import Kept as Memory
 from .conftest import Make, readings
-from .twins import Mac, me
+from .twins import Gone, Mac, me
 
 MOBILE, ICHAT = "com.apple.MobileSMS", "com.apple.iChat"
 KEEP, SYNCED = "KeepMessageForDays", "SSKeepMessages"
@@ -127,7 +128,7 @@ def test_the_office_reads_keys_version_and_where_it_was_read(mac):
     mac.of_version("13.7")
     (found,) = readings(GUARD, mac.session({MOBILE: {KEEP: 30, SYNCED: "x"}}))
     assert found.value == {
-        "keys": {f"{MOBILE} {KEEP}": 30, f"{MOBILE} {SYNCED}": None},
+        "keys": {f"{MOBILE} {KEEP}": 30, f"{MOBILE} {SYNCED}": "not-understood"},
         "read": "session",
         "macos": "13.7",
         "managed": False,
@@ -145,6 +146,7 @@ def test_of_who_is_not_signed_in_the_files_count(mac):
     around.places["defaults"] = Defaults(mac.home, mac.programs, me=lambda: 0)
     assert of(around) == ("compliant", "")
     mac.programs.signed_in = False
+    around.places["defaults"] = Defaults(mac.home, mac.programs, me=lambda: 0)
     assert of(around) == ("drifted", "by-age")
 
 
@@ -158,13 +160,11 @@ def test_a_file_of_the_apps_container_counts_too(mac):
     assert of(mac.files({MOBILE: {KEEP: 0}})) == ("compliant", "")
 
 
-def named(home: Path) -> str:
-    return "user"
+ME = pwd.getpwuid(me()).pw_name
 
 
-@pytest.mark.parametrize("user", ["user", None])
-def test_what_mdm_says_counts_before_what_the_user_says(mac, user, monkeypatch):
-    monkeypatch.setattr("lakzegel_agent.guards.of_plists._owner", named)
+@pytest.mark.parametrize("user", [ME, None])
+def test_what_mdm_says_counts_before_what_the_user_says(mac, user):
     mac.manage(MOBILE, {KEEP: 30}, user)
     for around in (mac.session({MOBILE: {KEEP: 0}}), mac.files({MOBILE: {KEEP: 0}})):
         assert of(around) == ("drifted", "mdm-owned")
@@ -175,10 +175,9 @@ def test_what_mdm_says_counts_before_what_the_user_says(mac, user, monkeypatch):
     assert of(mac.session({})) == ("unknown", "not-understood")
 
 
-def test_what_mdm_says_of_the_user_counts_before_what_it_says_of_the_device(mac, monkeypatch):
-    monkeypatch.setattr("lakzegel_agent.guards.of_plists._owner", named)
+def test_what_mdm_says_of_the_user_counts_before_what_it_says_of_the_device(mac):
     mac.manage(MOBILE, {KEEP: 30}, None)
-    mac.manage(MOBILE, {KEEP: 0}, "user")
+    mac.manage(MOBILE, {KEEP: 0}, ME)
     assert of(mac.session({})) == ("compliant", "")
 
 
@@ -214,11 +213,15 @@ BROKEN = ["half", "empty", "text", "list", "utf-16", "entities", "huge", "link",
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_file_that_is_not_understood_is_unknown(mac, how, memory):
     broken(mac.home / f"Library/Preferences/{MOBILE}.plist", how)
-    found = check(GUARD, mac.files({}), "report", Enforcer(memory, "p1"))
-    assert found.state is State.UNKNOWN
-    assert {one.reason for one in found.readings} <= {
-        "not-understood", "too-large", "not-ours", "unreadable",
-    }  # fmt: skip
+    state, reason = of(mac.files({}))
+    assert state == "unknown"
+    assert reason in {"not-understood", "too-large", "not-ours", "unreadable"}
+    assert enforced(mac.files({}), memory) == (state, reason)
+
+
+def test_a_mac_without_its_programs_is_unknown(mac, around: Make):
+    places = {**around().places, "defaults": Defaults(mac.home, Gone(), me=me)}
+    assert of(around(platform="darwin", places=places)) == ("unknown", "unreadable")
 
 
 @given(
