@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: EUPL-1.2
-# Installs the programs whose files the tests capture, and a TPM in software, where this machine
-# lets us; a test whose program is absent says so and is skipped.
+# Installs the programs whose files the tests capture or whose settings they guard, and a TPM in
+# software, where this machine lets us; a test whose program is absent says so and is skipped.
 set -eu
 wanted=""
 command -v dovecot >/dev/null || wanted="$wanted dovecot-imapd"
 command -v mbsync >/dev/null || wanted="$wanted isync"
+command -v thunderbird >/dev/null || wanted="$wanted thunderbird"
 command -v swtpm >/dev/null || wanted="$wanted swtpm"
 command -v tpm2_unseal >/dev/null || wanted="$wanted tpm2-tools"
 if [ -z "$wanted" ]; then
@@ -17,5 +18,5 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # a list of names
-timeout 180 sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@"' \
+timeout 300 sh -c 'apt-get update -qq && apt-get install -qq -y --no-install-recommends "$@"' \
     sh $wanted >/dev/null || echo "programs:$wanted could not be installed"

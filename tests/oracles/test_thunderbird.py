@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Thunderbird itself says that the locks hold, with the right type, and that nothing is left.
+
+It is started with a profile of the test's, and asked over Marionette. The locks are set by the
+engine in the installation of this machine, which is left as it was found.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakzegel_agent.guards.base import Surroundings
+from lakzegel_agent.guards.checking import check
+from lakzegel_agent.guards.enforcing import Enforcer
+from lakzegel_agent.guards.places import Files
+from lakzegel_agent.guards.remembered import GuardNotes, recall_places
+from lakzegel_agent.guards.thunderbird_retention import GUARD
+from lakzegel_core.age import Identity
+from lakzegel_core.policy import parse_policy_toml
+
+ROOT = Path("/usr/lib/thunderbird")
+BINARY = ROOT / "thunderbird-bin"
+DEFAULTS = ROOT / "defaults/pref"
+OWN = DEFAULTS / "lakzegel.js"
+LOCK = Path(tempfile.gettempdir(), "lakzegel-thunderbird-test.lock")
+INT, BOOL, NONE = 64, 128, 0
+S1, S2 = "mail.server.server1.", "mail.server.server2."
+PREFS = {
+    "mail.accountmanager.accounts": "account1,account2",
+    "mail.account.account1.server": "server1",
+    "mail.account.account2.server": "server2",
+    "mail.server.server1.type": "imap",
+    "mail.server.server1.hostname": "127.0.0.1",
+    "mail.server.server1.userName": "jan",
+    "mail.server.server1.port": 9,
+    "mail.server.server1.login_at_startup": False,
+    "mail.server.server1.check_new_mail": False,
+    "mail.server.server1.retainBy": 2,
+    "mail.server.server1.daysToKeepHdrs": 30,
+    "mail.server.server2.type": "pop3",
+    "mail.server.server2.hostname": "localhost",
+    "mail.server.server2.userName": "jan",
+    "mail.server.server2.port": 9,
+    "mail.server.server2.login_at_startup": False,
+    "mail.server.server2.check_new_mail": False,
+    "mail.server.server2.leave_on_server": True,
+    "mail.server.server2.delete_by_age_from_server": True,
+    "mail.server.server2.num_days_to_leave_on_server": 3,
+    "mailnews.start_page.enabled": False,
+    "mail.compose.autosaveinterval": 7,
+}
+FILTERS = """version="9"
+logging="no"
+name="Weg ermee"
+enabled="yes"
+type="17"
+action="Delete"
+condition="AND (subject,contains,nieuwsbrief)"
+"""
+ASK = """
+const p = Services.prefs, name = arguments[0], type = p.getPrefType(name);
+const get = {64: "getIntPref", 128: "getBoolPref", 32: "getStringPref"}[type];
+return [type, get ? p[get](name) : null, p.prefIsLocked(name)];
+"""
+RETENTION = """
+const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
+const found = MailServices.accounts.allServers.find(one => one.key == arguments[0]);
+return found.retentionSettings.retainByPreference;
+"""
+
+
+class Memory(dict[str, bytes]):
+    """A ledger's named values."""
+
+    def remember(self, name: str, value: bytes) -> None:
+        self[name] = value
+
+    def recall(self, name: str) -> bytes | None:
+        return self.get(name)
+
+
+class Marionette:
+    """Its protocol over TCP: a length, a colon, JSON."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._stream = self._socket.makefile("rb")
+        self._count = 0
+        self._next()
+        self.call("WebDriver:NewSession", {})
+        self.call("Marionette:SetContext", {"value": "chrome"})
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def call(self, name: str, parameters: dict[str, Any]) -> Any:
+        self._count += 1
+        data = json.dumps([0, self._count, name, parameters]).encode()
+        self._socket.sendall(b"%d:%b" % (len(data), data))
+        _, _, error, result = self._next()
+        assert error is None, error
+        return result
+
+    def ask(self, script: str, *arguments: object) -> Any:
+        asked = {"script": script, "args": list(arguments)}
+        return self.call("WebDriver:ExecuteScript", asked)["value"]
+
+    def pref(self, name: str) -> tuple[int, object, bool]:
+        """Type, value, and whether it is locked, as Thunderbird has them."""
+        type_, value, locked = self.ask(ASK, name)
+        return type_, value, locked
+
+    def _next(self) -> Any:
+        digits = b""
+        while (one := self._stream.read(1)) != b":":
+            assert one, "Thunderbird has gone"
+            digits += one
+        return json.loads(self._stream.read(int(digits)))
+
+
+@contextmanager
+def started(home: Path, profile: Path) -> Iterator[Marionette]:
+    """A Thunderbird that runs with a profile, and has ended afterwards."""
+    arguments = ["--headless", "--marionette", "--remote-allow-system-access", "--no-remote"]
+    process = subprocess.Popen(
+        [BINARY, *arguments, "--profile", profile],
+        env={"HOME": str(home), "MOZ_HEADLESS": "1", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        marionette = Marionette(port_of(process, profile))
+        try:
+            yield marionette
+            with suppress(AssertionError, OSError):
+                marionette.call("Marionette:Quit", {"flags": ["eAttemptQuit"]})
+            process.wait(60)
+        finally:
+            marionette.close()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        (profile / "MarionetteActivePort").unlink(missing_ok=True)
+
+
+def port_of(process: subprocess.Popen[bytes], profile: Path) -> int:
+    told = profile / "MarionetteActivePort"
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        with suppress(FileNotFoundError, ValueError):
+            return int(told.read_text())
+        time.sleep(0.05)  # another program's start has no event of ours
+    pytest.fail("Thunderbird did not start")
+
+
+def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Each file's mode, owner and bytes."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        told = path.stat()
+        found[str(path)] = (told.st_mode, told.st_uid, path.read_bytes() if path.is_file() else b"")
+    return found
+
+
+@pytest.fixture
+def installation() -> Iterator[dict[str, tuple[int, int, bytes]]]:
+    """What the installation's defaults are; they are so again afterwards, whatever happens."""
+    if not BINARY.exists():
+        pytest.skip("no Thunderbird here: run sh tests/soak/install.sh")
+    if not os.access(DEFAULTS, os.W_OK):
+        pytest.skip("Thunderbird is here, but its folder may not be written")
+    with LOCK.open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        if lock.read():  # an earlier run was killed within
+            OWN.unlink(missing_ok=True)
+        elif OWN.exists():
+            pytest.skip("an agent is at work here: its locks are in Thunderbird's folder")
+        before, names = tree(DEFAULTS), sorted(ROOT.iterdir())
+        lock.write("within")
+        lock.flush()
+        try:
+            yield before
+        finally:
+            OWN.unlink(missing_ok=True)
+            lock.truncate(0)
+        assert tree(DEFAULTS) == before
+        assert sorted(ROOT.iterdir()) == names
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    folder = tmp_path / "home/.thunderbird/abcd.default"
+    filters = folder / "ImapMail/127.0.0.1/msgFilterRules.dat"
+    filters.parent.mkdir(parents=True)
+    filters.write_text(FILTERS)
+    lines = (f'user_pref("{name}", {json.dumps(value)});\n' for name, value in PREFS.items())
+    (folder / "prefs.js").write_text("".join(lines))
+    (folder / "user.js").write_text('user_pref("marionette.port", 0);\n')  # one that is free
+    return folder
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Surroundings:
+    recipient = Identity(bytes(32)).recipient.to_text()
+    policy = parse_policy_toml(
+        f'serial = 1\naudience = ["group:g"]\nexpires = 2027-06-30\nrecipients = ["{recipient}"]\n'
+    )
+    return Surroundings(
+        home=tmp_path / "home",
+        system=Path("/"),
+        platform="linux",
+        now=datetime(2026, 11, 30, 9, 0, tzinfo=UTC),
+        sources=(),
+        domains=frozenset(),
+        places={"file": Files()},
+        notes=GuardNotes(Memory(), "test"),
+        policy=policy,
+    )
+
+
+def states(around: Surroundings, memory: Memory, mode: str) -> dict[str, tuple[str, str]]:
+    found = check(GUARD, around, mode, Enforcer(memory, "p"))
+    return {
+        one.subject.rpartition("/")[2]: (str(one.state), one.reason)
+        for one in found.readings
+        if "server3" not in one.subject  # Local Folders, which Thunderbird makes by itself
+    }
+
+
+def kept(profile: Path) -> list[str]:
+    """The lines of prefs.js that a user would miss."""
+    lines = (profile / "prefs.js").read_text().splitlines()
+    return [one for one in lines if any(f'"{name}"' in one for name in PREFS)]
+
+
+@pytest.mark.slow
+def test_thunderbird_holds_to_the_locks_and_forgets_them(
+    installation: dict[str, tuple[int, int, bytes]], profile: Path, around: Surroundings
+) -> None:
+    memory = Memory()
+    home, filters = around.home, profile / "ImapMail/127.0.0.1/msgFilterRules.dat"
+
+    # 1. It deletes by itself, and goes on with that until its next start.
+    with started(home, profile) as thunderbird:
+        assert thunderbird.pref(S1 + "retainBy") == (INT, 2, False)
+        assert thunderbird.pref(S2 + "leave_on_server") == (BOOL, True, False)
+        assert thunderbird.pref(S1 + "purgeSpam") == (NONE, None, False)
+        assert thunderbird.ask(RETENTION, "server1") == 2
+        thunderbird.ask("Services.prefs.savePrefFile(null)")
+        assert states(around, memory, "report") == {
+            "server1": ("drifted", "by-age"),
+            "server2": ("drifted", "deletes-from-server"),
+        }
+        lines = kept(profile)
+        assert len(lines) == len(PREFS)
+        waiting = {"server1": ("drifted", "at-next-start"), "server2": ("drifted", "at-next-start")}
+        assert states(around, memory, "enforce") == waiting
+        assert states(around, memory, "enforce") == waiting
+        assert thunderbird.pref(S1 + "retainBy") == (INT, 2, False)
+
+    # 2. Started anew, it has the locks, and what else the user has set.
+    good = {"server1": ("compliant", ""), "server2": ("compliant", "")}
+    for _ in range(2):
+        with started(home, profile) as thunderbird:
+            assert thunderbird.pref(S1 + "retainBy") == (INT, 1, True)
+            assert thunderbird.pref(S1 + "purgeSpam") == (BOOL, False, True)
+            assert thunderbird.pref(S1 + "autosync_max_age_days") == (INT, -1, True)
+            assert thunderbird.pref("mail.imap.expunge_after_delete") == (BOOL, False, True)
+            assert thunderbird.pref(S2 + "retainBy") == (INT, 1, True)
+            assert thunderbird.pref(S2 + "leave_on_server") == (BOOL, True, True)
+            assert thunderbird.pref(S2 + "delete_by_age_from_server") == (BOOL, False, True)
+            assert thunderbird.ask(RETENTION, "server1") == 1
+            assert thunderbird.pref(S1 + "daysToKeepHdrs") == (INT, 30, False)
+            assert thunderbird.pref("mail.compose.autosaveinterval") == (INT, 7, False)
+            thunderbird.ask("Services.prefs.savePrefFile(null)")
+            assert states(around, memory, "enforce") == good
+    assert kept(profile) == lines
+    assert filters.read_text() == FILTERS
+
+    # 3. Undone, all is as it was.
+    held = (profile / "prefs.js").read_bytes()
+    check(GUARD, replace(around), "off", Enforcer(memory, "p"))
+    assert tree(DEFAULTS) == installation
+    assert recall_places(memory) == []
+    assert (profile / "prefs.js").read_bytes() == held
+    with started(home, profile) as thunderbird:
+        assert thunderbird.pref(S1 + "retainBy") == (INT, 2, False)
+        assert thunderbird.pref(S1 + "daysToKeepHdrs") == (INT, 30, False)
+        assert thunderbird.pref(S1 + "purgeSpam") == (NONE, None, False)
+        assert thunderbird.pref(S2 + "leave_on_server") == (BOOL, True, False)
+        assert thunderbird.pref(S2 + "delete_by_age_from_server") == (BOOL, True, False)
+        assert thunderbird.pref("mail.imap.expunge_after_delete") == (BOOL, False, False)
+        assert thunderbird.ask(RETENTION, "server1") == 2
+        thunderbird.ask("Services.prefs.savePrefFile(null)")
+    assert kept(profile) == lines
+    assert filters.read_text() == FILTERS
