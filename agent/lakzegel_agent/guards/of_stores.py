@@ -76,7 +76,7 @@ class Place:
     @property
     def name(self) -> str:
         """What it is called for the office."""
-        return plain(f"{self.source.label}/{os.fsdecode(self.path)}")
+        return plain(f"{self.source.label}/{os.fsdecode(self.path)}".rstrip("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +208,27 @@ def _walked(source: Watched, store: Store) -> Iterator[bytes | str]:
             yield path
 
 
+def phones_of(
+    surroundings: Surroundings, source: Watched, store: PhoneStore, app: str
+) -> Iterator[bytes]:
+    """Yield the folders of backups of this source's phones; none where the app is not its."""
+    if app not in source.apps:
+        return
+    root = os.fsencode(source.root)
+    gate = Gate(store, root, frozenset(source.apps), source.custody, surroundings.phones)
+    for folder in backups(store, root):
+        if gate(folder + b"/" if folder else b"") is None:
+            yield folder
+
+
 def _read_out(
     surroundings: Surroundings, source: Watched, store: PhoneStore, app: str
 ) -> Iterator[bytes]:
     """Yield the databases of an app in the backups of phones that are this source's."""
     root = os.fsencode(source.root)
-    gate = Gate(store, root, frozenset(source.apps), source.custody, surroundings.phones)
-    for folder in backups(store, root):
+    for folder in phones_of(surroundings, source, store, app):
         for its, path in store.databases(folder):
-            if its == app and os.path.lexists(root + b"/" + path) and gate(path) is None:
+            if its == app and os.path.lexists(root + b"/" + path):
                 yield path
 
 

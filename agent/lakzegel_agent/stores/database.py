@@ -80,6 +80,11 @@ def hurried(seconds: float) -> Iterator[None]:
         _until.reset(token)
 
 
+def is_hurried() -> bool:
+    """Return whether this runs within `hurried`."""
+    return _until.get() is not None
+
+
 def is_late() -> bool:
     """Return whether the time is over that `hurried` gave."""
     until = _until.get()

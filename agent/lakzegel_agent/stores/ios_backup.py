@@ -19,7 +19,7 @@ from lakzegel_agent.stores.appleplists import read_plist
 from lakzegel_agent.stores.base import OpenStore
 from lakzegel_agent.stores.database import LOGS, of_bytes, opened, translated
 from lakzegel_agent.stores.imessage_reading import OpenMessages
-from lakzegel_agent.stores.ios_backup_encrypted import Derived, Passphrase, Vault, vault
+from lakzegel_agent.stores.ios_backup_encrypted import Derived, Entry, Passphrase, Vault, vault
 from lakzegel_agent.stores.ios_backup_files import (
     MAX_MANIFEST,
     PARTS,
@@ -29,7 +29,7 @@ from lakzegel_agent.stores.ios_backup_files import (
     require_finished,
 )
 from lakzegel_agent.stores.ios_backup_keys import plain
-from lakzegel_agent.stores.phone import Backup, PhoneStore
+from lakzegel_agent.stores.phone import Backup, PhoneStore, read_small
 from lakzegel_agent.stores.whatsapp_ios_reading import OpenChats
 
 _UDID: Final = re.compile(rb"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16}")
@@ -122,6 +122,47 @@ class IosBackup:
                 yield d
         if require_finished(backup) != status:
             raise StoreError("locked")
+
+
+def read_file(
+    backup: bytes, domain: str, path: str, most: int, passphrase: Passphrase
+) -> bytes | None:
+    """Return a small file of the backup in this folder; None where its manifest lists none.
+
+    Raises:
+        StoreError: ``incomplete``, ``no-key``, ``damaged``, ``locked``, ``too-large``,
+            ``unknown-schema``.
+    """
+    place = hashed(domain, path)
+    status = require_finished(backup)
+    about = read_plist(backup + b"/Manifest.plist", MAX_MANIFEST)
+    file = place[-40:].decode("ascii")
+    data = None
+    with translated():
+        if about.get("IsEncrypted") is False:
+            with opened(backup + b"/Manifest.db") as listing:
+                if Manifest(listing).lists(file, domain, path):
+                    data = _small(backup + b"/" + place, most)
+        else:
+            with vault(backup, about, passphrase()) as unlocked:
+                if unlocked.manifest.lists(file, domain, path):
+                    data = _small_secret(backup + b"/" + place, unlocked.entry(file), most)
+    if require_finished(backup) != status:
+        raise StoreError("locked")
+    return data
+
+
+def _small(path: bytes, most: int) -> bytes:
+    data = read_small(path, most)
+    if data is None:
+        raise StoreError("damaged")
+    return data
+
+
+def _small_secret(path: bytes, entry: Entry, most: int) -> bytes:
+    if entry.size > most:
+        raise StoreError("too-large")
+    return bytes(plain(path, entry.key, entry.size))
 
 
 @contextmanager

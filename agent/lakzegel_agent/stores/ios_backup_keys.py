@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.stores.database import is_hurried
 
 MAX_BAG: Final = 2**16  # bytes
 MAX_ROUNDS: Final = 50_000_000  # iPhones ask for 10,000,000: seconds
+HURRIED_ROUNDS: Final = 15_000_000  # of both derivations, where somebody waits
 MAX_PLAIN: Final = 512 * 2**20  # bytes that have to lie in memory
 _PASSCODE: Final = 2  # bit of WRAP: wrapped under the passphrase alone
 _WRAPPED: Final = 40  # bytes
@@ -123,6 +125,8 @@ def _derived(head: Mapping[bytes, bytes], passphrase: bytes) -> bytes:
     rounds, more = _number(head, b"ITER"), _number(head, b"DPIC")
     if not 0 < rounds <= MAX_ROUNDS or more > MAX_ROUNDS:
         raise StoreError("damaged")
+    if is_hurried() and rounds + more > HURRIED_ROUNDS:
+        raise StoreError("too-slow")
     secret = passphrase
     if more:
         secret = hashlib.pbkdf2_hmac("sha256", secret, head.get(b"DPSL", b""), more, 32)
