@@ -89,7 +89,7 @@ class BlockFile:
 def _take_block() -> memoryview:
     """Memory that begins with a page, as disks want it.
 
-    It is private: pages that processes could share cost the system twice as much to find.
+    It is private: pages that processes could share cost the system a third more to find.
     """
     try:
         return _spare.pop()
