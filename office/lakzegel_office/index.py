@@ -50,6 +50,14 @@ class IndexedItem:
         """Bytes of the raw payload."""
         return int(self.core["size"])
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the device found in it (docs/spec/item.md §2); ones of a later version too."""
+        found = self.context.get("labels")
+        if not isinstance(found, list):
+            return ()
+        return tuple(label for label in found if isinstance(label, str))
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

@@ -44,6 +44,77 @@ def test_the_list_for_programs_is_one_object_a_line(pulled, capsys):
     assert len(rows) == 6
 
 
+@pytest.fixture
+def labelled(world, device):
+    def context(path, **more):
+        return {**device.context(path, "0" * 32), **more}
+
+    items = [
+        ("cur/1", {}),
+        ("cur/2", {"labels": ["classified"]}),
+        ("cur/3", {"labels": ["citizen-number", "van-later", "\x1b[31m"]}),
+        ("cur/4", {"labels": "classified"}),
+        ("cur/5", {"labels": [1, None, {"a": []}]}),
+        ("cur/6", {"labels": []}),
+    ]
+    device.send(
+        [
+            device.seal(payload=b"x", context=context(path, **more), index=number)
+            for number, (path, more) in enumerate(items)
+        ]
+    )
+    world.pull()
+    return world
+
+
+def test_labels_stand_behind_the_items_that_have_some(labelled, capsys):
+    capsys.readouterr()
+    assert labelled.run("list") == 0
+    assert [line.split("\t")[4:] for line in capsys.readouterr().out.splitlines()] == [
+        ["cur/1"],
+        ["cur/2", "classified"],
+        ["cur/3", "citizen-number", "van-later", "\\x1b[31m"],
+        ["cur/4"],
+        ["cur/5"],
+        ["cur/6"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "paths"),
+    [
+        ("classified", ["cur/2"]),
+        ("van-later", ["cur/3"]),
+        ("any", ["cur/2", "cur/3"]),
+        ("none", []),
+    ],
+)
+def test_items_are_listed_by_label(labelled, capsys, label, paths):
+    capsys.readouterr()
+    assert labelled.run("list", "--label", label, "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["context"]["path"] for row in rows] == paths
+
+
+def test_show_tells_the_labels_of_an_item(labelled, capsys):
+    capsys.readouterr()
+    assert labelled.run("show", "minister/0/0/2") == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == [
+        "citizen-number",
+        "van-later",
+        "\x1b[31m",
+    ]
+    assert labelled.run("show", "minister/0/0/4") == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == []
+
+
+def test_what_labels_hold_is_never_a_reason_not_to_open_an_item(labelled, capfdbinary):
+    for number in range(6):
+        capfdbinary.readouterr()
+        assert labelled.run("open", f"minister/0/0/{number}", "--reason", "x") == 0
+        assert capfdbinary.readouterr().out == b"x"
+
+
 def test_show_tells_place_and_history(pulled, capsys):
     capsys.readouterr()
     assert pulled.run("show", "minister/0/0/1") == 0

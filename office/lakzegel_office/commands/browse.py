@@ -23,6 +23,7 @@ from lakzegel_office.index import IndexedItem
 from lakzegel_office.names import ItemId
 
 KINDS = ("segment", "capture", "observation")
+ANY = "any"  # no label is called so (docs/spec/item.md §2)
 
 
 def add(commands: Commands) -> None:
@@ -31,6 +32,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--device", metavar="D")
     parser.add_argument("--source", metavar="S")
     parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument(
+        "--label", metavar="L", help="only what the device gave this label; any: whatever label"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser = command(commands, "show", show_item, "show what one item says of itself")
     parser.add_argument("item", metavar="ITEM", type=ItemId.parse, help="device/epoch/batch/index")
@@ -48,10 +52,13 @@ def list_items(arguments: argparse.Namespace) -> int:
             continue
         if arguments.kind is not None and line.kind != arguments.kind:
             continue
+        if arguments.label is not None and not _has(line, arguments.label):
+            continue
         if arguments.json:
             sys.stdout.buffer.write(_json_line(item, line))
         else:
-            print(f"{item}\t{line.kind}\t{line.source}\t{line.size}\t{_title(line)}")
+            labels = "".join(f"\t{_printable(label)}" for label in line.labels)
+            print(f"{item}\t{line.kind}\t{line.source}\t{line.size}\t{_title(line)}{labels}")
     return 0
 
 
@@ -77,6 +84,7 @@ def show_item(arguments: argparse.Namespace) -> int:
             "commitment": line.commitment,
             "core": line.core,
             "context": line.context,
+            "labels": line.labels,
             "payload": line.payload,
             "history": [str(capture) for capture in captures_of(catalog, item, line)],
         }
@@ -135,7 +143,15 @@ def _title(line: IndexedItem) -> str:
         text = read_path(line.context).decode("utf-8", "backslashreplace")
     except LakzegelError:
         return "?"
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _has(line: IndexedItem, label: str) -> bool:
+    return bool(line.labels) if label == ANY else label in line.labels
 
 
 def _json_line(item: ItemId, line: IndexedItem) -> bytes:
@@ -145,6 +161,7 @@ def _json_line(item: ItemId, line: IndexedItem) -> bytes:
         "source": line.source,
         "size": line.size,
         "context": line.context,
+        "labels": line.labels,
     }
     if line.payload is not None:
         row["payload"] = line.payload
