@@ -94,8 +94,7 @@ class WindowsHives:
 
     def put(self, hive: str, key: str, name: str, value: int | str) -> None:
         """Leave a REG_DWORD or a REG_SZ."""
-        access = self._winreg.KEY_WRITE | self._winreg.KEY_WOW64_64KEY
-        above = getattr(self._winreg, hive)
+        above, access = getattr(self._winreg, hive), self._writing() | self._winreg.KEY_WOW64_64KEY
         with self._winreg.CreateKeyEx(above, key, 0, access) as opened:
             kind = DWORD if isinstance(value, int) else SZ
             self._winreg.SetValueEx(opened, name, 0, kind, value)
@@ -103,13 +102,17 @@ class WindowsHives:
 
     def remove(self, hive: str, key: str, name: str) -> None:
         """Take a value away."""
-        with self._open(hive, key, self._winreg.KEY_WRITE) as opened:
+        with self._open(hive, key, self._writing()) as opened:
             self._winreg.DeleteValue(opened, name)
             self._winreg.FlushKey(opened)
 
     def expand(self, text: str) -> str:
         """Return a text with the variables of the system in it."""
         return str(self._winreg.ExpandEnvironmentStrings(text))
+
+    def _writing(self) -> int:
+        """Return the access to write: a key is flushed only where it may be read too."""
+        return int(self._winreg.KEY_READ | self._winreg.KEY_WRITE)
 
     def _open(self, hive: str, key: str, access: int) -> Any:  # noqa: ANN401 - a handle of winreg
         above = getattr(self._winreg, hive)

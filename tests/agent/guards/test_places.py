@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -21,10 +22,10 @@ from lakzegel_agent.guarding import Where, places_of
 from lakzegel_agent.guards.base import Place, PlaceError
 from lakzegel_agent.guards.places import Files
 from lakzegel_agent.guards.placesdefaults import Defaults, SystemPrograms
-from lakzegel_agent.guards.placesregistry import MAX_NAMES, USERS, Registry
+from lakzegel_agent.guards.placesregistry import MAX_NAMES, USERS, Registry, WindowsHives
 from lakzegel_agent.guards.placesvalues import MAX_VALUE, decode, encode
 
-from .twins import BINARY, MULTI_SZ, SID, Gone, Mac, Windows, me
+from .twins import BINARY, MULTI_SZ, SID, Gone, Mac, Windows, Winreg, me
 
 KEY = r"HKCU\Software\Policies\Example"
 NUMBERS = [b"0", b"30", b"4294967295"]
@@ -69,6 +70,16 @@ def defaults(folder: Path) -> Kind:
     return Kind(place, "com.example One", "com.example Two", values, refuse, garble)
 
 
+def winreg(folder: Path) -> Kind:
+    """The registry through the calls of `winreg` that are really made on Windows."""
+    kind = registry(folder)
+    assert isinstance(kind.place, Registry)
+    windows = kind.place._given
+    with patch.dict(sys.modules, winreg=Winreg(windows)):
+        kind.place._given = WindowsHives()
+    return kind
+
+
 def registry(folder: Path) -> Kind:
     windows = Windows(folder)
 
@@ -82,7 +93,7 @@ def registry(folder: Path) -> Kind:
     return Kind(place, rf"{KEY}\One", rf"{KEY}\Two", [*NUMBERS, *TEXTS], refuse, garble)
 
 
-@pytest.fixture(params=[files, defaults, registry], ids=["file", "defaults", "registry"])
+@pytest.fixture(params=[files, defaults, registry, winreg], ids=lambda make: make.__name__)
 def kind(request, tmp_path) -> Kind:
     return request.param(tmp_path)
 

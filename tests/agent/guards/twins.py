@@ -10,7 +10,7 @@ import os
 import plistlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lakzegel_agent.guards.base import PlaceError
 from lakzegel_agent.guards.placesdefaults import DEFAULTS, LAUNCHCTL, NOTIFYUTIL, Ran
@@ -159,6 +159,86 @@ class Windows:
 
     def _may(self) -> None:
         if self.refuses:
+            raise PermissionError(13, "Access is denied")
+
+
+class Handle:
+    """An open key, as far as it was asked for."""
+
+    def __init__(self, hive: str, key: str, access: int) -> None:
+        self.hive, self.key, self.access = hive, key, access
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.access = 0
+
+
+class Winreg:
+    """The module `winreg` over such hives, with what its documentation says of each call."""
+
+    HKEY_LOCAL_MACHINE, HKEY_USERS = MACHINE, USERS
+    KEY_READ, KEY_WRITE, KEY_WOW64_64KEY = 0x20019, 0x20006, 0x100
+    QUERY, SET = 0x1, 0x2
+
+    def __init__(self, windows: Windows) -> None:
+        self.windows = windows
+        self.flushed = 0
+
+    def OpenKey(self, key: str, sub_key: str, reserved: int = 0, access: int = 0x20019) -> Handle:  # noqa: N802
+        assert reserved == 0
+        assert access & self.KEY_WOW64_64KEY
+        self.windows.names(key, sub_key)
+        return Handle(key, sub_key, access)
+
+    def CreateKeyEx(self, key: str, sub_key: str, reserved: int, access: int) -> Handle:  # noqa: N802
+        self._may(access, self.SET)
+        self.windows._may()
+        self.windows.key(key, sub_key)
+        return self.OpenKey(key, sub_key, reserved, access)
+
+    def QueryValueEx(self, key: Handle, value_name: str) -> tuple[object, int]:  # noqa: N802
+        self._may(key.access, self.QUERY)
+        return self.windows.get(key.hive, key.key, value_name)
+
+    def SetValueEx(  # noqa: N802
+        self, key: Handle, value_name: str, reserved: int, kind: int, value: Any
+    ) -> None:
+        self._may(key.access, self.SET)
+        assert reserved == 0
+        assert isinstance(value, {SZ: str, DWORD: int}[kind])
+        self.windows.put(key.hive, key.key, value_name, value)
+
+    def DeleteValue(self, key: Handle, value: str) -> None:  # noqa: N802
+        self._may(key.access, self.SET)
+        self.windows.remove(key.hive, key.key, value)
+
+    def FlushKey(self, key: Handle) -> None:  # noqa: N802
+        self._may(key.access, self.QUERY)
+        self.flushed += 1
+
+    def EnumKey(self, key: Handle, index: int) -> str:  # noqa: N802
+        self._may(key.access, self.QUERY)
+        return self._at(self.windows.names(key.hive, key.key)[0], index)
+
+    def EnumValue(self, key: Handle, index: int) -> tuple[str, object, int]:  # noqa: N802
+        self._may(key.access, self.QUERY)
+        name = self._at(self.windows.names(key.hive, key.key)[1], index)
+        return (name, *self.windows.get(key.hive, key.key, name))
+
+    def ExpandEnvironmentStrings(self, text: str) -> str:  # noqa: N802
+        return self.windows.expand(text)
+
+    @staticmethod
+    def _at(names: list[str], index: int) -> str:
+        if index >= len(names):
+            raise OSError(22, "No more data is available")
+        return names[index]
+
+    @staticmethod
+    def _may(access: int, needs: int) -> None:
+        if not access & needs:
             raise PermissionError(13, "Access is denied")
 
 
