@@ -38,7 +38,12 @@ from lakzegel_agent.guards.of_mailaccounts import (
     text,
     whose,
 )
-from lakzegel_agent.guards.of_thunderbird import Prefs, Profile, preferences, profiles
+from lakzegel_agent.guards.of_thunderbird import Prefs, Profile, profiles
+from lakzegel_agent.guards.of_thunderbirdprofile import (
+    ACCOUNTS,
+    HALF_WRITTEN,
+    whole_preferences,
+)
 from lakzegel_core.encoding import JsonValue
 
 PRIVATE: Final = "private-account"
@@ -65,7 +70,9 @@ class MailAccounts(ReportingGuard):
         (5, 9, 10),
         EVERYWHERE,
         enforces=False,
-        reasons=frozenset({PRIVATE, COPIES, REPLIES, UNKNOWN_TYPE, UNKNOWN_DOMAIN, NO_DOMAINS}),
+        reasons=frozenset(
+            {PRIVATE, COPIES, REPLIES, UNKNOWN_TYPE, UNKNOWN_DOMAIN, NO_DOMAINS, HALF_WRITTEN}
+        ),
         cannot="It reports an account and does not take it away. It does not see accounts in a "
         "browser, and not what a server forwards by itself.",
     )
@@ -78,8 +85,8 @@ class MailAccounts(ReportingGuard):
         """
         for profile in profiles(surroundings.home, surroundings.places["file"]):
             try:
-                prefs = preferences(profile, surroundings.places["file"])
-                yield from _of_profile(profile, prefs or {}, surroundings.domains)
+                prefs = whole_preferences(profile, surroundings.places["file"], ACCOUNTS)
+                yield from _of_profile(profile, prefs, surroundings.domains)
             except PlaceError as error:
                 yield Reading(profile.name, State.UNKNOWN, error.reason)
 

@@ -13,12 +13,13 @@ from lakzegel_agent.guards.base import LINUX, MACOS, Place, PlaceError, Surround
 from lakzegel_agent.guards.of_thunderbird import USERS, Prefs, Profile, parse_prefs, said
 
 HALF_WRITTEN: Final = "half-written"
-_BEHIND: Final = b"mail.server/"  # sorts behind all of mail.server
+SERVERS: Final = b"mail.server/"  # sorts behind all of mail.server
+ACCOUNTS: Final = b"mail.smtpservers/"  # and this one behind all that is said of accounts
 _LOCK: Final = re.compile(r"[0-9.]{7,15}:\+?([0-9]{1,10})")  # address and process
 
 
-def whole_preferences(profile: Profile, place: Place) -> Prefs:
-    """Return a profile's preferences when none of `mail.server` can be missing.
+def whole_preferences(profile: Profile, place: Place, behind: bytes = SERVERS) -> Prefs:
+    """Return a profile's preferences when none that sorts before ``behind`` can be missing.
 
     Thunderbird writes prefs.js in the order of its lines, so that one behind `mail.server` shows
     that all before it are there, also where a file was cut between two lines.
@@ -28,7 +29,7 @@ def whole_preferences(profile: Profile, place: Place) -> Prefs:
     """
     held = place.read(str(profile.root / "prefs.js")) or b""
     names = [one.name.encode() + b'"' for one in said(held, USERS)]
-    if not names or names != sorted(names) or names[-1] < _BEHIND:
+    if not names or names != sorted(names) or names[-1] < behind:
         raise PlaceError(HALF_WRITTEN)
     own = place.read(str(profile.root / "user.js"))
     return {**parse_prefs(held), **parse_prefs(own or b"")}

@@ -33,6 +33,7 @@ from lakzegel_agent.guards.of_addresses import domain_of
 from lakzegel_agent.guards.of_mailheads import Head
 from lakzegel_agent.guards.of_newmail import KINDS, Budget, Found, Progress, Walked, new_mail
 from lakzegel_agent.guards.of_providers import is_private
+from lakzegel_core.encoding import JsonValue
 
 DAYS: Final = 30  # that are counted
 MAX_MAILS: Final = 2_000  # that one look opens
@@ -225,7 +226,8 @@ def _counts(rows: Iterable[Row], now: datetime) -> Iterator[Reading]:
         (row.what, row.where) for row in rows if row.what in {RECEIVED, SENT} and row.day < today
     )
     for (what, domain), count in sorted(counts.items()):
-        yield Reading(f"{what} {domain}", State.COMPLIANT, what, {"count": count, "days": DAYS})
+        value: JsonValue = {"count": count, "days": DAYS}
+        yield Reading(f"{what} {domain}", State.COMPLIANT, what, value, count=count)
 
 
 def _forwards(rows: Iterable[Row]) -> Iterator[Reading]:
@@ -243,6 +245,7 @@ def _forwards(rows: Iterable[Row]) -> Iterator[Reading]:
             BY_HAND if drifted else "",
             {"count": len(found), "days": DAYS},
             since=_midnight(min(found)) if drifted else None,
+            count=len(found) if drifted else 1,
         )
 
 

@@ -171,27 +171,30 @@ def test_without_agreed_domains_nothing_is_judged(around: Make) -> None:
         [pref("identity.id1.doCc", "1")],
         [pref("identity.id1.reply_to", "true")],
         [pref("smtpservers", "true")],
-        ['user_pref("half'],
+        ['user_pref("half"'],
     ],
 )
 def test_what_is_not_understood_is_unknown(around: Make, more: list[str]) -> None:
     assert found(around, *more)[""] == ("unknown", "not-understood")
 
 
-def test_preferences_that_are_cut_are_never_fine(around: Make) -> None:
-    lines = {0, *(n + side for n, one in enumerate(PREFS) if one == "\n" for side in (0, 1))}
-    for cut in range(len(PREFS)):
-        if cut not in lines:
-            assert set(found(around, prefs=PREFS[:cut]).values()) <= {("unknown", "not-understood")}
+def test_preferences_that_are_cut_anywhere_are_unknown(around: Make) -> None:
+    last = PREFS.rindex("user_pref")
+    whole = len(PREFS) - 1  # without the last line's end
+    for cut in range(whole):
+        ((reason, state),) = {(why, how) for how, why in found(around, prefs=PREFS[:cut]).values()}
+        assert (state, reason) in {("unknown", "not-understood"), ("unknown", "half-written")}
+    assert found(around, prefs=PREFS[:last]) == {"": ("unknown", "half-written")}
+    assert found(around, prefs=PREFS[:whole]) == found(around)
 
 
-def test_preferences_that_end_before_the_servers_are_not_understood(around: Make) -> None:
-    before = PREFS[: PREFS.index('user_pref("mail.server.server2.hostname')]
-    assert found(around, prefs=before) == {"": ("unknown", "not-understood")}
+def test_preferences_in_another_order_are_not_thunderbirds(around: Make) -> None:
+    lines = PREFS.splitlines(keepends=True)
+    assert found(around, prefs="".join(reversed(lines))) == {"": ("unknown", "half-written")}
 
 
 def test_a_profile_without_accounts_has_nothing_to_judge(around: Make) -> None:
-    assert found(around, prefs='user_pref("a.b", 1);\n') == {}
+    assert found(around, prefs='user_pref("a.b", 1);\nuser_pref("toolkit.c", 1);\n') == {}
 
 
 def test_private_providers_are_known_in_every_country_and_by_their_servers() -> None:

@@ -27,6 +27,7 @@ user_pref("mail.smtpserver.smtp1.hostname", "smtp.minxyz.example");
 user_pref("mail.smtpserver.smtp1.type", "smtp");
 user_pref("mail.smtpserver.smtp1.username", "jan@minxyz.example");
 user_pref("mail.smtpservers", "smtp1");
+user_pref("toolkit.startup.last_success", 1764489600);
 """
 PRIVATE = """user_pref("mail.accountmanager.accounts", "account2,account3,account1");
 user_pref("mail.account.account3.identities", "id2");
@@ -40,8 +41,12 @@ user_pref("mail.server.server3.userName", "jan");
 
 
 def profile(home: Path, *more: str, prefs: str = PREFS) -> Path:
-    """The profile's folder below a home, with what else its preferences say."""
+    """The profile's folder below a home, with what else its preferences say, in their order."""
     root = home / ".thunderbird" / "abcd.default"
     root.mkdir(parents=True, exist_ok=True)
-    (root / "prefs.js").write_text(prefs + "".join(f"{line}\n" for line in more))
+    if more:
+        lines = [line for part in (prefs, *more) for line in part.splitlines()]
+        said = {line.split('"')[1]: line for line in lines if line.startswith("user_pref")}
+        prefs = "".join(f"{said[name]}\n" for name in sorted(said, key=lambda name: f'{name}"'))
+    (root / "prefs.js").write_text(prefs)
     return root
