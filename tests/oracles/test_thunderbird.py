@@ -23,11 +23,12 @@ from typing import Any
 
 import pytest
 
-from lakzegel_agent.guards.base import Surroundings
+from lakzegel_agent.guards.base import State, Surroundings
 from lakzegel_agent.guards.checking import check
 from lakzegel_agent.guards.enforcing import Enforcer
 from lakzegel_agent.guards.places import Files
 from lakzegel_agent.guards.remembered import GuardNotes, recall_places
+from lakzegel_agent.guards.thunderbird_folders import GUARD as FOLDERS
 from lakzegel_agent.guards.thunderbird_retention import GUARD
 from lakzegel_core.age import Identity
 from lakzegel_core.policy import parse_policy_toml
@@ -40,9 +41,11 @@ LOCK = Path(tempfile.gettempdir(), "lakzegel-thunderbird-test.lock")
 INT, BOOL, NONE = 64, 128, 0
 S1, S2 = "mail.server.server1.", "mail.server.server2."
 PREFS = {
-    "mail.accountmanager.accounts": "account1,account2",
+    "mail.accountmanager.accounts": "account1,account2,account3",
+    "mail.accountmanager.localfoldersserver": "server3",
     "mail.account.account1.server": "server1",
     "mail.account.account2.server": "server2",
+    "mail.account.account3.server": "server3",
     "mail.server.server1.type": "imap",
     "mail.server.server1.hostname": "127.0.0.1",
     "mail.server.server1.userName": "jan",
@@ -60,6 +63,10 @@ PREFS = {
     "mail.server.server2.leave_on_server": True,
     "mail.server.server2.delete_by_age_from_server": True,
     "mail.server.server2.num_days_to_leave_on_server": 3,
+    "mail.server.server3.type": "none",
+    "mail.server.server3.hostname": "Local Folders",
+    "mail.server.server3.userName": "nobody",
+    "mail.server.server3.directory-rel": "[ProfD]Mail/Local Folders",
     "mailnews.start_page.enabled": False,
     "mail.compose.autosaveinterval": 7,
 }
@@ -81,6 +88,29 @@ const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailSer
 const found = MailServices.accounts.allServers.find(one => one.key == arguments[0]);
 return found.retentionSettings.retainByPreference;
 """
+
+
+OF_ITS_OWN = """
+const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
+const local = MailServices.accounts.localFoldersServer.rootFolder;
+const folder = local.getChildNamed("Archief"), settings = folder.retentionSettings;
+settings.useServerDefaults = false;
+settings.retainByPreference = Ci.nsIMsgRetentionSettings.nsMsgRetainByNumHeaders;
+settings.numHeadersToKeep = 5000;
+folder.retentionSettings = settings;
+folder.msgDatabase.commit(1);
+"""
+COUNT = """
+const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
+const folder = MailServices.accounts.localFoldersServer.rootFolder.getChildNamed("Archief");
+try { return folder.msgDatabase.dBFolderInfo.numMessages; } catch { return -1; }
+"""
+PARSE = """
+const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
+const local = MailServices.accounts.localFoldersServer.rootFolder;
+local.getChildNamed("Archief").updateFolder(null);
+"""
+MAILS = 300
 
 
 class Memory(dict[str, bytes]):
@@ -240,7 +270,7 @@ def states(around: Surroundings, memory: Memory, mode: str) -> dict[str, tuple[s
     return {
         one.subject.rpartition("/")[2]: (str(one.state), one.reason)
         for one in found.readings
-        if "server3" not in one.subject  # Local Folders, which Thunderbird makes by itself
+        if "server3" not in one.subject  # Local Folders, of which nothing is wrong
     }
 
 
@@ -311,3 +341,35 @@ def test_thunderbird_holds_to_the_locks_and_forgets_them(
         thunderbird.ask("Services.prefs.savePrefFile(null)")
     assert kept(profile) == lines
     assert filters.read_text() == FILTERS
+
+
+@pytest.mark.slow
+def test_a_folders_own_settings_are_read_as_thunderbird_writes_them(
+    installation: dict[str, tuple[int, int, bytes]], profile: Path, around: Surroundings
+) -> None:
+    folders = profile / "Mail/Local Folders"
+    folders.mkdir(parents=True)
+    mails = (
+        "From - Mon Nov 30 09:00:00 2026\n"
+        f"From: Jan ({n}) <jan{n}@minxyz.example>\nSubject: =?utf-8?q?één?= $1 \\\\) (^80=x> {n}\n"
+        f"Message-ID: <{n}$a)b\\\\@minxyz.example>\n"
+        f"Date: Mon, 30 Nov 2026 09:00:00 +0100\n\n{n}\n\n"
+        for n in range(MAILS)
+    )
+    (folders / "Archief").write_text("".join(mails))
+    with started(around.home, profile) as thunderbird:
+        thunderbird.ask(PARSE)
+        end = time.monotonic() + 30
+        while thunderbird.ask(COUNT) != MAILS and time.monotonic() < end:
+            time.sleep(0.1)  # it parses in the background, and tells nobody outside
+        assert thunderbird.ask(COUNT) == MAILS
+        thunderbird.ask(OF_ITS_OWN)
+        thunderbird.ask("Services.prefs.savePrefFile(null)")
+    found = {one.subject.removeprefix("abcd.default/"): one for one in FOLDERS.look(around)}
+    told = found["Mail/Local Folders/Archief"]
+    assert (told.state, told.reason) == (State.DRIFTED, "by-number")
+    assert told.value == {"retainBy": 3, "numHdrsToKeep": 5000, "daysToKeepHdrs": 0}
+    assert {name for name, one in found.items() if one.state is not State.COMPLIANT} == {
+        "Mail/Local Folders/Archief"
+    }
+    assert (folders / "Archief.msf").stat().st_size > MAILS * 50

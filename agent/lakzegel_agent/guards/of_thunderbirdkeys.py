@@ -21,7 +21,7 @@ TYPES: Final = frozenset({IMAP, POP3, "none", "rss", "nntp"})
 CHAT: Final = "im"  # no mail in it
 RETAIN_BY: Final = "retainBy"
 RETAIN_ALL: Final = 1
-_RETAIN: Final = {2: "by-age", 3: "by-number"}
+RETAIN: Final = {2: "by-age", 3: "by-number"}
 SERVER: Final = re.compile(r"mail\.server\.(server[0-9]{1,9})\.type")
 _DEFAULT: Final = "mail.server.default."
 
@@ -71,7 +71,7 @@ KEYS: Final = (
     Key("autosync_max_age_days", -1, -1, "drops-old-offline", _IMAP),
     Key("limit_offline_message_size", False, False, "limits-size", _SIZED),
 )
-REASONS: Final = frozenset(key.reason for key in KEYS if key.reason) | set(_RETAIN.values())
+REASONS: Final = frozenset(key.reason for key in KEYS if key.reason) | set(RETAIN.values())
 _IN_DEFAULTS: Final = frozenset(  # mailnews.js names a default of these for every server
     {RETAIN_BY, "purgeSpam", "purgeSpamInterval", "empty_trash_on_exit", "leave_on_server"}
     | {"delete_mail_left_on_server", "delete_by_age_from_server", "num_days_to_leave_on_server"}
@@ -142,11 +142,11 @@ def _judge_key(judged: Judged, found: Layers, server: str, key: Key) -> None:
         return
     deciding, value = _effective(key, pref, fallen)
     judged.value[key.name] = value
-    known = key.name != RETAIN_BY or value == RETAIN_ALL or value in _RETAIN
+    known = key.name != RETAIN_BY or value == RETAIN_ALL or value in RETAIN
     if not known:
         judged.wrong.append(key.name)
     elif key.reason and value != key.good:
-        reason = _RETAIN[value] if key.name == RETAIN_BY and type(value) is int else key.reason
+        reason = RETAIN[value] if key.name == RETAIN_BY and type(value) is int else key.reason
         (judged.theirs if deciding.locked == THEIRS else judged.free).append(reason)
     by_theirs = THEIRS in {pref.locked, deciding.locked if value != key.good else ""}
     if key.reason and not by_theirs:
