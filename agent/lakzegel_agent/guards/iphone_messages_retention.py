@@ -26,7 +26,8 @@ from lakzegel_agent.guards.base import (
     Surroundings,
     Watched,
 )
-from lakzegel_agent.guards.of_stores import REASONS, Looking, Place, Seen, phones_of
+from lakzegel_agent.guards.of_seen import Seen
+from lakzegel_agent.guards.of_stores import REASONS, Looking, Place, phones_of
 from lakzegel_agent.stores import store_of
 from lakzegel_agent.stores.appleplists import parse_plist, read_plist
 from lakzegel_agent.stores.opening import Given, passphrase_of

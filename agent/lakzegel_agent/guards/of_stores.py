@@ -14,11 +14,11 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from lakzegel_agent.errors import StoreError
 from lakzegel_agent.exclusion import Excluder, Narrowing
@@ -31,6 +31,7 @@ from lakzegel_agent.guards.base import (
     Surroundings,
     Watched,
 )
+from lakzegel_agent.guards.of_seen import Kept, Seen, packed, plain, unpacked, worst_first
 from lakzegel_agent.guards.of_walks import walk
 from lakzegel_agent.readoutphones import Gate
 from lakzegel_agent.stores import store_of
@@ -38,14 +39,13 @@ from lakzegel_agent.stores.base import Store
 from lakzegel_agent.stores.database import hurried
 from lakzegel_agent.stores.opening import Given
 from lakzegel_agent.stores.phone import PhoneStore, backups, phone_store
-from lakzegel_core.encoding import JsonValue, format_time, parse_time
+from lakzegel_core.encoding import JsonValue
 
 FORMAT: Final = 1  # of the notes, and of what is read: another looks into all again
 SECONDS: Final = 12.0  # that one guard's look may take
 PATIENCE: Final = 3.0  # seconds in which a store that is in use is tried again
 PAUSE: Final = 0.1
 FRESH: Final = timedelta(seconds=3)  # a change that is younger may hide another
-MAX_ROWS: Final = 6_000  # kept of one store: more than a guard has subjects
 NO_KEY: Final = "no-key"
 NO_LIBRARY: Final = "no-library"
 DAMAGED: Final = "damaged"
@@ -79,27 +79,6 @@ class Place:
         return plain(f"{self.source.label}/{os.fsdecode(self.path)}".rstrip("/"))
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one look found of one subject in a store; ``what`` is "" for the store itself."""
-
-    what: str
-    state: State
-    reason: str = ""
-    value: JsonValue = None
-    since: datetime | None = None
-
-
-@dataclass(slots=True)
-class Kept:
-    """What the notes have of a store."""
-
-    mark: str
-    why: str
-    seen: list[Seen]
-    more: JsonValue = None  # what the reading itself keeps, to go on from
-
-
 Read = Callable[[Place, JsonValue], tuple[Iterable[Seen], JsonValue]]
 
 
@@ -126,20 +105,12 @@ def placed(surroundings: Surroundings, kinds: Iterable[str], app: str) -> Iterat
                 yield _place(surroundings, source, path)
 
 
-def plain(text: str, most: int = 400) -> str:
-    """Return text that can be stated whatever bytes it came from, with a digest where it is cut."""
-    told = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    if len(told) <= most:
-        return told
-    return f"{told[:most]} {hashlib.sha256(told.encode()).hexdigest()[:16]}"
-
-
 class Looking:
     """One guard's look at its stores: none is opened that is as it was at the last one."""
 
-    def __init__(self, surroundings: Surroundings, *, seconds: float = SECONDS) -> None:
+    def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
-        self._until = time.monotonic() + seconds
+        self._until = time.monotonic() + SECONDS
         self._names: set[str] = set()
 
     def into(self, place: Place, read: Read) -> Iterator[Reading]:
@@ -147,7 +118,7 @@ class Looking:
         name = hashlib.sha256(place.name.encode()).hexdigest()[:32]
         self._names.add(name)
         mark, newest = self._mark(place)
-        kept = _unpacked(self._surroundings.notes.get(name))
+        kept = unpacked(self._surroundings.notes.get(name))
         if kept is None or kept.mark != mark:
             kept = self._looked(place, read, kept)
             settled = mark == self._mark(place)[0] and newest + FRESH < self._surroundings.now
@@ -155,7 +126,7 @@ class Looking:
             kept.mark = mark if settled and not passing else ""
             if kept.why == "no-store":
                 return
-            self._surroundings.notes.put(name, _packed(kept))
+            self._surroundings.notes.put(name, packed(kept))
         yield from _readings(place, kept)
 
     def end(self) -> None:
@@ -172,7 +143,7 @@ class Looking:
             try:
                 with hurried(left):
                     seen, more = read(place, more)
-                return Kept("", "", _worst_first(seen), more)
+                return Kept("", "", worst_first(seen), more)
             except StoreError as error:
                 why = _SAID.get(error.reason, error.reason)
             if why != IN_USE or time.monotonic() > until:
@@ -203,7 +174,7 @@ class Looking:
 
 
 def _walked(source: Watched, store: Store) -> Iterator[bytes | str]:
-    for path in walk(os.fsencode(source.root)):
+    for path in walk(os.fsencode(source.root), only=source.only):
         if isinstance(path, str) or store.is_store(path):
             yield path
 
@@ -256,42 +227,3 @@ def _readings(place: Place, kept: Kept) -> Iterator[Reading]:
             yield Reading(subject, one.state, one.reason, one.value, one.since)
         elif one.what:
             yield Reading(subject, State.UNKNOWN, reason, one.value)
-
-
-def _worst_first(seen: Iterable[Seen]) -> list[Seen]:
-    """Return so many that no more are remembered, those first that matter most."""
-    order = list(State)
-    found: dict[str, Seen] = {}
-    for one in seen:
-        found.setdefault(one.what, one)
-    return sorted(found.values(), key=lambda one: order.index(one.state))[:MAX_ROWS]
-
-
-def _packed(kept: Kept) -> bytes:
-    rows = [
-        [
-            one.what,
-            str(one.state),
-            one.reason,
-            one.value,
-            None if one.since is None else format_time(one.since),
-        ]
-        for one in kept.seen
-    ]
-    told = {"mark": kept.mark, "why": kept.why, "seen": rows, "more": kept.more}
-    return json.dumps(told).encode()
-
-
-def _unpacked(data: bytes | None) -> Kept | None:
-    """Return what was kept; None where it is of another version."""
-    try:
-        told = json.loads(data or b"null")
-        return Kept(told["mark"], told["why"], [_row(row) for row in told["seen"]], told["more"])
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def _row(row: Sequence[Any]) -> Seen:
-    what, state, reason, value, since = row
-    moment = None if since is None else parse_time(since, what="guards")
-    return Seen(what, State(state), reason, value, moment)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lakzegel_agent.guards.base import NOT_UNDERSTOOD, State
-from lakzegel_agent.guards.of_stores import Seen, plain
+from lakzegel_agent.guards.of_seen import Seen, plain
 from lakzegel_core.encoding import JsonValue, format_time
 
 MAX_EVENTS: Final = 200  # of one chat

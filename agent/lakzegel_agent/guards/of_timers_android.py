@@ -14,7 +14,8 @@ from typing import Final
 
 from lakzegel_agent.correspondents import is_private
 from lakzegel_agent.errors import StoreError
-from lakzegel_agent.guards.of_stores import UNKNOWN_SCHEMA, Seen
+from lakzegel_agent.guards.of_seen import Seen
+from lakzegel_agent.guards.of_stores import UNKNOWN_SCHEMA
 from lakzegel_agent.guards.of_timers import (
     ALL_EVENTS,
     MAX_EVENTS,

@@ -20,7 +20,8 @@ from lakzegel_agent.correspondents import is_private
 from lakzegel_agent.errors import StoreError
 from lakzegel_agent.guards.base import State
 from lakzegel_agent.guards.of_protobuf import number_of_field
-from lakzegel_agent.guards.of_stores import UNKNOWN_SCHEMA, Seen
+from lakzegel_agent.guards.of_seen import Seen
+from lakzegel_agent.guards.of_stores import UNKNOWN_SCHEMA
 from lakzegel_agent.guards.of_timers import (
     ALL_EVENTS,
     EVENTS_ONLY,

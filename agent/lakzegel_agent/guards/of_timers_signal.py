@@ -19,8 +19,10 @@ from datetime import datetime
 from typing import Final
 
 from lakzegel_agent.correspondents import is_private
+from lakzegel_agent.errors import StoreError
 from lakzegel_agent.guards.base import State
-from lakzegel_agent.guards.of_stores import UNKNOWN_SCHEMA, Seen
+from lakzegel_agent.guards.of_seen import MAX_SEEN, Seen
+from lakzegel_agent.guards.of_stores import UNKNOWN_SCHEMA
 from lakzegel_agent.guards.of_timers import (
     MAX_EVENTS,
     SELF,
@@ -124,8 +126,10 @@ def timers(
     """
     log = Log.unpacked(before)
     log.go_on(store)
-    seen, chats = [_default(store)], []
+    seen, chats = [_default(store)], list[str]()
     for chat in store.chats.all():
+        if len(seen) > MAX_SEEN:
+            raise StoreError("too-large")
         name = chat.text("id")
         told = _object(chat.text("json"), {"expireTimer": ""})
         seconds = seconds_of(told.get("expireTimer"))

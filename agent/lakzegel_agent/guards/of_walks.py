@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from lakzegel_agent.guards.base import TOO_MANY, UNREADABLE
@@ -14,12 +14,16 @@ MAX_ENTRIES: Final = 30_000  # that one walk looks at
 _MEDIA: Final = frozenset({b"Media", b"Message", b"attachments.noindex"})  # thousands of files
 
 
-def walk(root: bytes, *, most: int = MAX_ENTRIES) -> Iterator[bytes | str]:
+def walk(
+    root: bytes, *, only: Callable[[bytes], bool] | None = None, most: int = MAX_ENTRIES
+) -> Iterator[bytes | str]:
     """Yield the path below the root of each regular file; last, as text, why there may be more.
 
     Folders that are named as chat programs name those of media come last, and where it is only
-    they that are too large, nothing is said of it: no store lies in them.
+    they that are too large, nothing is said of it: no store lies in them. Folders in which nothing
+    can be that a `Selection` wants are passed over.
     """
+    may_hold: Callable[[bytes], bool] = getattr(only, "may_hold", _always)
     waiting, media = deque([b""]), deque[bytes]()
     left, why = most, ""
     while waiting or media:
@@ -31,16 +35,18 @@ def walk(root: bytes, *, most: int = MAX_ENTRIES) -> Iterator[bytes | str]:
             path = folder + b"/" + name if folder else name
             if not is_folder:
                 yield path
-            elif is_media or name in _MEDIA:
-                media.append(path)
-            else:
-                waiting.append(path)
+            elif may_hold(path):
+                (media if is_media or name in _MEDIA else waiting).append(path)
         left -= len(found)
         if left <= 0:
             why = why if is_media else TOO_MANY
             break
     if why:
         yield why
+
+
+def _always(_: bytes) -> bool:
+    return True
 
 
 def _entries(folder: bytes, most: int) -> tuple[list[tuple[bytes, bool]], bool]:

@@ -24,16 +24,8 @@ from lakzegel_agent.guards.base import (
     Surroundings,
     Watched,
 )
-from lakzegel_agent.guards.of_stores import (
-    NO_KEY,
-    REASONS,
-    UNKNOWN_SCHEMA,
-    Looking,
-    Place,
-    Seen,
-    placed,
-    plain,
-)
+from lakzegel_agent.guards.of_seen import Seen, plain
+from lakzegel_agent.guards.of_stores import NO_KEY, REASONS, UNKNOWN_SCHEMA, Looking, Place, placed
 from lakzegel_agent.guards.of_timers import TIMER
 from lakzegel_agent.guards.of_walks import walk
 from lakzegel_core.encoding import JsonValue
@@ -91,7 +83,7 @@ def _backups(surroundings: Surroundings, source: Watched) -> Iterator[bool]:
 
     root = os.fsencode(source.root)
     folders = Excluder(surroundings.excluded, root, Narrowing(kind=source.kind))
-    for path in walk(root):
+    for path in walk(root, only=source.only):
         yield (
             isinstance(path, bytes)
             and NAME.fullmatch(path) is not None

@@ -20,7 +20,8 @@ from lakzegel_agent.guards.base import (
     ReportingGuard,
     Surroundings,
 )
-from lakzegel_agent.guards.of_stores import REASONS, UNKNOWN_SCHEMA, Looking, Place, Seen, placed
+from lakzegel_agent.guards.of_seen import Seen, taken
+from lakzegel_agent.guards.of_stores import REASONS, UNKNOWN_SCHEMA, Looking, Place, placed
 from lakzegel_agent.guards.of_timers import AFTER_READ, EVENTS_ONLY, TIMER
 from lakzegel_core.encoding import JsonValue
 
@@ -73,7 +74,7 @@ def _read(listed: frozenset[str], place: Place, before: JsonValue) -> tuple[list
             found = of_timers_ios.timers(inner, listed)
         else:
             raise StoreError(UNKNOWN_SCHEMA)
-        return list(found), before
+        return taken(found), before
 
 
 GUARD: Final[Guard] = WhatsAppStoreTimers()

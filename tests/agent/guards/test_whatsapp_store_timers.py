@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,6 +22,7 @@ from lakzegel_agent.guards.of_protobuf import number_of_field
 from lakzegel_agent.guards.of_timers import moment_of, moment_since_2001, seconds_of
 from lakzegel_agent.guards.remembered import GuardNotes
 from lakzegel_agent.guards.whatsapp_store_timers import GUARD
+from lakzegel_agent.stores.database import hurried, opened
 from lakzegel_core.annex import Phone
 
 from .builders import built_by, settle
@@ -304,6 +306,40 @@ def test_agreed_folders_and_other_paths_are_not_looked_into(store, around, tmp_p
     only = replace(source, only=lambda path: path.startswith("Privé".encode()))
     assert len(readings(GUARD, around(sources=(only,)))) == 3
     assert readings(GUARD, around(sources=(only,), excluded=("Privé",))) == []
+
+
+def test_of_two_chats_of_one_name_the_worse_one_counts(store, phone) -> None:
+    store().executescript(
+        f"""INSERT INTO jid VALUES (7, '1', 's.whatsapp.net', '{BAS}');
+        INSERT INTO chat (_id, jid_row_id, ephemeral_expiration) VALUES (7, 7, 60);"""
+    )
+    assert states(readings(GUARD, phone()))[f"{DB} {BAS}"] == ("drifted", "timer")
+
+
+def test_more_chats_than_capture_takes_are_too_many(store, phone, monkeypatch) -> None:
+    monkeypatch.setattr("lakzegel_agent.guards.of_seen.MAX_SEEN", 2)
+    store()
+    assert states(readings(GUARD, phone())) == {DB: ("unknown", "too-large")}
+
+
+def test_a_look_whose_time_is_over_says_so(store, phone, monkeypatch) -> None:
+    monkeypatch.setattr("lakzegel_agent.guards.of_stores.SECONDS", 0.0)
+    store()
+    assert states(readings(GUARD, phone())) == {DB: ("unknown", "too-slow")}
+
+
+def test_a_query_that_outlasts_a_look_is_ended(store, tmp_path) -> None:
+    db = store()
+    db.execute("BEGIN")
+    for number in range(2_000):
+        event(db, 1, MONDAY + number, 60)
+    db.execute("COMMIT")
+    with (
+        hurried(0.02),
+        pytest.raises(StoreError, match="too-slow"),
+        opened(os.fsencode(tmp_path / "phone/msgstore.db")) as found,
+    ):
+        found.execute("SELECT count(*) FROM message a, message b, message c").fetchall()
 
 
 def test_feeds_have_no_timer(store, phone) -> None:
