@@ -22,7 +22,7 @@ from email.parser import BytesHeaderParser
 from html import unescape
 from typing import Final, NamedTuple
 
-MAX_TEXT: Final = 2**20  # bytes of decoded text, docs/spec/guards.md §7
+MAX_TEXT: Final = 2**20  # bytes of decoded text, docs/spec/guards.md §8
 MAX_PARTS: Final = 50
 MAX_DEPTH: Final = 10
 MAX_HEAD: Final = 64 * 2**10  # bytes of a part's head

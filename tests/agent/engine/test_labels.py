@@ -278,3 +278,29 @@ def test_a_look_that_fails_stops_nothing(mails, monkeypatch):
     assert mails.capture().sealed == 2
     assert set(map(tuple, labelled(mails).values())) == {("scan-failed",)}
     assert Kept.of(GuardNotes(mails.ledger, "classified-markings"), "scan-failed").count == 2
+
+
+DAY = 86_400_000
+
+
+def test_of_a_chat_the_day_is_labelled_on_which_it_was_written(engine, whatsapp):
+    store = whatsapp()
+    monday = 1_710_144_000_000
+    store.say(1, "Goedemorgen", at=monday)
+    store.say(1, "Zijn BSN is 111222333, toch?\nStg.\nGEHEIM", at=monday + DAY)
+    store.say(1, "zaak 123456782", at=monday + 2 * DAY)
+    engine.watch(reader="whatsapp-android", root=bytes(store.path.parent))
+    engine.use(labels=BOTH)
+    engine.capture()
+    days = {
+        s.item.payload: s.item.context.get("labels") for s in engine.archive().of_kind("segment")
+    }
+    assert [labels for data, labels in days.items() if b"Goedemorgen" in data] == [None]
+    assert [labels for data, labels in days.items() if b"BSN" in data] == [sorted(BOTH)]
+    assert [labels for data, labels in days.items() if b"zaak" in data] == [None]
+    kept = found(engine, "citizen-numbers")
+    assert kept.count == 1
+    assert kept.bare >= 1
+    store.say(1, "nog een woord", at=monday + 3 * DAY)
+    engine.capture()
+    assert found(engine, "citizen-numbers").count == 1

@@ -136,6 +136,16 @@ def test_these_are_not(text: str) -> None:
     assert not numbers(text).named
 
 
+@pytest.mark.parametrize(("space", "is_near"), [(64, True), (65, False)])
+def test_the_word_stands_within_64_characters_before_or_behind(space: int, is_near: bool) -> None:  # noqa: FBT001
+    between = " " + "x" * (space - 2) + " "
+    assert numbers(f"BSN{between}111222333").named is is_near
+    assert numbers(f"111222333{between}BSN").named is is_near
+    far = " " * 200
+    assert numbers(f"BSN{far}111222333{far}BSN 111222334").named is False
+    assert numbers(f"BSN 111222334{far}sofinr{between}111222333").named is is_near
+
+
 HOSTILE = ("1", "1 ", "1.", "111222333 ", "bsn ", "bsn 111222334 ", "111 222 ", "+31 ", "citizen ")
 
 
