@@ -266,7 +266,7 @@ def _require_no_policies_in_registry(surroundings: Surroundings) -> None:
         return
     for hive in _REGISTRY:
         key = rf"{hive}\Software\Policies\Mozilla\Thunderbird" + "\\"
-        if b"Preferences" in (registry.read(key) or b""):
+        if b'"preferences"' in (registry.read(key) or b"").lower():
             raise PlaceError(NOT_UNDERSTOOD)
 
 

@@ -388,6 +388,31 @@ def test_managed_settings_of_macos_are_read(around: Make) -> None:
     assert state(around(platform="darwin")) == ("unknown", "not-understood")
 
 
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ({"keys": [], "values": ["DisableTelemetry"]}, ("compliant", "")),
+        ({"keys": [], "values": ["Preferences"]}, ("unknown", "not-understood")),
+        ({"keys": ["preferences"], "values": []}, ("unknown", "not-understood")),
+    ],
+)
+def test_policies_in_windows_registry_cannot_be_read(
+    around: Make, listed: dict[str, list[str]], expected: tuple[str, str]
+) -> None:
+    program(around().system, "Program Files/Mozilla Thunderbird")
+    profile(around().home, {}, "AppData/Roaming/Thunderbird/Profiles/x")
+
+    class Registry:
+        def read(self, place: str) -> bytes | None:
+            return json.dumps(listed).encode() if place.startswith("HKLM") else None
+
+        def write(self, place: str, value: bytes | None) -> None:
+            raise AssertionError
+
+    places = {**around().places, "registry": Registry()}
+    assert state(around(platform="win32", places=places)) == expected
+
+
 # setting it right
 
 
