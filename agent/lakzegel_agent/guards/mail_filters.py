@@ -8,18 +8,21 @@ docs/spec/settings-guarded.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
 from lakzegel_agent.guards.base import (
     EVERYWHERE,
+    NOT_OURS,
     NOT_UNDERSTOOD,
     TOO_MANY,
+    UNREADABLE,
     Declaration,
     Guard,
+    Place,
     PlaceError,
     Reading,
     ReportingGuard,
@@ -122,33 +125,82 @@ class MailFilters(ReportingGuard):
         files = surroundings.places["file"]
         for profile in profiles(surroundings.home, files):
             known: tuple[Account, ...] = ()
-            with suppress(PlaceError):  # then no folder is known; `mail-accounts` says why
+            try:
                 known = tuple(accounts(preferences(profile, files) or {}))
+                servers = _servers(profile, known)
+            except (
+                PlaceError
+            ) as error:  # there may be other folders, and whose one is, is not known
+                yield Reading(profile.name, State.UNKNOWN, error.reason)
+                servers = _servers_inside(profile)
             agreed = _Agreed(surroundings.domains, known)
-            for folder, path in _servers(profile, known):
-                name = f"{profile.name}/{folder}"
-                try:
-                    rules = parse_rules(files.read(str(path / FILE)) or b"")
-                    yield from _readings(name, rules[:MAX_RULES], agreed)
-                    if len(rules) > MAX_RULES:
-                        yield Reading(name, State.UNKNOWN, TOO_MANY)
-                except PlaceError as error:
-                    yield Reading(name, State.UNKNOWN, error.reason)
+            for folder, path in sorted(servers.items()):
+                yield from _of_server(f"{profile.name}/{folder}", path, profile, agreed, files)
 
 
-def _servers(profile: Profile, known: Sequence[Account]) -> Iterable[tuple[str, Path]]:
-    """Return the folders of servers by their name below the profile, each once."""
-    found = {
+def _servers_inside(profile: Profile) -> dict[str, Path]:
+    """Return the folders of servers that lie in a profile as usual, by their name below it.
+
+    Raises:
+        PlaceError: one cannot be looked through.
+    """
+    return {
         f"{kind}/{folder.name}": folder
         for kind in _SERVERS
         for folder in folders(profile.root / kind)
     }
+
+
+def _servers(profile: Profile, known: Sequence[Account]) -> dict[str, Path]:
+    """Return these, and others that the preferences name, by their path where they lie outside.
+
+    Raises:
+        PlaceError: as `_servers_inside`.
+    """
+    found = _servers_inside(profile)
     for account in known:
-        place = account.server.folder
-        if place.startswith(_IN_PROFILE) and ".." not in place.split("/"):
-            name = place.removeprefix(_IN_PROFILE).strip("/")
-            found.setdefault(name, profile.root / name)
-    return sorted(found.items())
+        folder = account.server.folder
+        if folder.startswith(_IN_PROFILE):
+            place = profile.root / folder.removeprefix(_IN_PROFILE).strip("/")
+        else:
+            place = Path(folder)
+        path = Path(os.path.normpath(place))
+        if folder and path not in found.values():
+            is_inside = path.is_relative_to(profile.root)
+            found[str(path.relative_to(profile.root) if is_inside else path)] = path
+    return found
+
+
+def _of_server(
+    name: str, folder: Path, profile: Profile, agreed: _Agreed, files: Place
+) -> Iterator[Reading]:
+    """Yield the readings of one server's rules."""
+    try:
+        rules = _rules(folder, profile, files)
+    except PlaceError as error:
+        yield Reading(name, State.UNKNOWN, error.reason)
+        return
+    yield from _readings(name, rules[:MAX_RULES], agreed)
+    if len(rules) > MAX_RULES:
+        yield Reading(name, State.UNKNOWN, TOO_MANY)
+
+
+def _rules(folder: Path, profile: Profile, files: Place) -> list[Rule]:
+    """Return the rules of a folder, none where it has no such file.
+
+    Raises:
+        PlaceError: they cannot be read, are another user's, or are not understood.
+    """
+    held = files.read(str(folder / FILE))
+    if held is None:
+        return []
+    try:
+        ours = folder.stat().st_uid == profile.root.stat().st_uid
+    except OSError:
+        raise PlaceError(UNREADABLE) from None
+    if not ours:
+        raise PlaceError(NOT_OURS)
+    return parse_rules(held)
 
 
 def _readings(place: str, rules: Sequence[Rule], agreed: _Agreed) -> Iterator[Reading]:

@@ -2,7 +2,7 @@
 """Whose accounts Thunderbird has, as its preferences say, and whether they are agreed ones.
 
     mail.accountmanager.accounts -> mail.account.N.{server,identities}
-    mail.server.N.{type,hostname,userName,directory-rel}   mail.identity.N.*
+    mail.server.N.{type,hostname,userName,directory-rel,directory}   mail.identity.N.*
     mail.smtpservers -> mail.smtpserver.N.{hostname,username}
 
 docs/spec/settings-guarded.md
@@ -40,7 +40,10 @@ class Standing(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An incoming server; ``user`` is a name or an address, empty where there is none."""
+    """An incoming server; ``user`` is a name or an address, empty where there is none.
+
+    ``folder`` is where its mail lies: ``[ProfD]`` and a path below the profile, or a path.
+    """
 
     key: str
     type: str
@@ -121,7 +124,7 @@ def _account(prefs: Prefs, key: str) -> Account:
         type=text(prefs, f"{of_server}.type"),
         host=text(prefs, f"{of_server}.hostname"),
         user=text(prefs, f"{of_server}.userName"),
-        folder=text(prefs, f"{of_server}.directory-rel"),
+        folder=text(prefs, f"{of_server}.directory-rel") or text(prefs, f"{of_server}.directory"),
     )
     if not one.type or not one.host:
         raise PlaceError(NOT_UNDERSTOOD)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakzegel_agent.guards import mail_filters
 from lakzegel_agent.guards.base import PlaceError
 from lakzegel_agent.guards.mail_filters import GUARD
 from lakzegel_agent.guards.of_filterrules import Rule, parse_rules
+from lakzegel_agent.guards.of_thunderbird import folders
 
 from .conftest import Make, readings, states
 from .thunderbirds import PRIVATE, profile
@@ -229,7 +232,50 @@ def test_a_link_is_not_followed(around: Make, tmp_path: Path) -> None:
 def test_without_preferences_that_are_understood_no_folder_is_known(around: Make) -> None:
     write(around().home, HEADER + rule(*action("Move to folder", OWN_FOLDER)))
     (around().home / ".thunderbird/abcd.default/prefs.js").write_text("user_pref(")
-    assert states(readings(GUARD, around())) == {f"{PLACE}/r": ("unknown", "unknown-folder")}
+    assert states(readings(GUARD, around())) == {
+        "abcd.default": ("unknown", "not-understood"),
+        f"{PLACE}/r": ("unknown", "unknown-folder"),
+    }
+
+
+def test_a_folder_outside_the_profile_counts_too(around: Make, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "msgFilterRules.dat").write_text(HEADER + rule(*action("Delete")))
+    relative = os.path.relpath(outside, around().home / ".thunderbird/abcd.default")
+    for name, value in (("directory-rel", f"[ProfD]{relative}"), ("directory", str(outside))):
+        none = 'user_pref("mail.server.server2.directory-rel", "");'
+        profile(around().home, none, f'user_pref("mail.server.server2.{name}", "{value}");')
+        found = states(readings(GUARD, around()))
+        assert found == {f"abcd.default/{outside}/r": ("drifted", "deletes")}
+
+
+def test_rules_of_another_user_are_not_read(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(around().home, HEADER + rule(*action("Delete")))
+    real = Path.stat
+
+    def stat(self: Path, **how: bool) -> os.stat_result:
+        found = list(real(self, **how))
+        found[4] += self == path.parent
+        return os.stat_result(found)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert states(readings(GUARD, around())) == {PLACE: ("unknown", "not-ours")}
+
+
+def test_a_folder_that_cannot_be_looked_through_is_unknown(around: Make, monkeypatch) -> None:
+    write(around().home, HEADER + rule(*action("Delete")))
+
+    def refused(within: Path) -> list[Path]:
+        if within.name == "News":
+            raise PlaceError("unreadable")
+        return folders(within)
+
+    monkeypatch.setattr(mail_filters, "folders", refused)
+    with pytest.raises(PlaceError, match="unreadable"):
+        readings(GUARD, around())
 
 
 def test_thousands_of_rules_are_limited_and_said_to_be(around: Make) -> None:
