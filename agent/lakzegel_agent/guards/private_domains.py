@@ -231,21 +231,24 @@ def _counts(rows: Iterable[Row], now: datetime) -> Iterator[Reading]:
 
 
 def _forwards(rows: Iterable[Row]) -> Iterator[Reading]:
-    """Yield to whom mail was forwarded by hand, those who got most first."""
+    """Yield to whom mail was forwarded again and again, those who got most first.
+
+    Of who got one or two nothing is stated: that is how people work together.
+    """
     days: dict[str, list[int]] = {}
     for row in rows:
         if row.what == BY_HAND:
             days.setdefault(row.where, []).append(row.day)
-    most = sorted(days.items(), key=lambda one: (-len(one[1]), one[0]))
-    for address, found in most[:MAX_ADDRESSES]:
-        drifted = len(found) >= FORWARDS
+    often = [(address, found) for address, found in days.items() if len(found) >= FORWARDS]
+    often.sort(key=lambda one: (-len(one[1]), one[0]))
+    for address, found in often[:MAX_ADDRESSES]:
         yield Reading(
             f"forwarded to {address}",
-            State.DRIFTED if drifted else State.COMPLIANT,
-            BY_HAND if drifted else "",
+            State.DRIFTED,
+            BY_HAND,
             {"count": len(found), "days": DAYS},
-            since=_midnight(min(found)) if drifted else None,
-            count=len(found) if drifted else 1,
+            since=_midnight(min(found)),
+            count=len(found),
         )
 
 

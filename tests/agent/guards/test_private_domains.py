@@ -146,7 +146,7 @@ def test_the_third_forward_to_one_private_address_is_found(
     to = "thuis@ziggo.nl"
     for n in range(2):
         put(root / f"{n}.eml", mail(OWN, to, subject=subject, when=NOW - timedelta(days=n + 2)))
-    assert one(look(around, root))[f"forwarded to {to}"] == ("compliant", "")
+    assert set(one(look(around, root))) == {"sent-to-private ziggo.nl"}
     put(root / "2.eml", mail(OWN, to, subject=subject, when=NOW), NOW)
     (found,) = [x for x in readings(GUARD, around(("eml", root))) if "forwarded" in x.subject]
     assert (str(found.state), found.reason) == ("drifted", "forwards-by-hand")
