@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -304,3 +305,13 @@ def test_of_a_chat_the_day_is_labelled_on_which_it_was_written(engine, whatsapp)
     store.say(1, "nog een woord", at=monday + 3 * DAY)
     engine.capture()
     assert found(engine, "citizen-numbers").count == 1
+
+
+def test_public_mail_without_dutch_numbers_or_markings_gets_no_label():
+    corpus = Path(__file__).parents[4] / "shared/data/mail-spamassassin"
+    mails = sorted(corpus.glob("*.eml"))
+    if not mails:
+        pytest.skip("the corpus is not beside this checkout: ../shared/data/mail-spamassassin")
+    seen = [look(mail.read_bytes()) for mail in mails]
+    assert {label for one in seen for label in one.labels} == set()
+    assert sum(one.bare for one in seen) < len(mails) // 20
