@@ -387,6 +387,20 @@ def test_an_encrypted_backup_is_read_with_its_key_and_else_unknown(
     assert {reason for _, reason in states(look(phone(keys=keys), memory)).values()} == {"damaged"}
 
 
+def test_an_encrypted_backup_that_is_huge_is_too_large(store, phone, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("lakzegel_agent.stores.whatsapp_crypt.MAX_BACKUP", 10)
+    store(path="made/msgstore.db").close()
+    (tmp_path / "phone").mkdir()
+    data = ANDROID_BACKUP.encrypted((tmp_path / "made/msgstore.db").read_bytes())
+    (tmp_path / "phone/msgstore.db.crypt15").write_bytes(data)
+    (tmp_path / "keys").mkdir()
+    key = tmp_path / "keys/Bron 0.key"
+    key.write_text(bytes(range(32)).hex())
+    key.chmod(0o600)
+    found = states(readings(GUARD, phone(keys=tmp_path / "keys")))
+    assert found == {"Bron 0/msgstore.db.crypt15": ("unknown", "too-large")}
+
+
 # iPhone
 
 EVENTS = "ALTER TABLE ZWAMESSAGE ADD COLUMN ZGROUPEVENTTYPE INTEGER;"
