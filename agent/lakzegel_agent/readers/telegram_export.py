@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
-r"""A Telegram Desktop export: one day of one conversation, one segment.
+"""A Telegram Desktop export: one day of one conversation, one segment.
 
-``result.json`` may be broken JSON (control characters are written as ``\xNN``) and may still be
-growing, so nothing is parsed: message and chat heads are found as bytes. Inside a string they
-cannot occur, since its quotes are escaped. docs/spec/sources.md
+Nothing is parsed: where a message or a chat begins is found as in `telegram_heads.py`.
 """
 
 import re
@@ -12,24 +10,11 @@ from itertools import chain
 from typing import ClassVar, Final
 
 from lakzegel_agent.readers.base import OpaqueReader, Reader, bounded, opaque
+from lakzegel_agent.readers.telegram_heads import HEAD, LONGEST
 from lakzegel_agent.view import View, Window
 
-_LONGEST_HEAD: Final = 8_192  # bytes: the chat's name, and white space
 _BEFORE: Final = 256  # bytes of punctuation and white space before a head
 _TAIL: Final = 1_024  # bytes in which a file closes
-_HEAD: Final = re.compile(
-    rb"""
-    \{ \s{0,64} (?:
-        "id": \s{0,8} -?[0-9]{1,20}, \s{0,64} "type": \s{0,8} "[a-z_]{1,32}", \s{0,64}
-        "date": \s{0,8} "(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})T
-    |
-        (?: "name": \s{0,8} (?: null | "(?: [^"\\] | \\. ){0,2048}" ), \s{0,64} )?
-        "type": \s{0,8} "[a-z_]{1,32}", \s{0,64}
-        "id": \s{0,8} -?[0-9]{1,20}, \s{0,64} "messages": \s{0,8} \[
-    )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _CLOSING_CHAT: Final = re.compile(rb"\s*\]\s*\},\s*\Z")
 _CLOSING_FILE: Final = re.compile(rb"\s*\]\s*\}(?:\s*\]\s*\}\s*\})?\s*\Z")
 
@@ -68,8 +53,8 @@ def _days(view: View) -> Iterator[int]:
     day: bytes | None = None
     seen = False
     after = 0
-    for window in view.windows(before=_BEFORE, after=_LONGEST_HEAD):
-        for head in _HEAD.finditer(window.data, max(window.start, after) - window.first):
+    for window in view.windows(before=_BEFORE, after=LONGEST):
+        for head in HEAD.finditer(window.data, max(window.start, after) - window.first):
             if window.first + head.start() >= window.end:
                 break
             after = window.first + head.end()
