@@ -38,6 +38,9 @@ from lakzegel_agent.view import View
 MAX_EXPORT: Final = 64 * 2**20  # bytes of one chat, docs/spec/guards.md §7
 MAX_LINE: Final = 64 * 2**10  # bytes of a line, likewise
 MAX_FILES: Final = 20_000  # exports and parts of exports of one source
+MAX_LOOK: Final = 256 * 2**20  # bytes that one look reads of what it did not know; more at the next
+SETTLED: Final = 3  # seconds after which a change is seen by a file's time, whatever the disk
+TOO_SLOW: Final = "too-slow"
 PIECE: Final = 2**18  # bytes
 _ENCRYPTED: Final = 0x0001  # flags of a zip's member, APPNOTE 4.4.4
 _STORED: Final = 0
@@ -79,27 +82,50 @@ def shown(path: bytes) -> str:
     return path.decode("utf-8", "replace")
 
 
-def noted(
-    surroundings: Surroundings,
-    name: str,
-    file: FoundFile,
-    version: int,
-    look: Callable[[], dict[str, Any]],
-) -> dict[str, Any]:
-    """Return what a look at a file came to, from its note while it did not change.
+class Looks:
+    """What a guard looks through in one look: nothing twice, and no more than ``MAX_LOOK``.
 
     ``version`` is raised when the same file would be told otherwise.
     """
-    state = [version, file.size, file.mtime_ns]
-    note = surroundings.notes.get(name)
-    if note is not None:
-        kept = json.loads(note)
-        if kept["of"] == state:
-            found: dict[str, Any] = kept["found"]
-            return found
-    found = look()
-    surroundings.notes.put(name, json.dumps({"of": state, "found": found}).encode())
-    return found
+
+    def __init__(self, surroundings: Surroundings, version: int) -> None:
+        self._notes = surroundings.notes
+        self._version = version
+        self._left = MAX_LOOK
+        self._now = surroundings.now.timestamp()
+        self._names: set[str] = set()
+
+    def noted(
+        self, source: Watched, file: FoundFile, most: int, look: Callable[[View], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return what a look into a file comes to, from its note while it did not change.
+
+        ``most``: bytes of it that are read at most.
+
+        Raises:
+            PlaceError: it cannot be opened, changes meanwhile, or has to wait for the next look.
+        """
+        name = f"{source.name}/{os.fsdecode(file.path)}"
+        self._names.add(name)
+        state = [self._version, file.size, file.mtime_ns]
+        note = self._notes.get(name)
+        if note is not None:
+            kept = json.loads(note)
+            if kept["of"] == state:
+                found: dict[str, Any] = kept["found"]
+                return found
+        size = min(file.size, most)
+        if size > self._left < MAX_LOOK:
+            raise PlaceError(TOO_SLOW)
+        self._left -= size
+        found = looking(Path(os.fsdecode(os.fsencode(source.root) + b"/" + file.path)), look)
+        if not 0 <= self._now - file.mtime_ns / 10**9 < SETTLED:
+            self._notes.put(name, json.dumps({"of": state, "found": found}).encode())
+        return found
+
+    def end(self) -> None:
+        """Let go of the notes of what is gone."""
+        self._notes.only(self._names)
 
 
 def looking(path: Path, look: Callable[[View], dict[str, Any]]) -> dict[str, Any]:

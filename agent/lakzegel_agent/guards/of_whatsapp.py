@@ -25,7 +25,7 @@ from lakzegel_agent.guards.of_exported_timers import (
 )
 from lakzegel_agent.guards.of_exports import Lines
 from lakzegel_agent.guards.of_whatsapp_moments import Dates
-from lakzegel_agent.guards.of_whatsapp_wording import plain, speaks_of_timers, told_by
+from lakzegel_agent.guards.of_whatsapp_wording import STEM, plain, speaks_of_timers, told_by
 from lakzegel_agent.readers.whatsapp_heads import FIRST, LONGEST, is_head, layout_of
 
 HALF_WRITTEN: Final = "half-written"
@@ -38,6 +38,7 @@ _MARK: Final = b"\xe2\x80\x8e"  # U+200E, what an iPhone writes before WhatsApp'
 _COLON: Final = b": "
 _MAX_SENDER: Final = 512  # bytes
 _MAX_KNOWN: Final = 4_096  # bytes of a line that may be a known one
+_STEM: Final = re.compile(STEM.encode(), re.IGNORECASE)
 _ENCRYPTED: Final = re.compile(rb"end-to-end (?:encrypted|versleuteld)")
 # What the program writes into all but very short exports, in the languages that are known.
 _LANGUAGE: Final = re.compile(
@@ -47,10 +48,9 @@ _LANGUAGE: Final = re.compile(
     rb"|(?:This message was deleted|Dit bericht is verwijderd|You deleted this message"
     rb"|U hebt dit bericht verwijderd)\.?\s*\Z"
 )
-_ATTACHED: Final = re.compile(
-    rb"(?P<android>[^\n]{1,250}\.(?:txt|zip)) \((?:file attached|bestand bijgevoegd)\)"
-    rb"|<(?:attached|bijgevoegd): (?P<iphone>[^<>\n]{1,250}\.(?:txt|zip))>",
-    re.IGNORECASE,
+_ATTACHED: Final = (  # an attachment that may look like an export; on Android it comes first
+    re.compile(rb"(?P<name>[^\n]{1,250}?\.(?:txt|zip)) \((?:file attached|bestand bijgevoegd)\)"),
+    re.compile(rb".*?<(?:attached|bijgevoegd): (?P<name>[^<>\n]{1,250}\.(?:txt|zip))>"),
 )
 MAX_ATTACHED: Final = 1_000  # names of texts and zips in one chat
 
@@ -90,7 +90,7 @@ class _Export:
         self._head: re.Pattern[bytes] | None = None
         self._iphone = False
         self._dates = Dates()
-        self._at = ""
+        self._date = self._clock = b""  # of the last message
         self._language = False
         self._marked = False  # whether an iPhone's marks are in it
         self._unmarked = False  # whether a line would count if it had one
@@ -105,12 +105,14 @@ class _Export:
             self._head = re.compile(layout)
             first = FIRST.match(line)
             self._iphone = first is not None and bool(first["open"])
+        if not line:
+            return True
         head = self._head.match(line)
         self._language = self._language or _LANGUAGE.search(line) is not None
         if head is None:
             self._pasted(line)
             return True
-        self._at = plain(head["date"] + b" " + head["clock"])
+        self._date, self._clock = head["date"], head["clock"]
         self._dates.see(head["date"])
         self._message(line[head.end() :], cut=cut)
         return True
@@ -121,12 +123,16 @@ class _Export:
         if self._head is None:
             talk.why = NO_HEADER
             return talk
-        talk.at = self._at
+        talk.at = self._at()
         talk.moment, talk.since, talk.last = map(
-            self._dates.moment, (self._at, timer.since, timer.last)
+            self._dates.moment, (talk.at, timer.since, timer.last)
         )
         talk.why = talk.why or self._why(ended=ended)
         return talk
+
+    def _at(self) -> str:
+        """Return the last message's moment as it is written."""
+        return plain(self._date + b" " + self._clock)
 
     def _why(self, *, ended: bool) -> str:
         """Return why nothing can be said of it though every line was understood."""
@@ -139,7 +145,8 @@ class _Export:
     def _message(self, rest: bytes, *, cut: bool) -> None:
         """Take in what follows a head, when it is WhatsApp's own line."""
         own = self._own(rest)
-        self._attachment(rest)
+        if b".txt" in rest or b".zip" in rest:
+            self._attachment(rest)
         self._marked = self._marked or _MARK in rest
         if own is None:
             if self._iphone and not self._marked:
@@ -170,17 +177,14 @@ class _Export:
             if at >= 0:
                 return rest[:at], rest[at + len(_COLON) :]
         sender = rest[: rest.find(_COLON)][:_MAX_SENDER]
-        return (b"", rest[:_MAX_SENDER]) if speaks_of_timers(plain(sender)) else None
+        return (b"", rest[:_MAX_SENDER]) if _STEM.search(sender) else None
 
     def _attachment(self, rest: bytes) -> None:
         """Take in the name of an attachment that would else be taken for an export."""
-        if b".txt" not in (low := rest.lower()) and b".zip" not in low:
-            return
         text = rest.partition(_COLON)[2].removeprefix(_MARK)
-        found = _ATTACHED.search(text)
+        found = _ATTACHED[self._iphone].match(text)
         if found is not None and len(self._talk.attached) < MAX_ATTACHED:
-            name = found["android"] or found["iphone"]
-            self._talk.attached.append(name.decode("utf-8", "replace"))
+            self._talk.attached.append(found["name"].decode("utf-8", "replace"))
 
     def _is_chat(self, sender: str) -> bool:
         return sender in {self._talk.chat, self._named} - {""}
@@ -195,7 +199,7 @@ class _Export:
             self._tell(UNKNOWN, None, OTHER_LAYOUT, plain(own[1]))
 
     def _tell(self, kind: str, seconds: int | None, reason: str, text: str) -> None:
-        self._talk.timer.tell(Event(kind, self._at, seconds, reason, text[:MAX_TEXT]))
+        self._talk.timer.tell(Event(kind, self._at(), seconds, reason, text[:MAX_TEXT]))
 
 
 def _would_count(text: bytes) -> bool:

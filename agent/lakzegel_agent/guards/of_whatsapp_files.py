@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Any, Final, Self
+from typing import Final
 
-from lakzegel_agent.guards.base import TOO_LARGE, TOO_MANY, PlaceError, State
+from lakzegel_agent.guards.base import TOO_LARGE, TOO_MANY, PlaceError
 from lakzegel_agent.guards.of_exports import MAX_EXPORT, Lines, pieces, unpacked
+from lakzegel_agent.guards.of_newest import Export
 from lakzegel_agent.guards.of_whatsapp import HALF_WRITTEN, NO_HEADER, Talk, look_through
+from lakzegel_agent.guards.of_whatsapp_moments import instant_of
 from lakzegel_agent.readers.whatsapp_heads import LONGEST, layout_of
 from lakzegel_agent.readers.zipseams import Member, NotAZipError, entries, is_zip
 from lakzegel_agent.view import View
@@ -32,82 +33,29 @@ _IN_FOLDER: Final = "_chat.txt"
 _NAMED: Final = re.compile(
     r"WhatsApp(?: Chat with | Chat - |-chat met | Chat met )(?P<chat>.{1,250})", re.DOTALL
 )
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _COPY: Final = re.compile(r" ?\([0-9]{1,4}\)\Z")
 
 
-@dataclass(slots=True)
-class Export:
-    """One export of one chat: where it lies, how far it goes, what it tells.
+def failed(path: str, why: str, written: datetime) -> Export:
+    """Return what is known of an export that could not be read: its chat by its name."""
+    return Export(path, chat_of(path), why, written)
 
-    ``chat`` is empty where it is not known to be one; moments are by the phone's clock.
-    """
 
-    path: str
-    chat: str
-    why: str
-    written: datetime  # when the file was, in UTC
-    state: tuple[State, str] = (State.UNKNOWN, "")
-    at: str = ""
-    moment: datetime | None = None
-    since: datetime | None = None
-    last: datetime | None = None
-    told: dict[str, Any] = field(default_factory=dict)
-    attached: list[str] = field(default_factory=list)
-
-    @property
-    def folder(self) -> str:
-        """Return where its attachments lie."""
-        return str(PurePosixPath(self.path).parent)
-
-    @classmethod
-    def failed(cls, path: str, why: str, written: datetime) -> Self:
-        """Return what is known of an export that could not be read: its chat by its name."""
-        return cls(path, chat_of(path), why, written)
-
-    @classmethod
-    def of(cls, path: str, talk: Talk) -> Self:
-        """Return what was found in one; when it was written is not known here."""
-        chat = chat_of(path) or talk.chat
-        return cls(
-            path=path,
-            chat=chat or (path if talk.why != NO_HEADER else ""),
-            why=talk.why,
-            written=_NEVER,
-            state=talk.timer.state,
-            at=talk.at,
-            moment=talk.moment,
-            since=talk.since,
-            last=talk.last,
-            told=talk.timer.told(),
-            attached=talk.attached,
-        )
-
-    def packed(self) -> dict[str, Any]:
-        """Return it as a note keeps it."""
-        moments = (self.moment, self.since, self.last)
-        return {
-            "path": self.path,
-            "chat": self.chat,
-            "why": self.why,
-            "state": [str(self.state[0]), self.state[1]],
-            "at": self.at,
-            "moments": [None if one is None else one.isoformat() for one in moments],
-            "told": self.told,
-            "attached": self.attached,
-        }
-
-    @classmethod
-    def unpacked(cls, kept: dict[str, Any], written: datetime) -> Self:
-        """Return what a note kept."""
-        moment, since, last = (
-            None if one is None else datetime.fromisoformat(one) for one in kept["moments"]
-        )
-        state = (State(kept["state"][0]), kept["state"][1])
-        return cls(
-            kept["path"], kept["chat"], kept["why"], written, state, kept["at"],
-            moment, since, last, kept["told"], kept["attached"],
-        )  # fmt: skip
+def _export(path: str, talk: Talk) -> Export:
+    """Return what was found in one; when it was written is not known here."""
+    chat = chat_of(path) or talk.chat
+    return Export(
+        path=path,
+        chat=chat or (path if talk.why != NO_HEADER else ""),
+        why=talk.why,
+        state=talk.timer.state,
+        at=talk.at,
+        moment=talk.moment,
+        since=instant_of(talk.since),
+        last=talk.last,
+        told=talk.timer.told(),
+        attached=talk.attached,
+    )
 
 
 def is_text(path: bytes) -> bool:
@@ -139,7 +87,7 @@ def chats_in_text(path: str, view: View) -> Iterator[Export]:
     """
     if view.size > MAX_EXPORT:
         raise PlaceError(TOO_LARGE)
-    yield Export.of(path, look_through(Lines(pieces(view)), chat_of(path)))
+    yield _export(path, look_through(Lines(pieces(view)), chat_of(path)))
 
 
 def chats_in_zip(path: str, view: View) -> Iterator[Export]:
@@ -165,7 +113,7 @@ def chats_in_zip(path: str, view: View) -> Iterator[Export]:
             left -= member.size
             yield export
     if not found:
-        yield Export(path, chat_of(path), NO_CHAT, _NEVER)
+        yield Export(path, chat_of(path), NO_CHAT)
 
 
 def _in_zip(inside: str, view: View, member: Member, left: int) -> Export | None:
@@ -175,7 +123,7 @@ def _in_zip(inside: str, view: View, member: Member, left: int) -> Export | None
     first = next(source, b"")
     if not named and layout_of(first[:LONGEST]) is None:
         return None
-    return Export.of(inside, look_through(Lines(chain((first,), source)), named))
+    return _export(inside, look_through(Lines(chain((first,), source)), named))
 
 
 def _name(member: Member) -> str:

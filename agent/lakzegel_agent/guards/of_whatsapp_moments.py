@@ -67,3 +67,13 @@ class Dates:
             if not day_first:
                 return None
         return (year, two, one) if day_first else (year, one, two)
+
+
+def instant_of(wall: datetime | None) -> datetime | None:
+    """Return the moment at which this device's clock showed what the phone's did."""
+    if wall is None:
+        return None
+    try:
+        return wall.replace(tzinfo=None).astimezone(UTC)
+    except (OverflowError, OSError, ValueError):  # a year that no clock has
+        return None

@@ -15,10 +15,8 @@ from lakzegel_agent.guards.of_exported_timers import CHANGED, DEFAULT, KEPT, OFF
 MAX_WORDING: Final = 1_024  # characters of a line that can be known
 _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _SPACES: Final = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2019": "'"})
-_STEM: Final = re.compile(
-    "vervaldatum|verdwijn|berichttimer|tijdelijke berichten|disappear|message timer",
-    re.IGNORECASE,
-)
+STEM: Final = "vervaldatum|verdwijn|berichttimer|tijdelijke berichten|disappear|message timer"
+_STEM: Final = re.compile(STEM, re.IGNORECASE)
 # A name holds no ': ' (that would be a person's line), no quotation marks and no verb: a line that
 # ends with somebody's name, who calls himself like a line of WhatsApp's, is not taken for one.
 _NAME: Final = r"(?P<name>(?:(?!: )[^\"\u201c\u201d]){1,120}?)"

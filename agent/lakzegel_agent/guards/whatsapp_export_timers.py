@@ -6,15 +6,14 @@ One reading a chat: of several exports of it the newest decides. docs/spec/setti
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final
 
 from lakzegel_agent.guards.base import (
     EVERYWHERE,
+    WORST_FIRST,
     Declaration,
     Guard,
     PlaceError,
@@ -25,7 +24,8 @@ from lakzegel_agent.guards.base import (
     Watched,
 )
 from lakzegel_agent.guards.of_exported_timers import TIMER, UNKNOWN_WORDING
-from lakzegel_agent.guards.of_exports import files_of, looking, noted, shown
+from lakzegel_agent.guards.of_exports import MAX_EXPORT, TOO_SLOW, Looks, files_of, shown
+from lakzegel_agent.guards.of_newest import LINE_GONE, Export, decide
 from lakzegel_agent.guards.of_whatsapp import (
     HALF_WRITTEN,
     LINE_TOO_LONG,
@@ -37,13 +37,12 @@ from lakzegel_agent.guards.of_whatsapp import (
 from lakzegel_agent.guards.of_whatsapp_files import (
     LOOKED,
     NO_CHAT,
-    Export,
     chats_in_text,
     chats_in_zip,
+    failed,
     is_text,
     is_wanted,
 )
-from lakzegel_agent.guards.of_whatsapp_newest import LINE_GONE, decide
 from lakzegel_agent.scan import FoundFile
 from lakzegel_agent.view import View
 
@@ -60,7 +59,7 @@ class WhatsAppExportTimers(ReportingGuard):
         enforces=False,
         reasons=frozenset(
             {TIMER, UNKNOWN_WORDING, UNSURE_SENDER, OTHER_LAYOUT, OTHER_LANGUAGE, NO_HEADER}
-            | {NO_CHAT, HALF_WRITTEN, LINE_TOO_LONG, LINE_GONE}
+            | {TOO_SLOW, NO_CHAT, HALF_WRITTEN, LINE_TOO_LONG, LINE_GONE}
         ),
         cannot=(
             "Disappearing messages are switched on the phone, in each chat, by anybody who is in"
@@ -71,14 +70,14 @@ class WhatsAppExportTimers(ReportingGuard):
 
     def look(self, surroundings: Surroundings) -> Iterable[Reading]:
         """Yield a reading a chat, and one a file that is not understood."""
-        names: set[str] = set()
+        looks = Looks(surroundings, LOOKED)
         for source in surroundings.sources:
             if source.kind == KIND:
-                yield from _look(source, surroundings, names)
-        surroundings.notes.only(names)
+                yield from _look(source, surroundings, looks)
+        looks.end()
 
 
-def _look(source: Watched, surroundings: Surroundings, names: set[str]) -> Iterator[Reading]:
+def _look(source: Watched, surroundings: Surroundings, looks: Looks) -> Iterator[Reading]:
     try:
         found = files_of(source, surroundings, is_wanted)
     except PlaceError as error:
@@ -89,38 +88,40 @@ def _look(source: Watched, surroundings: Surroundings, names: set[str]) -> Itera
     chats: defaultdict[str, list[Export]] = defaultdict(list)
     others: list[Export] = []
     for file in found.files:
-        name = f"{source.name}/{os.fsdecode(file.path)}"  # of its note
-        names.add(name)
-        for export in _exports(source, surroundings, name, file):
+        for export in _exports(source, file, looks):
             (chats[export.chat] if export.chat else others).append(export)
-    attached: set[str] = set()
+    attached = {
+        f"{one.folder}/{name}"
+        for exports in chats.values() for one in exports for name in one.attached
+    }  # fmt: skip
     for chat, exports in chats.items():
-        attached.update(f"{one.folder}/{name}" for one in exports for name in one.attached)
-        yield decide(f"{source.label}/{chat}", exports, surroundings.now)
+        yield _reading(f"{source.label}/{chat}", exports, attached, surroundings.now)
     for export in others:
-        if f"{export.folder}/{PurePosixPath(export.path).name}" not in attached:
+        if export.place not in attached:
             yield Reading(f"{source.label}/{export.path}", State.UNKNOWN, export.why)
 
 
-def _exports(
-    source: Watched, surroundings: Surroundings, name: str, file: FoundFile
-) -> list[Export]:
+def _reading(subject: str, exports: list[Export], attached: set[str], now: datetime) -> Reading:
+    """Return the reading of a chat; of one that somebody sent exports of, the worst of them."""
+    readings = [decide(subject, exports, now)]
+    if any(one.place in attached for one in exports):
+        readings += [decide(subject, [one], now) for one in exports]
+    return min(readings, key=lambda one: WORST_FIRST.index(one.state))
+
+
+def _exports(source: Watched, file: FoundFile, looks: Looks) -> list[Export]:
     """Return the chats of one file, as they were noted or as they are found now."""
-    path = Path(os.fsdecode(os.fsencode(source.root) + b"/" + file.path))
     chats_in = chats_in_text if is_text(file.path) else chats_in_zip
     written = datetime.fromtimestamp(file.mtime_ns // 10**9, UTC)
-    told = shown(file.path)
+    path = shown(file.path)
 
-    def look() -> dict[str, Any]:
-        def inside(view: View) -> dict[str, Any]:
-            return {"chats": [one.packed() for one in chats_in(told, view)]}
-
-        return looking(path, inside)
+    def look(view: View) -> dict[str, Any]:
+        return {"chats": [one.packed() for one in chats_in(path, view)]}
 
     try:
-        found = noted(surroundings, name, file, LOOKED, look)
+        found = looks.noted(source, file, MAX_EXPORT, look)
     except PlaceError as error:
-        return [Export.failed(told, error.reason, written)]
+        return [failed(path, error.reason, written)]
     return [Export.unpacked(one, written) for one in found["chats"]]
 
 

@@ -13,7 +13,7 @@ LONGEST: Final = 8_192  # bytes of a head: the chat's name, and white space
 PATTERN: Final = rb"""
     \{ \s{0,64} (?:
         "id": \s{0,8} -?[0-9]{1,20}, \s{0,64} "type": \s{0,8} "(?P<message>[a-z_]{1,32})", \s{0,64}
-        "date": \s{0,8} "(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})T
+        "date": \s{0,8} "(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})T(?P<clock>[0-9:]{0,8})
     |
         (?: "name": \s{0,8} (?: null | "(?P<name>(?: [^"\\] | \\. ){0,2048})" ), \s{0,64} )?
         "type": \s{0,8} "(?P<kind>[a-z_]{1,32})", \s{0,64}

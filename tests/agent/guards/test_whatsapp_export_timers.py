@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakzegel_agent.guards import of_exports
-from lakzegel_agent.guards.base import Reading, State
-from lakzegel_agent.guards.of_exports import MAX_LINE, Lines
+from lakzegel_agent.guards.base import PlaceError, Reading, State
+from lakzegel_agent.guards.of_exports import MAX_LINE, Lines, unpacked
 from lakzegel_agent.guards.of_whatsapp import look_through
 from lakzegel_agent.guards.of_whatsapp_files import chat_of
 from lakzegel_agent.guards.remembered import GuardNotes
 from lakzegel_agent.guards.whatsapp_export_timers import GUARD
+from lakzegel_agent.readers.zipseams import entries
+from lakzegel_agent.view import View
 
 from .conftest import Kept, Make, readings, states
 from .whatsapp_texts import (
@@ -297,6 +299,30 @@ def test_what_is_no_whole_zip_is_unknown(around: Make, tmp_path: Path) -> None:
     }
 
 
+def test_a_zip_whose_checksum_is_another_is_unknown(around: Make, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as made:
+        made.writestr("_chat.txt", IPHONE_NL.text(IPHONE_NL.own(ON)))
+    data = buffer.getvalue().replace(b"turned on", b"turned oN")
+    put(tmp_path, "WhatsApp Chat - Team.zip", data)
+    assert only(around, tmp_path).reason == "not-understood"
+
+
+def test_no_more_of_a_zip_is_unpacked_than_it_says() -> None:
+    made = bytearray(zipped(_chat__txt="a" * 20_000_000))
+    entry = made.rfind(b"PK\1\2")
+    made[entry + 24 : entry + 28] = (10).to_bytes(4, "little")
+    view = View.of_bytes(bytes(made))
+    (member,) = entries(view)
+    given = []
+    with pytest.raises(PlaceError):
+        given += unpacked(view, member, of_exports.MAX_EXPORT)
+    assert given == []
+    with pytest.raises(PlaceError) as error:
+        next(unpacked(view, member, 9))
+    assert error.value.reason == "too-large"
+
+
 def test_a_zip_that_holds_more_than_it_says_is_unknown(
     around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,6 +369,24 @@ def test_a_newer_export_that_lacks_the_line_does_not_undo_it(around: Make, tmp_p
     assert states([only(around, tmp_path)]) == {"Bron 0/Team": ("unknown", "line-gone")}
 
 
+@pytest.mark.parametrize(
+    ("lines", "state"),
+    [
+        ([(OFF, 1)], ("unknown", "line-gone")),  # the other one's later line is not in it
+        ([(OFF, 9)], ("compliant", "")),
+        ([(ON, 1)], ("drifted", "timer")),
+    ],
+)
+def test_an_older_exports_last_line_has_to_be_before_the_newest_ones(
+    around: Make, tmp_path: Path, lines: list[tuple[str, int]], state: tuple[str, str]
+) -> None:
+    layout = ANDROID_NL
+    put(tmp_path, "a/" + layout.file, layout.text(layout.own(ON, 5)))
+    own = [layout.own(*line) for line in lines]
+    put(tmp_path, "b/" + layout.file, layout.text(*own, layout.said("hoi", 10)))
+    assert states([only(around, tmp_path)]) == {"Bron 0/Team": state}
+
+
 def test_chats_of_other_names_are_subjects_of_their_own(around: Make, tmp_path: Path) -> None:
     put(tmp_path, "WhatsApp-chat met A.txt", ANDROID_NL.text(ANDROID_NL.own(ON)))
     put(tmp_path, "WhatsApp-chat met B.txt", ANDROID_NL.text())
@@ -366,6 +410,15 @@ def test_an_attachment_is_no_export_and_another_text_is_unknown(
         "Bron 0/Team": ("compliant", ""),
         "Bron 0/export.txt": ("unknown", "no-header"),
     }
+
+
+def test_an_export_that_somebody_sent_makes_nothing_better(around: Make, tmp_path: Path) -> None:
+    real, sent = "WhatsApp-chat met Team.txt", "WhatsApp-chat met Team (1).txt"
+    said = ANDROID_NL.said(f"{MARK}{sent} (bestand bijgevoegd)", 3)
+    back = ANDROID_NL.said(f"{MARK}{real} (bestand bijgevoegd)", 8)
+    put(tmp_path, real, ANDROID_NL.text(ANDROID_NL.own(ON), said))
+    put(tmp_path, sent, ANDROID_NL.text(ANDROID_NL.own(ON), ANDROID_NL.own(OFF, 9), back))
+    assert states([only(around, tmp_path)]) == {"Bron 0/Team": ("drifted", "timer")}
 
 
 def test_agreed_folders_and_other_sources_are_not_looked_into(around: Make, tmp_path: Path) -> None:
@@ -421,6 +474,11 @@ def test_of_a_line_without_end_no_more_than_its_beginning_is_kept() -> None:
     lines = Lines(iter([b"a" * 1_000_000] * 20 + [b"\nb\n"]))
     assert [(len(line), lines.cut) for line in lines] == [(MAX_LINE, True), (1, False)]
     assert lines.ended
+    lines = Lines([b"a" * 100_000 + b"\n" + b"b" * MAX_LINE + b"\nc"])
+    assert [(len(line), lines.cut) for line in lines] == [
+        (MAX_LINE, True), (MAX_LINE, False), (1, False),
+    ]  # fmt: skip
+    assert not lines.ended
 
 
 @given(st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"x", b"\n")), max_size=8))
