@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from lakzegel_agent.exclusion import Narrowing, excluder
 from lakzegel_agent.guards.base import (
@@ -20,7 +20,6 @@ from lakzegel_agent.guards.base import (
     IN_USE,
     NOT_UNDERSTOOD,
     TOO_LARGE,
-    TOO_MANY,
     UNREADABLE,
     Declaration,
     Guard,
@@ -33,31 +32,21 @@ from lakzegel_agent.guards.base import (
 )
 from lakzegel_agent.guards.of_mork import folder_info
 from lakzegel_agent.guards.of_thunderbird import Prefs, Profile, profiles
+from lakzegel_agent.guards.of_thunderbirdfiles import File, files
 from lakzegel_agent.guards.of_thunderbirdkeys import RETAIN, RETAIN_ALL
 from lakzegel_agent.guards.of_thunderbirdprofile import HALF_WRITTEN, whole_preferences
+from lakzegel_agent.guards.of_thunderbirdsubjects import SUBJECTS, Subjects
 from lakzegel_agent.guards.places import MAX_SETTINGS
 from lakzegel_core.encoding import JsonValue
 
-MAX_ENTRIES: Final = 50_000  # files and folders of one profile's mail
-MAX_DEPTH: Final = 32
 MAX_BYTES: Final = 32 * 2**20  # that one look reads: what is beyond is for the next ones
 NOT_YET: Final = "not-yet"
-_SUFFIX: Final = ".msf"
-_ROOTS: Final = ("ImapMail", "Mail", "News")
 _OWN: Final = "useServerDefaults"  # 0: the folder has settings of its own
 _NUMBERS: Final = ("retainBy", "daysToKeepHdrs", "numHdrsToKeep")
 _FLAGS: Final = {"cleanupBodies": "drops-bodies", "keepUnreadOnly": "keeps-unread-only"}
 _KIND: Final = "mbox"  # of a source with folders of Thunderbird's
 _CACHE: Final = "folderCache.json"
 Told = dict[str, int] | str | None  # a folder's own settings, why they are unknown, or none
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A folder's file, and how it is called."""
-
-    path: Path
-    name: str
 
 
 class ThunderbirdFolders(ReportingGuard):
@@ -75,17 +64,28 @@ class ThunderbirdFolders(ReportingGuard):
 
     def look(self, surroundings: Surroundings) -> Iterable[Reading]:
         """Yield a reading a folder with settings of its own, and one a profile."""
-        place = surroundings.places["file"]
-        kept: set[str] = set()
+        before, now = Subjects.of(surroundings.notes), Subjects()
         left = [MAX_BYTES]
-        names: dict[str, int] = {}
-        for profile in profiles(surroundings.home, place):
-            names[profile.name] = names.get(profile.name, 0) + 1
-            again = names[profile.name]
-            name = profile.name if again == 1 else f"{profile.name} ({again})"
-            kept.add(str(profile.root))
-            yield from _readings(profile, name, surroundings, left)
-        surroundings.notes.only(kept)
+        names: Counter[str] = Counter()
+        try:
+            for profile in profiles(surroundings.home, surroundings.places["file"]):
+                names[profile.name] += 1
+                again = names[profile.name]
+                name = profile.name if again == 1 else f"{profile.name} ({again})"
+                readings = list(_readings(profile, name, surroundings, left))
+                now.add(str(profile.root), [one.subject for one in readings])
+                yield from readings
+        except PlaceError as error:
+            for root in before.beside(now):
+                now.add(root, before.get(root))
+                yield from _unread(before.get(root), error.reason)
+            yield Reading("", State.UNKNOWN, error.reason)
+        surroundings.notes.only({*now.roots(), SUBJECTS})
+        now.keep(surroundings.notes)
+
+
+def _unread(subjects: Iterable[str], why: str) -> Iterator[Reading]:
+    return (Reading(name, State.UNKNOWN, why) for name in subjects)
 
 
 def _readings(
@@ -105,14 +105,17 @@ def _readings(
     cache = _Cache(profile, place, left)
     is_agreed = _agreed(profile, surroundings)
     try:
-        for file in _files(profile, prefs):
+        for file in files(profile, prefs):
             if is_agreed(file.path):
                 continue
             told = _told(file, known, noted, cache)
             if told is not None:
                 yield _reading(f"{name}/{file.name}", told)
-    except PlaceError as error:
+    except PlaceError as error:  # what was not come to is as it was, and not known
         why = error.reason
+        rest = {path: one for path, one in known.items() if path not in noted}
+        noted.update(rest)
+        yield from _unread((f"{name}/{one[3]}" for one in rest.values() if one[2]), why)
     surroundings.notes.put(str(profile.root), json.dumps(noted).encode())
     yield Reading(name, State.UNKNOWN if why else State.COMPLIANT, why)
 
@@ -133,7 +136,7 @@ def _reading(subject: str, told: dict[str, int] | str) -> Reading:
 
 
 def _told(
-    file: _File, known: dict[str, object], noted: dict[str, JsonValue], cache: _Cache
+    file: File, known: dict[str, list[Any]], noted: dict[str, JsonValue], cache: _Cache
 ) -> Told:
     """Return what a folder says, by the note of an earlier look where it did not change since."""
     try:
@@ -142,13 +145,13 @@ def _told(
         return UNREADABLE
     stamp: list[JsonValue] = [told.st_size, told.st_mtime_ns]
     before = known.get(str(file.path))
-    if isinstance(before, list) and before[:2] == stamp:
+    if before is not None and before[:2] == stamp:
         found: Told = before[2]
     else:
         found = _looked_at(file.path, told.st_size, cache)
     if found not in (IN_USE, NOT_YET):  # it will be another in a moment
         kept: JsonValue = {**found} if isinstance(found, dict) else found
-        noted[str(file.path)] = [*stamp, kept]
+        noted[str(file.path)] = [*stamp, kept, file.name]
     if found == TOO_LARGE and cache.says_server(file.path, told.st_mtime_ns):
         return None
     return found
@@ -221,64 +224,10 @@ def _agreed(profile: Profile, surroundings: Surroundings) -> Callable[[Path], bo
     return is_agreed
 
 
-def _noted(surroundings: Surroundings, profile: Profile) -> dict[str, object]:
+def _noted(surroundings: Surroundings, profile: Profile) -> dict[str, list[Any]]:
+    """Return by file: size, time, what it said, and how the folder is called."""
     found = json.loads(surroundings.notes.get(str(profile.root)) or b"{}")
     return found if isinstance(found, dict) else {}
-
-
-def _files(profile: Profile, prefs: Prefs) -> Iterator[_File]:
-    """Yield the file of each folder: below the profile, and where servers have theirs elsewhere.
-
-    Raises:
-        PlaceError: there are more.
-    """
-    left = [MAX_ENTRIES]
-    for part in _ROOTS:
-        yield from _below(profile.root / part, profile.root, left, MAX_DEPTH)
-    for root in sorted(_elsewhere(profile, prefs)):
-        yield from _below(root, None, left, MAX_DEPTH)
-
-
-def _elsewhere(profile: Profile, prefs: Prefs) -> set[Path]:
-    """Return the folders of servers that lie outside of the profile."""
-    found = set()
-    for name, value in prefs.items():
-        if not name.startswith("mail.server.") or not name.endswith(".directory"):
-            continue
-        if not isinstance(value, str) or not value or "\0" in value:
-            raise PlaceError(NOT_UNDERSTOOD)
-        path = Path(os.path.normpath(value))
-        if path.is_absolute() and not path.is_relative_to(profile.root):
-            found.add(path)
-    return {one for one in found if not any(one.is_relative_to(more) for more in found - {one})}
-
-
-def _below(folder: Path, root: Path | None, left: list[int], depth: int) -> Iterator[_File]:
-    """Yield the files below a folder; links to folders are not followed."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(_taken(entries, left), key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError:
-        raise PlaceError(UNREADABLE) from None
-    for entry in found:
-        path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            if not depth:
-                raise PlaceError(TOO_MANY)
-            yield from _below(path, root, left, depth - 1)
-        elif entry.name.endswith(_SUFFIX):
-            bare = path.with_suffix("")
-            yield _File(path, str(bare.relative_to(root) if root is not None else bare))
-
-
-def _taken(entries: Iterable[os.DirEntry[str]], left: list[int]) -> Iterator[os.DirEntry[str]]:
-    for entry in entries:
-        left[0] -= 1
-        if left[0] < 0:
-            raise PlaceError(TOO_MANY)
-        yield entry
 
 
 GUARD: Final[Guard] = ThunderbirdFolders()

@@ -53,6 +53,7 @@ from lakzegel_agent.guards.of_thunderbirdprograms import (
     programs,
     rules,
 )
+from lakzegel_agent.guards.of_thunderbirdsubjects import Subjects
 from lakzegel_core.encoding import JsonValue
 
 AT_NEXT_START: Final = "at-next-start"
@@ -72,6 +73,15 @@ class Used:
     views: tuple[tuple[Program | None, Layers, Layers], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A profile of which nothing is known now; ``root`` is empty where it is which there are."""
+
+    root: str
+    name: str
+    why: str
+
+
 class ThunderbirdRetention:
     """See the module."""
 
@@ -86,12 +96,22 @@ class ThunderbirdRetention:
     )
 
     def look(self, surroundings: Surroundings) -> Iterable[Reading]:
-        """Yield a reading a profile and server."""
+        """Yield a reading a profile and server; who cannot be read now keeps his subjects."""
+        before = Subjects.of(surroundings.notes)
+        now = Subjects()
         for found in _used(surroundings):
-            if isinstance(found, Reading):
-                yield found
-            else:
-                yield from _readings(found, surroundings)
+            if isinstance(found, Used):
+                readings = list(_readings(found, surroundings))
+                now.add(str(found.profile.root), [one.subject for one in readings])
+                yield from readings
+                continue
+            for root in [found.root] if found.root else before.beside(now):
+                names = before.get(root) or [found.name]
+                now.add(root, names)
+                yield from (Reading(name, State.UNKNOWN, found.why) for name in names)
+            if not found.root:
+                yield Reading("", State.UNKNOWN, found.why)
+        now.keep(surroundings.notes)
 
     def changes(self, surroundings: Surroundings, readings: Sequence[Reading]) -> Iterable[Change]:
         """Yield the file of locks of each installation that may have one."""
@@ -99,7 +119,7 @@ class ThunderbirdRetention:
         wanted: dict[Path, dict[str, Value]] = {}
         understood = True
         for found in _used(surroundings):
-            if isinstance(found, Reading):
+            if isinstance(found, Unread):
                 understood = False
                 continue
             for program, _, without in found.views:
@@ -119,7 +139,7 @@ class ThunderbirdRetention:
         return merged(held, {})
 
 
-def _used(surroundings: Surroundings) -> Iterator[Used | Reading]:
+def _used(surroundings: Surroundings) -> Iterator[Used | Unread]:
     """Yield each profile with what is said of its preferences, or why that is not known."""
     told: dict[Program, Rules | PlaceError] = {}
     for program in programs(surroundings):
@@ -138,9 +158,9 @@ def _used(surroundings: Surroundings) -> Iterator[Used | Reading]:
             try:
                 yield Used(profile, name, kind, tuple(_views(profile, kind, told, surroundings)))
             except PlaceError as error:
-                yield Reading(name, State.UNKNOWN, error.reason)
+                yield Unread(str(profile.root), name, error.reason)
     except PlaceError as error:
-        yield Reading("", State.UNKNOWN, error.reason)
+        yield Unread("", "", error.reason)
 
 
 def _views(

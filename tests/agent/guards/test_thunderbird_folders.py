@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 
 from lakzegel_agent.guards import thunderbird_folders
 from lakzegel_agent.guards.base import Surroundings, Watched
+from lakzegel_agent.guards.of_thunderbirdfiles import MAX_DEPTH
 from lakzegel_agent.guards.places import Files
-from lakzegel_agent.guards.thunderbird_folders import GUARD, MAX_DEPTH
+from lakzegel_agent.guards.thunderbird_folders import GUARD
 
 from .conftest import Kept, Make, readings, states
 
@@ -237,3 +239,45 @@ def test_folders_without_end_are_unknown(around: Make) -> None:
 def test_nothing_is_ever_written(around: Make) -> None:
     inbox(profile(around().home), BY_AGE)
     assert list(GUARD.changes(around(), readings(GUARD, around()))) == []
+
+
+def test_what_is_not_come_to_any_more_keeps_its_subject(around: Make) -> None:
+    root = profile(around().home)
+    here = around()
+    inbox(root, BY_AGE)
+    (root / "Mail/pop").mkdir(parents=True)
+    (root / "Mail/pop/Inbox.msf").write_bytes(BY_AGE)
+    (root / "Mail/pop/Sent.msf").write_bytes(SERVERS)
+    drifted = {NAME: ("drifted", "by-age"), "abcd.default/Mail/pop/Inbox": ("drifted", "by-age")}
+    assert found(here) == dict([ALL]) | drifted
+    (root / "Mail" / "/".join(["a"] * (MAX_DEPTH + 2))).mkdir(parents=True)
+    for _ in range(2):
+        assert found(here) == {
+            "abcd.default": ("unknown", "too-many"),
+            NAME: ("drifted", "by-age"),
+            "abcd.default/Mail/pop/Inbox": ("unknown", "too-many"),
+        }
+    shutil.rmtree(root / "Mail/a")
+    assert found(here) == dict([ALL]) | drifted
+
+
+def test_a_profile_that_is_not_named_any_more_keeps_its_subjects(around: Make) -> None:
+    home = around().home
+    root = profile(home)
+    inbox(root, BY_AGE)
+    elsewhere = home / "Documents/abcd.default"
+    elsewhere.parent.mkdir()
+    root.rename(elsewhere)
+    ini = home / ".thunderbird/profiles.ini"
+    ini.write_text(f"[Profile0]\nIsRelative=0\nPath={elsewhere}\n")
+    here = around()
+    assert found(here) == dict([ALL, (NAME, ("drifted", "by-age"))])
+    ini.write_bytes(b"\xff\xfe")
+    for _ in range(2):
+        assert found(here) == {
+            "": ("unknown", "not-understood"),
+            "abcd.default": ("unknown", "not-understood"),
+            NAME: ("unknown", "not-understood"),
+        }
+    ini.write_text("")
+    assert found(here) == {}

@@ -257,6 +257,36 @@ def test_half_of_our_lines_are_not_understood(held: bytes) -> None:
         merged(held, {"a": 1})
 
 
+def test_who_cannot_be_read_now_keeps_his_subjects(around: Make) -> None:
+    here = around()
+    home = here.home
+    folder = profile(home, {S1 + "retainBy": 2, "mail.server.server2.type": "none"})
+    elsewhere = profile(home, {}, "Documents/other")
+    ini = home / ".thunderbird/profiles.ini"
+    ini.write_text(f"[Profile0]\nIsRelative=0\nPath={elsewhere}\n")
+    whole = {
+        "abcd.default/server1": ("drifted", "by-age"),
+        "abcd.default/server2": ("compliant", ""),
+        "other/server1": ("compliant", ""),
+    }
+    assert states(readings(GUARD, here)) == whole
+    prefs = (folder / "prefs.js").read_bytes()
+    (folder / "prefs.js").write_bytes(prefs[:100])
+    ini.write_bytes(b"\xff\xfe")
+    for _ in range(2):
+        assert states(readings(GUARD, here)) == {
+            "abcd.default/server1": ("unknown", "not-understood"),
+            "abcd.default/server2": ("unknown", "not-understood"),
+            "other/server1": ("unknown", "not-understood"),
+            "": ("unknown", "not-understood"),
+        }
+    (folder / "prefs.js").write_bytes(prefs)
+    ini.write_text("")
+    assert states(readings(GUARD, here)) == {
+        name: one for name, one in whole.items() if name != "other/server1"
+    }
+
+
 # what MDM and others say
 
 
