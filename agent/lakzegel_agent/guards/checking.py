@@ -78,11 +78,11 @@ def check(guard: Guard, surroundings: Surroundings, mode: str, enforcer: Enforce
 
     Without an enforcer nothing is written: for who only wants to know.
     """
+    why = enforcer.undo(guard, surroundings) if enforcer is not None and mode != ENFORCE else ""
     found = look(guard, surroundings, mode)
     if enforcer is None:
         return found
-    if mode != ENFORCE:
-        why = enforcer.undo(guard, surroundings)
+    if mode != ENFORCE:  # what was set right before is as it was again, and found so
         return found if not why else replace(found, readings=(*found.readings, _undone(why)))
     if surroundings.platform not in guard.declaration.platforms:
         return found

@@ -115,6 +115,12 @@ def test_undoing_gives_back_what_was_there(around: Make, memory: Kept, mode: str
     assert recall_places(memory) == []
 
 
+def test_what_is_undone_is_found_as_it_is_then(around: Make, memory: Kept) -> None:
+    (around().home / "settings").write_bytes(b"keep = 30\n")
+    checked(around(), memory)
+    assert state(checked(around(), memory, "report")) == ("drifted", "deletes")
+
+
 def test_undoing_leaves_what_others_wrote_since(around: Make, memory: Kept) -> None:
     place = around().home / "settings"
     place.write_bytes(b"keep = 30\n")
