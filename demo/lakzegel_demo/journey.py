@@ -3,7 +3,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,8 @@ class Journey:
             f"agent: {figures.found} found, {figures.sealed} sealed, {figures.excluded} excluded, "
             f"{figures.failed} failed in {figures.seconds_capture:.1f} s"
         )
+        for line in guard_lines(self.agent.status().get("guards", ())):
+            self.say(f"  {line}")
         if not figures.found:
             raise UsageError("--watch: there is not one file in these folders; nothing to show")
 
@@ -235,12 +237,26 @@ def _refuse_problems(status: dict[str, Any]) -> None:
         NotProvenError: it names a problem, or files that it could not read.
     """
     for problem in status.get("problems", ()):
+        if str(problem.get("code")).startswith("guard-"):  # of what was captured, not of the path
+            continue
         what = f"{problem.get('code')}: {problem.get('detail')}; {problem.get('next')}"
         if problem.get("code") == "reader-unknown":
             raise UsageError(f"--watch: {what}")
         raise NotProvenError(f"agent: {what}")
     if status["ledger"]["failed"]:
         raise NotProvenError(f"agent: not everything could be read: {status.get('reasons')}")
+
+
+def guard_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what the guards found, those that are content in one line."""
+    looked = [row for row in rows if row.get("state") not in {None, "not-applicable"}]
+    content = [str(row["id"]) for row in looked if row["state"] in {"compliant", "repaired"}]
+    if content:
+        yield f"guards: nothing deletes or leaks by {', '.join(content)}"
+    for row in looked:
+        if row["id"] not in content:
+            reasons = ", ".join(f"{why} {many}" for why, many in row.get("reasons", {}).items())
+            yield f"guards: {row['id']}: {row['state']} ({reasons})"
 
 
 def _write_secret(path: Path, text: str) -> None:

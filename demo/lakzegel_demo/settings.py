@@ -6,12 +6,14 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from lakzegel_demo.errors import PartyError
 from lakzegel_demo.parties import DEVICE
 from lakzegel_demo.sources import WatchedFolder
 
 VALIDITY = timedelta(days=365)
+DOMAIN: Final = "minxyz.example"  # of the ministry in the demo's own mail
 
 
 def quoted(text: str) -> str:
@@ -32,6 +34,7 @@ def agent_toml(*, server: str, home: Path, log_keys: Sequence[str], policy: Sequ
             f"home = {quoted(str(home))}\n",
             f"log_keys = {_array(log_keys)}\n",
             f"policy_keys = {_array(policy)}\n",
+            f"user_home = {quoted(str(home))}\n",  # nobody's: this machine's user is left alone
             'keystore = "plain"\n',  # what it leaves behind works on another machine, too
         ]
     )
@@ -47,6 +50,9 @@ def policy_toml(sources: Iterable[WatchedFolder], recipients: Sequence[str], tod
         'cadence = "0s"',
         'release = "held"',
     ]
+    lines += ["", "[guards]", 'default = "report"']
+    lines += ['apps-covered = "off"']  # which programs this machine has is not the demo's to judge
+    lines += ["", "[mail]", f"domains = {_array([DOMAIN])}"]
     for source in sources:
         lines += ["", "[[source]]", f"name = {quoted(source.opaque)}"]
         lines += [f"kind = {quoted(source.kind)}", 'settle = "0s"']

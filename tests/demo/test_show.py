@@ -14,6 +14,7 @@ import pytest
 
 from lakzegel_demo.compare import compare
 from lakzegel_demo.device import SOURCES
+from lakzegel_demo.journey import guard_lines
 
 KEYS = {
     *("found", "sealed", "excluded", "failed", "batches", "bytes_read", "bytes_sealed"),
@@ -199,3 +200,17 @@ def _left(out: Path):
             if os.fsencode(out) in command:
                 found.append(command)
     return found
+
+
+def test_guards_that_are_content_are_one_line_and_the_rest_a_line_each():
+    rows = [
+        {"id": "a", "state": "compliant", "reasons": {}},
+        {"id": "b", "state": "not-applicable", "reasons": {}},
+        {"id": "c", "state": "drifted", "reasons": {"timer-on": 2}},
+        {"id": "d", "state": "repaired", "reasons": {}},
+        {"id": "e", "state": None, "reasons": {}},
+    ]
+    assert list(guard_lines(rows)) == [
+        "guards: nothing deletes or leaks by a, d",
+        "guards: c: drifted (timer-on 2)",
+    ]
