@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A chat's timer in a phone's encrypted backup, from the device to the office; in real processes."""
+"""A chat's timer in a phone's encrypted backup, from the device to the office: real processes."""
 
 from __future__ import annotations
 
