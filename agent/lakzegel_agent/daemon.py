@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from lakzegel_agent import completeness, guarding, memory, readout
+from lakzegel_agent import completeness, guardtimes, memory, readout
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
@@ -34,7 +34,7 @@ from lakzegel_agent.schedule import Active, Timetable, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.standing import Say, arrive, enrolled, keep_status
-from lakzegel_agent.station import Station, chance, station
+from lakzegel_agent.station import Station, chance, station, wall_clock
 from lakzegel_agent.vitals import Vitals, living
 from lakzegel_agent.wake import Wake
 from lakzegel_agent.watchkeeper import WatchKeeper
@@ -180,7 +180,7 @@ class Daemon:
         if not report.batches:
             self._cost = time.process_time() - before
         news = completeness.look_back(self._opened, in_force)
-        if guarding.guard(self._opened, in_force, apart=look_apart) or news:
+        if guardtimes.guard(self._opened, in_force, look_apart, wall_clock()) or news:
             self._pass(in_force, [])  # seals what was found
         self._opened.sweep()
         self._vitals.passed()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lakzegel_agent.errors import UnwritableError
-from lakzegel_agent.guarding import Outcome, Where
+from lakzegel_agent.guardtimes import Outcome, Where
 from lakzegel_agent.problems import Found
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The guards of one agent: when they look, what they may look at, what becomes of what they find.
+"""The guards of one agent: what they may look at, and what becomes of what they find.
 
 docs/spec/guards.md §3
 """
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING
 
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_agent.guards import guards
@@ -42,65 +40,25 @@ from lakzegel_agent.guards.places import Files
 from lakzegel_agent.guards.placesdefaults import Defaults
 from lakzegel_agent.guards.placesregistry import Registry
 from lakzegel_agent.guards.remembered import NAME, GuardNotes, Looked, pack, recall
-from lakzegel_agent.home import Home
+from lakzegel_agent.guardtimes import SHOWN, WHEN, Outcome, Where
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerfiles import Work
 from lakzegel_agent.policies import InForce, reader_kind
 from lakzegel_agent.problems import Found as Told
-from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.sources import locate
-from lakzegel_agent.station import Station, wall_clock
-from lakzegel_core.encoding import format_time, parse_time
+from lakzegel_core.encoding import format_time
 
-LEAST: Final = timedelta(minutes=5)  # between two looks under one policy
-SYSTEM: Final = Path("/")
-CODES: Final = ("guard-drifted", "guard-unknown", "guard-contested", "guard-unsupported")
-SHOWN: Final = "guards-shown"  # rows of `status`, as the last look left them
-WHEN: Final = "guards-when"  # the last look, and under which policy
+if TYPE_CHECKING:
+    from lakzegel_agent.station import Station
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which system and whose home is looked at; other ones in tests."""
-
-    home: Path
-    system: Path = SYSTEM
-    platform: str = sys.platform
-    keys: Path | None = None  # the agent's own folder of them
-    marker: str | None = None  # of the setting `mdm_marker`
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a look came to: whether there is news to be sealed, and the problems, by code."""
-
-    news: bool
-    problems: Mapping[str, Mapping[str, Told]]
-
-
-def where_of(config: Config) -> Where:
-    """Return where the guards of a device with these settings look."""
-    return Where(config.user_home, keys=Home(config.home).keys, marker=config.marker)
-
-
-def guard(station: Station, in_force: InForce, *, apart: Apart | None = None) -> bool:
-    """Let the guards look when it is time; whether there is news to be sealed.
-
-    ``apart``: another process does it, for one that stays for years and keeps no more than it must.
+def look_here(station: Station, in_force: InForce, where: Where, now: datetime) -> Outcome:
+    """Return what a look in this very process came to.
 
     Raises:
         UnwritableError: it cannot be kept now; the next look finds it again.
     """
-    ledger, where, now = station.ledger, where_of(station.config), wall_clock()
-    if not is_time(ledger, in_force, now):
-        return False
-    if apart is None:
-        outcome = attend(ledger, in_force, where, now)
-    else:
-        outcome = apart(station, in_force, where, now)
-    for code in CODES:
-        station.problems.state(ledger, code, outcome.problems.get(code, {}))
-    return outcome.news
+    return attend(station.ledger, in_force, where, now)
 
 
 def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Outcome:
@@ -132,14 +90,6 @@ def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Ou
     work.named.append((WHEN, f"{format_time(now)} {policy}".encode()))
     ledger.files.apply(work)
     return Outcome(bool(work.observed), dict(_problems(in_force, found)))
-
-
-def is_time(ledger: Ledger, in_force: InForce, now: datetime) -> bool:
-    """Whether a look is due: never looked, another policy, or long enough ago."""
-    at, _, policy = (ledger.recall(WHEN) or b"").decode().partition(" ")
-    if not at or policy != in_force.id.hex():
-        return True
-    return not timedelta(0) <= now - parse_time(at, what="guards") < LEAST
 
 
 def counted(ledger: Ledger) -> dict[str, Counted]:
@@ -191,13 +141,6 @@ def places_of(where: Where) -> dict[str, Place]:
     return places
 
 
-def rows(ledger: Ledger, in_force: InForce | None) -> list[dict[str, Any]]:
-    """Return the section of `status`: a row a guard that is not off, as it looked last."""
-    data = ledger.recall(SHOWN) if in_force is not None else None
-    found = json.loads(data) if data else []
-    return found if isinstance(found, list) else []
-
-
 def _located(in_force: InForce, home: Path) -> Iterator[tuple[Watched, bool]]:
     """Yield each source and whether its root is there."""
     for entry in in_force.sources:
@@ -240,6 +183,3 @@ def _told(found: Found, state: State) -> Told:
     count = max(sum(one.count for one in subjects), 1)
     text = f"{found.guard.declaration.id}: {count}" + (f" ({reasons})" if reasons else "")
     return Told(text, count, [one.subject for one in subjects if one.subject])
-
-
-Apart = Callable[["Station", InForce, Where, datetime], Outcome]

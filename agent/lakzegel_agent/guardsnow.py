@@ -9,12 +9,13 @@ from typing import Any
 from lakzegel_agent import policies
 from lakzegel_agent.devicekeys import KeyStore
 from lakzegel_agent.errors import UsageError
-from lakzegel_agent.guarding import Where, counted, surroundings_of, where_of
+from lakzegel_agent.guarding import counted, surroundings_of
 from lakzegel_agent.guards import guards
 from lakzegel_agent.guards.base import Guard, Surroundings
 from lakzegel_agent.guards.checking import OFF, compare, look, mode_of, shown
 from lakzegel_agent.guards.enforcing import Enforcer
 from lakzegel_agent.guards.remembered import GuardNotes
+from lakzegel_agent.guardtimes import Where, where_of
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.liaison import introduction_in_force

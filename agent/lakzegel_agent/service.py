@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from lakzegel_agent import completeness, guarding, readout
+from lakzegel_agent import completeness, readout
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, Progress, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_pass, watched
@@ -30,6 +30,8 @@ from lakzegel_agent.errors import (
     UnreachableError,
     UnwritableError,
 )
+from lakzegel_agent.guarding import look_here
+from lakzegel_agent.guardtimes import guard
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.readoutkeeper import OVERDUE, UNKNOWN
@@ -44,7 +46,7 @@ from lakzegel_agent.standing import (
     keep_status,
     policy_in_force,
 )
-from lakzegel_agent.station import Station, chance, station
+from lakzegel_agent.station import Station, chance, station, wall_clock
 from lakzegel_agent.vitals import logged, note_batch
 
 TRIES: Final = 4  # of `once`, in a row, before it leaves the rest to the next run
@@ -179,7 +181,7 @@ def _look_back(opened: Station, in_force: InForce, sources: Sequence[WatchedSour
     return any(
         [
             completeness.look_back(opened, in_force),
-            guarding.guard(opened, in_force),
+            guard(opened, in_force, look_here, wall_clock()),
             readout.look(opened, in_force, sources),
         ]
     )

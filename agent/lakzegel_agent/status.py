@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from lakzegel_agent import guarding, policies, readiness
+from lakzegel_agent import guardtimes, policies, readiness
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.gate import recall_verdict
 from lakzegel_agent.home import Home
@@ -61,7 +61,7 @@ def describe(
         "policy": _policy(in_force),
         "sources": _sources(ledger, in_force),
         "readiness": _readiness(ledger),
-        "guards": guarding.rows(ledger, in_force),
+        "guards": guardtimes.rows(ledger, in_force),
         "last_receipt": _receipt(ledger),
         "problems": [problem.shown() for problem in problems],
     }

@@ -18,12 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakzegel_agent.guarding import Where, places_of
+from lakzegel_agent.guarding import places_of
 from lakzegel_agent.guards.base import Place, PlaceError
 from lakzegel_agent.guards.places import Files
 from lakzegel_agent.guards.placesdefaults import Defaults, SystemPrograms
 from lakzegel_agent.guards.placesregistry import MAX_NAMES, USERS, Registry, WindowsHives
 from lakzegel_agent.guards.placesvalues import MAX_VALUE, decode, encode
+from lakzegel_agent.guardtimes import Where
 
 from .twins import BINARY, MULTI_SZ, SID, Gone, Mac, Windows, Winreg, me
 

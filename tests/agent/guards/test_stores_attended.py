@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lakzegel_agent.guarding import Where, attend, rows
+from lakzegel_agent.guarding import attend
+from lakzegel_agent.guardtimes import Where, rows
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.policies import InForce
 from lakzegel_core.annex import parse_annex

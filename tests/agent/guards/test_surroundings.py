@@ -6,9 +6,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lakzegel_agent.guarding import Where, surroundings_of
+from lakzegel_agent.guarding import surroundings_of
 from lakzegel_agent.guards.base import Counted
 from lakzegel_agent.guards.remembered import GuardNotes
+from lakzegel_agent.guardtimes import Where
 from lakzegel_agent.policies import InForce
 from lakzegel_core.annex import Annex, Phone
 
