@@ -127,7 +127,7 @@ class Looking:
             if kept.why == "no-store":
                 return
             self._surroundings.notes.put(name, packed(kept))
-        yield from _readings(place, kept)
+        yield from _readings(place, kept, self._surroundings.now)
 
     def end(self) -> None:
         """Let go of what is known of stores that are there no more."""
@@ -215,7 +215,7 @@ def _place(surroundings: Surroundings, source: Watched, path: bytes) -> Place:
     return Place(source, path, given, tuple(parts))
 
 
-def _readings(place: Place, kept: Kept) -> Iterator[Reading]:
+def _readings(place: Place, kept: Kept, now: datetime) -> Iterator[Reading]:
     """Yield what is known; of a store that cannot be read now, that nothing is known of it."""
     known = REASONS | {IN_USE, TOO_LARGE, ""}
     reason = kept.why if kept.why in known else NOT_UNDERSTOOD
@@ -224,6 +224,7 @@ def _readings(place: Place, kept: Kept) -> Iterator[Reading]:
     for one in kept.seen:
         subject = f"{place.name} {one.what}" if one.what else place.name
         if not reason:
-            yield Reading(subject, one.state, one.reason, one.value, one.since)
+            since = one.since if one.since is None or one.since <= now else None
+            yield Reading(subject, one.state, one.reason, one.value, since)
         elif one.what:
             yield Reading(subject, State.UNKNOWN, reason, one.value)

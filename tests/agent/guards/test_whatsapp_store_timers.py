@@ -26,7 +26,7 @@ from lakzegel_agent.stores.database import hurried, opened
 from lakzegel_core.annex import Phone
 
 from .builders import built_by, settle
-from .conftest import Kept, Make, readings, states
+from .conftest import NOW, Kept, Make, readings, states
 
 WHATSAPP = built_by("conftest")
 CHAT_STORAGE = built_by("stores/test_whatsapp_ios")
@@ -155,6 +155,15 @@ def test_since_when_and_by_whom_come_from_the_events(store, phone) -> None:
             {"at": "2024-03-14T08:00:00Z", "by": "self", "seconds": WEEK},
         ],
     }
+
+
+def test_a_moment_that_lies_ahead_is_not_when_it_began(store, phone) -> None:
+    ahead = int(NOW.timestamp() + 86_400) * 1000
+    store().execute("UPDATE chat SET ephemeral_setting_timestamp = ? WHERE _id = 3", (ahead,))
+    (found,) = [one for one in readings(GUARD, phone()) if one.subject == f"{DB} {GROUP}"]
+    assert (found.reason, found.since) == ("timer", None)
+    assert isinstance(found.value, dict)
+    assert found.value["set"] == "2026-12-01T09:00:00Z"
 
 
 def test_only_the_last_two_hundred_events_of_a_chat_are_told(store, phone) -> None:
