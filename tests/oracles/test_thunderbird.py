@@ -13,8 +13,10 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,9 @@ import pytest
 from lakzegel_agent.guards.base import State, Surroundings
 from lakzegel_agent.guards.checking import check
 from lakzegel_agent.guards.enforcing import Enforcer
+from lakzegel_agent.guards.of_thunderbird import parse_prefs
+from lakzegel_agent.guards.of_thunderbirdlayers import layers
+from lakzegel_agent.guards.of_thunderbirdprograms import programs, rules
 from lakzegel_agent.guards.places import Files
 from lakzegel_agent.guards.remembered import GuardNotes, recall_places
 from lakzegel_agent.guards.thunderbird_folders import GUARD as FOLDERS
@@ -33,6 +38,9 @@ from .thunderbirds import BINARY, ROOT, started
 
 DEFAULTS = ROOT / "defaults/pref"
 OWN = DEFAULTS / "lakzegel.js"
+THEIRS = DEFAULTS / "lakzegel-test.js"
+CONFIG = ROOT / "lakzegel-test.cfg"
+POLICIES = ROOT / "distribution/policies.json"
 LOCK = Path(tempfile.gettempdir(), "lakzegel-thunderbird-test.lock")
 INT, BOOL, NONE = 64, 128, 0
 S1, S2 = "mail.server.server1.", "mail.server.server2."
@@ -103,6 +111,29 @@ local.getChildNamed("Archief").updateFolder(null);
 """
 MAILS = 300
 
+# What each may say of one preference.
+OURS = ("", "pref(NAME, 1, sticky, locked);\n")
+FILE = ("", "pref(NAME, 5);\n", "pref(NAME, 5, locked);\n")
+USER = ("", "user_pref(NAME, 2);\n")
+CALLS = (
+    "",
+    "lockPref(NAME, 7);\n",
+    "defaultPref(NAME, 7);\n",
+    "pref(NAME, 7);\n",
+    "lockPref(NAME, 7); unlockPref(NAME);\n",
+    "clearPref(NAME);\n",
+)
+POLICY = (
+    None,
+    1,
+    9,
+    {"Value": 9, "Status": "locked"},
+    {"Value": 1, "Status": "locked"},
+    {"Value": 9, "Status": "default"},
+    {"Value": 9, "Status": "user"},
+    {"Status": "clear"},
+)
+
 
 class Memory(dict[str, bytes]):
     """A ledger's named values."""
@@ -123,6 +154,14 @@ def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     return found
 
 
+def clear() -> None:
+    """Take away all that these tests put into the installation."""
+    for path in (THEIRS, CONFIG, OWN, POLICIES):  # the one that names another first
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        POLICIES.parent.rmdir()
+
+
 @pytest.fixture
 def installation() -> Iterator[dict[str, tuple[int, int, bytes]]]:
     """What the installation's defaults are; they are so again afterwards, whatever happens."""
@@ -134,7 +173,7 @@ def installation() -> Iterator[dict[str, tuple[int, int, bytes]]]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)
         if lock.read():  # an earlier run was killed within
-            OWN.unlink(missing_ok=True)
+            clear()
         elif OWN.exists():
             pytest.skip("an agent is at work here: its locks are in Thunderbird's folder")
         before, names = tree(DEFAULTS), sorted(ROOT.iterdir())
@@ -143,7 +182,7 @@ def installation() -> Iterator[dict[str, tuple[int, int, bytes]]]:
         try:
             yield before
         finally:
-            OWN.unlink(missing_ok=True)
+            clear()
             lock.truncate(0)
         assert tree(DEFAULTS) == before
         assert sorted(ROOT.iterdir()) == names
@@ -288,3 +327,41 @@ def test_a_folders_own_settings_are_read_as_thunderbird_writes_them(
         "Mail/Local Folders/Archief"
     }
     assert (folders / "Archief.msf").stat().st_size > MAILS * 50
+
+
+@pytest.mark.slow
+def test_what_comes_of_all_that_is_said_is_what_thunderbird_makes_of_it(
+    installation: dict[str, tuple[int, int, bytes]], profile: Path, around: Surroundings
+) -> None:
+    etc = Path("/etc/thunderbird/policies/policies.json")
+    if POLICIES.parent.exists() or etc.exists():
+        pytest.skip("Thunderbird here has policies of somebody's")
+    cases = {
+        f"mail.lz.p{n}": case for n, case in enumerate(product(OURS, FILE, USER, CALLS, POLICY))
+    }
+
+    def lines(part: int) -> str:
+        return "".join(case[part].replace("NAME", f'"{name}"') for name, case in cases.items())
+
+    (folder := POLICIES.parent).mkdir()
+    OWN.write_text(lines(0))
+    THEIRS.write_text('pref("general.config.filename", "lakzegel-test.cfg");\n' + lines(1))
+    CONFIG.write_text("// not read\n" + lines(3))
+    told = {name: case[4] for name, case in cases.items() if case[4] is not None}
+    POLICIES.write_text(json.dumps({"policies": {"Preferences": told}}))
+    with (profile / "prefs.js").open("a") as file:
+        file.write(lines(2))
+    (program,) = (one for one in programs(around) if one.root == ROOT)
+    users = parse_prefs((profile / "prefs.js").read_bytes())
+    ours = layers({}, rules(program, around), users, ours=True)
+    with started(around.home, profile) as thunderbird:
+        theirs = {name: tuple(thunderbird.pref(name)) for name in cases}
+    known = {name for name in cases if ours.get(name).has(int) and ours.get(name).value is not None}
+    wrong = {
+        name: (cases[name], (ours.get(name).value, ours.get(name).locked), theirs[name])
+        for name in known
+        if theirs[name] != (INT, ours.get(name).value, bool(ours.get(name).locked))
+    }
+    assert not wrong, (len(wrong), list(wrong.values())[:5])
+    assert len(known) > len(cases) / 2
+    assert folder.exists()
