@@ -346,7 +346,9 @@ place, wanted = pathlib.Path(sys.argv[1]), b"keep = 30\\n"
 print("begun", flush=True)
 while True:
     if place.read_bytes() != wanted:
-        place.write_bytes(wanted)
+        other = place.with_name("other")
+        other.write_bytes(wanted)
+        other.replace(place)  # at once, so that nobody meets a half of it
         print("taken back", flush=True)
     time.sleep(0.001)
 """
