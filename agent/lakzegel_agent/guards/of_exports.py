@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -37,11 +38,15 @@ from lakzegel_agent.view import View
 
 MAX_EXPORT: Final = 64 * 2**20  # bytes of one chat, docs/spec/guards.md §7
 MAX_LINE: Final = 64 * 2**10  # bytes of a line, likewise
+MAX_ENTRIES: Final = 200_000  # files and empty folders of one source
 MAX_FILES: Final = 20_000  # exports and parts of exports of one source
-MAX_LOOK: Final = 256 * 2**20  # bytes that one look reads of what it did not know; more at the next
+SECONDS: Final = 5.0  # of a look, after which no other file is begun; the rest is for the next
+FILE_SECONDS: Final = 10.0  # for one file; all guards together have a minute
+TRIES: Final = 3  # looks in which a file may be too slow before it is left until it changes
 SETTLED: Final = 3  # seconds after which a change is seen by a file's time, whatever the disk
 TOO_SLOW: Final = "too-slow"
 PIECE: Final = 2**18  # bytes
+_PASSING: Final = frozenset({IN_USE, UNREADABLE, NOT_OURS})  # may be over without a change
 _ENCRYPTED: Final = 0x0001  # flags of a zip's member, APPNOTE 4.4.4
 _STORED: Final = 0
 _DEFLATED: Final = 8
@@ -62,7 +67,11 @@ def files_of(source: Watched, surroundings: Surroundings, wanted: Callable[[byte
     left_out = excluder(surroundings.excluded, root)
     files: list[FoundFile] = []
     failed: list[tuple[bytes, str]] = []
+    entries = 0
     for found in scan(root, OpaqueReader(), only=source.only):
+        entries += 1
+        if entries > MAX_ENTRIES or len(files) + len(failed) > MAX_FILES:
+            raise PlaceError(TOO_MANY)
         if isinstance(found, EmptyFolder) or left_out(found.path):
             continue
         if isinstance(found, FoundFile):
@@ -72,8 +81,6 @@ def files_of(source: Watched, surroundings: Surroundings, wanted: Callable[[byte
             failed.append((found.path, UNREADABLE))
         elif wanted(found.path):  # a link, or no file at all
             failed.append((found.path, NOT_OURS))
-        if len(files) + len(failed) > MAX_FILES:
-            raise PlaceError(TOO_MANY)
     return Files(tuple(sorted(files)), tuple(sorted(failed)))
 
 
@@ -83,7 +90,7 @@ def shown(path: bytes) -> str:
 
 
 class Looks:
-    """What a guard looks through in one look: nothing twice, and no more than ``MAX_LOOK``.
+    """What a guard looks through in one look: nothing twice, and not for longer than ``SECONDS``.
 
     ``version`` is raised when the same file would be told otherwise.
     """
@@ -91,56 +98,91 @@ class Looks:
     def __init__(self, surroundings: Surroundings, version: int) -> None:
         self._notes = surroundings.notes
         self._version = version
-        self._left = MAX_LOOK
+        self._until: float | None = None  # none before the first file, which is begun always
         self._now = surroundings.now.timestamp()
         self._names: set[str] = set()
 
     def noted(
-        self, source: Watched, file: FoundFile, most: int, look: Callable[[View], dict[str, Any]]
+        self, source: Watched, file: FoundFile, look: Callable[[View], dict[str, Any]]
     ) -> dict[str, Any]:
         """Return what a look into a file comes to, from its note while it did not change.
 
-        ``most``: bytes of it that are read at most.
-
         Raises:
-            PlaceError: it cannot be opened, changes meanwhile, or has to wait for the next look.
+            PlaceError: nothing can be told of it, or it has to wait for the next look.
         """
         name = f"{source.name}/{os.fsdecode(file.path)}"
         self._names.add(name)
-        state = [self._version, file.size, file.mtime_ns]
+        of = [self._version, file.size, file.mtime_ns]
         note = self._notes.get(name)
-        if note is not None:
-            kept = json.loads(note)
-            if kept["of"] == state:
-                found: dict[str, Any] = kept["found"]
-                return found
-        size = min(file.size, most)
-        if size > self._left < MAX_LOOK:
-            raise PlaceError(TOO_SLOW)
-        self._left -= size
-        found = looking(Path(os.fsdecode(os.fsencode(source.root) + b"/" + file.path)), look)
-        if not 0 <= self._now - file.mtime_ns / 10**9 < SETTLED:
-            self._notes.put(name, json.dumps({"of": state, "found": found}).encode())
+        kept = {} if note is None else json.loads(note)
+        if kept.get("of") != of:
+            kept = {"of": of, "slow": 0}
+        if "found" not in kept and "why" not in kept:
+            self._look(Path(os.fsdecode(os.fsencode(source.root) + b"/" + file.path)), look, kept)
+            if not 0 <= self._now - file.mtime_ns / 10**9 < SETTLED:
+                self._notes.put(name, json.dumps(kept).encode())
+        if "found" not in kept:
+            raise PlaceError(kept.get("why", TOO_SLOW))
+        found: dict[str, Any] = kept["found"]
         return found
+
+    def _look(
+        self, path: Path, look: Callable[[View], dict[str, Any]], kept: dict[str, Any]
+    ) -> None:
+        """Put into what is kept of a file what was found, or why nothing is.
+
+        Raises:
+            PlaceError: for a reason that may be over without a change of the file.
+        """
+        now = time.monotonic()
+        if self._until is None:
+            self._until = now + SECONDS
+        elif now > self._until:
+            raise PlaceError(TOO_SLOW)
+        try:
+            kept["found"] = _looking(path, look, now + FILE_SECONDS)
+        except PlaceError as error:
+            if error.reason in _PASSING:
+                raise
+            kept["slow"] += error.reason == TOO_SLOW
+            if error.reason != TOO_SLOW or kept["slow"] >= TRIES:
+                kept["why"] = error.reason
 
     def end(self) -> None:
         """Let go of the notes of what is gone."""
         self._notes.only(self._names)
 
 
-def looking(path: Path, look: Callable[[View], dict[str, Any]]) -> dict[str, Any]:
+class _Until(View):
+    """A view that is looked into until a moment of the clock."""
+
+    def __init__(self, descriptor: int, size: int, until: float) -> None:
+        super().__init__(descriptor, size)
+        self._until = until
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes from ``start`` to ``end``, both held within the view.
+
+        Raises:
+            ChangedError: the file is shorter than it was, or cannot be read any more.
+            PlaceError: the time is over.
+        """
+        if time.monotonic() > self._until:
+            raise PlaceError(TOO_SLOW)
+        return super().read(start, end)
+
+
+def _looking(path: Path, look: Callable[[View], dict[str, Any]], until: float) -> dict[str, Any]:
     """Return what a look into a file comes to.
 
     Raises:
-        PlaceError: it cannot be opened, or changes meanwhile.
+        PlaceError: it cannot be opened, changes meanwhile, or takes too long.
     """
     try:
         with opened(path) as (descriptor, before):
-            found = look(View(descriptor, before.st_size))
+            found = look(_Until(descriptor, before.st_size, until))
             after = os.fstat(descriptor)
-    except FileNotFoundError:
-        raise PlaceError(IN_USE) from None  # it was there a moment ago
-    except ChangedError:
+    except (FileNotFoundError, ChangedError):  # it was there a moment ago
         raise PlaceError(IN_USE) from None
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise PlaceError(IN_USE)

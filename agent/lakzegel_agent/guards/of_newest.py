@@ -111,7 +111,7 @@ def _age(export: Export) -> tuple[datetime, datetime, str]:
 
 def _says_otherwise(older: Export, newest: Export) -> bool:
     """Whether an older export's last line is one that the newest must have, and has not."""
-    if older.why or older.state[0] is State.COMPLIANT:
+    if older.state[0] is State.COMPLIANT or not older.told.get("events"):
         return False
     if newest.last is None or older.last is None:
         return not newest.told["events"]

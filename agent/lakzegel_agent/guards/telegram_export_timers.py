@@ -24,11 +24,10 @@ from lakzegel_agent.guards.base import (
     Watched,
 )
 from lakzegel_agent.guards.of_exported_timers import TIMER, UNKNOWN_WORDING
-from lakzegel_agent.guards.of_exports import MAX_EXPORT, TOO_SLOW, Looks, files_of, shown
+from lakzegel_agent.guards.of_exports import TOO_SLOW, Looks, files_of, shown
 from lakzegel_agent.guards.of_newest import LINE_GONE, Export, by_age, decide
 from lakzegel_agent.guards.of_telegram_files import (
     LOOKED,
-    MAX_RESULT,
     export_of,
     is_json,
     is_result,
@@ -119,9 +118,7 @@ class _Source:
 
     def _take_json(self, path: str, file: FoundFile, written: datetime) -> None:
         try:
-            found = self._looks.noted(
-                self._source, file, MAX_RESULT, lambda view: look_json(path, view)
-            )
+            found = self._looks.noted(self._source, file, lambda view: look_json(path, view))
         except PlaceError as error:
             self._others.append(Export(path, "", error.reason))
             return
@@ -132,7 +129,7 @@ class _Source:
 
     def _page(self, file: FoundFile) -> Page:
         try:
-            return unpacked(self._looks.noted(self._source, file, MAX_EXPORT, look_page))
+            return unpacked(self._looks.noted(self._source, file, look_page))
         except PlaceError as error:
             return Page(why=error.reason)
 

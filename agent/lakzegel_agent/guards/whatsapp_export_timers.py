@@ -24,7 +24,7 @@ from lakzegel_agent.guards.base import (
     Watched,
 )
 from lakzegel_agent.guards.of_exported_timers import TIMER, UNKNOWN_WORDING
-from lakzegel_agent.guards.of_exports import MAX_EXPORT, TOO_SLOW, Looks, files_of, shown
+from lakzegel_agent.guards.of_exports import TOO_SLOW, Looks, files_of, shown
 from lakzegel_agent.guards.of_newest import LINE_GONE, Export, decide
 from lakzegel_agent.guards.of_whatsapp import (
     HALF_WRITTEN,
@@ -119,7 +119,7 @@ def _exports(source: Watched, file: FoundFile, looks: Looks) -> list[Export]:
         return {"chats": [one.packed() for one in chats_in(path, view)]}
 
     try:
-        found = looks.noted(source, file, MAX_EXPORT, look)
+        found = looks.noted(source, file, look)
     except PlaceError as error:
         return [failed(path, error.reason, written)]
     return [Export.unpacked(one, written) for one in found["chats"]]

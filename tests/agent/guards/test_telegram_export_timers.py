@@ -227,13 +227,40 @@ def test_what_is_too_much_for_one_look_is_looked_through_in_the_next(
 ) -> None:
     put(tmp_path, "a/result.json", chat(ttl(1, DAY)))
     put(tmp_path, "b/result.json", chat(ttl(1, DAY), id=8))
-    monkeypatch.setattr(of_exports, "MAX_LOOK", 100)
+    monkeypatch.setattr(of_exports, "SECONDS", -1)
     surroundings = around((KIND, tmp_path))
     assert states(readings(GUARD, surroundings)) == {
         "Bron 0/Jan (user 7)": ("drifted", "timer"),
         "Bron 0/b/result.json": ("unknown", "too-slow"),
     }
     assert set(states(readings(GUARD, surroundings)).values()) == {("drifted", "timer")}
+
+
+def test_a_file_that_takes_too_long_is_left_after_three_tries(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "result.json", chat(ttl(1, DAY)))
+    surroundings = around((KIND, tmp_path))
+    slow = {"Bron 0/result.json": ("unknown", "too-slow")}
+    with monkeypatch.context() as patch:
+        patch.setattr(of_exports, "FILE_SECONDS", -1)
+        for _ in range(of_exports.TRIES):
+            assert states(readings(GUARD, surroundings)) == slow
+    assert states(readings(GUARD, surroundings)) == slow
+    put(tmp_path, "result.json", chat(ttl(1, WEEK), message(2)))
+    assert states(readings(GUARD, surroundings)) == {"Bron 0/Jan (user 7)": ("drifted", "timer")}
+
+
+def test_a_file_that_is_not_understood_is_not_opened_again(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path, "result.json", chat())
+    os.truncate(path, of_telegram_files.MAX_RESULT + 1)
+    surroundings = around((KIND, tmp_path))
+    before = readings(GUARD, surroundings)
+    monkeypatch.setattr(of_exports, "opened", None)
+    assert readings(GUARD, surroundings) == before
+    assert before[0].reason == "too-large"
 
 
 def test_an_export_is_looked_through_once(
@@ -243,7 +270,7 @@ def test_an_export_is_looked_through_once(
     put(tmp_path, "b/messages.html", page(("service", ON)))
     surroundings = around((KIND, tmp_path))
     before = readings(GUARD, surroundings)
-    monkeypatch.setattr(of_exports, "looking", None)
+    monkeypatch.setattr(of_exports, "opened", None)
     assert readings(GUARD, surroundings) == before
     assert {str(one.state) for one in before} == {"drifted"}
     assert memory.values == {}  # kept together with the look, by the engine

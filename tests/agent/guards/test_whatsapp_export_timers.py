@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -369,6 +370,15 @@ def test_a_newer_export_that_lacks_the_line_does_not_undo_it(around: Make, tmp_p
     assert states([only(around, tmp_path)]) == {"Bron 0/Team": ("unknown", "line-gone")}
 
 
+def test_an_older_export_that_is_half_written_says_on_all_the_same(
+    around: Make, tmp_path: Path
+) -> None:
+    text = ANDROID_NL.text(ANDROID_NL.own(ON, 1), ANDROID_NL.said("hoi", 2))
+    put(tmp_path, "a/" + ANDROID_NL.file, text.rstrip("\n"))
+    put(tmp_path, "b/" + ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.said("hoi", 9)))
+    assert only(around, tmp_path).reason == "line-gone"
+
+
 @pytest.mark.parametrize(
     ("lines", "state"),
     [
@@ -425,6 +435,31 @@ def test_agreed_folders_and_other_sources_are_not_looked_into(around: Make, tmp_
     put(tmp_path, "Priv\u00e9/" + ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.own(ON)))
     assert readings(GUARD, around((KIND, tmp_path), excluded=("Priv\u00e9",))) == []
     assert readings(GUARD, around(("folder", tmp_path))) == []
+
+
+def test_of_a_source_that_is_one_file_no_other_is_looked_at(around: Make, tmp_path: Path) -> None:
+    put(tmp_path, "WhatsApp-chat met A.txt", ANDROID_NL.text())
+    put(tmp_path, "WhatsApp-chat met B.txt", ANDROID_NL.text())
+    made = around((KIND, tmp_path))
+    (source,) = made.sources
+    one = replace(source, only=lambda path: path == b"WhatsApp-chat met B.txt")
+    (found,) = readings(GUARD, replace(made, sources=(one,)))
+    assert found.subject == "Bron 0/B"
+
+
+@pytest.mark.parametrize("limit", ["MAX_ENTRIES", "MAX_FILES"])
+def test_a_source_with_too_much_in_it_is_unknown_as_a_whole(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    for name in "ABCD":
+        put(tmp_path / "full", f"WhatsApp-chat met {name}.txt", ANDROID_NL.text())
+    put(tmp_path / "fine", "WhatsApp-chat met E.txt", ANDROID_NL.text())
+    monkeypatch.setattr(of_exports, limit, 2)
+    surroundings = around((KIND, tmp_path / "full"), (KIND, tmp_path / "fine"))
+    assert states(readings(GUARD, surroundings)) == {
+        "Bron 0": ("unknown", "too-many"),
+        "Bron 1/E": ("compliant", ""),
+    }
 
 
 def test_a_link_and_another_users_file_are_unknown(around: Make, tmp_path: Path) -> None:
