@@ -322,7 +322,8 @@ def test_a_folders_own_settings_are_read_as_thunderbird_writes_them(
     found = {one.subject.removeprefix("abcd.default/"): one for one in FOLDERS.look(around)}
     told = found["Mail/Local Folders/Archief"]
     assert (told.state, told.reason) == (State.DRIFTED, "by-number")
-    assert told.value == {"retainBy": 3, "numHdrsToKeep": 5000, "daysToKeepHdrs": 0}
+    assert isinstance(told.value, dict)  # 140 ESR says more, which is 0
+    assert told.value.items() >= {"retainBy": 3, "numHdrsToKeep": 5000, "daysToKeepHdrs": 0}.items()
     assert {name for name, one in found.items() if one.state is not State.COMPLIANT} == {
         "Mail/Local Folders/Archief"
     }

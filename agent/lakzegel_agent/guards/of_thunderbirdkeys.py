@@ -55,8 +55,8 @@ KEYS: Final = (
     Key("numHdrsToKeep", 0, 0, ""),
     Key("applyToFlaggedMessages", False, False, ""),
     Key("keepUnreadOnly", False, False, "keeps-unread-only", old=True),
-    Key("cleanupBodies", False, False, "drops-bodies", old=True),
-    Key("daysToKeepBodies", 0, 0, "", old=True),
+    Key("cleanupBodies", False, False, "drops-bodies"),  # 140 ESR knows it, 153 no more
+    Key("daysToKeepBodies", 0, 0, ""),
     Key("purgeSpam", False, False, "purges-spam"),
     Key("purgeSpamInterval", 14, 14, ""),
     Key("empty_trash_on_exit", False, False, "empties-trash"),

@@ -476,6 +476,7 @@ def test_what_deletes_is_locked_and_undone(
     own = root / "defaults/pref/lakzegel.js"
     assert own.read_text() == (
         "// Lakzegel locks: begin\n"
+        f'pref("{S1}cleanupBodies", false, sticky, locked);\n'
         f'pref("{S1}delete_by_age_from_server", false, sticky, locked);\n'
         f'pref("{S1}delete_mail_left_on_server", false, sticky, locked);\n'
         f'pref("{S1}empty_trash_on_exit", false, sticky, locked);\n'
