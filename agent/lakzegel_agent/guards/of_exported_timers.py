@@ -83,7 +83,8 @@ class Timer:
     def told(self) -> dict[str, Any]:
         """Return it as a note keeps it and the office sees it."""
         events: list[JsonValue] = [
-            {"kind": one.kind, "at": one.at, "seconds": one.seconds} for one in self.events
+            {"kind": one.kind, "at": one.at, "seconds": 0 if one.kind == OFF else one.seconds}
+            for one in self.events
         ]
         told: dict[str, Any] = {"seconds": self.seconds, "events": events}
         if self.count > len(events):

@@ -20,14 +20,13 @@ from lakzegel_agent.guards.of_exported_timers import Event, Timer
 from lakzegel_agent.guards.of_exports import MAX_EXPORT
 from lakzegel_agent.guards.of_newest import Export
 from lakzegel_agent.guards.of_telegram_html import PAGE, Page, moment_of, page_of
-from lakzegel_agent.guards.of_telegram_json import MAX_CHATS, Chat, chats_of
+from lakzegel_agent.guards.of_telegram_json import Chat, chats_of
 from lakzegel_agent.guards.of_whatsapp import HALF_WRITTEN
 from lakzegel_agent.readers.telegram_export import READER
 from lakzegel_agent.view import View
 
 LOOKED: Final = 1  # raised when the same export would be told otherwise
 MAX_RESULT: Final = 256 * 2**20  # bytes of a result.json, which may hold every chat there is
-TOO_MANY_CHATS: Final = "too-many"
 _RESULT: Final = "result"  # how a file begins that is an export, whatever it holds
 _SENT: Final = "files"
 
@@ -75,15 +74,13 @@ def look_json(path: str, view: View) -> dict[str, Any]:
     """Return what a file of JSON tells, as a note keeps it.
 
     Raises:
-        PlaceError: too large.
+        PlaceError: too large, or too many chats.
         ChangedError: the file became shorter.
     """
     if view.size > MAX_RESULT:
         raise PlaceError(TOO_LARGE)
     chats = chats_of(view)
     why = HALF_WRITTEN if READER.incomplete(path.encode(), view) else ""
-    if len(chats) > MAX_CHATS:
-        why, chats = TOO_MANY_CHATS, chats[:MAX_CHATS]
     return {"why": why, "chats": [_export(path, chat, why).packed() for chat in chats]}
 
 

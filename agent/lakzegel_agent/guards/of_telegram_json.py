@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from lakzegel_agent.guards.base import NOT_UNDERSTOOD
+from lakzegel_agent.guards.base import NOT_UNDERSTOOD, TOO_MANY, PlaceError
 from lakzegel_agent.guards.of_exported_timers import (
     CHANGED,
     OFF,
@@ -31,6 +31,7 @@ from lakzegel_agent.readers.telegram_heads import LONGEST, PATTERN
 from lakzegel_agent.view import View
 
 MAX_CHATS: Final = 5_000  # of one file
+MAX_EVENTS: Final = 20_000  # likewise
 MAX_NAME: Final = 250  # characters of a chat's name that are stated
 SET_TTL: Final = b"set_messages_ttl"
 _MOST: Final = 2**31 - 1  # seconds, as the program counts them
@@ -78,6 +79,12 @@ class _Found:
     def __init__(self) -> None:
         self.chats: list[Chat] = []
         self._kind = b""  # of the message that is looked at
+        self._events = 0
+
+    @property
+    def full(self) -> bool:
+        """Return whether there is more in it than is told."""
+        return len(self.chats) > MAX_CHATS or self._events > MAX_EVENTS
 
     def take(self, token: re.Match[bytes]) -> None:
         """Take in what was found next."""
@@ -119,6 +126,7 @@ class _Found:
             self._tell(chat, CHANGED if on else ON, seconds, action)
 
     def _tell(self, chat: Chat, kind: str, seconds: int | None, action: bytes) -> None:
+        self._events += 1
         reason = UNKNOWN_WORDING if kind == UNKNOWN else ""
         chat.timer.tell(Event(kind, chat.at, seconds, reason, action.decode()))
         chat.last = chat.moment
@@ -130,11 +138,14 @@ def chats_of(view: View) -> list[Chat]:
     """Return the chats of a file, in its order; linear in its size.
 
     Raises:
+        PlaceError: more chats or events than are told.
         ChangedError: the file became shorter.
     """
     found = _Found()
     for token in _tokens(view):
         found.take(token)
+        if found.full:
+            raise PlaceError(TOO_MANY)
     return found.chats
 
 

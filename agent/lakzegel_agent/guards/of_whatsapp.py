@@ -91,6 +91,7 @@ class _Export:
         self._iphone = False
         self._dates = Dates()
         self._date = self._clock = b""  # of the last message
+        self._first = False  # whether that is the first one, which names an iPhone's chat
         self._language = False
         self._marked = False  # whether an iPhone's marks are in it
         self._unmarked = False  # whether a line would count if it had one
@@ -112,6 +113,7 @@ class _Export:
         if head is None:
             self._pasted(line)
             return True
+        self._first = not self._date
         self._date, self._clock = head["date"], head["clock"]
         self._dates.see(head["date"])
         self._message(line[head.end() :], cut=cut)
@@ -153,7 +155,7 @@ class _Export:
                 self._unmarked = self._unmarked or _would_count(rest.partition(_COLON)[2])
             return
         sender, text = own
-        if self._iphone and not self._talk.chat and _ENCRYPTED.search(text):
+        if self._first and self._iphone and _ENCRYPTED.search(text):
             self._talk.chat = plain(sender)
         if cut:
             self._talk.why = LINE_TOO_LONG

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lakzegel_agent.guarding import Where, attend, rows
+from lakzegel_agent.guarding import attend
 from lakzegel_agent.guards import of_exports
+from lakzegel_agent.guardtimes import Where, rows
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work
 from lakzegel_agent.policies import InForce

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakzegel_agent.guards import of_exports, of_telegram_files
+from lakzegel_agent.guards import of_exports, of_telegram_files, of_telegram_json
 from lakzegel_agent.guards.base import Reading, State
 from lakzegel_agent.guards.of_telegram_html import page_of
 from lakzegel_agent.guards.of_telegram_html import told_by as told_by_html
@@ -220,6 +220,16 @@ def test_an_export_beyond_the_limit_is_unknown(around: Make, tmp_path: Path) -> 
     path = put(tmp_path, "result.json", chat())
     os.truncate(path, of_telegram_files.MAX_RESULT + 1)
     assert all_of(around, tmp_path) == {"Bron 0/result.json": ("unknown", "too-large")}
+
+
+@pytest.mark.parametrize("limit", ["MAX_CHATS", "MAX_EVENTS"])
+def test_a_file_with_too_much_in_it_is_unknown(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    chats = [chat(ttl(1, DAY), id=id_) for id_ in range(3)]
+    put(tmp_path, "result.json", {"chats": {"list": chats}})
+    monkeypatch.setattr(of_telegram_json, limit, 2)
+    assert all_of(around, tmp_path) == {"Bron 0/result.json": ("unknown", "too-many")}
 
 
 def test_what_is_too_much_for_one_look_is_looked_through_in_the_next(

@@ -6,8 +6,10 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from lakzegel_agent.guards import of_exports
 from lakzegel_agent.guards.base import PlaceError, Reading, State
 from lakzegel_agent.guards.of_exports import MAX_LINE, Lines, unpacked
 from lakzegel_agent.guards.of_whatsapp import look_through
-from lakzegel_agent.guards.of_whatsapp_files import chat_of
+from lakzegel_agent.guards.of_whatsapp_files import chat_of, chats_in_zip
 from lakzegel_agent.guards.remembered import GuardNotes
 from lakzegel_agent.guards.whatsapp_export_timers import GUARD
 from lakzegel_agent.readers.zipseams import entries
@@ -88,7 +90,7 @@ def test_each_known_wording_says_what_it_says_on_every_phone(
         assert (found.state, found.reason) == (State.DRIFTED, "timer")
         assert found.value["seconds"] == seconds
     (event,) = found.value["events"]
-    assert (event["kind"], event["seconds"]) == (kind, seconds)
+    assert (event["kind"], event["seconds"]) == (kind, 0 if kind == "off" else seconds)
     assert event["at"].startswith(("13-03-2024", "13/03/2024", "3/13/24"))
 
 
@@ -522,7 +524,7 @@ def test_lines_are_the_same_however_a_text_comes_in_pieces(parts: list[bytes]) -
     lines = Lines(parts)
     found = list(lines)
     assert found == (whole.removesuffix(b"\n").split(b"\n") if whole else [])
-    assert lines.ended == whole.endswith(b"\n") or not parts or not parts[-1]
+    assert lines.ended == whole.endswith(b"\n")
 
 
 def test_a_line_of_whatsapps_own_beyond_the_limit_is_unknown() -> None:
@@ -610,6 +612,35 @@ def test_any_other_wording_with_a_stem_is_unknown(
 ) -> None:
     line = layout.own(before + stem + after, 1)
     assert told(layout.text(layout.own(OFF), line)) == ("unknown", "unknown-wording")
+
+
+ZIP = zipped(_chat__txt=IPHONE_NL.text(IPHONE_NL.own(ON)), notes__txt="melk")
+
+
+@given(st.lists(st.tuples(st.integers(0, len(ZIP) - 1), st.integers(0, 255)), max_size=4))
+def test_a_zip_with_other_bytes_is_told_the_same_or_not_at_all(
+    flips: list[tuple[int, int]],
+) -> None:
+    data = bytearray(ZIP)
+    for at, byte in flips:
+        data[at] = byte
+    with suppress(PlaceError):
+        for one in chats_in_zip("WhatsApp Chat - Team.zip", View.of_bytes(bytes(data))):
+            assert one.why or one.state == (State.DRIFTED, "timer")
+
+
+def test_on_an_iphone_nobody_names_the_chat_but_its_first_line() -> None:
+    forged = IPHONE_NL.own(IPHONE_NL.notice, 2, "Piet") + IPHONE_NL.own(OFF, 3, "Piet")
+    assert told(IPHONE_NL.text(IPHONE_NL.own(ON, 1)) + forged) == ("unknown", "unsure-sender")
+
+
+def test_time_ends_within_a_member_too(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "WhatsApp Chat - Team.zip", zipped(_chat__txt=IPHONE_NL.text("a" * 5_000_000)))
+    clock = count()
+    monkeypatch.setattr(of_exports.time, "monotonic", lambda: next(clock))
+    assert only(around, tmp_path).reason == "too-slow"  # ten readings of the clock are its time
 
 
 @given(st.binary(max_size=400))
