@@ -23,10 +23,12 @@ from lakzegel_agent.guards.of_telegram_html import PAGE, Page, moment_of, page_o
 from lakzegel_agent.guards.of_telegram_json import Chat, chats_of
 from lakzegel_agent.guards.of_whatsapp import HALF_WRITTEN
 from lakzegel_agent.readers.telegram_export import READER
+from lakzegel_agent.readers.zipseams import NotAZipError, entries, is_zip
 from lakzegel_agent.view import View
 
 LOOKED: Final = 1  # raised when the same export would be told otherwise
 MAX_RESULT: Final = 256 * 2**20  # bytes of a result.json, which may hold every chat there is
+ZIPPED: Final = "zipped"
 _RESULT: Final = "result"  # how a file begins that is an export, whatever it holds
 _SENT: Final = "files"
 
@@ -44,7 +46,7 @@ def is_page(path: bytes) -> bool:
 
 def is_wanted(path: bytes) -> bool:
     """Return whether a file may be an export, or a part of one."""
-    return is_json(path) or is_page(path)
+    return is_json(path) or is_page(path) or is_zip(path)
 
 
 def is_result(path: str) -> bool:
@@ -82,6 +84,20 @@ def look_json(path: str, view: View) -> dict[str, Any]:
     chats = chats_of(view)
     why = HALF_WRITTEN if READER.incomplete(path.encode(), view) else ""
     return {"why": why, "chats": [_export(path, chat, why).packed() for chat in chats]}
+
+
+def look_zip(view: View) -> dict[str, Any]:
+    """Return that a zip has exports in it, as a note keeps it; they are not looked into.
+
+    Raises:
+        PlaceError: not written to its end.
+        ChangedError: the file became shorter.
+    """
+    try:
+        has = any(_is_main(member.name) for member in entries(view))
+    except NotAZipError:
+        raise PlaceError(HALF_WRITTEN) from None
+    return {"why": ZIPPED if has else ""}
 
 
 def look_page(view: View) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class _Export:
 
     def _message(self, rest: bytes, *, cut: bool) -> None:
         """Take in what follows a head, when it is WhatsApp's own line."""
-        own = self._own(rest)
+        own = _own(rest, iphone=self._iphone)
         if b".txt" in rest or b".zip" in rest:
             self._attachment(rest)
         self._marked = self._marked or _MARK in rest
@@ -166,20 +166,15 @@ class _Export:
             return
         kind, seconds = told
         reason = UNKNOWN_WORDING if kind == UNKNOWN else ""
-        if kind == OFF and sender and not self._is_chat(plain(sender)):
+        if self._is_unsure(kind, sender, text):
             kind, seconds, reason = UNKNOWN, None, UNSURE_SENDER
         self._tell(kind, seconds, reason, shown)
 
-    def _own(self, rest: bytes) -> tuple[bytes, bytes] | None:
-        """Return whose name stands before a line of WhatsApp's, and the line; None: a person's."""
-        if _COLON not in rest or (self._iphone and rest.startswith(_MARK)):
-            return b"", rest
-        if self._iphone:
-            at = rest.find(_COLON + _MARK, 0, _MAX_SENDER)
-            if at >= 0:
-                return rest[:at], rest[at + len(_COLON) :]
-        sender = rest[: rest.find(_COLON)][:_MAX_SENDER]
-        return (b"", rest[:_MAX_SENDER]) if _STEM.search(sender) else None
+    def _is_unsure(self, kind: str, sender: bytes, text: bytes) -> bool:
+        """Whether an iPhone's line need not be WhatsApp's own, though it looks so."""
+        if sender:
+            return kind == OFF and plain(sender) not in {self._talk.chat, self._named} - {""}
+        return self._iphone and kind != UNKNOWN and not text.startswith(_MARK)
 
     def _attachment(self, rest: bytes) -> None:
         """Take in the name of an attachment that would else be taken for an export."""
@@ -188,20 +183,29 @@ class _Export:
         if found is not None and len(self._talk.attached) < MAX_ATTACHED:
             self._talk.attached.append(found["name"].decode("utf-8", "replace"))
 
-    def _is_chat(self, sender: str) -> bool:
-        return sender in {self._talk.chat, self._named} - {""}
-
     def _pasted(self, line: bytes) -> None:
         """A line that begins as another layout's lines do: not known whose it is."""
         other = FIRST.match(line)
         if other is None or not is_head(other):
             return
-        own = self._own(line[other.end() :])
+        own = _own(line[other.end() :], iphone=bool(other["open"]))
         if own is not None and speaks_of_timers(plain(own[1])):
             self._tell(UNKNOWN, None, OTHER_LAYOUT, plain(own[1]))
 
     def _tell(self, kind: str, seconds: int | None, reason: str, text: str) -> None:
         self._talk.timer.tell(Event(kind, self._at(), seconds, reason, text[:MAX_TEXT]))
+
+
+def _own(rest: bytes, *, iphone: bool) -> tuple[bytes, bytes] | None:
+    """Return whose name stands before a line of WhatsApp's, and the line; None: a person's."""
+    if _COLON not in rest or (iphone and rest.startswith(_MARK)):
+        return b"", rest
+    if iphone:
+        at = rest.find(_COLON + _MARK, 0, _MAX_SENDER)
+        if at >= 0:
+            return rest[:at], rest[at + len(_COLON) :]
+    sender = rest[: rest.find(_COLON)][:_MAX_SENDER]
+    return (b"", rest[:_MAX_SENDER]) if _STEM.search(sender) else None
 
 
 def _would_count(text: bytes) -> bool:

@@ -28,17 +28,20 @@ from lakzegel_agent.guards.of_exports import TOO_SLOW, Looks, files_of, shown
 from lakzegel_agent.guards.of_newest import LINE_GONE, Export, by_age, decide
 from lakzegel_agent.guards.of_telegram_files import (
     LOOKED,
+    ZIPPED,
     export_of,
     is_json,
     is_result,
     is_wanted,
     look_json,
     look_page,
+    look_zip,
     page_number,
     sent,
 )
 from lakzegel_agent.guards.of_telegram_html import Page, unpacked
 from lakzegel_agent.guards.of_whatsapp import HALF_WRITTEN
+from lakzegel_agent.readers.zipseams import is_zip
 from lakzegel_agent.scan import FoundFile
 
 KIND: Final = "telegram-export"
@@ -53,7 +56,9 @@ class TelegramExportTimers(ReportingGuard):
         rows=(15,),
         platforms=EVERYWHERE,
         enforces=False,
-        reasons=frozenset({TIMER, UNKNOWN_WORDING, TOO_SLOW, HALF_WRITTEN, NO_CHAT, LINE_GONE}),
+        reasons=frozenset(
+            {TIMER, UNKNOWN_WORDING, TOO_SLOW, HALF_WRITTEN, NO_CHAT, ZIPPED, LINE_GONE}
+        ),
         cannot=(
             "Auto-delete is switched in Telegram, in each chat, by anybody who may. An export tells"
             " how that was when it was made, as far back as it goes: a chat that was not exported"
@@ -106,7 +111,9 @@ class _Source:
                 continue
             path = shown(file.path)
             written = datetime.fromtimestamp(file.mtime_ns // 10**9, UTC)
-            if is_json(file.path):
+            if is_zip(file.path):
+                self._take_zip(path, file)
+            elif is_json(file.path):
                 self._take_json(path, file, written)
             else:
                 page = self._page(file)
@@ -126,6 +133,14 @@ class _Source:
             self._take(Export.unpacked(one, written))
         if not found["chats"] and is_result(path):
             self._others.append(Export(path, "", found["why"] or NO_CHAT))
+
+    def _take_zip(self, path: str, file: FoundFile) -> None:
+        try:
+            why = self._looks.noted(self._source, file, look_zip)["why"]
+        except PlaceError as error:
+            why = error.reason
+        if why:
+            self._others.append(Export(path, "", why))
 
     def _page(self, file: FoundFile) -> Page:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -202,6 +203,18 @@ def test_what_somebody_sent_is_no_export(around: Make, tmp_path: Path) -> None:
     put(tmp_path, "ChatExport/files/result.json", chat(ttl(1, DAY), ttl(9, 0), message(10)))
     put(tmp_path, "ChatExport/files/messages.html", page(("service", OFF)))
     assert all_of(around, tmp_path) == {"Bron 0/Jan (user 7)": ("drifted", "timer")}
+
+
+def test_an_export_in_a_zip_is_not_looked_into_and_said_so(around: Make, tmp_path: Path) -> None:
+    for name, member in (("a", "ChatExport/result.json"), ("b", "messages.html"), ("c", "x.jpg")):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as made:
+            made.writestr(member, "{}")
+    put(tmp_path, "d.zip", "PK")
+    assert all_of(around, tmp_path) == {
+        "Bron 0/a.zip": ("unknown", "zipped"),
+        "Bron 0/b.zip": ("unknown", "zipped"),
+        "Bron 0/d.zip": ("unknown", "half-written"),
+    }
 
 
 def test_the_newest_export_of_a_chat_decides_and_names_it(around: Make, tmp_path: Path) -> None:

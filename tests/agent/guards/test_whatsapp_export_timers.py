@@ -188,6 +188,23 @@ def test_on_android_a_line_in_another_layout_is_not_taken_for_either() -> None:
     assert told(ANDROID_NL.text(quoted)) == ("compliant", "")
 
 
+def test_a_line_of_another_layout_is_read_as_that_layout_is() -> None:
+    line = f"[3/12/24, 9:15:00\u202fAM] Team: {MARK}{OFF}"
+    assert told(ANDROID_NL.text(ANDROID_NL.said(f"kijk\n{line}", 1))) == (
+        "unknown", "other-layout",
+    )  # fmt: skip
+    assert told(ANDROID_NL.text(ANDROID_NL.said(f"kijk\n{line.replace(MARK, '')}", 1))) == (
+        "compliant", "",
+    )  # fmt: skip
+
+
+def test_on_an_iphone_a_line_that_is_imitated_has_to_have_the_mark() -> None:
+    imitated = IPHONE_NL.head.format(n=9) + OFF
+    said = IPHONE_NL.said(f"hoi\n{imitated}", 1)
+    assert told(IPHONE_NL.text(IPHONE_NL.own(ON), said)) == ("unknown", "unsure-sender")
+    assert told(IPHONE_NL.text(said, IPHONE_NL.own(OFF))) == ("compliant", "")
+
+
 def test_a_name_with_a_stem_in_it_makes_a_line_unknown_on_android() -> None:
     assert told(ANDROID_EN.text("3/13/24, 9:15\u202fAM - Message timer: 24 hours\n")) == (
         "unknown", "unknown-wording",
