@@ -382,7 +382,8 @@ def test_pages_are_read_in_their_order_as_one_chat(around: Make, tmp_path: Path)
     assert states([found]) == {"Bron 0/Jan & Piet (html Jan & Piet)": ("compliant", "")}
     (tmp_path / "c/messages10.html").unlink()
     assert only(around, tmp_path).reason == "half-written"
-    put(tmp_path, "c/messages10.html", page(("said", "c"), days=9))
+    again = ("service", "Jan has set messages to auto-delete in 24 hours")
+    put(tmp_path, "c/messages10.html", page(("said", "c"), again, days=9))
     found = only(around, tmp_path)
     assert found.state is State.DRIFTED
     assert found.since == datetime(2024, 3, 1, 8, 0, tzinfo=UTC)
@@ -483,6 +484,14 @@ def test_an_event_is_found_wherever_pieces_meet() -> None:
         data = head + b" " * (WINDOW - len(head) - shift) + event + b"\n]}"
         (found,) = chats_of(View.of_bytes(data))
         assert (found.timer.seconds, found.timer.count) == (DAY, 1)
+
+
+def test_a_chat_is_found_once_wherever_pieces_meet() -> None:
+    text = json.dumps({"list": [chat(ttl(1, DAY))]}, indent=1)
+    for shift in range(0, 140, 3):
+        data = b'{"about": "' + b"x" * (WINDOW - 20 - shift) + b'", ' + text[1:].encode()
+        (found,) = chats_of(View.of_bytes(data))
+        assert (found.id, found.timer.seconds, found.why) == ("7", DAY, "")
 
 
 @given(st.binary(max_size=300))

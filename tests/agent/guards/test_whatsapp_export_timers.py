@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakzegel_agent.guards import of_exports
+from lakzegel_agent.guards import of_exports, of_whatsapp_files
 from lakzegel_agent.guards.base import PlaceError, Reading, State
 from lakzegel_agent.guards.of_exports import MAX_LINE, Lines, unpacked
 from lakzegel_agent.guards.of_whatsapp import look_through
 from lakzegel_agent.guards.of_whatsapp_files import chat_of, chats_in_zip
+from lakzegel_agent.guards.of_whatsapp_moments import Dates
 from lakzegel_agent.guards.remembered import GuardNotes
 from lakzegel_agent.guards.whatsapp_export_timers import GUARD
 from lakzegel_agent.readers.zipseams import entries
@@ -319,6 +320,23 @@ def test_what_is_no_whole_zip_is_unknown(around: Make, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("limit", "reason"), [(("MAX_EXPORT", 1_500), "too-large"), (("MAX_TEXTS", 1), "too-many")]
+)
+def test_a_zip_of_more_chats_than_are_unpacked_is_unknown(
+    around: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: tuple[str, int],
+    reason: str,
+) -> None:
+    text = IPHONE_NL.text(IPHONE_NL.said("a" * 900))
+    put(tmp_path, "WhatsApp Chat - Team.zip", zipped(a__txt=text, b__txt=text))
+    assert only(around, tmp_path).state is State.COMPLIANT
+    monkeypatch.setattr(of_whatsapp_files, *limit)
+    assert only(around, tmp_path).reason == reason
+
+
 def test_a_zip_whose_checksum_is_another_is_unknown(around: Make, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as made:
@@ -521,6 +539,68 @@ def test_an_export_is_looked_through_once(
     assert last.notes.get(f"s0/{ANDROID_NL.file}") is None
 
 
+def test_what_changes_while_it_is_looked_at_is_looked_at_again(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path, ANDROID_NL.file, ANDROID_NL.text(ANDROID_NL.own(OFF)))
+    real = of_exports.View.read
+
+    def read(view: View, start: int, end: int) -> bytes:
+        with path.open("ab") as file:
+            file.write(ANDROID_NL.own(ON).encode())
+        os.utime(path, (1.8e9, 1.8e9))
+        return real(view, start, end)
+
+    surroundings = around((KIND, tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(of_exports.View, "read", read)
+        assert states(readings(GUARD, surroundings)) == {"Bron 0/Team": ("unknown", "in-use")}
+    assert states(readings(GUARD, surroundings)) == {"Bron 0/Team": ("drifted", "timer")}
+
+
+def test_what_cannot_be_read_now_is_looked_at_again(
+    around: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, ANDROID_NL.file, ANDROID_NL.text(), at=1.8e9)
+    surroundings = around((KIND, tmp_path))
+
+    def refuse(path: Path) -> None:
+        raise PlaceError("unreadable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(of_exports, "opened", refuse)
+        assert states(readings(GUARD, surroundings)) == {"Bron 0/Team": ("unknown", "unreadable")}
+    assert states(readings(GUARD, surroundings)) == {"Bron 0/Team": ("compliant", "")}
+
+
+@pytest.mark.parametrize(
+    ("seen", "at", "moment"),
+    [
+        ([], "13-03-2024 09:05", (2024, 3, 13, 9, 5, 0)),
+        ([], "02-03-2024 9:05", (2024, 3, 2, 9, 5, 0)),
+        ([], "2.3.24 9.05", (2024, 3, 2, 9, 5, 0)),
+        ([], "2024-03-02 23:59:58", (2024, 3, 2, 23, 59, 58)),
+        (["2/13/24"], "3/2/24 9:05 AM", (2024, 3, 2, 9, 5, 0)),
+        (["2/13/24"], "3/2/24 12:05 AM", (2024, 3, 2, 0, 5, 0)),
+        (["2/13/24"], "3/2/24 12:05 p.m.", (2024, 3, 2, 12, 5, 0)),
+        (["13/2/24"], "3/2/24 1:05 pm", (2024, 2, 3, 13, 5, 0)),
+        ([], "3/2/24 9:05 AM", None),
+        (["13/13/24"], "3/2/24 9:05", None),
+        ([], "31-02-2024 09:05", None),
+        ([], "02-03-2024 25:61", None),
+        ([], "", None),
+    ],
+)
+def test_a_moment_is_told_where_the_files_dates_tell_it(
+    seen: list[str], at: str, moment: tuple[int, ...] | None
+) -> None:
+    dates = Dates()
+    for date in [*seen, *([at.split(" ", maxsplit=1)[0]] if at else [])]:
+        dates.see(date.encode())
+    found = dates.moment(at)
+    assert (None if found is None else found.timetuple()[:6]) == moment
+
+
 # --- bounds: what is kept is one piece and one line, and each byte is looked at once ---
 
 
@@ -533,6 +613,8 @@ def test_of_a_line_without_end_no_more_than_its_beginning_is_kept() -> None:
         (MAX_LINE, True), (MAX_LINE, False), (1, False),
     ]  # fmt: skip
     assert not lines.ended
+    lines = Lines([b"a\n", b""])
+    assert (list(lines), lines.ended) == ([b"a"], True)
 
 
 @given(st.lists(st.binary(max_size=30).map(lambda b: b.replace(b"x", b"\n")), max_size=8))
