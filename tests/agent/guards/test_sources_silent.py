@@ -128,6 +128,16 @@ def test_an_absence_of_another_source_excuses_nothing(mailbox: Mailbox) -> None:
     assert mailbox.days([0] * 8)[-1] == "drifted"
 
 
+@pytest.mark.parametrize(("begin", "until"), [(-60, -1), (60, 90)])
+def test_an_absence_that_is_over_or_to_come_excuses_nothing(
+    mailbox: Mailbox, begin: int, until: int
+) -> None:
+    mailbox.days([0] + [1] * 30)
+    first, last = (mailbox.now + days * DAY for days in (begin, until))
+    mailbox.said = SOURCE + ABSENCE.format(begin=first.date(), until=last.date())
+    assert mailbox.days([0] * 8)[-1] == "drifted"
+
+
 def test_the_volume_of_whole_weeks_is_told_and_changes_once_a_week(mailbox: Mailbox) -> None:
     mailbox.now = datetime(2026, 11, 2, 9, tzinfo=UTC)  # a Monday
     values = []
