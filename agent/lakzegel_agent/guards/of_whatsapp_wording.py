@@ -44,7 +44,7 @@ _AFTER: Final = (
 _DEFAULT_TAP: Final = (
     r"(?: (?:Tap|Click) to (?:set your own default timer|update your own default timer"
     r"|change your default timer|learn more)\.?"
-    r"| (?:Set your own default timer|Change timer)\.?)?"
+    r"| (?:Set your own(?: default)? timer|Change timer)\.?)?"
 )
 _NA: Final = (
     r"(?:Alle nieuwe|Nieuwe) berichten verdwijnen(?: na)? "

@@ -102,6 +102,8 @@ KNOWN = (
     ((f"You use a default timer for disappearing messages in new chats. "
      f"{ALL} 7 days after they're sent. Click to change your default timer."),
      "default", WEEK),
+    (f"Jan uses a {USES} {NEW} 90 days after they're sent{KEPT}. Set your own timer.",
+     "default", QUARTER),
 )  # fmt: skip
 UNKNOWN = (
     "U heeft verdwijnende berichten ingeschakeld. Nieuwe berichten verdwijnen uit dit gesprek.",
