@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
-from lakzegel_agent.guards import guards
+from lakzegel_agent.guards import guards, of_ids
 from lakzegel_agent.guards.base import (
     CONTESTED,
     MACOS,
     WINDOWS,
     Counted,
+    Guard,
     Place,
     State,
     Surroundings,
@@ -28,6 +28,7 @@ from lakzegel_agent.guards.base import (
 )
 from lakzegel_agent.guards.checking import (
     OFF,
+    REPORT,
     Found,
     check,
     compare,
@@ -39,7 +40,14 @@ from lakzegel_agent.guards.enforcing import Enforcer
 from lakzegel_agent.guards.places import Files
 from lakzegel_agent.guards.placesdefaults import Defaults
 from lakzegel_agent.guards.placesregistry import Registry
-from lakzegel_agent.guards.remembered import NAME, GuardNotes, Looked, pack, recall
+from lakzegel_agent.guards.remembered import (
+    NAME,
+    GuardNotes,
+    Looked,
+    pack,
+    recall,
+    recall_places,
+)
 from lakzegel_agent.guardtimes import SHOWN, WHEN, Outcome, Where
 from lakzegel_agent.ledger import DEVICE, Ledger
 from lakzegel_agent.ledgerfiles import Work
@@ -47,18 +55,7 @@ from lakzegel_agent.policies import InForce, reader_kind
 from lakzegel_agent.problems import Found as Told
 from lakzegel_agent.sources import locate
 from lakzegel_core.encoding import format_time
-
-if TYPE_CHECKING:
-    from lakzegel_agent.station import Station
-
-
-def look_here(station: Station, in_force: InForce, where: Where, now: datetime) -> Outcome:
-    """Return what a look in this very process came to.
-
-    Raises:
-        UnwritableError: it cannot be kept now; the next look finds it again.
-    """
-    return attend(station.ledger, in_force, where, now)
+from lakzegel_core.policy import Policy
 
 
 def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Outcome:
@@ -74,7 +71,8 @@ def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Ou
     work = Work()
     found, told = [], []
     counts = counted(ledger)
-    for id_, guard in guards().items():
+    chosen = _chosen(ledger, in_force.policy, before)
+    for id_, guard in chosen.items():
         notes = GuardNotes(ledger, id_)
         surroundings = surroundings_of(in_force, where, now, notes, counts)
         one = check(guard, surroundings, mode_of(in_force.policy, guard), enforcer)
@@ -89,7 +87,19 @@ def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Ou
     work.named += [(NAME, pack(looks)), (SHOWN, json.dumps(told).encode())]
     work.named.append((WHEN, f"{format_time(now)} {policy}".encode()))
     ledger.files.apply(work)
-    return Outcome(bool(work.observed), dict(_problems(in_force, found)))
+    return Outcome(bool(work.observed), dict(_problems(in_force, found, chosen)))
+
+
+def _chosen(ledger: Ledger, policy: Policy, before: Mapping[str, Looked]) -> Mapping[str, Guard]:
+    """Return the guards that have something to do; the others are not even imported.
+
+    Those that the policy has on, and those that were on: what they left is undone or forgotten.
+    """
+    if policy.guards.get("default", REPORT) != OFF:
+        return guards()
+    were_on = {id_ for id_, look in before.items() if look.mode != OFF or look.subjects}
+    changed = {kept.guard for kept in recall_places(ledger)}
+    return of_ids(policy.guards.keys() - {"default"} | were_on | changed)
 
 
 def counted(ledger: Ledger) -> dict[str, Counted]:
@@ -160,7 +170,7 @@ def _recall(ledger: Ledger) -> dict[str, Looked]:
 
 
 def _problems(
-    in_force: InForce, found: Sequence[Found]
+    in_force: InForce, found: Sequence[Found], chosen: Iterable[str]
 ) -> Iterator[tuple[str, Mapping[str, Told]]]:
     """Yield which guards found what; IT reads of it guards, numbers and reasons."""
     for state in (State.DRIFTED, State.UNKNOWN):
@@ -173,7 +183,7 @@ def _problems(
         "guard-contested",
         {one.guard.declaration.id: _told(one, State.DRIFTED) for one in contested},
     )
-    names = unsupported(in_force.policy, guards())
+    names = unsupported(in_force.policy, chosen)
     yield "guard-unsupported", {name: Told(name) for name in names}
 
 

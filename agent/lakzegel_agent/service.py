@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any, Final
 
 from lakzegel_agent import completeness, readout
@@ -30,8 +31,8 @@ from lakzegel_agent.errors import (
     UnreachableError,
     UnwritableError,
 )
-from lakzegel_agent.guarding import look_here
-from lakzegel_agent.guardtimes import guard
+from lakzegel_agent.guardtimes import Outcome as Guarded
+from lakzegel_agent.guardtimes import Where, guard
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.readoutkeeper import OVERDUE, UNKNOWN
@@ -181,10 +182,17 @@ def _look_back(opened: Station, in_force: InForce, sources: Sequence[WatchedSour
     return any(
         [
             completeness.look_back(opened, in_force),
-            guard(opened, in_force, look_here, wall_clock()),
+            guard(opened, in_force, _guards_look, wall_clock()),
             readout.look(opened, in_force, sources),
         ]
     )
+
+
+def _guards_look(opened: Station, in_force: InForce, where: Where, now: datetime) -> Guarded:
+    """Let the guards look in this very process."""
+    from lakzegel_agent.guarding import attend  # noqa: PLC0415 - most passes come too soon for it
+
+    return attend(opened.ledger, in_force, where, now)
 
 
 def _tell(opened: Station, say: Say) -> None:

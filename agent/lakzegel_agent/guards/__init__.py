@@ -8,7 +8,7 @@ A module is named as its guard's id, with ``_`` for ``-``. What guards share lie
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from lakzegel_agent.guards.base import Guard
@@ -17,11 +17,12 @@ from lakzegel_agent.kinds import kinds_of, module_of
 
 @cache
 def guards() -> Mapping[str, Guard]:
-    """Return every guard by its id, in the order of their ids."""
+    """Return every guard by its id, in the order of their ids; imports all of them."""
+    return of_ids(kinds_of(sys.modules[__name__], "GUARD"))
+
+
+def of_ids(ids: Iterable[str]) -> Mapping[str, Guard]:
+    """Return the guards of these ids, in their order, but for ids that no guard has."""
     here = sys.modules[__name__]
-    found: dict[str, Guard] = {}
-    for id_ in sorted(kinds_of(here, "GUARD")):
-        module = module_of(here, id_, "GUARD")
-        assert module is not None  # noqa: S101  # it was just found
-        found[id_] = module.GUARD
-    return found
+    modules = ((id_, module_of(here, id_, "GUARD")) for id_ in sorted(set(ids)))
+    return {id_: module.GUARD for id_, module in modules if module is not None}

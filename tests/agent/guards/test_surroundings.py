@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,3 +73,27 @@ def test_guards_see_the_policys_sources_domains_and_the_ledgers_counts(
     assert [(one.name, one.root) for one in found.sources] == [("mail", tmp_path / "Mail")]
     assert [one.root for one in found.listed] == [tmp_path / "Mail", tmp_path / ".config/Signal"]
     assert (found.history, found.marker) == (history, "/etc/managed")
+
+
+def test_a_guard_that_is_off_and_was_never_on_is_not_even_imported(tmp_path: Path) -> None:
+    program = """
+import sys
+from types import SimpleNamespace
+from lakzegel_agent.guarding import _chosen
+from lakzegel_agent.guards.remembered import Kept, Looked, Subject, keep_places
+values = {}
+memory = SimpleNamespace(recall=values.get, remember=values.__setitem__)
+policy = SimpleNamespace(guards={"default": "off", "mdm-marker": "report", "odd": "report"})
+assert list(_chosen(memory, policy, {})) == ["mdm-marker"]
+assert "lakzegel_agent.guards.thunderbird_retention" not in sys.modules
+before = {"mail-filters": Looked("", "report"), "mail-accounts": Looked("", "off")}
+assert list(_chosen(memory, policy, before)) == ["mail-filters", "mdm-marker"]
+keep_places(memory, [Kept("outlook-retention", "registry", "x", None, "-", "", "")])
+assert list(_chosen(memory, policy, {})) == ["mdm-marker", "outlook-retention"]
+on = SimpleNamespace(guards={})
+assert "thunderbird-retention" in _chosen(memory, on, {})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
