@@ -15,7 +15,7 @@ demo: $(READY)  ## The whole path on this machine, in about half a minute
 	$(BIN)/lakzegel demo $(DEMO_ARGS)
 
 test: $(READY)  ## Every test
-	$(BIN)/pytest -q -n 2 --dist worksteal $(TEST_ARGS)
+	$(BIN)/pytest -q -n 3 --dist worksteal $(TEST_ARGS)
 
 soak: $(READY)  ## Every test in its long form: kills, failing disks, lying receivers, a month
 	$(BIN)/pytest -q -m soak $(TEST_ARGS)

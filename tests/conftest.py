@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The longest tests go first, so that of two processes neither works on alone at the end.
+"""The longest tests go first, so that of several processes none works on alone at the end.
 
 Text for people is matched in English, by the programs that a test starts too; what is said in
 Dutch has tests of its own (docs/adr/0018).
@@ -15,14 +15,14 @@ WHOLE_CUSTODIES = "tests/path/"
 
 
 def pytest_collection_modifyitems(items):
-    """Longest first, and dealt out by file: pytest-xdist gives each process one half to begin."""
+    """Longest first, and dealt out by file: pytest-xdist gives each process one part to begin."""
 
     def later(item):
         slow = item.get_closest_marker("slow") is not None
         return not slow, not item.nodeid.startswith(WHOLE_CUSTODIES)
 
     items.sort(key=later)
-    halves = [], []
+    parts = [[] for _ in range(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))]
     for number, (_, group) in enumerate(groupby(items, key=lambda item: (later(item), item.path))):
-        halves[number % 2].extend(group)
-    items[:] = [item for half in halves for item in half]
+        parts[number % len(parts)].extend(group)
+    items[:] = [item for part in parts for item in part]

@@ -90,16 +90,17 @@ def custody(ready, disk):
 
 
 @pytest.mark.slow
-def test_each_call_fails_once_and_a_later_run_mends_it(custody, ready, same_tree):
-    met = Counter()
-    for at, how in zip(itertools.count(1), itertools.cycle(WAYS), strict=False):
+def test_every_other_call_fails_once_and_a_later_run_mends_it(custody, ready, same_tree):
+    """Those of odd or of even number, by chance; each call in every way is the long form below."""
+    met, first = Counter(), random.SystemRandom().choice((1, 2))
+    for at, how in zip(itertools.count(first, 2), itertools.cycle(WAYS), strict=False):
         if not custody.suffer(how, at):
             break
         met[how] += 1
         if how is WAYS[-1]:
-            custody.recovers(f"call {at} or one of the four before it")
+            custody.recovers(f"call {at} or one of the four tried before it")
     print(met)
-    assert min(met.values()) > 5
+    assert min(met.values()) > 2
     custody.recovers("end")
     custody.is_whole(same_tree)
     ready.server.stop()
