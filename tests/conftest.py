@@ -8,10 +8,16 @@ Dutch has tests of its own (docs/adr/0018).
 import os
 from itertools import groupby
 
+from hypothesis import settings
+
 os.environ["LANGUAGE"] = "en"
 os.environ["TPM2TOOLS_TCTI"] = "device:/nowhere"  # no test uses this machine's own TPM
 
 WHOLE_CUSTODIES = "tests/path/"
+
+# each run tries others; where a test names a number of its own, that one counts
+settings.register_profile("suite", max_examples=50)
+settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items):
