@@ -28,6 +28,7 @@ lock agent --extra agent pyproject.toml
 lock agent-signal --extra agent --extra agent-signal pyproject.toml
 lock agent-pac --extra agent --extra agent-pac pyproject.toml
 lock server --extra server pyproject.toml
+lock server-hsm --extra server --extra server-hsm pyproject.toml
 lock office --extra office pyproject.toml
-lock dev --extra agent --extra agent-signal --extra agent-pac --extra server --extra office pyproject.toml requirements/dev.in
+lock dev --extra agent --extra agent-signal --extra agent-pac --extra server --extra server-hsm --extra office pyproject.toml requirements/dev.in
 exit $status

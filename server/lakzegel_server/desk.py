@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
+from lakzegel_server.chores import Chores
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.housekeeping import adopt, sweep
@@ -18,6 +19,7 @@ from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
+from lakzegel_server.settings import Settings
 from lakzegel_server.workers import Workers
 
 _log: Final = logging.getLogger(__name__)
@@ -34,10 +36,18 @@ class Desk:
     intake: Intake
     workers: Workers
     accounts: Database  # the event loop's own connection: reading never waits
+    settings: Settings
+    chores: Chores
 
 
 @contextmanager
-def open_desk(layout: Layout, signer: LogSigner, *, clock: Callable[[], float]) -> Iterator[Desk]:
+def open_desk(
+    layout: Layout,
+    signer: LogSigner,
+    *,
+    clock: Callable[[], float],
+    settings: Settings | None = None,
+) -> Iterator[Desk]:
     """A receiver that is ready for requests; everything is durable when it was left.
 
     Raises:
@@ -49,14 +59,20 @@ def open_desk(layout: Layout, signer: LogSigner, *, clock: Callable[[], float]) 
         log = LogState.open(layout, signer, clock=clock)
         register = Register.open(layout.database, clock)
         accounts = Database.open_readonly(layout.database)
-        workers = Workers()
+        workers, chores = Workers(), Chores()
         sequencer = Sequencer(log)
         try:
             _tidy_up(layout, log, register)
             sequencer.start()
             intake = Intake(layout, log, sequencer, register, workers)
-            yield Desk(layout, log, sequencer, register, intake, workers, accounts)
+            decided = settings or Settings()
+            desk = Desk(
+                layout, log, sequencer, register, intake, workers, accounts, decided, chores
+            )
+            chores.start()
+            yield desk
         finally:
+            chores.stop()
             workers.close()
             sequencer.stop()
             accounts.close()

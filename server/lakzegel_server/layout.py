@@ -32,6 +32,11 @@ class Layout:
         return self.data / "server.toml"
 
     @property
+    def settings(self) -> Path:
+        """``settings.toml``: what the operator decides; may be absent."""
+        return self.data / "settings.toml"
+
+    @property
     def database(self) -> Path:
         """Sequencing, index, accounts and refusals."""
         return self.data / "index.sqlite"

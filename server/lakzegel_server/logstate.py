@@ -60,6 +60,7 @@ class LogState:
         self._lock_path = layout.lock
         self._turn = threading.Lock()
         self._guard = threading.RLock()
+        self._listeners: list[Callable[[], None]] = []
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
         self._shown = Shown(Checkpoint(self.origin, 0, self.store.root(0)), b"", self._reader(0))
 
@@ -82,6 +83,10 @@ class LogState:
         self._database.close()
 
     # what is shown
+
+    def when_shown(self, listener: Callable[[], None]) -> None:
+        """Call this after every new checkpoint; it must return at once, and never fail."""
+        self._listeners.append(listener)
 
     @property
     def shown(self) -> Shown:
@@ -281,6 +286,8 @@ class LogState:
         checkpoint = Checkpoint(self.origin, tree.size, tree.root())
         data = self._adopt(checkpoint) or self._sign(checkpoint)
         self._shown = Shown(checkpoint, data, self._reader(tree.size))
+        for listener in self._listeners:
+            listener()
         start = self._database.pending_start()
         if start is not None and tree.size - start > MAX_PENDING:
             self._make_durable()

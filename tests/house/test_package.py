@@ -15,8 +15,9 @@ FOREIGN = {
     "base": {"starlette", "uvicorn", "requests", "watchdog", "apscheduler", "psutil"},
     "agent": {"starlette", "uvicorn", "httptools", "uvloop"},
     "agent-pac": {"starlette", "uvicorn", "httptools", "uvloop", "sqlcipher3"},
-    "server": {"watchdog", "apscheduler", "requests", "psutil", "pydantic"},
-    "office": {"starlette", "uvicorn", "watchdog", "apscheduler"},
+    "server": {"watchdog", "apscheduler", "psutil", "pydantic-settings", "python-pkcs11"},
+    "server-hsm": {"watchdog", "apscheduler", "psutil", "pydantic-settings"},
+    "office": {"watchdog", "apscheduler", "psutil", "pydantic", "jinja2"},
 }
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==\S+", re.MULTILINE)
 

@@ -14,6 +14,7 @@ from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
 from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.settings import load
 from lakzegel_server.web.app import build
 
 LISTEN: Final = "127.0.0.1:8440"
@@ -39,12 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     layout = Layout(arguments.data)
-    signer = load_signer(layout)
+    signer, settings = load_signer(layout), load(layout)
     endpoint = serving.Endpoint.parse(
         arguments.listen, cert=arguments.tls_cert, key=arguments.tls_key
     )
     endpoint.check_certificate()
-    with open_desk(layout, signer, clock=wall_clock) as desk, endpoint.bind() as bound:
+    opened = open_desk(layout, signer, clock=wall_clock, settings=settings)
+    with opened as desk, endpoint.bind() as bound:
         url = endpoint.url(bound)
 
         def ready() -> None:

@@ -40,7 +40,8 @@ def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             if rule.roles:
-                require(desk.accounts, request.headers.get("authorization"), *rule.roles)
+                login = request.headers.get("authorization")
+                request.state.account = require(desk.accounts, login, *rule.roles)
             return await rule.handler(desk, request)
         except _EXPECTED as error:
             answer = problem(error)

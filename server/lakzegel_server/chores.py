@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a receiver does by itself, beside answering: each chore in a thread of its own.
+
+A chore that hangs or fails holds up no other, and no request. What it did is durable or is done
+again: the process may end at any moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+STOP_SECONDS: Final = 5.0  # a chore may take this long to end; then the process goes without it
+_log: Final = logging.getLogger(__name__)
+
+
+class Chore:
+    """Work that is done again and again, and at once when it is woken."""
+
+    def __init__(self, name: str, every: float, work: Callable[[], None]) -> None:
+        self.name = name
+        self.failed: str | None = None  # the kind of the newest failure; None after a success
+        self._every = every
+        self._work = work
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"chore-{name}", daemon=True)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the work should end soon; for work that takes long."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Do it now, and then every so often."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Do it once more as soon as it can be."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Begin no more, and wait a while for the end of what is under way."""
+        self._stopping.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                self._work()
+            except Exception as error:  # noqa: BLE001 - the composition root of a chore
+                self.failed = type(error).__name__
+                _log.warning("%s: %s", self.name, self.failed)
+            else:
+                self.failed = None
+            self._woken.wait(self._every)
+
+
+class Chores:
+    """All chores of one receiver."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Chore] = {}
+        self._started = False
+
+    def add(self, name: str, every: float, work: Callable[[], None]) -> Chore:
+        """A new chore, which begins when the others do, or now when they have."""
+        if name in self._all:
+            raise ValueError(f"there is a chore {name} already")
+        chore = self._all[name] = Chore(name, every, work)
+        if self._started:
+            chore.start()
+        return chore
+
+    def __getitem__(self, name: str) -> Chore:
+        return self._all[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._all
+
+    def start(self) -> None:
+        """Begin with all of them."""
+        self._started = True
+        for chore in self._all.values():
+            chore.start()
+
+    def stop(self) -> None:
+        """End all of them."""
+        for chore in self._all.values():
+            chore.stop()
