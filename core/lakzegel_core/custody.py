@@ -24,6 +24,7 @@ from lakzegel_core import (
     keyringchange,
     policy,
     revocation,
+    succession,
 )
 from lakzegel_core.admission import Admission
 from lakzegel_core.batch import Header, State
@@ -49,6 +50,7 @@ from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.keys import KeyRegister, Role, RoleKey, VerifierKey
 from lakzegel_core.policy import Policy
 from lakzegel_core.revocation import Revocation
+from lakzegel_core.succession import Succession
 
 Checker = Callable[[bytes], tuple[Entry, tuple[str, ...]]]
 _NO_POLICY: Final = bytes(32)
@@ -68,6 +70,7 @@ class Custody:
         self.delegation: DelegationEntry | None = None
         self.keyrings: dict[tuple[str, int, int], tuple[int, bytes]] = {}
         self.marks: dict[tuple[str, str], Mark] = {}
+        self.succession: Succession | None = None
         self.register = KeyRegister()
         self._pinned = None if pinned is None else tuple(pinned)
         self._threshold = threshold
@@ -82,6 +85,7 @@ class Custody:
             keyringchange.KIND: self._check_keyring_change,
             hold.HOLD: lambda data: self._check_mark(data, hold.HOLD),
             hold.TERM: lambda data: self._check_mark(data, hold.TERM),
+            succession.KIND: self._check_succession,
         }
 
     @classmethod
@@ -230,6 +234,12 @@ class Custody:
         custody_rules.require_newer_mark(self.marks.get((kind, found.name)), found)
         return found, ()
 
+    def _check_succession(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        current = self.require_delegation()
+        found = succession.open_succession(data, current.policy, current.threshold)
+        custody_rules.require_beginning(self.size)
+        return found, ()
+
     def _check_roles(self, entries: Iterable[RoleKey]) -> None:
         """Each key in one role: in the log so far, and among these."""
         fresh = KeyRegister()
@@ -273,6 +283,8 @@ class Custody:
             self.keyrings[place] = (entry.generation, entry.new)
         elif isinstance(entry, Mark):
             self.marks[entry.kind, entry.name] = entry
+        elif isinstance(entry, Succession):
+            self.succession = entry
 
     def _take_header(self, checked: CheckedEntry, header: Header) -> None:
         device = self.devices[header.device]

@@ -210,6 +210,16 @@ def require_generation(known: tuple[int, bytes] | None, found: KeyringChange) ->
         raise ForkError(f"device {found.device} batch {found.batch}: replaces another keyring")
 
 
+def require_beginning(size: int) -> None:
+    """Return when an entry would be the second of the log, right after the first delegation.
+
+    Raises:
+        ChainError: it would not.
+    """
+    if size != 1:
+        raise ChainError(f"a log continues another from its second entry on, not from entry {size}")
+
+
 def origin_of(data: bytes) -> str:
     """The log that a note of ours states to be for."""
     line = data.split(b"\n", 2)[1]

@@ -15,6 +15,7 @@ from lakzegel_core import (
     keyringchange,
     policy,
     revocation,
+    succession,
 )
 from lakzegel_core.admission import Admission
 from lakzegel_core.batch import Header
@@ -27,6 +28,7 @@ from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.limits import MAX_NOTE
 from lakzegel_core.policy import Policy
 from lakzegel_core.revocation import Revocation
+from lakzegel_core.succession import Succession
 
 BATCH: Final = "batch"
 KINDS: Final = (
@@ -40,10 +42,11 @@ KINDS: Final = (
     keyringchange.KIND,
     hold.HOLD,
     hold.TERM,
+    succession.KIND,
 )
 Entry = (
     Header | Delegation | Admission | Enrolment | Policy | Revocation | Finding
-    | KeyringChange | Mark
+    | KeyringChange | Mark | Succession
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from lakzegel_office.commands import (
     pull,
     report,
     restore,
+    succession,
     verify,
 )
 from lakzegel_office.errors import OfficeError
@@ -28,7 +29,7 @@ from lakzegel_office.interrupt import interruptible
 INTERNAL: Final = 4
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
-COMMANDS: Final = (init, admit, policy, pull, verify, browse, restore, prove, report)
+COMMANDS: Final = (init, admit, policy, pull, verify, browse, restore, prove, report, succession)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -60,6 +60,7 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "held": entry_cases.held_cases,
     "keyring-change": entry_cases.keyring_change_cases,
     "hold": entry_cases.hold_cases,
+    "succession": entry_cases.succession_cases,
     "query": entry_cases.query_cases,
     "batch-header": seal_cases.header_cases,
     "manifest": seal_cases.manifest_cases,

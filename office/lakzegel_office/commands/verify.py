@@ -3,6 +3,7 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
@@ -11,11 +12,12 @@ from lakzegel_office.config import read_config
 from lakzegel_office.coverage import Coverage
 from lakzegel_office.coveragefound import coverage_of
 from lakzegel_office.doubts import Doubt
+from lakzegel_office.former import check_former
 from lakzegel_office.home import Home
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.proven import DeviceProof, proven_devices
 from lakzegel_office.reopening import reopen
-from lakzegel_office.verification import Verification, Verifier
+from lakzegel_office.verification import Progress, Verification, Verifier
 
 
 def add(commands: Commands) -> None:
@@ -26,6 +28,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--except-findings", action="store_true", help="what a finding in the log names is no doubt"
     )
+    text = "the home of the log that this one continues; verified too, and that they join"
+    parser.add_argument("--former", type=Path, metavar="DIR", help=text)
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -35,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     home = Home.open(arguments.home)
     office = unlock(arguments) if arguments.open else None
     progress = _silent if arguments.quiet or arguments.json else say
-    found = Verifier(Mirror(home.mirror), read_config(home.config), progress).run()
+    found = _verify(home, progress)
+    if arguments.former is not None:
+        found.doubts += check_former(found, _verify(Home.open(arguments.former), progress))
     opened = _reopen(office, found) if office is not None else None
     counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
     devices = list(proven_devices(found))
@@ -46,6 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
         for line in _as_text(found, devices, covered, counted, opened):
             print(line)
     return 1 if counted else 0
+
+
+def _verify(home: Home, progress: Progress) -> Verification:
+    return Verifier(Mirror(home.mirror), read_config(home.config), progress).run()
 
 
 def _reopen(office: Office, found: Verification) -> int:
@@ -80,6 +90,9 @@ def _as_text(
     if found.signed is not None:
         size = found.signed.checkpoint.size
         yield f"log: {size} entries, signed with Ed25519 and ML-DSA-44, every tile recomputed"
+    said = found.replay.custody.succession if found.replay is not None else None
+    if said is not None:
+        yield f"log: continues {said.former.origin} after its {said.former.size} entries"
     if opened is not None:
         yield f"opened: {opened} items"
     yield f"NOT VERIFIED: {len(counted)} doubts" if counted else "VERIFIED"
@@ -97,6 +110,7 @@ def _as_json(
     return {
         "verified": ok,
         "size": signed.checkpoint.size if signed is not None else None,
+        "continues": _continues(found),
         "devices": [
             {
                 "device": device.device,
@@ -122,6 +136,13 @@ def _as_json(
         "doubts": [doubt.to_json() for doubt in found.doubts],
         "opened": opened,
     }
+
+
+def _continues(found: Verification) -> dict[str, object] | None:
+    said = found.replay.custody.succession if found.replay is not None else None
+    if said is None:
+        return None
+    return {"origin": said.former.origin, "size": said.former.size, "reason": said.reason}
 
 
 def _silent(text: str) -> None:

@@ -35,6 +35,7 @@ from kit.world import (
     vkey,
 )
 from lakzegel_core import note
+from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.encoding import b64
 from lakzegel_core.enrolment import Reason
 from lakzegel_core.finding import Finding
@@ -44,6 +45,7 @@ from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.keys import SigningKey
 from lakzegel_core.query import Query
 from lakzegel_core.revocation import Revocation
+from lakzegel_core.succession import Succession
 
 F, L, E = "FormatError", "LimitError", "EpochError"
 ZERO = b64(bytes(32))
@@ -205,6 +207,29 @@ def revocation_cases() -> list[Case]:
         AT,
     ]  # fmt: skip
     return family(text, [ENROLMENT], vkey(ENROLMENT), edits, "trusted up to batch 311")
+
+
+def succession_cases() -> list[Case]:
+    former = Checkpoint("log.example/former", 6, reader(6).root())
+    text = Succession(ORIGIN, former, "key-lost", NOW).to_text()
+    policies = (POLICY_1, POLICY_2)
+    inputs = (*vkey(*policies), ("threshold", "2"))
+    edits: list[Edit] = [
+        ("empty-log", "size 6", "size 0", OK, "nothing was sealed there"),
+        ("size-negative", "size 6", "size -6", F, "no sign"),
+        ("size-too-large", "size 6", "size 9007199254740992", L, "2^53"),
+        ("of-itself", "from log.example/former", f"from {ORIGIN}", F, "another log"),
+        ("from-with-space", "from log.example/former", "from log.example former", F, "a key's name has no space"),
+        ("from-missing", "from log.example/former\n", "", F, "which log ended"),
+        ("root-short", f"root {b64(reader(6).root())}", f"root {SHORT}", F, "32 bytes"),
+        ("reason-sentence", "reason key-lost", "reason the key was lost", F, "a slug"),
+        AT,
+    ]  # fmt: skip
+    alone = note.sign(text, [POLICY_1])
+    return [
+        *family(text, policies, inputs, edits, "goes on where another log had six entries"),
+        Case("one-policy-key", "MissingSignatureError", "the threshold is two", alone, inputs),
+    ]
 
 
 def finding_cases() -> list[Case]:

@@ -28,6 +28,7 @@ from lakzegel_core import (
     policy,
     query,
     revocation,
+    succession,
     tiles,
     units,
 )
@@ -113,6 +114,10 @@ def _custody(case: Case) -> None:
     for entry in found[:-1]:
         custody.apply(entry)
     custody.check(found[-1])
+
+
+def _succession(case: Case) -> None:
+    succession.open_succession(case.body, _keys(case), int(case.one("threshold")))
 
 
 def _manifest(case: Case) -> bytes:
@@ -239,6 +244,7 @@ SIGNED: Final[dict[str, Opener]] = {
     "held": _by_one(held.open_held),
     "keyring-change": lambda case: keyringchange.open_keyring_change(case.body, _keys(case)),
     "hold": lambda case: hold.open_mark(case.body, case.one("kind"), _key(case)),
+    "succession": _succession,
     "query": _by_one(query.open_query),
     "batch-header": _by_one(batch.open_header),
     "batch-file": _file,

@@ -42,6 +42,7 @@ from kit.world import (
 from lakzegel_core import note
 from lakzegel_core.admission import sign_admission
 from lakzegel_core.batch import State, batch_id, sign_header
+from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.delegation import sign_delegation
 from lakzegel_core.enrolment import Reason, sign_enrolment
 from lakzegel_core.hold import Mark, sign_mark
@@ -49,6 +50,7 @@ from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
 from lakzegel_core.keys import SigningKey
 from lakzegel_core.policy import sign_policy
 from lakzegel_core.revocation import Revocation, sign_revocation
+from lakzegel_core.succession import Succession, sign_succession
 from lakzegel_core.tiles import encode_entries
 
 F, E = "FormatError", "EpochError"
@@ -235,6 +237,9 @@ def _office() -> Sequences:
     mark = Mark("hold", ORIGIN, "woo-2027-014", "on", None, NOW)
     hold = sign_mark(mark, APPROVAL_1)
     off = sign_mark(replace(mark, state="off", at=NOW + timedelta(days=1)), APPROVAL_1)
+    former = Checkpoint("log.example/former", 6, bytes(32))
+    goes_on = Succession(ORIGIN, former, "key-lost", NOW)
+    continues = sign_succession(goes_on, POLICIES)
     strangers = sign_delegation(
         replace(DELEGATION, policy=(STRANGER.verifier,), threshold=1), [STRANGER]
     )
@@ -258,6 +263,11 @@ def _office() -> Sequences:
         ("hold-ends", OK, "a newer state of the same hold", (*six, hold, off)),
         ("policy-before-delegation", "NotAdmittedError", "no policy keys yet", (POLICY_NOTE,)),
         ("policy-again", "PolicyError", "not a higher serial for this audience", (*six, again)),
+        ("succession", OK, "right after the first delegation", (DELEGATION_NOTE, continues)),
+        ("succession-later", "ChainError", "other entries came before", (*six, continues)),
+        ("succession-twice", "ChainError", "one log is continued", (DELEGATION_NOTE, continues, continues)),
+        ("succession-first", "NotAdmittedError", "no policy keys yet", (continues,)),
+        ("succession-by-one", "MissingSignatureError", "the threshold is two", (DELEGATION_NOTE, sign_succession(goes_on, POLICIES[:1]))),
         ("kind-unknown", F, "a log holds no held statement", (DELEGATION_NOTE, b"lakzegel.nl/held/v1\n")),
         ("not-ours", F, "not a kind of ours", (DELEGATION_NOTE, b"hello\n")),
     ]  # fmt: skip
