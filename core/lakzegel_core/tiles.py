@@ -116,6 +116,13 @@ def split_tile(data: bytes, *, width: int, what: str = "tile") -> list[bytes]:
     return [data[i : i + DIGEST] for i in range(0, len(data), DIGEST)]
 
 
+def narrow(data: bytes, tile: TileId, width: int) -> bytes:
+    """The bytes of the narrower tile that a tile grew out of."""
+    if tile.level == ENTRIES:
+        return encode_entries(decode_entries(data, width=tile.width)[:width])
+    return data[: width * DIGEST]
+
+
 def tiles_for(size: int) -> Iterator[TileId]:
     """Every tile that a log of this size consists of: entries and all levels, full and partial."""
     for level in (ENTRIES, *range(MAX_LEVEL + 1)):

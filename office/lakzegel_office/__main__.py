@@ -22,6 +22,7 @@ from lakzegel_office.commands import (
     restore,
     succession,
     verify,
+    witness,
 )
 from lakzegel_office.errors import OfficeError
 from lakzegel_office.interrupt import interruptible
@@ -29,7 +30,19 @@ from lakzegel_office.interrupt import interruptible
 INTERNAL: Final = 4
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
-COMMANDS: Final = (init, admit, policy, pull, verify, browse, restore, prove, report, succession)
+COMMANDS: Final = (
+    init,
+    admit,
+    policy,
+    pull,
+    verify,
+    browse,
+    restore,
+    prove,
+    report,
+    succession,
+    witness,
+)
 
 
 def parser() -> argparse.ArgumentParser:

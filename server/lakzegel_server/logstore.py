@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
-from lakzegel_core.limits import DIGEST, MAX_CHECKPOINT
+from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_core.merkle import EMPTY_ROOT
 from lakzegel_core.tiles import (
     ENTRIES,
@@ -22,8 +22,8 @@ from lakzegel_core.tiles import (
     HashReader,
     TileId,
     decode_entries,
-    encode_entries,
     entries_path,
+    narrow,
     new_tiles,
     parse_tile_path,
 )
@@ -168,10 +168,3 @@ def edge_tiles(start: int, size: int) -> Iterator[TileId]:
         count = size >> shift
         for index in range((start >> shift) // WIDTH, -(-count // WIDTH)):
             yield TileId(level, index, min(WIDTH, count - index * WIDTH))
-
-
-def narrow(data: bytes, tile: TileId, width: int) -> bytes:
-    """The bytes of the narrower tile that a tile grew out of."""
-    if tile.level == ENTRIES:
-        return encode_entries(decode_entries(data, width=tile.width)[:width])
-    return data[: width * DIGEST]

@@ -14,7 +14,7 @@ EXPECTED = {
     "lakzegel_server": {"init", "serve", "publish", "account", "check"},
     "lakzegel_office": {
         *("init", "admit", "policy", "pull", "verify"),
-        *("list", "show", "open", "restore", "prove"),
+        *("list", "show", "open", "restore", "prove", "report", "witness"),
     },
 }
 ROW = re.compile(r"^ {4}([a-z]+)(?:\s|$)", re.MULTILINE)

@@ -24,11 +24,12 @@ from lakzegel_core.tiles import (
     TileId,
     decode_entries,
     encode_entries,
+    narrow,
     parse_tile_path,
 )
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.rows import INDEX, Rows
-from lakzegel_server.logstore import LogStore, narrow
+from lakzegel_server.logstore import LogStore
 from lakzegel_server.web.witness import cosigners
 
 CHECKPOINT: Final = "log/checkpoint"
