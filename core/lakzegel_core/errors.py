@@ -11,7 +11,9 @@
     ├── ProofError                 a Merkle proof does not hold
     │   ├── InclusionError
     │   ├── ConsistencyError
-    │   └── RootMismatchError
+    │   ├── RootMismatchError
+    │   └── OldSizeError           a witness knows another tree of this log than was supposed
+    ├── UnknownLogError            a checkpoint of a log that a witness was not told of
     ├── DecryptError               a key does not open these bytes
     ├── ChainError                 a batch does not fit the device's chain
     │   ├── GapError               numbers or hashes skip something
@@ -107,6 +109,22 @@ class RootMismatchError(ProofError):
     """Recomputed hashes do not give the stated root."""
 
     code: ClassVar[str] = "root-mismatch"
+
+
+class OldSizeError(ProofError):
+    """The newest tree that a witness cosigned is another than the proof begins with."""
+
+    code: ClassVar[str] = "old-size"
+
+    def __init__(self, message: str, *, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class UnknownLogError(LakzegelError):
+    """A witness was not told of this log."""
+
+    code: ClassVar[str] = "unknown-log"
 
 
 class DecryptError(LakzegelError):

@@ -25,6 +25,7 @@ from kit import (
     seal_cases,
     sign_cases,
     text_cases,
+    witness_cases,
 )
 from kit.case import OK, VECTORS, Case, load
 from kit.openers import OPENERS
@@ -47,6 +48,8 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "note": sign_cases.note_cases,
     "checkpoint": sign_cases.checkpoint_cases,
     "cosignature": sign_cases.cosignature_cases,
+    "add-checkpoint": witness_cases.request_cases,
+    "add-checkpoint-answer": witness_cases.answer_cases,
     "tlog-proof": sign_cases.tlog_proof_cases,
     "tile": sign_cases.tile_cases,
     "receipt": sign_cases.receipt_cases,

@@ -32,6 +32,7 @@ from lakzegel_core import (
     tiles,
     units,
 )
+from lakzegel_core.addcheckpoint import open_answer, open_request, verify_extends
 from lakzegel_core.age import Identity, Recipient
 from lakzegel_core.checkpoint import Checkpoint, LogKeys, open_checkpoint
 from lakzegel_core.cosignature import verify_cosignature
@@ -86,6 +87,21 @@ def _checkpoint(case: Case) -> None:
 def _cosignature(case: Case) -> None:
     parsed = note.parse(case.body)
     verify_cosignature(Checkpoint.from_text(parsed.text), parsed.signatures[0], _key(case))
+
+
+def _tree(text: str) -> Checkpoint:
+    return Checkpoint.from_text(unb64(text, what="tree"))
+
+
+def _add_checkpoint(case: Case) -> None:
+    """What a witness of this log does that cosigned ``newest`` before."""
+    log = LogKeys.from_texts(case.all("log"))
+    newest = _tree(case.one("newest")) if case.all("newest") else None
+    verify_extends(open_request(case.body, {log.origin: (log.ed25519, log.mldsa)}), newest)
+
+
+def _add_checkpoint_answer(case: Case) -> None:
+    open_answer(case.body, _tree(case.one("tree")), _keys(case))
 
 
 def _receipt(case: Case) -> None:
@@ -232,6 +248,8 @@ SIGNED: Final[dict[str, Opener]] = {
     "note": _note,
     "checkpoint": _checkpoint,
     "cosignature": _cosignature,
+    "add-checkpoint": _add_checkpoint,
+    "add-checkpoint-answer": _add_checkpoint_answer,
     "receipt": _receipt,
     "tile": _tile,
     "delegation": _delegation,
