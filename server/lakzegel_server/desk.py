@@ -13,10 +13,11 @@ from typing import IO, Final
 from lakzegel_server.chores import Chores
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
-from lakzegel_server.housekeeping import adopt, sweep
+from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
-from lakzegel_server.layout import Layout, LogSigner
+from lakzegel_server.layout import Layout, LogSigner, prepare
 from lakzegel_server.logstate import LogState
+from lakzegel_server.recovery.recovery import Recovery
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
@@ -38,6 +39,7 @@ class Desk:
     accounts: Database  # the event loop's own connection: reading never waits
     settings: Settings
     chores: Chores
+    recovery: Recovery
 
 
 @contextmanager
@@ -56,6 +58,7 @@ def open_desk(
     """
     with layout.serving.open("a") as lock:
         _claim(lock, layout)
+        prepare(layout, signer.keys)
         log = LogState.open(layout, signer, clock=clock)
         register = Register.open(layout.database, clock)
         accounts = Database.open_readonly(layout.database)
@@ -63,11 +66,22 @@ def open_desk(
         sequencer = Sequencer(log)
         try:
             _tidy_up(layout, log, register)
+            decided = settings or Settings()
+            recovery = Recovery(layout, log, register, decided)
+            recovery.begin(chores)
             sequencer.start()
             intake = Intake(layout, log, sequencer, register, workers)
-            decided = settings or Settings()
             desk = Desk(
-                layout, log, sequencer, register, intake, workers, accounts, decided, chores
+                layout,
+                log,
+                sequencer,
+                register,
+                intake,
+                workers,
+                accounts,
+                decided,
+                chores,
+                recovery,
             )
             chores.start()
             yield desk
@@ -90,7 +104,7 @@ def _claim(lock: IO[str], layout: Layout) -> None:
 
 def _tidy_up(layout: Layout, log: LogState, register: Register) -> None:
     with log.turn():
-        swept = sweep(layout, register)
+        swept = sweep_unfinished(layout)
         adopt(layout, log, register)
     if swept:
-        _log.info("took away %d files of uploads that were never sealed", swept)
+        _log.info("took away %d files of uploads that were cut off", swept)

@@ -5,7 +5,8 @@
     ├── ConfigError     DATA or the command line is wrong: exit code 2
     ├── DamageError     DATA is not what the log says: exit code 1, 503
     ├── BusyError       try again later: 503
-    │   └── SlowError   the sender is slower than a receiver can wait for: 503
+    │   ├── SlowError   the sender is slower than a receiver can wait for: 503
+    │   └── ReadOnlyError  may not be the newest log, or forked: 503
     ├── FullError       no room on the disk: 507
     ├── DeniedError     no login, or the wrong role: 401, 403
     ├── MisplacedError  a note that another route takes: 422
@@ -48,6 +49,18 @@ class SlowError(BusyError):
     """The sender is slower than a receiver can wait for."""
 
     code: ClassVar[str] = "slow"
+
+
+class ReadOnlyError(BusyError):
+    """Nothing is sealed: this may not be the newest log (docs/spec/recovery.md §2)."""
+
+    code: ClassVar[str] = "catching-up"
+
+
+class ForkedError(ReadOnlyError):
+    """Nothing is ever sealed again: the log signed two trees that contradict each other."""
+
+    code: ClassVar[str] = "forked"
 
 
 class FullError(ServerError):

@@ -13,12 +13,22 @@ from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 
 
-def sweep(layout: Layout, register: Register) -> int:
-    """Take away unfinished uploads and batches that never reached the log; how many files."""
+def sweep_unfinished(layout: Layout) -> int:
+    """Take away uploads that a crash cut off; how many files."""
     count = 0
     for path in layout.incoming.iterdir():
         path.unlink()
         count += 1
+    return count
+
+
+def sweep_unsealed(layout: Layout, register: Register) -> int:
+    """Take away batches that never reached the log; how many files.
+
+    Only of what is known to be the newest log: one that was set back has files of entries that it
+    does not know yet.
+    """
+    count = 0
     for folder in (layout.batches, layout.keyrings):
         for path in folder.iterdir():
             name = path.name.partition(".")[0]

@@ -72,6 +72,11 @@ class Layout:
         return self.data / "held"
 
     @property
+    def evidence(self) -> Path:
+        """Signed checkpoints that contradict each other; there only when the log forked."""
+        return self.data / "evidence"
+
+    @property
     def lock(self) -> Path:
         """Taken while entries are sequenced."""
         return self.data / "sequence.lock"
@@ -147,23 +152,38 @@ def create(data: Path, origin: str, random_seed: bytes) -> LogSigner:
     return LogSigner(first, second)
 
 
+def prepare(layout: Layout, keys: LogKeys) -> None:
+    """Make what a restore of the keys alone lacks: folders, and the verifier keys to hand out."""
+    make_folders(layout)
+    for path, text in _handed_out(layout, keys):
+        if not path.exists():
+            replace_file(path, text.encode(), work=layout.incoming)
+
+
+def make_folders(layout: Layout) -> None:
+    """Make DATA and its folders, closed to others."""
+    layout.data.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    layout.data.chmod(FOLDER)
+    for name in FOLDERS:
+        (layout.data / name).mkdir(exist_ok=True, mode=FOLDER)
+
+
+def _handed_out(layout: Layout, keys: LogKeys) -> tuple[tuple[Path, str], ...]:
+    texts = (keys.ed25519.to_text(), keys.mldsa.to_text())
+    return (layout.vkey, f"{texts[0]}\n"), (layout.log_keys, f"{texts[0]}\n{texts[1]}\n")
+
+
 def _write(layout: Layout, first: SigningKey, second: SigningKey) -> None:
     """Write keys first and ``server.toml`` last: without it there is no receiver yet."""
-    data = layout.data
-    data.mkdir(parents=True, exist_ok=True, mode=FOLDER)
-    data.chmod(FOLDER)
-    for name in FOLDERS:
-        (data / name).mkdir(exist_ok=True, mode=FOLDER)
-    texts = (first.verifier.to_text(), second.verifier.to_text())
+    make_folders(layout)
     for path, text in (
         (layout.key(ED25519), f"{first.to_text()}\n"),
         (layout.key(MLDSA), f"{second.to_text()}\n"),
-        (layout.vkey, f"{texts[0]}\n"),
-        (layout.log_keys, f"{texts[0]}\n{texts[1]}\n"),
+        *_handed_out(layout, LogKeys(first.verifier, second.verifier)),
         (layout.config, config_text(first.verifier.name)),
     ):
         replace_file(path, text.encode(), work=layout.incoming)
-    sync_folder(data)
+    sync_folder(layout.data)
 
 
 def config_text(origin: str) -> str:

@@ -7,6 +7,9 @@
 
 Nothing changes before it is durable, so a failure leaves nothing to undo. A crash after 2 leaves
 entries whose tiles are made again from the table ``pending`` at the next start.
+
+A log that may not be the newest takes nothing in and signs nothing new (`standing.py`); what it had
+before it was set back is taken over from those who saw it (`recovery/`).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoin
 from lakzegel_core.cosignature import add_cosignature
 from lakzegel_core.custody import Custody
 from lakzegel_core.custody_state import CheckedEntry
-from lakzegel_core.errors import LakzegelError, LimitError, ReplayError
+from lakzegel_core.errors import LakzegelError, LimitError, ReplayError, RootMismatchError
 from lakzegel_core.merkle import Frontier, leaf_hash
 from lakzegel_core.note import Signature
 from lakzegel_core.tiles import HashReader
@@ -32,6 +35,7 @@ from lakzegel_server.database import Database
 from lakzegel_server.errors import BusyError, DamageError
 from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.standing import SEALING, Standing
 
 MAX_PENDING: Final = 512  # entries whose tiles may be made durable later, all at once
 Outcome = int | Exception
@@ -53,7 +57,8 @@ class LogState:
         self, layout: Layout, signer: LogSigner, database: Database, clock: Callable[[], float]
     ) -> None:
         self.store = LogStore(layout.log, layout.incoming)
-        self.origin = signer.keys.origin
+        self.keys = signer.keys
+        self.origin = self.keys.origin
         self._signer = signer
         self._database = database
         self._clock = clock
@@ -61,6 +66,9 @@ class LogState:
         self._turn = threading.Lock()
         self._guard = threading.RLock()
         self._listeners: list[Callable[[], None]] = []
+        self._before: list[Callable[[Checkpoint], None]] = []
+        self._standing = SEALING
+        self.stated = 0  # the size of the newest checkpoint of its own that lay there at the start
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
         self._shown = Shown(Checkpoint(self.origin, 0, self.store.root(0)), b"", self._reader(0))
 
@@ -88,6 +96,20 @@ class LogState:
         """Call this after every new checkpoint; it must return at once, and never fail."""
         self._listeners.append(listener)
 
+    def before_shown(self, listener: Callable[[Checkpoint], None]) -> None:
+        """Call this before every new checkpoint is shown; when it fails, nothing is shown."""
+        self._before.append(listener)
+
+    @property
+    def standing(self) -> Standing:
+        """Whether entries may be appended, and why not."""
+        return self._standing
+
+    def stand(self, standing: Standing) -> None:
+        """Decide whether entries may be appended; what is under way ends first."""
+        with self.turn():
+            self._standing = standing
+
     @property
     def shown(self) -> Shown:
         """The newest signed checkpoint."""
@@ -104,6 +126,15 @@ class LogState:
             if self._custody.size != self._shown.checkpoint.size or not self._shown.data:
                 raise BusyError("the newest entries are not shown yet; try again")
             yield self._custody, self._shown
+
+    @contextmanager
+    def looking(self) -> Iterator[Custody]:
+        """The custody of what is committed, whether it is shown or not; nothing changes meanwhile.
+
+        Not for answers to others.
+        """
+        with self._guard:
+            yield self._custody
 
     def root(self, size: int) -> bytes:
         """The root that this log had at ``size``, which must not be beyond what is shown."""
@@ -126,6 +157,7 @@ class LogState:
     def append(self, wanted: Sequence[bytes]) -> list[Outcome]:
         """Each entry's index, or why it was refused; what has an index is durable and shown."""
         with self.turn():
+            self._standing.require_sealing()
             self._catch_up()
             outcomes: dict[int, Outcome] = {}
             waiting = list(enumerate(wanted))
@@ -137,7 +169,7 @@ class LogState:
 
     def refresh(self) -> None:
         """Take in what another process appended, show what could not be shown before."""
-        if self._database_size() != self._shown.checkpoint.size:
+        if self._standing.sealing and self._database_size() != self._shown.checkpoint.size:
             with self.turn():
                 self._catch_up()
 
@@ -152,6 +184,7 @@ class LogState:
     def add_witness(self, checkpoint: Checkpoint, signatures: Sequence[Signature]) -> bool:
         """Merge witnesses' lines when they are about the newest checkpoint."""
         with self.turn():
+            self._standing.require_sealing()
             self._catch_up()
             if checkpoint != self._shown.checkpoint:
                 return False
@@ -164,6 +197,40 @@ class LogState:
             self.store.write_checkpoint(data)
             self._shown = Shown(checkpoint, data, self._shown.reader)
             return True
+
+    def take_over(self, entries: Sequence[bytes]) -> None:
+        """Commit entries that this log had before it was set back; durable, and not shown yet.
+
+        Raises:
+            BusyError: another process appended.
+            DamageError: the custody refuses one.
+        """
+        with self.turn():
+            if not self._database.commit(self._custody.size, entries):
+                raise BusyError("the log grew while it was being caught up")
+            self._replay(self._custody.size + len(entries), Frontier())
+            tree = self._database.tree()
+            self._write_tiles(tree)
+            self._make_durable(tree.size)
+
+    def show_as(self, data: bytes) -> None:
+        """Show the committed tree by a checkpoint that this log signed before.
+
+        Raises:
+            LakzegelError: it did not, or that is about another tree.
+        """
+        with self.turn():
+            checkpoint = open_checkpoint(data, self._signer.keys).checkpoint
+            tree = self._database.tree()
+            if (checkpoint.size, checkpoint.root) != (tree.size, tree.root()):
+                raise RootMismatchError(f"checkpoint {checkpoint.size}: not of the committed tree")
+            self.store.write_checkpoint(data)
+            self._reveal(checkpoint, data)
+
+    def edge(self) -> Frontier:
+        """The committed tree's right edge."""
+        with self._guard:
+            return self._database.tree()
 
     def _choose(
         self, waiting: list[tuple[int, bytes]], outcomes: dict[int, Outcome]
@@ -235,6 +302,7 @@ class LogState:
 
     def _load(self) -> None:
         tree = self._database.tree()
+        self.stated = self._stated_size()
         self._repair_tiles(tree.size)
         found = self._replay(tree.size, Frontier())
         if found.to_hashes() != tree.to_hashes() or self.store.root(tree.size) != tree.root():
@@ -285,12 +353,17 @@ class LogState:
         self._write_tiles(tree)
         checkpoint = Checkpoint(self.origin, tree.size, tree.root())
         data = self._adopt(checkpoint) or self._sign(checkpoint)
-        self._shown = Shown(checkpoint, data, self._reader(tree.size))
-        for listener in self._listeners:
-            listener()
+        self._reveal(checkpoint, data)
         start = self._database.pending_start()
         if start is not None and tree.size - start > MAX_PENDING:
             self._make_durable()
+
+    def _reveal(self, checkpoint: Checkpoint, data: bytes) -> None:
+        for prepare in self._before:
+            prepare(checkpoint)
+        self._shown = Shown(checkpoint, data, self._reader(checkpoint.size))
+        for listener in self._listeners:
+            listener()
 
     def _write_tiles(self, tree: Frontier) -> None:
         pending = self._database.pending(self._shown.checkpoint.size)
@@ -314,14 +387,22 @@ class LogState:
     def _sign(self, checkpoint: Checkpoint) -> bytes:
         now = int(self._clock())
         data = sign_checkpoint(checkpoint, self._signer.ed25519, self._signer.mldsa, now=now)
-        self.store.write_checkpoint(data)
+        if checkpoint.size >= self.stated:  # else a larger one lies there: it shows what is lacking
+            self.store.write_checkpoint(data)
         return data
 
-    def _make_durable(self) -> None:
+    def _stated_size(self) -> int:
+        data = self.store.read_checkpoint()
+        try:
+            return open_checkpoint(data or b"", self._signer.keys).checkpoint.size
+        except (LakzegelError, ValueError):
+            return 0
+
+    def _make_durable(self, size: int | None = None) -> None:
         start = self._database.pending_start()
         if start is None:
             return
-        size = self._shown.checkpoint.size
+        size = self._shown.checkpoint.size if size is None else size
         self.store.sync(start, size)
         self._database.forget_pending(size)
 

@@ -43,7 +43,8 @@ class Sequencer:
     def stop(self) -> None:
         """Finish what was submitted."""
         self._queue.put(_STOP)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def submit(self, data: bytes) -> Future[int]:
         """The future index of an entry; it fails with the typed refusal."""

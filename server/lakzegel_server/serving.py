@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import ipaddress
 import signal
 import socket
 import ssl
@@ -20,6 +19,7 @@ from starlette.types import ASGIApp
 
 from lakzegel_server.connection import BUFFER, Connection
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.settings import is_loopback
 
 MAX_CONNECTIONS: Final = 512
 KEEP_ALIVE_SECONDS: Final = 75
@@ -51,7 +51,7 @@ class Endpoint:
             raise ConfigError(f"--listen {listen}: not ADDR:PORT")
         if (cert is None) != (key is None):
             raise ConfigError("--tls-cert and --tls-key belong together; give both or neither")
-        if cert is None and not _is_loopback(host):
+        if cert is None and not is_loopback(host):
             raise ConfigError(
                 f"--listen {listen}: plain HTTP is for loopback addresses only;"
                 " give --tls-cert and --tls-key"
@@ -160,12 +160,3 @@ def run(app: ASGIApp, endpoint: Endpoint, bound: socket.socket, ready: Callable[
 
 def _already_stopping(_number: int, _frame: object) -> None:
     """Nothing more to do."""
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -7,9 +7,12 @@ file that holds one.
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -26,7 +29,28 @@ def _absolute(path: Path) -> Path:
     return path
 
 
+def _url(url: str) -> str:
+    """The address of another server, without a slash at its end."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("not the address of a server")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise ValueError("not https (plain http is for loopback addresses only)")
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can be meant."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+ServerUrl = Annotated[str, AfterValidator(_url)]
 
 
 class Section(BaseModel):
@@ -35,8 +59,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Office(Section):
+    """The records office's own server, and the account of this receiver there."""
+
+    url: ServerUrl
+    token_file: AbsolutePath
+    ca_file: AbsolutePath | None = None
+
+
 class Settings(Section):
     """Everything that was decided; without a file, the defaults."""
+
+    office: Office | None = None
 
 
 def load(layout: Layout) -> Settings:
@@ -83,6 +117,12 @@ def read_secret(path: Path) -> str:
     if not text or len(data) > MAX_SECRET or not text.isprintable():
         raise ConfigError(f"{path}: not one line of 1 to {MAX_SECRET} bytes")
     return text
+
+
+def runtime_folder() -> Path | None:
+    """The folder that lasts as long as this machine runs, where the service manager made one."""
+    value = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(value) if value.startswith("/") else None
 
 
 def _first(error: ValidationError) -> str:

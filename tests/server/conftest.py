@@ -328,10 +328,11 @@ class World:
 
 
 @contextmanager
-def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None):
+def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None, settings=None):
     """A receiver in a thread; yields its URL and its desk."""
     endpoint = Endpoint.parse("127.0.0.1:0", cert=cert, key=key)
-    with open_desk(layout, signer, clock=clock) as desk, endpoint.bind() as bound:
+    opened = open_desk(layout, signer, clock=clock, settings=settings)
+    with opened as desk, endpoint.bind() as bound:
         ready = threading.Event()
         server = make_server(build(desk), endpoint, ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})

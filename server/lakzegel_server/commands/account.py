@@ -83,6 +83,8 @@ def run_remove(arguments: argparse.Namespace) -> int:
 def _database(data: Path) -> Iterator[Database]:
     layout = Layout(data)
     load_origin(layout)
+    if not layout.database.exists():
+        raise ConfigError(f"{layout.database}: is gone; start 'serve' or restore a backup first")
     try:
         database = Database.open(layout.database)
     except sqlite3.Error as error:

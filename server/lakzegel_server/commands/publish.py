@@ -14,7 +14,9 @@ from lakzegel_server.commands.common import FINE, REFUSED, Commands, command, wa
 from lakzegel_server.errors import ConfigError, MisplacedError
 from lakzegel_server.layout import Layout, load_signer
 from lakzegel_server.logstate import LogState
+from lakzegel_server.recovery.once import require_index, require_newest
 from lakzegel_server.sealable import note_kind, require_enrolment_seen
+from lakzegel_server.settings import load
 
 
 def add(commands: Commands) -> None:
@@ -27,12 +29,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Publish, print kind and index; 1 when the log refuses it."""
     layout = Layout(arguments.data)
     signer = load_signer(layout)
+    settings = load(layout)
     data = _read(arguments.note)
+    require_index(layout, settings)
     log = LogState.open(layout, signer, clock=wall_clock)
     try:
         kind = note_kind(data)
         if kind == enrolment.KIND:
             require_enrolment_seen(log, data)
+        require_newest(layout, log, settings)
         outcome = log.append([data])[0]
         if isinstance(outcome, Exception):
             raise outcome

@@ -14,6 +14,7 @@ from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
 from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.recovery.once import require_index
 from lakzegel_server.settings import load
 from lakzegel_server.web.app import build
 
@@ -41,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     layout = Layout(arguments.data)
     signer, settings = load_signer(layout), load(layout)
+    require_index(layout, settings)
     endpoint = serving.Endpoint.parse(
         arguments.listen, cert=arguments.tls_cert, key=arguments.tls_key
     )

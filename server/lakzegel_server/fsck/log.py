@@ -27,10 +27,10 @@ from lakzegel_core.tiles import (
     narrow,
     parse_tile_path,
 )
+from lakzegel_server.cosigners import cosigners
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.rows import INDEX, Rows
 from lakzegel_server.logstore import LogStore
-from lakzegel_server.web.witness import cosigners
 
 CHECKPOINT: Final = "log/checkpoint"
 

@@ -15,6 +15,7 @@ from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_server.database import BUSY_SECONDS, Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fsck.doubts import Doubt, Survey
+from lakzegel_server.fsck.evidence import check_evidence
 from lakzegel_server.fsck.files import check_modes, check_rest, is_served, survey
 from lakzegel_server.fsck.keys import check_keys
 from lakzegel_server.fsck.log import CHECKPOINT, LogCheck
@@ -58,6 +59,7 @@ def check(layout: Layout) -> Report:
         keys = check_keys(found)
         if keys is None:
             return Report(0, 0, len(found.files), tuple(found.doubts))
+        check_evidence(found, keys)
         rows = check_rows(found, connection)
         store = LogStore(layout.log, layout.incoming)
         replayed = LogCheck(found, keys, rows, store).run(checkpoint)

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lakzegel_core.errors import LakzegelError
+from lakzegel_core.errors import ConsistencyError, LakzegelError
 from lakzegel_server.accounts import require
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import ServerError
@@ -39,15 +39,10 @@ def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         try:
-            if rule.roles:
-                login = request.headers.get("authorization")
-                request.state.account = require(desk.accounts, login, *rule.roles)
+            _admit(desk, rule, request)
             return await rule.handler(desk, request)
         except _EXPECTED as error:
-            answer = problem(error)
-            if answer.status_code >= 500:  # noqa: PLR2004 - our fault, so our log says it
-                _log.warning("%s %s: %s", rule.method, rule.path, type(error).__name__)
-            return answer
+            return _refusal(desk, rule, error)
         except ClientDisconnect:
             return document(503, "gone", "the sender went away")
         except Exception as error:  # noqa: BLE001 - the composition root of a request
@@ -55,6 +50,24 @@ def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
             return problem(error)
 
     return endpoint
+
+
+def _admit(desk: Desk, rule: Rule, request: Request) -> None:
+    """Return when this login may ask this, and this log may answer it."""
+    if rule.roles:
+        login = request.headers.get("authorization")
+        request.state.account = require(desk.accounts, login, *rule.roles)
+    if rule.newest:
+        desk.log.standing.require_sealing()
+
+
+def _refusal(desk: Desk, rule: Rule, error: Exception) -> Response:
+    if isinstance(error, ConsistencyError):  # whoever said so proved who he is
+        desk.recovery.suspect("somebody saw more of this log than there is")
+    answer = problem(error)
+    if answer.status_code >= 500:  # noqa: PLR2004 - our fault, so our log says it
+        _log.warning("%s %s: %s", rule.method, rule.path, type(error).__name__)
+    return answer
 
 
 def _log_fault(rule: Rule, error: Exception) -> None:

@@ -19,8 +19,11 @@ _NEVER: Final = {"Cache-Control": "no-store"}
 
 
 async def health(desk: Desk, _request: Request) -> Response:
-    """That this receiver answers, and for which log."""
-    return JSONResponse({"status": "ok", "origin": desk.log.origin}, headers=_NEVER)
+    """That this receiver answers, for which log, and whether it seals."""
+    standing = desk.log.standing
+    status = "ok" if standing.sealing else "read-only"
+    answer = {"status": status, "phase": standing.phase.value, "origin": desk.log.origin}
+    return JSONResponse(answer, headers=_NEVER)
 
 
 async def checkpoint(desk: Desk, _request: Request) -> Response:

@@ -15,16 +15,20 @@ _RECORDS: Final = (AccountRole.RECORDS,)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One method of one path. No roles: no login, the handler says what proves the sender."""
+    """One method of one path. No roles: no login, the handler says what proves the sender.
+
+    ``newest``: only the newest log may answer this (docs/spec/recovery.md §2).
+    """
 
     method: str
     path: str
     handler: Handler
     roles: tuple[AccountRole, ...] = ()
+    newest: bool = False
 
 
 RULES: Final = (
-    Rule("GET", "/log/checkpoint", log.checkpoint),
+    Rule("GET", "/log/checkpoint", log.checkpoint, newest=True),
     Rule(
         "GET",
         "/log/tile/entries/{tile:path}",
@@ -33,14 +37,14 @@ RULES: Final = (
     ),
     Rule("GET", "/log/tile/{tile:path}", log.hash_tile),
     Rule("GET", "/v1/health", log.health),
-    Rule("PUT", "/v1/batches/{name}", batches.put_batch),
+    Rule("PUT", "/v1/batches/{name}", batches.put_batch, newest=True),
     Rule("GET", "/v1/batches/{name}", batches.get_batch, _RECORDS),
     Rule("GET", "/v1/keyrings/{name}", batches.get_keyring, _RECORDS),
-    Rule("PUT", "/v1/annexes/{name}", annexes.put_annex, _RECORDS),
+    Rule("PUT", "/v1/annexes/{name}", annexes.put_annex, _RECORDS, newest=True),
     Rule("GET", "/v1/annexes/{name}", annexes.get_annex, _RECORDS),
-    Rule("POST", "/v1/notes", notes.post_note),
-    Rule("POST", "/v1/cosignatures", witness.post_cosignature),
-    Rule("POST", "/v1/held", witness.post_held),
+    Rule("POST", "/v1/notes", notes.post_note, newest=True),
+    Rule("POST", "/v1/cosignatures", witness.post_cosignature, newest=True),
+    Rule("POST", "/v1/held", witness.post_held, newest=True),
     Rule("GET", "/v1/held", witness.get_held),
-    Rule("POST", "/v1/device", device.post_device),
+    Rule("POST", "/v1/device", device.post_device, newest=True),
 )

@@ -4,50 +4,24 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.cosignature import verify_cosignature
-from lakzegel_core.custody import Custody
 from lakzegel_core.errors import FormatError, UnknownKeyError
 from lakzegel_core.held import open_held
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.limits import MAX_CHECKPOINT, MAX_NOTE
 from lakzegel_core.note import Signature, parse
+from lakzegel_server.cosigners import Identity, cosigners
 from lakzegel_server.desk import Desk
 from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import MissingError
 from lakzegel_server.logstate import LogState
 from lakzegel_server.sealable import require_seen
 from lakzegel_server.web.requests import TEXT, read_body
-
-Identity = tuple[str, bytes]  # a key's name and id
-
-
-@dataclass(frozen=True, slots=True)
-class Cosigners:
-    """Whose lines a receiver takes: those it shows, and those of devices."""
-
-    shown: dict[Identity, VerifierKey]
-    devices: dict[Identity, tuple[str, VerifierKey]]
-
-
-def cosigners(custody: Custody) -> Cosigners:
-    """Everybody whom the log names as a cosigner."""
-    keys: list[VerifierKey] = []
-    if custody.delegation is not None:
-        current = custody.delegation.delegation
-        keys += [current.witness, current.mirror]
-    for entry in custody.policies.values():
-        keys += entry.policy.quorum.witnesses
-    devices = {
-        (d.witness_key.name, d.witness_key.key_id): (d.name, d.witness_key)
-        for d in custody.devices.values()
-    }
-    return Cosigners({(key.name, key.key_id): key for key in keys}, devices)
 
 
 async def post_cosignature(desk: Desk, request: Request) -> Response:

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One round of questions: who knows of which tree, and whether enough of them answered.
+
+docs/spec/recovery.md §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from lakzegel_core.checkpoint import SignedCheckpoint
+from lakzegel_core.custody import Custody
+from lakzegel_core.keys import VerifierKey
+from lakzegel_core.quorum import Quorum
+from lakzegel_server.logstate import LogState
+from lakzegel_server.recovery.asking import Asker, NoAnswerError
+from lakzegel_server.recovery.sources import ask_witness
+from lakzegel_server.recovery.witnesses import Witness
+
+OFFICE = "the office"
+
+
+@dataclass(slots=True)
+class Round:
+    """What was answered."""
+
+    office: bool = False  # it answered
+    signed: SignedCheckpoint | None = None  # the office's newest checkpoint, if it has one
+    sizes: dict[str, int] = field(default_factory=dict)  # by who named them
+    keys: list[VerifierKey] = field(default_factory=list)  # of witnesses that answered
+    silent: dict[str, str] = field(default_factory=dict)  # who did not, and why
+
+    @property
+    def largest(self) -> tuple[int, str]:
+        """The largest size that was named, and by whom."""
+        return max(((size, name) for name, size in self.sizes.items()), default=(0, ""))
+
+
+def ask_witnesses(found: Round, log: LogState, witnesses: Sequence[Witness]) -> None:
+    """Ask all of them about our newest checkpoint; what they say is added to the round."""
+    shown = log.shown
+    for witness in witnesses:
+        name = f"witness {witness.key.name}"
+        try:
+            with Asker(witness.url, witness.ca_file) as asker:
+                found.sizes[name] = ask_witness(asker, shown.checkpoint.size, shown.data)
+        except NoAnswerError as error:
+            found.silent[name] = str(error)
+        else:
+            found.keys.append(witness.key)
+
+
+def is_enough(
+    found: Round, custody: Custody, witnesses: Sequence[Witness], *, office: bool
+) -> bool:
+    """Whether every quorum that may have been met includes one who answered."""
+    if office and not found.office:
+        return False
+    if not office and not found.keys:
+        return False
+    answered = {key.public for key in (*found.keys, *_office_keys(found, custody))}
+    askable = {witness.key.public for witness in witnesses} | answered
+    return all(
+        len({k.public for k in quorum.witnesses} & answered) >= _needed(quorum, askable)
+        for quorum in _quorums(custody)
+    )
+
+
+def _needed(quorum: Quorum, askable: set[bytes]) -> int:
+    most = len({key.public for key in quorum.witnesses} & askable)
+    return min(len(quorum.witnesses) - quorum.threshold + 1, most)
+
+
+def _office_keys(found: Round, custody: Custody) -> tuple[VerifierKey, ...]:
+    if not found.office or custody.delegation is None:
+        return ()
+    current = custody.delegation.delegation
+    return current.witness, current.mirror
+
+
+def _quorums(custody: Custody) -> Iterable[Quorum]:
+    """Those of the policies in force that demand anybody."""
+    policies = {id(p): p for d in custody.devices if (p := custody.policy_for(d)) is not None}
+    return [p.policy.quorum for p in policies.values() if p.policy.quorum.threshold]

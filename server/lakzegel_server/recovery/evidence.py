@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Checkpoints that one log signed and that contradict each other (docs/spec/recovery.md §5)."""
+
+from __future__ import annotations
+
+import hashlib
+
+from lakzegel_server.durable import replace_file
+from lakzegel_server.layout import Layout
+
+
+def keep(layout: Layout, *checkpoints: bytes) -> None:
+    """Keep them; durable, each under its SHA-256.
+
+    Raises:
+        OSError: they cannot be stored.
+    """
+    for data in checkpoints:
+        path = layout.evidence / hashlib.sha256(data).hexdigest()
+        replace_file(path, data, work=layout.incoming)
+
+
+def is_kept(layout: Layout) -> bool:
+    """Whether this log is known to have forked."""
+    return layout.evidence.is_dir() and any(layout.evidence.iterdir())

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Keeps a receiver read-only until its log is the newest that anybody saw (spec/recovery.md).
+
+One chore asks and catches up, one fetches files, one says that this receiver is still there. The
+standing that they decide on is the log's; `desk.recovery` tells the rest to metrics and people.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_server.chores import Chores
+from lakzegel_server.errors import DamageError, ServerError
+from lakzegel_server.housekeeping import sweep_unsealed
+from lakzegel_server.layout import Layout
+from lakzegel_server.logstate import LogState
+from lakzegel_server.recovery import evidence
+from lakzegel_server.recovery.asked import OFFICE, Round, ask_witnesses, is_enough
+from lakzegel_server.recovery.asking import NoAnswerError
+from lakzegel_server.recovery.continuity import EVERY, Continuity, boot_id
+from lakzegel_server.recovery.files import Files
+from lakzegel_server.recovery.following import ForkFoundError, compare, follow
+from lakzegel_server.recovery.sources import Office
+from lakzegel_server.recovery.witnesses import witnesses_of
+from lakzegel_server.register import Register
+from lakzegel_server.settings import Settings, runtime_folder
+from lakzegel_server.standing import SEALING, Phase, Standing
+
+TICK: Final = 1.0  # seconds; how often it looks whether there is something to do
+FIRST_PAUSE: Final = 1.0  # seconds before it asks again; doubles
+LONGEST_PAUSE: Final = 60.0
+SUSPICION_PAUSE: Final = 60.0  # seconds between questions that others caused
+FILES_EVERY: Final = 3600.0
+CHORE: Final = "recovery"
+FILES_CHORE: Final = "recovered-files"
+_EXPECTED: Final = (ServerError, LakzegelError, OSError, sqlite3.Error)
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an operator wants to know."""
+
+    standing: Standing
+    silent: tuple[str, ...]  # who did not answer when last asked
+    lacking: int  # files that the log names, that are not here, and that the office lacks too
+    asked: bool  # somebody can be asked at all
+
+
+class Recovery:
+    """Decides whether one receiver may seal."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        log: LogState,
+        register: Register,
+        settings: Settings,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._layout = layout
+        self._state = log
+        self._register = register
+        self._office = settings.office
+        self._witnesses = witnesses_of(settings)
+        self._monotonic = monotonic
+        self._files = Files(layout, log, register)
+        self._since = log.edge().size
+        self._swept = False
+        self._files_due = False
+        self._lacking = 0
+        self._silent: dict[str, str] = {}
+        self._pause = FIRST_PAUSE
+        self._due = 0.0
+        self._asked_at = -SUSPICION_PAUSE
+        self._suspected = threading.Event()
+        self._chores: Chores | None = None
+        folder = runtime_folder()
+        self._continuity = Continuity(folder, boot=boot_id()) if folder else None
+
+    @property
+    def state(self) -> State:
+        """How it stands now."""
+        asked = bool(self._office or self._witnesses)
+        return State(self._state.standing, tuple(sorted(self._silent)), self._lacking, asked)
+
+    def begin(self, chores: Chores) -> None:
+        """Decide whether to seal at once, before anything is answered.
+
+        Raises:
+            DamageError: DATA was set back, and nobody is named who could be asked.
+        """
+        if evidence.is_kept(self._layout):
+            self._state.stand(Standing(Phase.FORKED, "two trees that contradict each other"))
+        elif not self.state.asked:
+            self._require_own_newest()
+            self._open()
+            _log.info("nobody is named who could tell of a newer log; a restore would fork it")
+        elif self._is_continuous():
+            self._open()
+        else:
+            self._state.stand(Standing(Phase.ASKING, "those who saw the log are being asked"))
+            self._files_due = self._office is not None
+        self._chores = chores
+        chores.add(CHORE, TICK, self.work)
+        chores.add(FILES_CHORE, FILES_EVERY, self.fetch_files)
+        if self._continuity is not None:
+            self._state.before_shown(self._continuity.note)
+            chores.add("continuity", EVERY, self._still_here)
+
+    def suspect(self, why: str) -> None:
+        """Somebody who can be believed to be a party names a larger log: ask again, soon."""
+        if self.state.asked and not self._suspected.is_set():
+            _log.warning("%s; asking again for the newest checkpoint", why)
+            self._suspected.set()
+
+    def work(self) -> None:
+        """Ask, catch up, and open, as far as there is cause to; called again and again."""
+        phase, now = self._state.standing.phase, self._monotonic()
+        try:
+            if phase is Phase.SEALING:
+                if self._suspected.is_set() and now - self._asked_at >= SUSPICION_PAUSE:
+                    self._asked_at = now
+                    self._suspected.clear()
+                    self._ask_while_sealing()
+            elif phase is not Phase.FORKED and now >= self._due:
+                self._attempt()
+        except ForkFoundError as fork:
+            self._fork(fork)
+        except _EXPECTED as error:
+            _log.warning("not known to be the newest log yet: %s", error)
+            self._wait()
+
+    def fetch_files(self) -> None:
+        """Fetch what the log names and DATA lacks, once it is known what the log is."""
+        if not self._files_due or self._office is None or not self._state.standing.sealing:
+            return
+        with Office.open(self._office, self._state.keys) as office:
+            lacking = self._files.fetch(office, self._since, self._stopping(FILES_CHORE))
+        self._lacking = lacking
+        self._files_due = lacking > 0 or self._stopping(FILES_CHORE)()
+        if lacking:
+            _log.warning("%d files are lacking that the office does not have", lacking)
+
+    # asking
+
+    def _attempt(self) -> None:
+        """One round; open when it proves that this is the newest log."""
+        found = Round()
+        if self._office is not None:
+            self._ask_office(found)
+        if self._stopping(CHORE)():
+            return
+        ask_witnesses(found, self._state, self._witnesses)
+        self._silent = found.silent
+        with self._state.looking() as custody:
+            enough = is_enough(found, custody, self._witnesses, office=self._office is not None)
+        self._judge(found, enough=enough)
+
+    def _ask_office(self, found: Round) -> None:
+        assert self._office is not None  # noqa: S101 - the caller looked
+        try:
+            with Office.open(self._office, self._state.keys) as office:
+                found.signed = office.newest()
+                found.office = True
+                size = found.signed.checkpoint.size if found.signed else 0
+                found.sizes[OFFICE] = size
+                if found.signed is not None:
+                    self._follow(office, found)
+        except NoAnswerError as error:
+            found.office = False
+            found.silent[OFFICE] = str(error)
+
+    def _follow(self, office: Office, found: Round) -> None:
+        assert found.signed is not None  # noqa: S101 - the caller looked
+        size = found.signed.checkpoint.size
+        if size > self._state.edge().size:
+            self._catching_up(size)
+        follow(self._state, office, found.signed, self._stopping(CHORE))
+
+    def _catching_up(self, size: int) -> None:
+        here = self._state.edge().size
+        _log.warning("this log has %d entries, the office %d: catching up", here, size)
+        self._files_due = True
+        detail = f"entries {here} to {size - 1} are fetched from the office"
+        self._stop_sealing(Standing(Phase.CATCHING_UP, detail, size))
+
+    def _judge(self, found: Round, *, enough: bool) -> None:
+        here = self._state.edge().size
+        known, who = max(found.largest, (self._state.stated, "the checkpoint in DATA/log"))
+        if not enough:
+            detail = "no answer from " + ", ".join(sorted(found.silent))
+            self._state.stand(Standing(Phase.ASKING, detail, known))
+            _log.warning("read-only: %s", detail)
+        elif known > here:
+            detail = f"{who} knows a log of {known} entries, DATA and the office have {here}"
+            self._state.stand(Standing(Phase.SHORT, detail, known))
+            _log.error("read-only: %s", detail)
+        else:
+            self._open()
+            return
+        self._wait()
+
+    def _ask_while_sealing(self) -> None:
+        """Become read-only only when the office proves that there is more of this log."""
+        if self._office is None:
+            return
+        with Office.open(self._office, self._state.keys) as office:
+            signed = office.newest()
+            if signed is None:
+                return
+            if signed.checkpoint.size <= self._state.edge().size:
+                compare(self._state, office, signed)
+                return
+        self._since = self._state.edge().size
+        self._catching_up(signed.checkpoint.size)
+        self._due = 0.0
+
+    # what follows from the answers
+
+    def _open(self) -> None:
+        """Seal from now on. At a start, first take away what was never sealed."""
+        if not self._swept:
+            count = sweep_unsealed(self._layout, self._register)
+            self._swept = True
+            if count:
+                _log.info("took away %d files of batches that were never sealed", count)
+        if not self._state.standing.sealing:
+            _log.info(
+                "this is the newest log: sealing goes on at entry %d", self._state.edge().size
+            )
+        self._pause = FIRST_PAUSE
+        if self._continuity is not None:
+            self._continuity.note(self._state.shown.checkpoint)
+        self._state.stand(SEALING)
+        if self._chores is not None:
+            self._chores[FILES_CHORE].wake()
+
+    def _fork(self, fork: ForkFoundError) -> None:
+        evidence.keep(self._layout, fork.signed.data, self._state.shown.data)
+        self._stop_sealing(Standing(Phase.FORKED, str(fork), fork.signed.checkpoint.size))
+        _log.error(
+            "FORK: this log signed another tree of %d entries than the one in DATA; nothing is"
+            " sealed any more; both checkpoints are in DATA/evidence",
+            fork.signed.checkpoint.size,
+        )
+
+    def _wait(self) -> None:
+        self._due = self._monotonic() + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _stopping(self, chore: str) -> Callable[[], bool]:
+        chores = self._chores
+        return lambda: chores is not None and chores[chore].stopping
+
+    # what DATA and this machine know by themselves
+
+    def _require_own_newest(self) -> None:
+        stated, here = self._state.stated, self._state.edge().size
+        if stated > here:
+            raise DamageError(
+                f"log/checkpoint: states {stated} entries, index.sqlite has {here}: it was set"
+                " back; restore the newest backup whole, or name the office in settings.toml"
+            )
+
+    def _is_continuous(self) -> bool:
+        """Whether DATA has all that this machine showed until just now."""
+        shown = self._continuity.newest() if self._continuity else None
+        here = self._state.edge().size
+        if shown is None or shown.origin != self._state.origin or shown.size > here:
+            return False
+        return self._state.stated <= here and self._state.root(shown.size) == shown.root
+
+    def _still_here(self) -> None:
+        if self._continuity is not None and self._state.standing.sealing:
+            with self._state.turn():
+                self._continuity.note(self._state.shown.checkpoint)
+
+    def _stop_sealing(self, standing: Standing) -> None:
+        """Be read-only, also after another start."""
+        if self._continuity is not None:
+            self._continuity.forget()
+        self._state.stand(standing)

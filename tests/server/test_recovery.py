@@ -1,0 +1,426 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A receiver that was set back becomes the log that it was before it seals: no fork by itself."""
+
+import base64
+import copy
+import hashlib
+import http.server
+import os
+import shutil
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from lakzegel_core.hold import HOLD, Mark, sign_mark
+from lakzegel_core.tiles import paths_for
+from lakzegel_server.errors import ReadOnlyError
+from lakzegel_server.fsck.run import check
+from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.recovery.continuity import Continuity, boot_id
+from lakzegel_server.settings import Office, Settings
+
+ORIGIN = "log.example/test"
+TOKEN = "receiver.secret"
+START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+
+
+class Mirror:
+    """An office's mirror as its server hands it out: what lies in a folder, by the same routes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.asked = []
+        self.silent = False
+
+    def pull(self, data):
+        """Mirror a receiver's DATA as it is now."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        layout = Layout(data)
+        size = int(layout.log.joinpath("checkpoint").read_bytes().split(b"\n")[1])
+        for path in (*paths_for(size), "checkpoint"):
+            source = layout.log / path
+            self.folder.joinpath("log", path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, self.folder / "log" / path)
+        for name in ("batches", "keyrings", "annexes"):
+            shutil.copytree(data / name, self.folder / name)
+        if layout.held.exists():
+            shutil.copy(layout.held, self.folder / "held")
+        return size
+
+    def find(self, path):
+        _, first, *rest = path.split("/")
+        if first == "log":
+            return self.folder / path[1:]
+        suffix = {"batches": ".batch", "keyrings": ".keyring"}.get(rest[0], "")
+        return self.folder / ("/".join(rest) + suffix)
+
+
+def handler_of(mirror):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            mirror.asked.append(self.path)
+            secret = (
+                self.path.startswith(("/log/tile/entries/", "/v1/")) and "/held" not in self.path
+            )
+            path, body = mirror.find(self.path), b""
+            if mirror.silent:
+                status = 500
+            elif secret and self.headers["Authorization"] != f"Bearer {TOKEN}":
+                status = 401
+            elif path.is_file():
+                status, body = 200, path.read_bytes()
+            else:
+                status = 404
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    return Handler
+
+
+@contextmanager
+def served(handler):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    made = Mirror(tmp_path / "mirror")
+    with served(handler_of(made)) as url:
+        made.url = url
+        made.token_file = tmp_path / "token"
+        made.token_file.write_text(TOKEN)
+        made.token_file.chmod(0o600)
+        made.settings = Settings(office=Office(url=url, token_file=made.token_file))
+        yield made
+
+
+class Site:
+    """A receiver that is started, stopped, set back and started again."""
+
+    def __init__(self, folder, kit, mirror, office):
+        self.kit, self.mirror, self.folder, self.office = kit, mirror, folder, office
+        self.tokens, self.layout = {}, Layout(folder / "data")
+
+    @property
+    def signer(self):
+        return load_signer(self.layout)
+
+    @property
+    def keys(self):
+        return self.signer.keys
+
+    @contextmanager
+    def up(self, *, wait="sealing", **more):
+        more.setdefault("settings", self.mirror.settings)
+        with self.kit.serving(self.layout, self.signer, **more) as (url, desk):
+            client = self.kit.Client(url, self.keys)
+            world = self.kit.World(
+                self.layout.data, self.office, self.keys, client, desk, self.tokens
+            )
+            if wait:
+                await_phase(desk, wait)
+            try:
+                yield world
+            finally:
+                client.close()
+
+    def back_up(self):
+        shutil.rmtree(self.folder / "backup", ignore_errors=True)
+        shutil.copytree(self.layout.data, self.folder / "backup")
+
+    def restore(self):
+        shutil.rmtree(self.layout.data)
+        shutil.copytree(self.folder / "backup", self.layout.data)
+
+    def wipe(self):
+        """Nothing is left but the keys."""
+        for path in self.layout.data.iterdir():
+            if path.name not in {"keys", "server.toml"}:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def contents(self):
+        """What the log and its files are: path and bytes of each."""
+        roots = ("log", "batches", "keyrings", "annexes")
+        files = [p for r in roots for p in (self.layout.data / r).rglob("*") if p.is_file()]
+        found = {p.relative_to(self.layout.data).as_posix(): p.read_bytes() for p in files}
+        if self.layout.held.exists():
+            found["held"] = self.layout.held.read_bytes()
+        return found
+
+
+def await_phase(desk, *phases, seconds=20):
+    moved = threading.Event()
+    for _ in range(int(seconds / 0.01)):
+        if desk.log.standing.phase in phases:
+            return
+        moved.wait(0.01)
+    raise AssertionError(f"still {desk.log.standing}")
+
+
+@pytest.fixture
+def site(tmp_path, kit, mirror):
+    made = Site(tmp_path, kit, mirror, kit.Office())
+    _, _, made.tokens = kit.make_receiver(made.layout.data, made.office)
+    return made
+
+
+def seal(world, device, count=1, size=100):
+    for _ in range(count):
+        upload = device.seal([os.urandom(size)])
+        world.receipt(world.client.put(upload), upload)
+
+
+def annexed(world, device):
+    """A policy whose annex is stored."""
+    annex = b"age-encryption.org/v1 " + os.urandom(50)
+    digest = hashlib.sha256(annex)
+    path = f"/v1/annexes/{digest.hexdigest()}"
+    assert world.as_("records")("PUT", path, annex).status_code == 204
+    value = base64.b64encode(digest.digest()).decode()
+    note = world.office.policy_note(1, f"device:{device.name}", annexes={device.name: value})
+    assert world.as_("admin")("POST", "/v1/notes", note).status_code == 200
+
+
+def make_history(site):
+    """Yesterday: a backup. Then more is sealed, and the office mirrors it. What there was then."""
+    with site.up() as world:
+        device = world.enrol()
+        seal(world, device, 2)
+        world.desk.log.settle()
+        site.back_up()
+        annexed(world, device)
+        seal(world, device, 2)
+        world.desk.log.append([hold(site.office, number) for number in range(260)])
+        seal(world, device, 2)
+        assert world.client("POST", "/v1/held", held(world)).status_code == 204
+        world.desk.log.settle()
+    site.mirror.pull(site.layout.data)
+    return device
+
+
+def hold(office, number):
+    """An entry that is quickly made: the log has more than a bundle by them."""
+    mark = Mark(HOLD, ORIGIN, f"case-{number}", "on", None, START)
+    return sign_mark(mark, office.approval[0])
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory, kit):
+    """A history that each test takes a copy of."""
+    folder = tmp_path_factory.mktemp("history")
+    mirror = Mirror(folder / "mirror")
+    mirror.settings = Settings()
+    made = Site(folder, kit, mirror, kit.Office())
+    _, _, made.tokens = kit.make_receiver(made.layout.data, made.office)
+    return made, make_history(made)
+
+
+@pytest.fixture
+def old(template, tmp_path, kit, mirror):
+    """A receiver with a history, its backup and its office's mirror."""
+    made, device = template
+    for name in ("data", "backup", "mirror"):
+        shutil.copytree(made.folder / name, tmp_path / name)
+    site = Site(tmp_path, kit, mirror, made.office)
+    site.tokens, site.device = made.tokens, copy.copy(device)
+    return site
+
+
+def held(world):
+    return world.office.held_note(world.client.checkpoint().checkpoint)
+
+
+def test_a_restored_backup_becomes_byte_for_byte_the_log_that_it_was(old):
+    device, before = old.device, old.contents()
+    old.restore()
+    assert old.contents() != before
+    with old.up() as world:
+        settled(world, lambda: old.contents() == before)
+        seal(world, device)
+    assert check(old.layout).doubts == ()
+
+
+def settled(world, condition, seconds=20):
+    moved = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        moved.wait(0.02)
+    raise AssertionError("it never came to that")
+
+
+def test_a_wiped_receiver_is_rebuilt_from_its_keys_and_the_mirror_alone(old):
+    before = old.contents()
+    old.wipe()
+    with old.up() as world:
+        settled(world, lambda: old.contents() == before)
+    assert check(old.layout).doubts == ()
+
+
+ROUTES = (
+    ("GET", "/log/checkpoint", None),
+    ("PUT", f"/v1/batches/{'0' * 64}", b"x"),
+    ("POST", "/v1/notes", b"lakzegel.nl/enrolment/v1\n"),
+    ("POST", "/v1/cosignatures", b"x"),
+    ("POST", "/v1/held", b"x"),
+    ("POST", "/v1/device", b"x"),
+)
+
+
+def test_nothing_is_sealed_or_called_newest_before_the_office_answered(old):
+    device = old.device
+    old.restore()
+    old.mirror.silent = True
+    with old.up(wait="asking") as world:
+        for method, path, body in ROUTES:
+            answer = world.client(method, path, body)
+            assert answer.status_code == 503, path
+            assert answer.json()["type"].endswith("/catching-up")
+            assert answer.headers["retry-after"]
+        assert world.as_("records")("PUT", f"/v1/annexes/{'0' * 64}", b"x").status_code == 503
+        assert world.client("GET", "/v1/health").json()["status"] == "read-only"
+        assert world.client("GET", "/log/tile/0/000.p/3").status_code == 200
+        note = world.office.policy_note(9, "group:x")
+        with pytest.raises(ReadOnlyError):
+            world.desk.log.append([note])
+        old.mirror.silent = False
+        await_phase(world.desk, "sealing")
+        seal(world, device)
+
+
+def test_where_the_office_has_another_log_of_ours_nothing_is_ever_sealed_again(old, caplog):
+    theirs = old.mirror.folder / "log" / "checkpoint"
+    size = open_checkpoint(theirs.read_bytes(), old.keys).checkpoint.size
+    other = Checkpoint(old.keys.origin, size, os.urandom(32))
+    theirs.write_bytes(sign_checkpoint(other, old.signer.ed25519, old.signer.mldsa, now=1))
+    with old.up(wait="forked"):
+        assert "FORK" in caplog.text
+    evidence = {p.read_bytes() for p in old.layout.evidence.iterdir()}
+    assert theirs.read_bytes() in evidence
+    assert len(evidence) == 2
+    assert [str(d) for d in check(old.layout).doubts] == [
+        "evidence: this log forked: two signed checkpoints contradict each other"
+    ]
+    with old.up(wait="forked", settings=Settings()) as world:
+        answer = world.client("POST", "/v1/notes", world.office.policy_note(1, "group:x"))
+        assert answer.status_code in {401, 503}
+        answer = world.client("GET", "/log/checkpoint")
+        assert answer.json()["type"].endswith("/forked")
+
+
+def test_a_mirror_that_is_damaged_is_no_fork_and_is_asked_again(old):
+    device, before = old.device, old.contents()
+    old.restore()
+    tile = old.mirror.folder / "log/tile/0/000"
+    good = tile.read_bytes()
+    tile.write_bytes(bytes(len(good)))
+    with old.up(wait=None) as world:
+        settled(world, lambda: old.mirror.asked.count("/log/checkpoint") >= 2)
+        assert world.desk.log.standing.phase in {"asking", "catching-up"}
+        assert not old.layout.evidence.exists()
+        tile.write_bytes(good)
+        await_phase(world.desk, "sealing")
+        settled(world, lambda: old.contents() == before)
+        seal(world, device)
+
+
+def test_a_mirror_that_changes_an_entry_is_not_believed(old):
+    old.restore()
+    bundle = old.mirror.folder / "log/tile/entries/000"
+    data = bytearray(bundle.read_bytes())
+    data[-1] ^= 1
+    bundle.write_bytes(data)
+    with old.up(wait=None) as world:
+        settled(world, lambda: old.mirror.asked.count("/log/checkpoint") >= 2)
+        assert world.desk.log.edge().size < 256
+        assert not world.desk.log.standing.sealing
+    assert not old.layout.evidence.exists()
+
+
+def test_without_anybody_to_ask_an_index_that_is_gone_is_refused(old, capsys):
+    from lakzegel_server.__main__ import main  # noqa: PLC0415
+
+    old.layout.database.unlink()
+    arguments = ["--data", str(old.layout.data)]
+    assert main(["serve", *arguments, "--listen", "127.0.0.1:0"]) == 2
+    assert "is gone" in capsys.readouterr().err
+    assert main(["account", "add", *arguments, "--role", "it", "x"]) == 2
+    assert main(["publish", *arguments, str(old.layout.config)]) == 2
+
+
+def test_without_anybody_to_ask_an_index_older_than_the_checkpoint_is_refused(old):
+    shutil.copy(old.folder / "backup" / "index.sqlite", old.layout.database)
+    with pytest.raises(Exception, match="set back"), old.up(settings=Settings()):
+        pass
+
+
+def test_publish_asks_too_and_refuses_what_may_fork(old, capsys, tmp_path):
+    from lakzegel_server.__main__ import main  # noqa: PLC0415
+
+    old.restore()
+    old.layout.settings.write_text(
+        f'[office]\nurl = "{old.mirror.url}"\ntoken_file = "{old.mirror.token_file}"\n'
+    )
+    note = tmp_path / "policy.note"
+    note.write_bytes(old.office.policy_note(7, "group:x"))
+    publish = ["publish", "--data", str(old.layout.data), str(note)]
+    assert main(publish) == 3
+    assert "catches up" in capsys.readouterr().err
+    old.mirror.silent = True
+    assert main(publish) == 3
+    old.mirror.silent = False
+    with old.up():
+        pass
+    assert main(publish) == 0
+
+
+def test_a_restart_of_the_service_asks_nobody(site, monkeypatch, tmp_path):
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(runtime))
+    with site.up() as world:
+        device = world.enrol()
+        seal(world, device, 2)
+        site.back_up()
+        seal(world, device, 2)
+    site.mirror.pull(site.layout.data)
+    site.mirror.silent = True
+    with site.up() as world:
+        seal(world, device)
+    site.restore()
+    with site.up(wait="asking"):
+        pass
+
+
+def test_what_was_shown_before_this_start_of_the_machine_or_long_ago_proves_nothing(tmp_path):
+    tree = Checkpoint("log.example/test", 7, bytes(32))
+    now = [1000.0]
+    noted = Continuity(tmp_path, boot="a", uptime=lambda: now[0])
+    noted.note(tree)
+    assert noted.newest() == tree
+    assert Continuity(tmp_path, boot="b", uptime=lambda: now[0]).newest() is None
+    now[0] += 121
+    assert noted.newest() is None
+    noted.note(tree)
+    assert noted.newest() == tree
+    noted.forget()
+    assert noted.newest() is None
+    assert boot_id()
