@@ -45,9 +45,18 @@ def test_the_wheel_carries_the_licence_and_nothing_but_the_rooms(wheel):
     assert tops == {f"lakzegel_{room}" for room in PACKAGES}
 
 
-def test_the_wheel_has_the_agents_dutch_ready_to_read(wheel):
-    folder = "lakzegel_agent/locale/nl/LC_MESSAGES"
-    assert [name for name in wheel if "/locale/" in name] == [f"{folder}/lakzegel_agent.mo"]
+def test_the_wheel_has_the_rooms_dutch_ready_to_read(wheel):
+    assert sorted(name for name in wheel if "/locale/" in name) == [
+        f"lakzegel_{room}/locale/nl/LC_MESSAGES/lakzegel_{room}.mo" for room in ("agent", "server")
+    ]
+
+
+def test_the_wheel_has_every_template_sheet_and_picture_of_the_pages(wheel, root):
+    pages = root / "server" / "lakzegel_server" / "pages"
+    kept = {path for folder in ("templates", "static") for path in (pages / folder).iterdir()}
+    assert {path.suffix for path in kept} == {".html", ".css", ".svg"}
+    wanted = {f"lakzegel_server/{path.relative_to(pages.parent)}" for path in kept}
+    assert wanted <= set(wheel)
 
 
 @pytest.mark.parametrize("name", sorted(FOREIGN))

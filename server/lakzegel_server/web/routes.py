@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_server.accounts import AccountRole
+from lakzegel_server.pages import assets, language
 from lakzegel_server.web import annexes, batches, device, log, notes, witness
 from lakzegel_server.web.requests import Handler
 
@@ -47,4 +48,6 @@ RULES: Final = (
     Rule("POST", "/v1/held", witness.post_held, newest=True),
     Rule("GET", "/v1/held", witness.get_held),
     Rule("POST", "/v1/device", device.post_device, newest=True),
+    Rule("GET", "/static/{name:path}", assets.static),
+    Rule("GET", "/language/{name}", language.choose),
 )

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Which language a page is in: what was chosen, what the browser asks for, or else Dutch."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from lakzegel_core.words import DUTCH, ENGLISH
+from lakzegel_server.desk import Desk
+from lakzegel_server.errors import MissingError
+
+COOKIE: Final = "lakzegel-language"
+LANGUAGES: Final = (DUTCH, ENGLISH)
+YEAR: Final = 31_536_000  # seconds
+PATH: Final = re.compile(r"/(?:[A-Za-z0-9_.~%=&?+-][A-Za-z0-9/_.~%=&?+-]{0,510})?\Z")
+_MAX_ASKED: Final = 16  # languages that are looked at
+_QUALITY: Final = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
+
+
+def text(english: str) -> str:
+    """Words that a page shows; they are looked up there, and a test finds them here."""
+    return english
+
+
+def language_of(request: Request) -> str:
+    """The language of a page for this browser."""
+    chosen = request.cookies.get(COOKIE)
+    if chosen in LANGUAGES:
+        return str(chosen)
+    return asked_for(request.headers.get("accept-language", ""))
+
+
+def asked_for(header: str) -> str:
+    """Dutch or English, whichever ``Accept-Language`` likes better; English for others' sake.
+
+    Nobody asked for anything: then it is Dutch.
+    """
+    found: dict[str, float] = {}
+    for part in header.lower().split(",")[:_MAX_ASKED]:
+        tag, _, more = part.partition(";")
+        code, quality = tag.strip().partition("-")[0], more.strip().removeprefix("q=").strip()
+        liked = float(quality) if _QUALITY.match(quality) else float(not more)
+        if code and code != "*" and liked > 0:
+            found[code] = max(liked, found.get(code, 0.0))
+    if not found:
+        return DUTCH
+    return DUTCH if found.get(DUTCH, 0.0) > found.get(ENGLISH, 0.0) else ENGLISH
+
+
+async def choose(_desk: Desk, request: Request) -> Response:
+    """Back to where the switch stood, in the other language from now on.
+
+    Raises:
+        MissingError: a language that there is not.
+    """
+    wanted = str(request.path_params["name"])
+    if wanted not in LANGUAGES:
+        raise MissingError("no such language; nl or en")
+    back = request.query_params.get("next", "/")
+    answer = RedirectResponse(back if PATH.match(back) else "/", 303)
+    answer.set_cookie(
+        COOKIE,
+        wanted,
+        max_age=YEAR,
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return answer

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What each role finds at the top of a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_server.accounts import AccountRole
+from lakzegel_server.pages.language import text
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One place to go to."""
+
+    path: str
+    label: str
+
+    def leads_to(self, path: str) -> bool:
+        """Whether a page is that place or lies below it."""
+        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+
+
+MENU: Final[dict[AccountRole, tuple[Entry, ...]]] = {
+    AccountRole.IT: (),
+    AccountRole.RECORDS: (),
+    AccountRole.ADMIN: (),
+    AccountRole.AUDIT: (),
+}
+
+
+def menu(role: AccountRole | None) -> tuple[Entry, ...]:
+    """The places of a role; none for who is not logged in."""
+    return MENU[role] if role else ()
+
+
+ROLES: Final = {
+    AccountRole.IT: text("IT support"),
+    AccountRole.RECORDS: text("records office"),
+    AccountRole.ADMIN: text("administrator"),
+    AccountRole.AUDIT: text("auditor"),
+}
