@@ -303,6 +303,7 @@ class Custody:
             annex=found.annex,
             index=self.size,
             reason=found.reason,
+            enrolled=found.enrolled,
         )
         if device is not None and found.reason.by_old_key:
             epoch = replace(epoch, inherited=device.current.inherited + 1)

@@ -37,6 +37,7 @@ class EpochState:
     annex: Recipient
     index: int
     reason: Reason
+    enrolled: datetime
     head: HeadState | None = None
     inherited: int = 0  # epochs in a row, this one included, that an old header key opened
 

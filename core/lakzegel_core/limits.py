@@ -8,6 +8,7 @@ from typing import Final
 DIGEST: Final = 32  # bytes: SHA-256 everywhere
 MAX_INT: Final = 2**53 - 1  # what every JSON parser reads exactly (RFC 8785)
 MAX_HEADER: Final = 4_096  # bytes of a batch header note; a real one has about 900
+MAX_HEARTBEAT: Final = 16_384  # bytes of a heartbeat; a device that fares badly has about 4,000
 MAX_NOTE: Final = 65_535  # bytes; a log entry's length is 16 bits (C2SP tlog-tiles)
 MAX_SIGNATURES: Final = 16  # lines of a note; what C2SP signed-note obliges verifiers to accept
 MAX_CHECKPOINT: Final = 65_536  # bytes; 16 post-quantum cosignatures are 52 KB

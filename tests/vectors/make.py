@@ -65,6 +65,7 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "hold": entry_cases.hold_cases,
     "succession": entry_cases.succession_cases,
     "query": entry_cases.query_cases,
+    "heartbeat": entry_cases.heartbeat_cases,
     "batch-header": seal_cases.header_cases,
     "manifest": seal_cases.manifest_cases,
     "batch-file": seal_cases.file_cases,

@@ -23,6 +23,8 @@ from lakzegel_core.errors import (
     UnknownKeyError,
 )
 from lakzegel_core.finding import Finding, open_finding
+from lakzegel_core.heartbeat import Heartbeat, open_heartbeat, sign_heartbeat
+from lakzegel_core.heartbeatrows import Figures, LastReceipt, SpoolUse
 from lakzegel_core.held import Held, open_held, sign_held
 from lakzegel_core.hold import HOLD, TERM, Mark, open_mark
 from lakzegel_core.keyringchange import KeyringChange, open_keyring_change
@@ -40,6 +42,7 @@ KINDS = (
     "enrolment-restored",
     "enrolment-rotated",
     "finding",
+    "heartbeat",
     "held",
     "hold",
     "keyring-change",
@@ -59,6 +62,10 @@ def cases(parts):
     admission = office.admission(token, group="all")
     now = parts.World().office.describe().issued
     held = Held(office.origin, 12, parts.digest(b"r"), now)
+    heartbeat = Heartbeat(
+        office.origin, "laptop-1", 1, bytes(16), 42, now, "0.5.0", now.replace(minute=0, second=0),
+        7, Figures(3, 1, 1, 1), SpoolUse(2, 600, 2**31), LastReceipt(40, now), -3, now,
+    )  # fmt: skip
     query = Query(office.origin, "laptop-1", 1, bytes(16), now)
     old = parts.Device("laptop-1").header_key
     enrolment = [office.enrolment]
@@ -111,6 +118,12 @@ def cases(parts):
             Finding.from_text,
             lambda data: open_finding(data, office.held.verifier),
             [office.held],
+        ),
+        "heartbeat": (
+            sign_heartbeat(heartbeat, device.header_key),
+            Heartbeat.from_text,
+            lambda data: open_heartbeat(data, device.header_key.verifier),
+            [device.header_key],
         ),
         "held": (
             sign_held(held, office.held),

@@ -9,7 +9,7 @@ import pytest
 from kit.case import OK, VECTORS, load
 from kit.openers import OPENERS
 
-from lakzegel_core import entries, errors, held, limits, query
+from lakzegel_core import entries, errors, heartbeat, held, limits, query
 
 ROOT = VECTORS.parents[1]
 SPEC = ROOT / "docs" / "spec"
@@ -91,7 +91,7 @@ def test_every_kind_of_note_is_in_the_table_of_kinds():
     others = re.findall(r"^\| `(.+?)` \| .+ \| no \|", table, re.MULTILINE)
 
     assert set(re.findall(r"`([a-z-]+)`", " ".join(logged))) == set(entries.KINDS)
-    assert set(others) == {held.KIND, query.KIND}
+    assert set(others) == {heartbeat.KIND, held.KIND, query.KIND}
 
 
 def test_every_page_is_in_the_index_and_every_folder_of_vectors_on_a_page():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 # ruff: noqa: E501 - a table reads best with one case a line
-"""Cases of the notes that a log holds, and of held statements and queries."""
+"""Cases of the notes that a log holds, and of held statements, queries and heartbeats."""
 
 from __future__ import annotations
 
@@ -39,6 +39,16 @@ from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.encoding import b64
 from lakzegel_core.enrolment import Reason
 from lakzegel_core.finding import Finding
+from lakzegel_core.heartbeat import Heartbeat
+from lakzegel_core.heartbeatrows import (
+    Figures,
+    GuardCount,
+    LastReceipt,
+    ProblemCount,
+    ReadoutDue,
+    SourceCount,
+    SpoolUse,
+)
 from lakzegel_core.held import Held
 from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
@@ -328,6 +338,80 @@ def hold_cases() -> list[Case]:
     other = note.sign(hold.to_text(), [APPROVAL_1])
     cases.append(Case("term-is-a-hold", F, "the kind is demanded", other, of_term))
     return cases
+
+
+def heartbeat_cases() -> list[Case]:
+    hour = NOW.replace(minute=0, second=0)
+    text = Heartbeat(
+        origin=ORIGIN,
+        device=DEVICE,
+        epoch=0,
+        boot=bytes(range(16)),
+        counter=1795486065,
+        at=NOW,
+        agent="0.5.0",
+        started=hour,
+        policy=7,
+        ledger=Figures(120, 117, 2, 1),
+        spool=SpoolUse(2, 81_920, 2**31),
+        receipt=LastReceipt(40, NOW),
+        skew=2,
+        certificate=NOW.replace(year=2027),
+        problems=(ProblemCount("files-failed", 1, hour), ProblemCount("guard-drifted", 2, hour)),
+        guards=(
+            GuardCount("thunderbird-retention", "compliant", 1),
+            GuardCount("thunderbird-retention", "drifted", 2),
+        ),
+        readouts=(ReadoutDue("telefoon werk", hour, overdue=True),),
+        sources=(SourceCount("covered", 3), SourceCount("not-found", 1)),
+    ).to_text()
+    lines = [line + "\n" for line in text.decode().splitlines()]
+    problems = "".join(line for line in lines if line.startswith("problem "))
+    first, second = problems.splitlines(keepends=True)
+    guards = "".join(line for line in lines if line.startswith("guard "))
+    many = "".join(f"problem p{n:03} 1 2026-11-24T02:00:00Z\n" for n in range(65))
+    long = "".join(f"guard {'g' * 59}-{n:03} {'s' * 60} 1\n" for n in range(128))
+    edits: list[Edit] = [
+        ("healthy", problems + guards, "", OK, "nothing is wrong and nothing is guarded"),
+        ("no-policy", "policy 7", "policy -", OK, "none is in force yet"),
+        ("no-receipt", "receipt 40 2026-11-24T02:07:45Z", "receipt -", OK, "nothing was sealed yet"),
+        ("no-limit", "81920 2147483648", "81920 -", OK, "the limit is the policy's"),
+        ("no-skew", "skew +2", "skew -", OK, "not measured yet"),
+        ("behind", "skew +2", "skew -3600", OK, "an hour behind the log"),
+        ("in-step", "skew +2", "skew +0", OK, "zero has one spelling"),
+        ("version-dev", "agent 0.5.0", "agent 0.5.0.dev12", OK, "of a checkout"),
+        ("skew-minus-zero", "skew +2", "skew -0", F, "zero has one spelling"),
+        ("skew-no-sign", "skew +2", "skew 2", F, "the sign is always there"),
+        ("skew-large", "skew +2", "skew +9007199254740992", L, "2^53"),
+        ("boot-short", f"boot {b64(bytes(range(16)))}", f"boot {b64(bytes(15))}", F, "16 bytes"),
+        ("counter-zero-first", "counter 1795486065", "counter 01795486065", F, "one spelling"),
+        ("counter-too-large", "counter 1795486065", "counter 9007199254740992", L, "2^53"),
+        ("version-words", "agent 0.5.0", "agent de nieuwste", F, "no place for text"),
+        ("version-zero-first", "agent 0.5.0", "agent 00.5.0", F, "one spelling"),
+        ("started-minute", "started 2026-11-24T02:00:00Z", "started 2026-11-24T02:07:00Z", F, "tells the hour alone"),
+        ("ledger-sum", "ledger 120 117 2 1", "ledger 121 117 2 1", F, "found is the sum"),
+        ("ledger-three", "ledger 120 117 2 1", "ledger 120 117 3", F, "four counts"),
+        ("spool-two", "spool 2 81920 2147483648", "spool 2 81920", F, "three values"),
+        ("problem-twice", second, first, F, "one line a code"),
+        ("problem-order", problems, second + first, F, "in order of code"),
+        ("problem-detail", "problem files-failed 1", "problem files-failed map/brief.docx 1", F, "no place for text"),
+        ("problem-minute", "files-failed 1 2026-11-24T02:00:00Z", "files-failed 1 2026-11-24T02:07:00Z", F, "tells the hour alone"),
+        ("problems-65", problems, many, L, "at most 64"),
+        ("problem-after-guard", problems + guards, guards + problems, F, "labels have an order"),
+        ("guard-subject", "drifted 2", "drifted 2 jan@example.org", F, "no place for text"),
+        ("guard-state-upper", "drifted 2", "Drifted 2", F, "a slug"),
+        ("guards-long", guards, long, L, "16,384 bytes in all"),
+        ("readout-state", "overdue telefoon", "late telefoon", F, "due or overdue"),
+        ("readout-nameless", "overdue telefoon werk", "overdue ", F, "a source has a name"),
+        ("readout-space", "telefoon werk", "telefoon ", F, "no space at the end"),
+        ("source-twice", "source not-found 1", "source covered 1", F, "one line a state"),
+        ("device-upper", f"device {DEVICE}", "device TEST", F, "a-z, 0-9 and inner hyphens"),
+        ("another-epoch", "epoch 0", "epoch 1", "RoleError", "the key is of epoch 0"),
+        ("another-device", f"device {DEVICE}", "device test-desktop", "RoleError", "the key names its device"),
+        AT,
+    ]  # fmt: skip
+    header = device_key("header")
+    return family(text, [header], vkey(header), edits, "a device says how it fares")
 
 
 def query_cases() -> list[Case]:
