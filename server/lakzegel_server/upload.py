@@ -132,10 +132,15 @@ class Upload:
                 custody.check(note)
             except LakzegelError:
                 self.proven = _signed(custody.devices.get(header.device), header, note)
+                if self.proven:  # a log that lacks what the device saw cannot judge its chain
+                    self._require_seen(header)
                 raise
             self.proven = True
-            require_seen(self._log, f"device {header.device}", header.seen.size, header.seen.root)
+            self._require_seen(header)
         return header
+
+    def _require_seen(self, header: Header) -> None:
+        require_seen(self._log, f"device {header.device}", header.seen.size, header.seen.root)
 
     def _restore(self, header: Header, index: int) -> Header:
         """Take a sealed batch again only where its files were lost and its keyring is in force."""

@@ -6,20 +6,33 @@ import copy
 import hashlib
 import http.server
 import os
+import random
 import shutil
+import subprocess
+import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from lakzegel_core.batch import Seen
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from lakzegel_core.hold import HOLD, Mark, sign_mark
+from lakzegel_core.keys import Algorithm, SigningKey
+from lakzegel_core.merkle import EMPTY_ROOT
+from lakzegel_core.quorum import Quorum
 from lakzegel_core.tiles import paths_for
+from lakzegel_server.database import Database
 from lakzegel_server.errors import ReadOnlyError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.recovery import following
+from lakzegel_server.recovery import recovery as module
+from lakzegel_server.recovery.asked import Round, is_enough
 from lakzegel_server.recovery.continuity import Continuity, boot_id
+from lakzegel_server.recovery.witnesses import Witness as Named
 from lakzegel_server.settings import Office, Settings
 
 ORIGIN = "log.example/test"
@@ -34,6 +47,7 @@ class Mirror:
         self.folder = folder
         self.asked = []
         self.silent = False
+        self.when_asked = None  # called with the path of each request, before it is answered
 
     def pull(self, data):
         """Mirror a receiver's DATA as it is now."""
@@ -64,6 +78,8 @@ def handler_of(mirror):
 
         def do_GET(self):
             mirror.asked.append(self.path)
+            if mirror.when_asked:
+                mirror.when_asked(self.path)
             secret = (
                 self.path.startswith(("/log/tile/entries/", "/v1/")) and "/held" not in self.path
             )
@@ -90,6 +106,7 @@ def handler_of(mirror):
 @contextmanager
 def served(handler):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.handle_error = lambda *_: None  # whoever was killed while it asked
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -275,6 +292,106 @@ def test_a_wiped_receiver_is_rebuilt_from_its_keys_and_the_mirror_alone(old):
     assert check(old.layout).doubts == ()
 
 
+def write_settings(site):
+    office = f'url = "{site.mirror.url}"\ntoken_file = "{site.mirror.token_file}"\n'
+    site.layout.settings.write_text(f"[office]\n{office}")
+
+
+@pytest.mark.parametrize("kills", [4, pytest.param(60, marks=pytest.mark.soak)])
+def test_killed_while_it_catches_up_it_goes_on_from_there(old, kills):
+    before = old.contents()
+    old.wipe()
+    write_settings(old)
+    dice = random.Random(os.urandom(8))
+    for _ in range(kills):
+        process = start(old.layout)
+        until = len(old.mirror.asked) + dice.randint(1, 6)
+
+        def kill_it(_path, process=process, until=until):
+            if len(old.mirror.asked) >= until:
+                process.kill()
+
+        old.mirror.when_asked = kill_it
+        deadline = threading.Timer(5, process.kill)  # once nothing is left to ask for
+        deadline.start()
+        process.wait()
+        deadline.cancel()
+    old.mirror.when_asked = None
+    old.layout.listening.unlink(missing_ok=True)
+    with old.up() as world:
+        settled(world, lambda: old.contents() == before)
+    assert check(old.layout).doubts == ()
+
+
+def start(layout):
+    command = [sys.executable, "-m", "lakzegel_server", "serve", "--data", str(layout.data)]
+    return subprocess.Popen(
+        [*command, "--listen", "127.0.0.1:0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_an_office_that_falls_silent_half_way_leaves_a_log_that_goes_on_from_there(
+    old, monkeypatch
+):
+    before = old.contents()
+    old.wipe()
+    monkeypatch.setattr(following, "STEP", 32)
+    bundles = []
+
+    def fall_silent(path):
+        bundles.append(path)
+        old.mirror.silent = sum("entries" in p for p in bundles) > 3
+
+    old.mirror.when_asked = fall_silent
+    with old.up(wait=None) as world:
+        settled(world, lambda: old.mirror.silent)
+        settled(world, lambda: world.desk.log.edge().size > 0)
+    sealed = Database.open(old.layout.database)
+    size = sealed.size()
+    sealed.close()
+    assert 0 < size < 256
+    old.mirror.when_asked, old.mirror.silent = None, False
+    with old.up() as world:
+        settled(world, lambda: old.contents() == before)
+
+
+class Witness:
+    """A C2SP witness, as far as it says what it knows."""
+
+    def __init__(self, known, status=409):
+        algorithm = Algorithm.ED25519_COSIGNATURE
+        self.key = SigningKey.from_seed("w.example/w", algorithm, os.urandom(32))
+        self.known, self.status, self.asked = known, status, []
+
+    def handler(self):
+        witness = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                size = int(body.partition(b"\n")[0].removeprefix(b"old "))
+                witness.asked.append((self.path, size, body))
+                same = size == witness.known and witness.status == 409
+                answer = b"" if same else f"{witness.known}\n".encode()
+                self.send_response(200 if same else witness.status)
+                self.send_header("Content-Type", "text/x.tlog.size")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
+
+    @contextmanager
+    def named(self):
+        with served(self.handler()) as url:
+            yield Named(url, self.key.verifier, None)
+
+
 ROUTES = (
     ("GET", "/log/checkpoint", None),
     ("PUT", f"/v1/batches/{'0' * 64}", b"x"),
@@ -424,3 +541,86 @@ def test_what_was_shown_before_this_start_of_the_machine_or_long_ago_proves_noth
     noted.forget()
     assert noted.newest() is None
     assert boot_id()
+
+
+def test_a_device_that_saw_more_makes_it_ask_and_the_offices_proof_makes_it_catch_up(old):
+    before = old.contents()
+    old.restore()
+    away = old.mirror.folder.rename(old.folder / "away")  # a machine that went back while it ran
+    old.device.seen = seen_of(before["log/checkpoint"], old.keys)
+    upload = old.device.seal()
+    with old.up() as world:
+        away.rename(old.mirror.folder)
+        assert world.client.put(upload).json()["type"].endswith("/consistency")
+        await_phase(world.desk, "catching-up")
+        await_phase(world.desk, "sealing")
+        settled(world, lambda: old.contents() == before)
+        world.receipt(world.client.put(upload), upload)
+
+
+def test_a_device_alone_stops_nothing(old):
+    with old.up() as world:
+        old.device.seen = Seen(10_000, os.urandom(32))
+        upload = old.device.seal(advance=False)
+        asked = old.mirror.asked.count("/log/checkpoint")
+        for _ in range(3):
+            assert world.client.put(upload).status_code == 409
+        settled(world, lambda: old.mirror.asked.count("/log/checkpoint") > asked)
+        old.device.seen = Seen(0, EMPTY_ROOT)
+        for _ in range(3):
+            assert world.client("GET", "/v1/health").json()["phase"] == "sealing"
+            seal(world, old.device)
+        assert old.mirror.asked.count("/log/checkpoint") == asked + 1
+
+
+def seen_of(checkpoint, keys):
+    tree = open_checkpoint(checkpoint, keys).checkpoint
+    return Seen(tree.size, tree.root)
+
+
+@contextmanager
+def asking(monkeypatch, *witnesses):
+    """Those witnesses are named in the settings."""
+    with ExitStack() as stack:
+        named = tuple(stack.enter_context(w.named()) for w in witnesses)
+        monkeypatch.setattr(module, "witnesses_of", lambda _settings: named)
+        yield
+
+
+def test_what_a_witness_saw_and_the_office_has_not_is_not_written_over(old, monkeypatch):
+    whole = seen_of(old.contents()["log/checkpoint"], old.keys).size
+    witness = Witness(whole + 2)
+    with asking(monkeypatch, witness), old.up(wait="short") as world:
+        assert f"{whole + 2} entries" in world.desk.log.standing.detail
+        assert world.client.put(old.device.seal(advance=False)).status_code == 503
+        path, size, body = witness.asked[0]
+        assert (path, size) == ("/add-checkpoint", whole)
+        assert body.partition(b"\n\n")[2] == old.contents()["log/checkpoint"]
+        witness.known = whole
+        await_phase(world.desk, "sealing")
+
+
+@pytest.mark.parametrize("status", [409, 404, 500])
+def test_without_an_office_a_witness_must_have_answered(old, monkeypatch, status):
+    whole = seen_of(old.contents()["log/checkpoint"], old.keys).size
+    witness = Witness(whole + 1, status)
+    phase = "short" if status == 409 else "asking"
+    with asking(monkeypatch, witness), old.up(wait=phase, settings=Settings()) as world:
+        witness.status, witness.known = 409, whole - 1
+        await_phase(world.desk, "sealing")
+
+
+def test_every_quorum_that_may_have_been_met_must_include_one_who_answered(kit):
+    keys = [
+        kit.new_key(f"w{i}.example/w", Algorithm.ED25519_COSIGNATURE).verifier for i in range(5)
+    ]
+    named = [Named("http://127.0.0.1:1", key, None) for key in keys]
+    quorum = SimpleNamespace(policy=SimpleNamespace(quorum=Quorum(tuple(keys), 3)))
+    custody = SimpleNamespace(devices=["d"], policy_for=lambda _: quorum, delegation=None)
+
+    def enough(count, witnesses=named):
+        return is_enough(Round(office=True, keys=keys[:count]), custody, witnesses, office=True)
+
+    assert [enough(count) for count in range(5)] == [False, False, False, True, True]
+    assert enough(1, named[:1])  # those who are not named cannot be asked
+    assert not is_enough(Round(keys=list(keys)), custody, named, office=True)
