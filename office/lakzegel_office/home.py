@@ -5,7 +5,7 @@ office.toml            public: whom this office trusts, its own public keys, the
 keys/NAME.age          private keys; `master.age` opens with the passphrase, it opens the rest
 notes/                 what was signed here: delegation, admissions, policies
 mirror/                the evidence; a closed set of files, docs/spec/mirror.md
-witness/               who may fetch the mirror, docs/spec/witness.md §6
+witness/               the newest tree that was cosigned; docs/spec/witness.md §6
 state/                 may be thrown away: index, marks of what was opened, temporary files
 """
 

@@ -2,7 +2,7 @@
 """Bringing the log into the mirror: only entries are fetched, every hash is computed here.
 
 1. The served checkpoint carries both signatures of the log (core).
-2. It is not smaller than the newest mirrored one, and not another root at the same size.
+2. It is not smaller than the newest mirrored or cosigned one, and not another root at that size.
 3. The new entries, appended to the mirrored tree, give exactly its root. That proves that the log
    only grew, without asking the receiver for a proof.
 4. Tiles first, then the checkpoint, then the narrower tiles go: after a crash the next pull
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_core import limits, tiles
-from lakzegel_core.checkpoint import SignedCheckpoint, open_checkpoint
+from lakzegel_core.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_office import durable
 from lakzegel_office.checkpoints import keep_checkpoint, tidy_checkpoints
@@ -23,6 +23,8 @@ from lakzegel_office.errors import DoubtError
 from lakzegel_office.home import Home
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.transport import Receiver
+from lakzegel_office.witness.parties import office_state
+from lakzegel_office.witness.state import Signed
 
 STEP: Final = 16 * tiles.WIDTH  # entries that are in memory at a time
 
@@ -36,6 +38,7 @@ class LogSync:
         self._mirror = Mirror(home.mirror)
         self._config = config
         self._receiver = receiver
+        self._witness = office_state(home, config)
 
     def newest(self) -> SignedCheckpoint | None:
         """Return the newest mirrored checkpoint, verified again, or None before the first pull.
@@ -56,6 +59,8 @@ class LogSync:
             DoubtError: a rollback or a fork; the evidence is kept below `state/evidence/`.
             UnreachableError: the receiver does not answer.
         """
+        with self._witness.turn():  # asked first: what comes after may have been cosigned since
+            cosigned = self._witness.cosigned(self._config.origin)
         data = self._receiver.checkpoint()
         try:
             served = open_checkpoint(data, self._config.log)
@@ -65,10 +70,12 @@ class LogSync:
             raise DoubtError(text) from error
         mirrored = self.newest()
         if mirrored is not None:
-            self._refuse_other_past(mirrored, served)
+            self._refuse_other_past(mirrored.checkpoint, "the mirror proves", served)
+        if cosigned is not None:
+            self._refuse_other_past(cosigned.checkpoint, "this office cosigned", served)
         old = mirrored.checkpoint.size if mirrored is not None else 0
         if mirrored is None or served.checkpoint.size > old:
-            self._extend(old, served)
+            self._extend(old, served, cosigned)
         return served
 
     def tidy(self) -> None:
@@ -83,22 +90,22 @@ class LogSync:
                 self._mirror.tile(path).unlink()
                 _drop_empty(self._mirror.tile(path).parent)
 
-    def _refuse_other_past(self, mirrored: SignedCheckpoint, served: SignedCheckpoint) -> None:
-        old, new = mirrored.checkpoint, served.checkpoint
+    def _refuse_other_past(self, old: Checkpoint, whose: str, served: SignedCheckpoint) -> None:
+        new = served.checkpoint
         if new.size < old.size:
             kept = self._keep_evidence(f"rollback-{new.size}", served.data)
             raise DoubtError(
-                f"rollback: the receiver serves a log of {new.size} entries, the mirror proves "
+                f"rollback: the receiver serves a log of {new.size} entries, {whose} "
                 f"{old.size}; both checkpoints are signed; kept as {kept}"
             )
         if new.size == old.size and new.root != old.root:
             kept = self._keep_evidence(f"fork-{new.size}", served.data)
             raise DoubtError(
-                f"fork: the receiver signed two different logs of {new.size} entries; "
-                f"kept as {kept} beside mirror/log/checkpoint"
+                f"fork: the receiver signed two different logs of {new.size} entries, "
+                f"{whose} another; kept as {kept}"
             )
 
-    def _extend(self, old: int, served: SignedCheckpoint) -> None:
+    def _extend(self, old: int, served: SignedCheckpoint, cosigned: Signed | None) -> None:
         """Fetch, compute, compare, and only then bring into place."""
         new = served.checkpoint
         staging = _Staging(self._home.fresh_incoming(), self._mirror.read_log)
@@ -114,6 +121,14 @@ class LogSync:
                 f"fork: the entries below {new.size} do not give the signed root, or the log of "
                 f"{old} entries was rewritten; kept as {kept} beside mirror/log/checkpoint"
             )
+        if cosigned is not None:
+            before = cosigned.checkpoint
+            if tiles.HashReader(new.size, staging.read).root(before.size) != before.root:
+                kept = self._keep_evidence(f"fork-{new.size}", served.data)
+                raise DoubtError(
+                    f"fork: this office cosigned another log of {before.size} entries than the "
+                    f"receiver serves; kept as {kept} beside the one below witness/logs"
+                )
         staging.settle(set(tiles.paths_for(new.size)), self._mirror.tile)
         keep_checkpoint(self._mirror, self._config, served)
         self.tidy()

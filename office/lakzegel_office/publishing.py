@@ -13,7 +13,8 @@ from lakzegel_core import limits, note
 from lakzegel_core.checkpoint import SignedCheckpoint
 from lakzegel_core.cosignature import add_cosignature, cosign
 from lakzegel_core.held import Held, sign_held
-from lakzegel_core.keys import VerifierKey
+from lakzegel_core.keys import SigningKey, VerifierKey
+from lakzegel_core.note import Signature
 from lakzegel_office import durable
 from lakzegel_office.checkpoints import normal, office_cosigners
 from lakzegel_office.config import Config
@@ -24,13 +25,18 @@ from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay, quorums_of
 from lakzegel_office.transport import Receiver
 from lakzegel_office.vault import Vault
+from lakzegel_office.witness.cosigning import Witness
+from lakzegel_office.witness.state import Signed, State
 
 
 class Publisher:
     """Signs and sends for one office."""
 
-    def __init__(self, config: Config, vault: Vault, receiver: Receiver, mirror: Mirror) -> None:
-        """Keep the keys and the parties."""
+    def __init__(
+        self, config: Config, vault: Vault, receiver: Receiver, mirror: Mirror, state: State
+    ) -> None:
+        """Keep the keys and the parties; ``state`` is the witness's."""
+        self._state = state
         self._config = config
         self._vault = vault
         self._receiver = receiver
@@ -68,7 +74,12 @@ class Publisher:
             if _has_line(kept, self._config.keys[name]):
                 continue
             key = self._vault.signer(name, self._config.keys[name])
-            line = cosign(checkpoint, key, now=int(datetime.now(UTC).timestamp()))
+            if name == "witness":
+                line = self._as_witness(key, Signed(checkpoint, bare), replay)
+                if line is None:
+                    continue
+            else:
+                line = cosign(checkpoint, key, now=_now())
             try:
                 self._receiver.send_cosignature(add_cosignature(bare, line))
             except RefusedError as error:
@@ -79,6 +90,10 @@ class Publisher:
         kept = normal(kept, self._config.log, known)
         if kept != mirrored:
             durable.write_file(self._mirror.checkpoint, kept)
+
+    def _as_witness(self, key: SigningKey, signed: Signed, replay: Replay) -> Signature | None:
+        """Return the witness's line; None when it cosigned a larger tree meanwhile."""
+        return Witness(key, self._state, clock=_now).cosign_mirrored(signed, replay.root)
 
     def _known_cosigners(self, replay: Replay) -> list[VerifierKey]:
         named = [key for quorum in quorums_of(replay) for key in quorum.witnesses]
@@ -106,13 +121,20 @@ class Publisher:
 
 
 def _merged(mirrored: bytes, served: bytes, config: Config, known: Sequence[VerifierKey]) -> bytes:
-    """Return the mirrored checkpoint with the named witnesses' lines that came in since."""
+    """Return the mirrored checkpoint with the cosigners' lines that came in since.
+
+    This office's own are among them: its server cosigns beside its pulls.
+    """
     result = mirrored
     fresh = normal(served, config.log, known)
     for line in note.parse(fresh, max_size=limits.MAX_CHECKPOINT).signatures[2:]:
-        if not any(line.key_id == own.key_id for own in office_cosigners(config)):
-            result = add_cosignature(result, line)
+        result = add_cosignature(result, line)
     return result
+
+
+def _now() -> int:
+    """Return POSIX seconds."""
+    return int(datetime.now(UTC).timestamp())
 
 
 def _has_line(data: bytes, key: VerifierKey) -> bool:

@@ -36,6 +36,7 @@ from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of
 from lakzegel_office.spread import in_turn, spread
 from lakzegel_office.transport import Receiver
 from lakzegel_office.vault import INDEX, Vault
+from lakzegel_office.witness.parties import office_state
 
 ROUNDS: Final = 8  # times that findings of this pull may make the log grow before it stops
 SPREAD_FROM: Final = 1500  # items; fewer are not worth a process's start
@@ -111,7 +112,8 @@ class Puller:
                 break
         report.doubts += [p.doubt(excepted=False) for p in self._replay.problems if not p.record]
         report.doubts += self._missing.values()
-        publisher = Publisher(self._config, self._vault, self._receiver, self._mirror)
+        state = office_state(self._home, self._config)
+        publisher = Publisher(self._config, self._vault, self._receiver, self._mirror, state)
         holes = [r.index for r in self._replay.accepted if r.batch_id not in self._opened]
         report.held = publisher.publish(
             signed, self._replay, holes, list(misfits(self._replay, self._opened)), report.doubts

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The routes of the office's server (docs/spec/witness.md §4), and how errors are answered."""
+"""The mirror's routes (docs/spec/witness.md §4), and how errors are answered."""
 
 from __future__ import annotations
 

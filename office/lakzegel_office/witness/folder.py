@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,3 +23,22 @@ class Folder:
     def tokens(self) -> Path:
         """Who may fetch more than hashes: names and SHA-256 of secrets."""
         return self.root / "tokens"
+
+    @property
+    def key(self) -> Path:
+        """The signing key of a witness without an office."""
+        return self.root / "key"
+
+    @property
+    def lock(self) -> Path:
+        """Taken by whoever cosigns."""
+        return self.root / "lock"
+
+    @property
+    def evidence(self) -> Path:
+        """Signed checkpoints that are not of the log that was cosigned."""
+        return self.root / "evidence"
+
+    def log(self, origin: str) -> Path:
+        """Return where the newest cosigned checkpoint of a log lies."""
+        return self.root / "logs" / hashlib.sha256(origin.encode()).hexdigest()
