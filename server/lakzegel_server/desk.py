@@ -13,6 +13,7 @@ from typing import IO, Final
 from lakzegel_server.chores import Chores
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.fleet.records import FleetRecords
 from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout, LogSigner, prepare
@@ -40,6 +41,7 @@ class Desk:
     settings: Settings
     chores: Chores
     recovery: Recovery
+    fleet: FleetRecords
 
 
 @contextmanager
@@ -61,6 +63,7 @@ def open_desk(
         prepare(layout, signer.keys)
         log = LogState.open(layout, signer, clock=clock)
         register = Register.open(layout.database, clock)
+        fleet = FleetRecords.open(layout.database, clock)
         accounts = Database.open_readonly(layout.database)
         workers, chores = Workers(), Chores()
         sequencer = Sequencer(log)
@@ -82,6 +85,7 @@ def open_desk(
                 decided,
                 chores,
                 recovery,
+                fleet,
             )
             chores.start()
             yield desk
@@ -90,6 +94,7 @@ def open_desk(
             workers.close()
             sequencer.stop()
             accounts.close()
+            fleet.close()
             register.close()
             log.close()
 

@@ -31,9 +31,11 @@ CREATE TABLE IF NOT EXISTS annexes (
 CREATE TABLE IF NOT EXISTS held (
     one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, sha256 BLOB NOT NULL,
     digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS heartbeats (
+    device TEXT PRIMARY KEY, at TEXT NOT NULL, note BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
-DIGESTED: Final = ("accounts", "refusals", "cosignatures", "annexes", "held")
+DIGESTED: Final = ("accounts", "refusals", "cosignatures", "annexes", "held", "heartbeats")
 
 
 def row_digest(*columns: str | bytes | int) -> bytes:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
+from lakzegel_server.settings_fleet import FleetSettings
+from lakzegel_server.settings_section import Section
 
 MAX_SETTINGS: Final = 2**18  # bytes
 MAX_SECRET: Final = 4096  # bytes of a file that holds a secret
@@ -53,12 +55,6 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 ServerUrl = Annotated[str, AfterValidator(_url)]
 
 
-class Section(BaseModel):
-    """A table of the file; a key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Office(Section):
     """The records office's own server, and the account of this receiver there."""
 
@@ -71,6 +67,7 @@ class Settings(Section):
     """Everything that was decided; without a file, the defaults."""
 
     office: Office | None = None
+    fleet: FleetSettings = FleetSettings()
 
 
 def load(layout: Layout) -> Settings:

@@ -23,6 +23,8 @@ from lakzegel_core.checkpoint import LogKeys, open_checkpoint
 from lakzegel_core.cosignature import cosign
 from lakzegel_core.delegation import Delegation, sign_delegation
 from lakzegel_core.enrolment import Enrolment, Reason, device_key_name, sign_enrolment
+from lakzegel_core.heartbeat import Heartbeat, sign_heartbeat
+from lakzegel_core.heartbeatrows import Figures, SpoolUse
 from lakzegel_core.held import Held, sign_held
 from lakzegel_core.item import Place, seal_item
 from lakzegel_core.keyring import Keyring, seal_keyring
@@ -245,6 +247,26 @@ class Device:
             self.previous = batch_id(note)
             self.batch += 1
         return Upload(batch_id(note).hex(), note, data, keyring)
+
+    def heartbeat(self, counter=1, *, key=None, **changes):
+        """A heartbeat of a device that fares well, unless a test says otherwise."""
+        found = Heartbeat(
+            origin=ORIGIN,
+            device=self.name,
+            epoch=self.epoch,
+            boot=bytes(16),
+            counter=counter,
+            at=START,
+            agent="0.5.0",
+            started=START,
+            policy=7,
+            ledger=Figures(6, 3, 2, 1),
+            spool=SpoolUse(1, 512, 2**31),
+            receipt=None,
+            skew=0,
+            certificate=None,
+        )
+        return sign_heartbeat(replace(found, **changes), key or self.header)
 
     def query(self, key=None):
         found = Query(ORIGIN, self.name, self.epoch, os.urandom(16), START)

@@ -53,6 +53,7 @@ def post(world, note):
 def test_new_keys_are_taken_in_from_the_device_itself_and_the_old_sign_nothing(world, device, kit):
     upload = device.seal()
     world.receipt(world.client.put(upload), upload)
+    assert world.client("POST", "/v1/heartbeats", device.heartbeat(8)).status_code == 204
     ahead, note = rotated(world, device, kit, head=bytes.fromhex(upload.name))
     early = ahead.seal(advance=False)
     assert code(world.client.put(early)) == (409, "epoch")
@@ -68,6 +69,8 @@ def test_new_keys_are_taken_in_from_the_device_itself_and_the_old_sign_nothing(w
     new = ahead.seal()
     world.receipt(world.client.put(new), new)
     assert world.client("POST", "/v1/device", ahead.query()).status_code == 200
+    assert world.client("POST", "/v1/heartbeats", device.heartbeat(9)).status_code == 409
+    assert world.client("POST", "/v1/heartbeats", ahead.heartbeat(1)).status_code == 204
     cosigned = kit.cosigned(world.client.checkpoint(), ahead.witness)
     assert world.client("POST", "/v1/cosignatures", cosigned).status_code == 204
     again = verify_receipt(post(world, note).content, entry=note, log=world.keys, seen=None)

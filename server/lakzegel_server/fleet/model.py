@@ -48,6 +48,14 @@ class GuardCount:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceCount:
+    """How many of the policy's sources are covered, or are not for one reason."""
+
+    state: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Readout:
     """When a phone's read-out is due, as the device says."""
 
@@ -63,10 +71,11 @@ class Arrival:
     epoch: int
     batch: int
     index: int
-    at: datetime  # the receiver's clock
+    at: datetime  # the receiver's clock, or the device's where `exact` is false
     closed: datetime  # the device's
     items: int
     size: int  # bytes
+    exact: bool = True  # whether the receiver itself saw it arrive
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +86,18 @@ class DeviceHealth:
     group: str | None
     custody: str
     epoch: int
-    enrolled: datetime
+    enrolled: datetime | None  # its current epoch, the device's clock; None: admitted only
     condition: Condition
     troubles: tuple[Trouble, ...] = ()
     guards: tuple[GuardCount, ...] = ()
     readouts: tuple[Readout, ...] = ()
+    sources: tuple[SourceCount, ...] = ()
     newest: Arrival | None = None
     heard: datetime | None = None  # newest heartbeat or batch, the receiver's clock
+    stated: datetime | None = None  # newest heartbeat alone: how old what it says of itself is
     version: str | None = None
+    started: datetime | None = None  # its agent, to the hour
+    receipt: int | None = None  # index of the newest receipt that it verified
     skew: int | None = None  # seconds that the device's clock is ahead
     policy: int | None = None  # serial of the policy that it says is in force
     spool_batches: int = 0

@@ -50,13 +50,15 @@ def _read(found: Survey, connection: sqlite3.Connection) -> Rows:
     problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
     for problem in [] if problems == ["ok"] else problems[:_SHOWN_PROBLEMS]:
         found.doubt(INDEX, problem.replace("\n", " "))
+    _check_length(found, connection)
     _check_schema(found, connection)
     for table in DIGESTED:
         _check_digests(found, connection, table)
     rows = _log_rows(connection)
     rows.annexes = {str(row[0]) for row in connection.execute("SELECT id FROM annexes")}
     held = connection.execute("SELECT size, sha256 FROM held").fetchall()
-    rows.held = (held[0][0], held[0][1]) if held else None
+    if held and isinstance(held[0][0], int):  # of another type it was named above
+        rows.held = (held[0][0], held[0][1])
     return rows
 
 
@@ -68,6 +70,13 @@ def _log_rows(connection: sqlite3.Connection) -> Rows:
     entries = dict(connection.execute("SELECT idx, id FROM entries"))
     pending = dict(connection.execute("SELECT idx, data FROM pending"))
     return Rows(tree, entries, pending)
+
+
+def _check_length(found: Survey, connection: sqlite3.Connection) -> None:
+    """Whole pages: SQLite itself takes what is missing of its last one for zeros."""
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    if (found.data / INDEX).stat().st_size % page:
+        found.doubt(INDEX, "breaks off within a page")
 
 
 def _check_schema(found: Survey, connection: sqlite3.Connection) -> None:

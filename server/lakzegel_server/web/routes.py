@@ -8,7 +8,7 @@ from typing import Final
 
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.pages import assets, language
-from lakzegel_server.web import annexes, batches, device, log, notes, witness
+from lakzegel_server.web import annexes, batches, device, heartbeats, log, notes, witness
 from lakzegel_server.web.requests import Handler
 
 _RECORDS: Final = (AccountRole.RECORDS,)
@@ -50,4 +50,5 @@ RULES: Final = (
     Rule("POST", "/v1/device", device.post_device, newest=True),
     Rule("GET", "/static/{name:path}", assets.static),
     Rule("GET", "/language/{name}", language.choose),
+    Rule("POST", "/v1/heartbeats", heartbeats.post_heartbeat, newest=True),
 )

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The one word for a device, and what is wrong with it, of what is known at one moment.
+
+Pure: facts, limits and times in, a condition and troubles out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from lakzegel_server.fleet.model import Arrival, Condition, Trouble
+from lakzegel_server.fleet.records import Beat
+from lakzegel_server.settings_fleet import FleetSettings
+
+DRIFTED: Final = "drifted"  # a guard's state
+FULL_CODES: Final = frozenset({"spool-full", "no-room"})
+DRIFT_CODES: Final = frozenset({"guard-drifted", "guard-contested"})
+CLOCK_CODES: Final = frozenset({"clock-skew"})
+QUIET: Final = frozenset({"polling", "busy", "events-dropped"})  # nothing has to be done
+# what the receiver finds by itself; the others are devices' own (docs/spec/health.md §1)
+SILENT: Final = "silent"
+LATE: Final = "late"
+REVOKED: Final = "revoked"
+CLOCK_OFF: Final = "clock-off"
+OLD_VERSION: Final = "old-version"
+CERTIFICATE_ENDING: Final = "certificate-ending"
+OWN: Final = (SILENT, LATE, REVOKED, CLOCK_OFF, OLD_VERSION, CERTIFICATE_ENDING)
+_NUMBERS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one device; ``heard`` is its newest batch or heartbeat."""
+
+    device: str
+    group: str | None
+    custody: str
+    epoch: int
+    enrolled: datetime
+    revoked: datetime | None
+    final: bool
+    newest: Arrival | None
+    beat: Beat | None
+    heard: datetime | None
+
+    @property
+    def skew(self) -> int | None:
+        """Seconds that the device's clock was ahead when its newest heartbeat came."""
+        if self.beat is None:
+            return None
+        return int((self.beat.heartbeat.at - self.beat.at).total_seconds())
+
+
+def assess(
+    facts: Facts, limits: FleetSettings, *, now: datetime, quiet: datetime
+) -> tuple[Condition, tuple[Trouble, ...]]:
+    """The condition of a device, and its troubles, by code.
+
+    Args:
+        facts: what is known.
+        limits: from when on something is late, silent, off, old or ending.
+        now: the receiver's clock.
+        quiet: the moment up to which silence counts: earlier than ``now`` when the receiver itself
+            was away.
+    """
+    found = {one.code: one for one in _stated(facts)}
+    found |= {one.code: one for one in _own(facts, limits, now, quiet)}
+    troubles = tuple(found[code] for code in sorted(found))
+    return _condition(facts, frozenset(found)), troubles
+
+
+def _stated(facts: Facts) -> Iterator[Trouble]:
+    """What the device says of itself."""
+    if facts.beat is not None:
+        for row in facts.beat.heartbeat.problems:
+            yield Trouble(row.code, row.since, row.count)
+
+
+def _own(facts: Facts, limits: FleetSettings, now: datetime, quiet: datetime) -> Iterator[Trouble]:
+    """What the receiver finds; of a device that ended, nothing but that it was revoked."""
+    if facts.revoked is not None:
+        yield Trouble(REVOKED, facts.revoked, 1)
+    elif not facts.final:
+        yield from _overdue(facts, limits, quiet)
+        yield from _of_heartbeat(facts, limits, now)
+
+
+def _overdue(facts: Facts, limits: FleetSettings, quiet: datetime) -> Iterator[Trouble]:
+    since = facts.heard or facts.enrolled
+    if quiet - since > limits.silent:
+        yield Trouble(SILENT, since, 1)
+    sealed = facts.enrolled if facts.newest is None else facts.newest.at
+    if quiet - sealed > limits.late:
+        yield Trouble(LATE, sealed, 1)
+
+
+def _of_heartbeat(facts: Facts, limits: FleetSettings, now: datetime) -> Iterator[Trouble]:
+    if facts.beat is None:
+        return
+    heartbeat, skew = facts.beat.heartbeat, facts.skew
+    if skew is not None and abs(skew) > limits.skew.total_seconds():
+        yield Trouble(CLOCK_OFF, facts.beat.at, 1)
+    if limits.oldest_version is not None and is_older(heartbeat.agent, limits.oldest_version):
+        yield Trouble(OLD_VERSION, facts.beat.at, 1)
+    end = heartbeat.certificate
+    if end is not None and end - now < limits.certificate:
+        yield Trouble(CERTIFICATE_ENDING, end - limits.certificate, 1)
+
+
+def _condition(facts: Facts, codes: frozenset[str]) -> Condition:
+    """The worst that holds."""
+    if facts.revoked is not None:
+        return Condition.REVOKED
+    if facts.final:
+        return Condition.CLOSED
+    worst = (
+        (Condition.SILENT, SILENT in codes),
+        (Condition.FULL, _is_full(facts, codes)),
+        (Condition.DRIFTED, _is_drifted(facts, codes)),
+        (Condition.CLOCK_OFF, CLOCK_OFF in codes or bool(codes & CLOCK_CODES)),
+        (Condition.LATE, LATE in codes),
+        (Condition.CERTIFICATE, CERTIFICATE_ENDING in codes),
+        (Condition.OLD_VERSION, OLD_VERSION in codes),
+        (Condition.TROUBLED, bool(codes - QUIET)),
+    )
+    rest = Condition.EXPECTED if facts.newest is None else Condition.CAPTURING
+    return next((condition for condition, holds in worst if holds), rest)
+
+
+def _is_full(facts: Facts, codes: frozenset[str]) -> bool:
+    if codes & FULL_CODES:
+        return True
+    spool = None if facts.beat is None else facts.beat.heartbeat.spool
+    return spool is not None and spool.limit is not None and spool.size >= spool.limit
+
+
+def _is_drifted(facts: Facts, codes: frozenset[str]) -> bool:
+    if codes & DRIFT_CODES:
+        return True
+    guards = () if facts.beat is None else facts.beat.heartbeat.guards
+    return any(row.state == DRIFTED and row.count for row in guards)
+
+
+def is_older(version: str, oldest: str) -> bool:
+    """Whether a version comes before another by its numbers; ``0.5.0rc1`` counts as 0.5.0."""
+    return _numbers(version) < _numbers(oldest)
+
+
+def _numbers(version: str) -> list[int]:
+    found = _NUMBERS.match(version)
+    numbers = [int(part) for part in found[0].split(".")] if found else [0]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return numbers

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The whole fleet at one moment: what the log says, what arrived, what devices say of themselves.
+
+Nothing here asks the disk: the custody and the newest of every device are in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from lakzegel_core.custody import Custody
+from lakzegel_core.custody_state import DeviceState
+from lakzegel_server.desk import Desk
+from lakzegel_server.fleet.assess import Facts, assess
+from lakzegel_server.fleet.health import of_device, of_expected
+from lakzegel_server.fleet.model import Arrival, DeviceHealth, Fleet
+from lakzegel_server.fleet.records import Beat
+
+FRESH: Final = timedelta(seconds=1)  # that a reading is good for while nothing came in
+GRACE: Final = timedelta(minutes=30)  # after a start, in which nobody becomes late or silent
+
+
+def read_fleet(desk: Desk, now: datetime) -> Fleet:
+    """The health of every device, by name; at most a second old.
+
+    Raises:
+        BusyError: what was committed last could not be shown yet.
+    """
+    records = desk.fleet
+    with desk.log.reading() as (custody, _):
+        state = (records.changes, custody.size)
+        known = records.reading
+        if known is not None and known[0] == state and abs(now - known[1].at) < FRESH:
+            return known[1]
+        facts = list(_facts(custody, records.beats(), now))
+        expected = list(_expected(custody, now))
+    limits = desk.settings.fleet
+    quiet = min(now, records.alive) if now - records.began < GRACE else now
+    devices = [of_device(one, *assess(one, limits, now=now, quiet=quiet)) for one in facts]
+    fleet = Fleet(now, tuple(sorted([*devices, *expected], key=lambda one: one.device)))
+    records.reading = state, fleet
+    return fleet
+
+
+def _facts(custody: Custody, beats: dict[str, Beat], now: datetime) -> Iterator[Facts]:
+    for device in custody.devices.values():
+        beat = beats.get(device.name)
+        newest = _newest(device, now)
+        times = [one.at for one in (beat, newest) if one is not None]
+        yield Facts(
+            device=device.name,
+            group=device.group,
+            custody=device.custody,
+            epoch=device.epoch,
+            enrolled=device.current.enrolled,
+            revoked=device.revocation.at if device.revocation is not None else None,
+            final=device.final,
+            newest=newest,
+            beat=beat,
+            heard=max(times, default=None),
+        )
+
+
+def _newest(device: DeviceState, now: datetime) -> Arrival | None:
+    """The newest batch in the log, of whatever epoch."""
+    for epoch in (device.current, *reversed(device.closed_epochs)):
+        head = epoch.head
+        if head is not None:
+            at = min(head.closed, now)
+            return Arrival(epoch.epoch, head.batch, head.index, at, head.closed, 0, 0, exact=False)
+    return None
+
+
+def _expected(custody: Custody, now: datetime) -> Iterator[DeviceHealth]:
+    """Devices that an admission names, which has not expired, and that did not enrol yet."""
+    for state in custody.admissions.values():
+        admission = state.admission
+        name = admission.device
+        if name is not None and name not in custody.devices and now < admission.expires:
+            yield of_expected(name, admission.custody)

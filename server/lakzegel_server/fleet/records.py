@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What is remembered of each device's health: its newest heartbeat (docs/spec/heartbeat.md §4).
+
+Kept in memory as well, so that a reading of the whole fleet asks the disk for nothing. None of it
+is evidence: a write that a power cut undoes costs nothing but the next heartbeat, and so none waits
+for the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Self
+
+from lakzegel_core import note
+from lakzegel_core.encoding import format_time, parse_time
+from lakzegel_core.errors import LakzegelError, ReplayError
+from lakzegel_core.heartbeat import Heartbeat
+from lakzegel_core.limits import MAX_HEARTBEAT
+from lakzegel_server.database import Database
+from lakzegel_server.fleet.model import Fleet
+from lakzegel_server.schema import row_digest
+
+Clock = Callable[[], float]
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A heartbeat, and when it came by the receiver's clock."""
+
+    heartbeat: Heartbeat
+    at: datetime
+
+
+class FleetRecords:
+    """The newest of every device; one connection, one lock: worker threads take turns."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._beats: dict[str, Beat] = {}
+        self.began = self.now()
+        self.alive = self.began  # the newest sign of life of any device before that
+        self.changes = 0  # of what a reading of the fleet shows
+        self.reading: tuple[tuple[int, int], Fleet] | None = None  # the newest, and of what state
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock) -> Self:
+        """What was remembered before."""
+        database = Database.open(path)
+        database.connection.execute("PRAGMA synchronous=NORMAL")
+        records = cls(database, clock)
+        records._load()
+        return records
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._database.close()
+
+    def now(self) -> datetime:
+        """The receiver's clock, in whole seconds."""
+        return datetime.fromtimestamp(int(self._clock()), UTC)
+
+    def beats(self) -> dict[str, Beat]:
+        """The newest heartbeat of every device that sent one."""
+        with self._lock:
+            return dict(self._beats)
+
+    def keep(self, heartbeat: Heartbeat, data: bytes) -> None:
+        """Keep a heartbeat, which ``data`` is the verified note of, as its device's newest.
+
+        Raises:
+            ReplayError: its counter is not above that of the one that is kept.
+        """
+        at = self.now()
+        row = (heartbeat.device, format_time(at), data)
+        with self._lock:
+            known = self._beats.get(heartbeat.device)
+            if known is not None and _place(heartbeat) <= _place(known.heartbeat):
+                raise ReplayError(
+                    f"device {heartbeat.device}: heartbeat {heartbeat.counter} is not newer than"
+                    f" {known.heartbeat.counter}"
+                )
+            with self._database.transaction() as change:
+                change.execute(
+                    "INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?)",
+                    (*row, row_digest(*row)),
+                )
+            self._beats[heartbeat.device] = Beat(heartbeat, at)
+            self.changes += 1
+
+    def _load(self) -> None:
+        rows = self._database.connection.execute("SELECT device, at, note FROM heartbeats")
+        for device, at, data in rows:
+            try:
+                text = note.parse(data, max_size=MAX_HEARTBEAT).text
+                self._beats[device] = Beat(Heartbeat.from_text(text), parse_time(at, what="at"))
+            except LakzegelError:
+                _log.warning("a heartbeat that was kept cannot be read; run 'check'")
+        times = [beat.at for beat in self._beats.values()]
+        self.alive = min(self.began, max(times, default=self.began))
+
+
+def _place(heartbeat: Heartbeat) -> tuple[int, int]:
+    return heartbeat.epoch, heartbeat.counter
