@@ -13,7 +13,7 @@ from typing import IO, Final
 from lakzegel_server.chores import Chores
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
-from lakzegel_server.fleet.records import FleetRecords
+from lakzegel_server.fleet.records import TEND_SECONDS, FleetRecords
 from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout, LogSigner, prepare
@@ -63,7 +63,7 @@ def open_desk(
         prepare(layout, signer.keys)
         log = LogState.open(layout, signer, clock=clock)
         register = Register.open(layout.database, clock)
-        fleet = FleetRecords.open(layout.database, clock)
+        fleet = FleetRecords.open(layout, clock)
         accounts = Database.open_readonly(layout.database)
         workers, chores = Workers(), Chores()
         sequencer = Sequencer(log)
@@ -73,7 +73,7 @@ def open_desk(
             recovery = Recovery(layout, log, register, decided)
             recovery.begin(chores)
             sequencer.start()
-            intake = Intake(layout, log, sequencer, register, workers)
+            intake = Intake(layout, log, sequencer, register, workers, fleet.sealed)
             desk = Desk(
                 layout,
                 log,
@@ -87,6 +87,7 @@ def open_desk(
                 recovery,
                 fleet,
             )
+            chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
             chores.start()
             yield desk
         finally:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from lakzegel_core.batch import Header
 from lakzegel_core.errors import LakzegelError, LimitError
 from lakzegel_core.limits import MAX_BATCH, MAX_KEYRING
 from lakzegel_server.errors import BusyError, ServerError
@@ -46,12 +47,15 @@ class Intake:
         sequencer: Sequencer,
         register: Register,
         workers: Workers,
+        sealed: Callable[[Header, int, int], None] = lambda _header, _index, _size: None,
     ) -> None:
+        """Nothing is taken yet; ``sealed`` hears of each batch: header, index, size of the file."""
         self._layout = layout
         self._state = log
         self._sequencer = sequencer
         self._register = register
         self._workers = workers
+        self._told = sealed
         self._names: set[str] = set()
         self._tasks: set[asyncio.Task[int]] = set()
 
@@ -115,12 +119,14 @@ class Intake:
         if upload.sealed is not None:
             return upload.sealed
         try:
-            return await asyncio.wrap_future(self._sequencer.submit(upload.note))
+            index = await asyncio.wrap_future(self._sequencer.submit(upload.note))
         except (LakzegelError, ServerError, OSError) as error:
             await self._workers.run(upload.discard)
             if isinstance(error, LakzegelError):
                 await self._record(upload, name, error)
             raise
+        self._told(upload.header, index, upload.size)
+        return index
 
     async def _record(self, upload: Upload, name: str, refusal: LakzegelError) -> None:
         await self._workers.run(record, self._register, upload, name, refusal)

@@ -33,9 +33,27 @@ CREATE TABLE IF NOT EXISTS held (
     digest BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS heartbeats (
     device TEXT PRIMARY KEY, at TEXT NOT NULL, note BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS arrivals (
+    idx INTEGER PRIMARY KEY, device TEXT NOT NULL, epoch INTEGER NOT NULL, batch INTEGER NOT NULL,
+    at TEXT NOT NULL, exact INTEGER NOT NULL, closed TEXT NOT NULL, items INTEGER NOT NULL,
+    size INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS arrivals_by_device ON arrivals (device, idx);
+CREATE TABLE IF NOT EXISTS device_days (
+    device TEXT NOT NULL, day TEXT NOT NULL, batches INTEGER NOT NULL, items INTEGER NOT NULL,
+    size INTEGER NOT NULL, batch_hours INTEGER NOT NULL, beat_hours INTEGER NOT NULL,
+    digest BLOB NOT NULL, PRIMARY KEY (device, day)) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
-DIGESTED: Final = ("accounts", "refusals", "cosignatures", "annexes", "held", "heartbeats")
+DIGESTED: Final = (
+    "accounts",
+    "refusals",
+    "cosignatures",
+    "annexes",
+    "held",
+    "heartbeats",
+    "arrivals",
+    "device_days",
+)
 
 
 def row_digest(*columns: str | bytes | int) -> bytes:

@@ -52,6 +52,7 @@ class Upload:
         self._batch: BlockFile | None = None
         self.device = UNKNOWN  # as the header claims
         self.proven = False  # and whether that device signed it
+        self.size = 0  # bytes of the batch file so far
         self.sealed: int | None = None  # the index, when only the files had been lost
 
     @property
@@ -81,6 +82,7 @@ class Upload:
         for chunk in chunks:
             fed = self._stream.feed(chunk)
             self._batch.write(fed.batch)
+            self.size += len(fed.batch)
             self._keyring.write(fed.keyring)
 
     def finish(self) -> Header:

@@ -291,7 +291,7 @@ def test_what_was_kept_and_cannot_be_read_is_passed_over(world, device):
     beat(world, device.heartbeat())
     with world.desk.fleet._database.transaction() as change:
         change.execute("UPDATE heartbeats SET note = x'00'")
-    again = FleetRecords.open(world.layout.database, lambda: 0.0)
+    again = FleetRecords.open(world.layout, lambda: 0.0)
     assert again.beats() == {}
     again.close()
     with world.desk.fleet._database.transaction() as change:

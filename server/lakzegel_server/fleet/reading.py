@@ -16,7 +16,7 @@ from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.assess import Facts, assess
 from lakzegel_server.fleet.health import of_device, of_expected
 from lakzegel_server.fleet.model import Arrival, DeviceHealth, Fleet
-from lakzegel_server.fleet.records import Beat
+from lakzegel_server.fleet.records import FleetRecords
 
 FRESH: Final = timedelta(seconds=1)  # that a reading is good for while nothing came in
 GRACE: Final = timedelta(minutes=30)  # after a start, in which nobody becomes late or silent
@@ -34,7 +34,7 @@ def read_fleet(desk: Desk, now: datetime) -> Fleet:
         known = records.reading
         if known is not None and known[0] == state and abs(now - known[1].at) < FRESH:
             return known[1]
-        facts = list(_facts(custody, records.beats(), now))
+        facts = list(_facts(custody, records, now))
         expected = list(_expected(custody, now))
     limits = desk.settings.fleet
     quiet = min(now, records.alive) if now - records.began < GRACE else now
@@ -44,10 +44,11 @@ def read_fleet(desk: Desk, now: datetime) -> Fleet:
     return fleet
 
 
-def _facts(custody: Custody, beats: dict[str, Beat], now: datetime) -> Iterator[Facts]:
+def _facts(custody: Custody, records: FleetRecords, now: datetime) -> Iterator[Facts]:
+    beats, arrivals = records.beats(), records.arrivals.newest()
     for device in custody.devices.values():
         beat = beats.get(device.name)
-        newest = _newest(device, now)
+        newest = _newest(device, arrivals.get(device.name), now)
         times = [one.at for one in (beat, newest) if one is not None]
         yield Facts(
             device=device.name,
@@ -63,10 +64,12 @@ def _facts(custody: Custody, beats: dict[str, Beat], now: datetime) -> Iterator[
         )
 
 
-def _newest(device: DeviceState, now: datetime) -> Arrival | None:
-    """The newest batch in the log, of whatever epoch."""
+def _newest(device: DeviceState, told: Arrival | None, now: datetime) -> Arrival | None:
+    """The newest batch in the log, of whatever epoch; in a moment more will be known of it."""
     for epoch in (device.current, *reversed(device.closed_epochs)):
         head = epoch.head
+        if head is not None and told is not None and told.index == head.index:
+            return told
         if head is not None:
             at = min(head.closed, now)
             return Arrival(epoch.epoch, head.batch, head.index, at, head.closed, 0, 0, exact=False)

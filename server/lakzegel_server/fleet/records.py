@@ -1,30 +1,37 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What is remembered of each device's health: its newest heartbeat (docs/spec/heartbeat.md §4).
+"""What is remembered of each device's health: its newest heartbeat, and what arrived when.
 
 Kept in memory as well, so that a reading of the whole fleet asks the disk for nothing. None of it
 is evidence: a write that a power cut undoes costs nothing but the next heartbeat, and so none waits
-for the disk.
+for the disk. docs/spec/heartbeat.md §4, storage.md §3
 """
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_core import note
+from lakzegel_core.batch import Header
 from lakzegel_core.encoding import format_time, parse_time
 from lakzegel_core.errors import LakzegelError, ReplayError
 from lakzegel_core.heartbeat import Heartbeat
 from lakzegel_core.limits import MAX_HEARTBEAT
 from lakzegel_server.database import Database
+from lakzegel_server.fleet.arrivals import Arrivals
+from lakzegel_server.fleet.days import Day, add_days
 from lakzegel_server.fleet.model import Fleet
+from lakzegel_server.layout import Layout
+from lakzegel_server.logstate import LogState
 from lakzegel_server.schema import row_digest
 
+TEND_SECONDS: Final = 5.0  # how much of when batches came a crash may make less exact
 Clock = Callable[[], float]
 _log: Final = logging.getLogger(__name__)
 
@@ -40,10 +47,11 @@ class Beat:
 class FleetRecords:
     """The newest of every device; one connection, one lock: worker threads take turns."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, layout: Layout, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
+        self.arrivals = Arrivals(database, self._lock, layout, self.now)
         self._beats: dict[str, Beat] = {}
         self.began = self.now()
         self.alive = self.began  # the newest sign of life of any device before that
@@ -51,16 +59,18 @@ class FleetRecords:
         self.reading: tuple[tuple[int, int], Fleet] | None = None  # the newest, and of what state
 
     @classmethod
-    def open(cls, path: Path, clock: Clock) -> Self:
+    def open(cls, layout: Layout, clock: Clock) -> Self:
         """What was remembered before."""
-        database = Database.open(path)
+        database = Database.open(layout.database)
         database.connection.execute("PRAGMA synchronous=NORMAL")
-        records = cls(database, clock)
+        records = cls(database, layout, clock)
         records._load()
         return records
 
     def close(self) -> None:
-        """Close the connection."""
+        """Write down what was told, and close the connection."""
+        with suppress(sqlite3.Error):
+            self.arrivals.write()
         with self._lock:
             self._database.close()
 
@@ -93,8 +103,19 @@ class FleetRecords:
                     "INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?)",
                     (*row, row_digest(*row)),
                 )
+                add_days(change, {(heartbeat.device, at.date()): Day().with_beat(at)})
             self._beats[heartbeat.device] = Beat(heartbeat, at)
             self.changes += 1
+
+    def sealed(self, header: Header, index: int, size: int) -> None:
+        """Take note of a batch that was sealed just now; its file has so many bytes."""
+        self.arrivals.tell(header, index, size)
+        self.changes += 1
+
+    def tend(self, log: LogState) -> None:
+        """Write down, make good from the log, and forget: a chore's work."""
+        self.arrivals.follow(log)
+        self.arrivals.prune()
 
     def _load(self) -> None:
         rows = self._database.connection.execute("SELECT device, at, note FROM heartbeats")
@@ -105,6 +126,7 @@ class FleetRecords:
             except LakzegelError:
                 _log.warning("a heartbeat that was kept cannot be read; run 'check'")
         times = [beat.at for beat in self._beats.values()]
+        times += [arrival.at for arrival in self.arrivals.newest().values()]
         self.alive = min(self.began, max(times, default=self.began))
 
 
