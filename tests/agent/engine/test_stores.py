@@ -130,6 +130,8 @@ def test_what_a_writer_commits_to_its_log_is_captured(engine, phone):
 
 
 def test_what_is_sealed_while_a_writer_writes_is_some_moment_of_it(engine, phone):
+    # what no longer fits in a batch is read anew for the next one, at a later moment
+    engine.use(batch_limit=2**27)
     phone.db.execute("PRAGMA journal_mode = WAL")
     stop = threading.Event()
 
@@ -216,7 +218,7 @@ def test_a_conversation_larger_than_a_batch_goes_alone_in_one(engine, phone):
 def test_a_conversation_that_changed_whole_though_its_size_did_not_is_sealed(engine, phone):
     for day in range(60):
         phone.say(1, f"{day:02d}" + "x" * 60_000, at=MONDAY + day * DAY)
-    engine.use(batch_limit=2**16)
+    engine.use(batch_limit=2**27)
     engine.capture()
     phone.db.execute("UPDATE message SET from_me = 1")
     engine.capture()
