@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lakzegel_core.custody import Custody
 from lakzegel_core.keys import VerifierKey
+from lakzegel_core.quorum import Quorum
 
 Identity = tuple[str, bytes]  # a key's name and id
 
@@ -32,3 +33,9 @@ def cosigners(custody: Custody) -> Cosigners:
         for d in custody.devices.values()
     }
     return Cosigners({(key.name, key.key_id): key for key in keys}, devices)
+
+
+def quorums(custody: Custody) -> list[Quorum]:
+    """Those of the policies in force for a device that demand anybody."""
+    policies = {id(p): p for d in custody.devices if (p := custody.policy_for(d)) is not None}
+    return [p.policy.quorum for p in policies.values() if p.policy.quorum.threshold]

@@ -22,6 +22,7 @@ from lakzegel_server.recovery.recovery import Recovery
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
+from lakzegel_server.witnessing.witnesses import Witnesses
 from lakzegel_server.workers import Workers
 
 _log: Final = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Desk:
     chores: Chores
     recovery: Recovery
     fleet: FleetRecords
+    witnesses: Witnesses
 
 
 @contextmanager
@@ -67,11 +69,14 @@ def open_desk(
         accounts = Database.open_readonly(layout.database)
         workers, chores = Workers(), Chores()
         sequencer = Sequencer(log)
+        witnesses: Witnesses | None = None
         try:
             _tidy_up(layout, log, register)
             decided = settings or Settings()
             recovery = Recovery(layout, log, register, decided)
             recovery.begin(chores)
+            witnesses = Witnesses(log, decided, clock=clock, suspect=recovery.suspect)
+            witnesses.begin(chores)
             sequencer.start()
             intake = Intake(layout, log, sequencer, register, workers, fleet.sealed)
             desk = Desk(
@@ -86,12 +91,15 @@ def open_desk(
                 chores,
                 recovery,
                 fleet,
+                witnesses,
             )
             chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
             chores.start()
             yield desk
         finally:
             chores.stop()
+            if witnesses is not None:
+                witnesses.close()
             workers.close()
             sequencer.stop()
             accounts.close()

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ValidationError
 
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.keys import Algorithm, VerifierKey
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings_fleet import FleetSettings
@@ -51,8 +53,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _cosigner(text: str) -> str:
+    """A verifier key line of a witness."""
+    try:
+        key = VerifierKey.from_text(text)
+    except LakzegelError:
+        raise ValueError("not a verifier key") from None
+    if key.algorithm is Algorithm.ED25519:
+        raise ValueError("not the key of a witness (type 0x04 or 0x06)")
+    return text
+
+
+def _distinct(witnesses: tuple[Witness, ...]) -> tuple[Witness, ...]:
+    if len({witness.key for witness in witnesses}) != len(witnesses):
+        raise ValueError("one key is named twice")
+    return witnesses
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 ServerUrl = Annotated[str, AfterValidator(_url)]
+CosignerKey = Annotated[str, AfterValidator(_cosigner)]
 
 
 class Office(Section):
@@ -63,11 +83,20 @@ class Office(Section):
     ca_file: AbsolutePath | None = None
 
 
+class Witness(Section):
+    """A C2SP tlog-witness that is asked to cosign, and its key."""
+
+    url: ServerUrl
+    key: CosignerKey
+    ca_file: AbsolutePath | None = None
+
+
 class Settings(Section):
     """Everything that was decided; without a file, the defaults."""
 
     office: Office | None = None
     fleet: FleetSettings = FleetSettings()
+    witness: Annotated[tuple[Witness, ...], AfterValidator(_distinct)] = ()
 
 
 def load(layout: Layout) -> Settings:

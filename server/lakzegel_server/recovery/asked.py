@@ -6,13 +6,14 @@ docs/spec/recovery.md §3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lakzegel_core.checkpoint import SignedCheckpoint
 from lakzegel_core.custody import Custody
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.quorum import Quorum
+from lakzegel_server.cosigners import quorums
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery.asking import Asker, NoAnswerError
 from lakzegel_server.recovery.sources import ask_witness
@@ -63,7 +64,7 @@ def is_enough(
     askable = {witness.key.public for witness in witnesses} | answered
     return all(
         len({k.public for k in quorum.witnesses} & answered) >= _needed(quorum, askable)
-        for quorum in _quorums(custody)
+        for quorum in quorums(custody)
     )
 
 
@@ -77,9 +78,3 @@ def _office_keys(found: Round, custody: Custody) -> tuple[VerifierKey, ...]:
         return ()
     current = custody.delegation.delegation
     return current.witness, current.mirror
-
-
-def _quorums(custody: Custody) -> Iterable[Quorum]:
-    """Those of the policies in force that demand anybody."""
-    policies = {id(p): p for d in custody.devices if (p := custody.policy_for(d)) is not None}
-    return [p.policy.quorum for p in policies.values() if p.policy.quorum.threshold]

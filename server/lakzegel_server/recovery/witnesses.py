@@ -21,5 +21,7 @@ class Witness:
 
 def witnesses_of(settings: Settings) -> tuple[Witness, ...]:
     """Every witness that may be asked."""
-    named = getattr(settings, "witness", ())
-    return tuple(Witness(w.url, VerifierKey.from_text(w.key), w.ca_file) for w in named)
+    return tuple(
+        Witness(named.url, VerifierKey.from_text(named.key), named.ca_file)
+        for named in settings.witness
+    )
