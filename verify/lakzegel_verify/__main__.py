@@ -2,6 +2,7 @@
 """`lakzegel-verify PROOF FILE --keys FILE`: is this the file that was sealed, by whom, when.
 
 Reads three files and nothing else. 0 proven; 1 not proven, and why; 2 a file is missing or no keys.
+`lakzegel-verify log URL --keys FILE` is another command (commands/log.py).
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import JudgeKeys, ProvenItem, judge_item
 from lakzegel_core.itemproof import MAX_ITEM_PROOF, parse_item_proof
+from lakzegel_verify.commands import log
 
 CHUNK: Final = 1 << 20  # bytes
 MAX_KEYS: Final = 65_536  # bytes
@@ -21,8 +23,11 @@ PROVEN, NOT_PROVEN, UNUSABLE = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the verdict and return 0, 1 or 2."""
-    arguments = _parser().parse_args(argv)
+    """Print the verdict and return 0, 1 or 2; of a log, also 3."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if log.is_meant(given):
+        return log.run(given)
+    arguments = _parser().parse_args(given)
     try:
         keys = JudgeKeys.from_text(_read(arguments.keys, MAX_KEYS).decode("utf-8"))
     except (OSError, UnicodeDecodeError, LakzegelError) as error:
@@ -44,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lakzegel-verify",
         description="Checks offline that a file is what a device sealed.",
-        epilog="exit: 0 proven, 1 not proven, 2 a file is missing or unusable",
+        epilog="exit: 0 proven, 1 not proven, 2 a file is missing or unusable; "
+        "'lakzegel-verify log URL --keys FILE' follows a log (see 'lakzegel-verify log --help')",
     )
     parser.add_argument("proof", type=Path, metavar="PROOF", help="made by lakzegel-office prove")
     parser.add_argument("file", type=Path, metavar="FILE", help="the file that it is about")

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`lakzegel-verify log` follows a receiver that grows, and one that was set back and went on."""
+
+import json
+import shutil
+
+import pytest
+
+from lakzegel_verify.__main__ import main
+
+
+@pytest.fixture
+def monitor(tmp_path, capsys):
+    def look(url, keys):
+        arguments = ["--keys", str(keys), "--state", str(tmp_path / "seen"), "--json"]
+        code = main(["log", url, *arguments])
+        captured = capsys.readouterr()
+        return code, json.loads(captured.out), captured.err
+
+    return look
+
+
+def test_a_receiver_is_followed_while_it_grows(world, device, monitor):
+    for size in (3, 4, 5):
+        code, found, err = monitor(world.client.url, world.layout.log_keys)
+        assert (code, err) == (0, "")
+        assert (found["size"], found["root"] != "") == (size, True)
+        assert world.client.put(device.seal()).status_code == 200
+
+
+def test_a_receiver_that_was_set_back_and_went_on_is_a_fork(tmp_path, kit, monitor):
+    """Without an office or a witness to ask it cannot know; whoever follows it does."""
+    office = kit.Office()
+    layout, signer, tokens = kit.make_receiver(tmp_path / "data", office)
+    shutil.copytree(layout.data, tmp_path / "backup")
+
+    def goes_on(data):
+        with kit.serving(kit.Layout(data), signer) as (url, desk):
+            client = kit.Client(url, signer.keys)
+            world = kit.World(data, office, signer.keys, client, desk, tokens)
+            world.enrol()
+            seen = monitor(url, layout.log_keys)
+            client.close()
+            return seen
+
+    assert goes_on(layout.data)[0] == 0
+    code, found, err = goes_on(tmp_path / "backup")
+    assert (code, found["status"]) == (1, "fork")
+    assert "FORK" in err
+    assert len(list((tmp_path / "seen.evidence").iterdir())) == 2
