@@ -131,6 +131,7 @@ def log(tmp_path):
     (folder / "checkpoint").write_bytes(signed)
     (tmp_path / "log.vkey").write_text(ED25519.verifier.to_text() + "\n")
     (tmp_path / "mldsa.vkey").write_text(MLDSA.verifier.to_text() + "\n")
+    (tmp_path / "witness.vkey").write_text(WITNESS.verifier.to_text() + "\n")
     return folder
 
 
@@ -163,6 +164,19 @@ def test_the_post_quantum_signature_is_accepted_too(oracle, log, knows_mldsa):
     if not knows_mldsa:
         pytest.skip("this Go has no ML-DSA")
     assert judge(oracle, log, "log.vkey", "mldsa.vkey").returncode == 0
+
+
+def test_a_witnesss_cosignature_is_accepted_and_no_flipped_bit_of_it(oracle, log):
+    assert judge(oracle, log, "log.vkey", "witness.vkey").returncode == 0
+    note = parse((log / "checkpoint").read_bytes())
+    *own, line = note.signatures
+    for at in (0, 7, 8, 71):  # the time is signed as well
+        raw = bytearray(line.raw)
+        raw[at] ^= 1
+        changed = type(line)(line.name, line.key_id, bytes(raw))
+        (log / "checkpoint").write_bytes(Note(note.text, (*own, changed)).to_bytes())
+        assert "invalid signature" in refused(oracle, log, "log.vkey", "witness.vkey")
+        assert judge(oracle, log).returncode == 0  # who does not know the witness passes it over
 
 
 def test_a_flipped_bit_in_the_post_quantum_signature_is_not(oracle, log, knows_mldsa):

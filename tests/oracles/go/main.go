@@ -4,7 +4,7 @@
 // checkpoint's signatures, the inclusion of every entry, and the consistency of several sizes, from
 // the files as they lie on disk.
 //
-//	oracle LOGDIR LOG.VKEY [MLDSA.VKEY]
+//	oracle LOGDIR LOG.VKEY [MLDSA.VKEY] [WITNESS.VKEY]
 //
 // It exits 0 with one line, or 1 with the first mismatch.
 package main
@@ -23,8 +23,8 @@ import (
 )
 
 func main() {
-	if len(os.Args) < 3 || len(os.Args) > 4 {
-		fmt.Fprintln(os.Stderr, "usage: oracle LOGDIR LOG.VKEY [MLDSA.VKEY]")
+	if len(os.Args) < 3 || len(os.Args) > 5 {
+		fmt.Fprintln(os.Stderr, "usage: oracle LOGDIR LOG.VKEY [MLDSA.VKEY] [WITNESS.VKEY]")
 		os.Exit(2)
 	}
 	found, err := check(os.Args[1], os.Args[2:])
@@ -99,7 +99,7 @@ func parseTree(text, origin string) (tlog.Tree, error) {
 	return tree, nil
 }
 
-// readKey returns the Ed25519 key of a file, or the ML-DSA-44 key, which package note has not.
+// readKey returns the Ed25519 key of a file, or a cosigner's key, which package note has not.
 func readKey(path string) (note.Verifier, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -107,6 +107,9 @@ func readKey(path string) (note.Verifier, error) {
 	}
 	text := strings.TrimSpace(string(data))
 	if key, err := note.NewVerifier(text); err == nil {
+		return key, nil
+	}
+	if key, err := newWitness(text); err == nil {
 		return key, nil
 	}
 	return newCosigner(text)
