@@ -2,11 +2,14 @@
 """The office cosigns a log that only grows: its server and its pulls have one memory."""
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -19,7 +22,7 @@ from lakzegel_core.note import parse
 from lakzegel_core.tiles import HashReader, new_tiles
 from lakzegel_office import durable
 from lakzegel_office.errors import DoubtError
-from lakzegel_office.witness import route
+from lakzegel_office.witness import connection, route
 from lakzegel_office.witness.app import build
 from lakzegel_office.witness.cosigning import Witness
 from lakzegel_office.witness.folder import Folder
@@ -78,21 +81,32 @@ def witness(folder, log):
     return Witness(read_key(folder), State(folder, log.keys), clock=lambda: NOW)
 
 
-@pytest.fixture
-def ask(witness):
-    """Ask the witness over HTTP."""
+@contextmanager
+def serving_app(app):
     endpoint = Endpoint.parse("127.0.0.1:0", cert=None, key=None)
-    with endpoint.bind() as bound, requests.Session() as session:
-        session.trust_env = False
+    with endpoint.bind() as bound:
         ready = threading.Event()
-        server = make_server(build([route.cosigning_route(witness)]), endpoint, ready.set)
+        server = make_server(app, endpoint, ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         assert ready.wait(10)
-        url = endpoint.url(bound) + "/add-checkpoint"
-        yield lambda data: session.post(url, data=data, timeout=10)
-        server.should_exit = True
-        thread.join()
+        try:
+            yield endpoint.url(bound)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def serving(witness):
+    return serving_app(build([route.cosigning_route(witness)]))
+
+
+@pytest.fixture
+def ask(witness):
+    """Ask the witness over HTTP."""
+    with serving(witness) as url, requests.Session() as session:
+        session.trust_env = False
+        yield lambda data: session.post(f"{url}/add-checkpoint", data=data, timeout=10)
 
 
 def evidence(folder):
@@ -128,6 +142,47 @@ def test_each_refusal_has_the_status_of_the_specification(ask, log, folder):
     assert stale.headers["content-type"] == "text/x.tlog.size"
     folder.log(ORIGIN).write_bytes(b"damaged")
     assert ask(good).status_code == 503
+
+
+def test_nobody_keeps_a_connection_by_saying_little(witness, log, monkeypatch):
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
+    with (
+        serving(witness) as url,
+        socket.create_connection(("127.0.0.1", urlsplit(url).port)) as slow,
+    ):
+        slow.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: w")
+        slow.settimeout(10)
+        assert slow.recv(1) == b""  # let go
+        with requests.Session() as session:
+            session.trust_env = False
+            asked = session.post(f"{url}/add-checkpoint", data=log.request(0, 2), timeout=10)
+            assert asked.status_code == 200
+
+
+def test_a_reader_who_does_not_read_is_let_go(monkeypatch):
+    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.2)
+    whole = threading.Event()
+
+    async def endless(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            for _ in range(64):
+                await send({"type": "http.response.body", "body": bytes(2**20), "more_body": True})
+        finally:
+            whole.set()
+
+    with (
+        serving_app(endless) as url,
+        socket.create_connection(("127.0.0.1", urlsplit(url).port)) as deaf,
+    ):
+        deaf.sendall(b"GET / HTTP/1.1\r\nHost: w\r\n\r\n")
+        assert whole.wait(10)
+        deaf.settimeout(10)
+        taken = 0
+        with suppress(ConnectionError):
+            while data := deaf.recv(2**20):
+                taken += len(data)
+        assert taken < 64 * 2**20
 
 
 def test_a_fork_is_refused_and_kept_as_evidence(witness, log, folder):

@@ -16,9 +16,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from lakzegel_office.errors import UsageError
+from lakzegel_office.witness.connection import IDLE_SECONDS, Connection
 
 MAX_CONNECTIONS: Final = 512
-KEEP_ALIVE: Final = 75  # seconds that an idle connection is kept
 GRACE: Final = 5  # seconds for requests under way when it is told to stop
 BACKLOG: Final = 256
 _MAX_PORT: Final = 65_535
@@ -110,7 +110,7 @@ def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> 
     """Return a server for the application; ``ready`` is called once it answers."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -118,7 +118,7 @@ def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> 
         access_log=False,
         server_header=False,
         limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=int(IDLE_SECONDS),
         timeout_graceful_shutdown=GRACE,
         ssl_certfile=endpoint.cert,
         ssl_keyfile=endpoint.key,
