@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_core.merkle import Frontier, leaf_hash
-from lakzegel_server.schema import SCHEMA
+from lakzegel_server.upgrading import require_known, upgrade
 
 BUSY_SECONDS: Final = 30
 _HASH: Final = 32
@@ -29,13 +29,22 @@ class Database:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open, and make what is missing; every commit is durable."""
+        """Open, and make what is missing; every commit is durable.
+
+        Raises:
+            ConfigError: a newer version made it.
+        """
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.executescript(SCHEMA)
+        try:
+            require_known(connection)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+            upgrade(connection)
+        except BaseException:
+            connection.close()
+            raise
         path.chmod(0o600)
         return cls(connection)
 

@@ -77,6 +77,11 @@ class Layout:
         return self.data / "evidence"
 
     @property
+    def restored(self) -> Path:
+        """When the backup was made that DATA was restored from, until a newer log is ruled out."""
+        return self.data / "restored"
+
+    @property
     def lock(self) -> Path:
         """Taken while entries are sequenced."""
         return self.data / "sequence.lock"
@@ -206,6 +211,18 @@ def load_origin(layout: Layout) -> str:
     if not isinstance(origin, str) or layout.config.read_bytes() != config_text(origin).encode():
         raise ConfigError(f"{layout.config}: holds more or less than the origin")
     return origin
+
+
+def load_log_keys(layout: Layout) -> LogKeys:
+    """The log's verifier keys, for what needs no signing key.
+
+    Raises:
+        ConfigError: ``log.keys`` is missing or damaged.
+    """
+    try:
+        return LogKeys.from_texts(layout.log_keys.read_text("utf-8").splitlines())
+    except (OSError, UnicodeDecodeError, LakzegelError) as error:
+        raise ConfigError(f"{layout.log_keys}: {error}") from None
 
 
 def load_signer(layout: Layout) -> LogSigner:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+VERSION: Final = 1  # of the tables; `upgrading.py` says when it rises
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS tree (
     one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, edge BLOB NOT NULL) STRICT;

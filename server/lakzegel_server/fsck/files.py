@@ -14,6 +14,7 @@ from lakzegel_server.layout import FOLDERS, Layout
 _LOCKS = ("serve.lock", "sequence.lock")
 _JOURNALS = ("index.sqlite-wal", "index.sqlite-shm")
 _SETTINGS = "settings.toml"  # the operator's own; `serve` says when it cannot be read
+_RESTORED = "restored"  # says when the backup was made; gone once `serve` has caught up
 
 
 def is_served(layout: Layout) -> bool:
@@ -76,7 +77,9 @@ def _pass_over_locks(found: Survey) -> None:
     for place in _LOCKS:
         if place in found.files and not (found.data / place).stat().st_size:
             found.claimed.add(place)
-    found.claimed.update(place for place in (*_JOURNALS, _SETTINGS) if place in found.files)
+    found.claimed.update(
+        place for place in (*_JOURNALS, _SETTINGS, _RESTORED) if place in found.files
+    )
     if found.live:
         found.claimed.add("listening")
         found.claimed.update(p for p in found.files if p.startswith("incoming/"))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.merkle import Frontier
 from lakzegel_server.fsck.doubts import Survey
-from lakzegel_server.schema import DIGESTED, SCHEMA, row_digest
+from lakzegel_server.schema import DIGESTED, SCHEMA, VERSION, row_digest
 
 INDEX: Final = "index.sqlite"
 _SHOWN_PROBLEMS: Final = 5
@@ -52,8 +52,10 @@ def _read(found: Survey, connection: sqlite3.Connection) -> Rows:
         found.doubt(INDEX, problem.replace("\n", " "))
     _check_length(found, connection)
     _check_schema(found, connection)
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     for table in DIGESTED:
-        _check_digests(found, connection, table)
+        if table in there:
+            _check_digests(found, connection, table)
     rows = _log_rows(connection)
     rows.annexes = {str(row[0]) for row in connection.execute("SELECT id FROM annexes")}
     held = connection.execute("SELECT size, sha256 FROM held").fetchall()
@@ -83,8 +85,12 @@ def _check_schema(found: Survey, connection: sqlite3.Connection) -> None:
     fresh = sqlite3.connect(":memory:")
     try:
         fresh.executescript(SCHEMA)
-        if connection.execute(_MASTER).fetchall() != fresh.execute(_MASTER).fetchall():
-            found.doubt(INDEX, "has other tables than a receiver's index")
+        same = connection.execute(_MASTER).fetchall() == fresh.execute(_MASTER).fetchall()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            found.doubt(INDEX, f"of version {version}; this lakzegel-server knows {VERSION}")
+        elif (version == VERSION) != same:  # an older one has other tables until the next start
+            found.doubt(INDEX, "has other tables than a receiver's index of its version")
     finally:
         fresh.close()
 

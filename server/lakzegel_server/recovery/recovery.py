@@ -240,6 +240,7 @@ class Recovery:
         self._pause = FIRST_PAUSE
         if self._continuity is not None:
             self._continuity.note(self._state.shown.checkpoint)
+        self._layout.restored.unlink(missing_ok=True)
         self._state.stand(SEALING)
         if self._chores is not None:
             self._chores[FILES_CHORE].wake()
@@ -265,6 +266,12 @@ class Recovery:
 
     def _require_own_newest(self) -> None:
         stated, here = self._state.stated, self._state.edge().size
+        if self._layout.restored.exists():
+            raise DamageError(
+                f"{self._layout.restored}: DATA was restored from a backup, and nobody is named who"
+                " could tell what was sealed since; name the office in settings.toml, or take that"
+                " file away if you know that it was nothing"
+            )
         if stated > here:
             raise DamageError(
                 f"log/checkpoint: states {stated} entries, index.sqlite has {here}: it was set"
@@ -273,6 +280,8 @@ class Recovery:
 
     def _is_continuous(self) -> bool:
         """Whether DATA has all that this machine showed until just now."""
+        if self._layout.restored.exists():
+            return False
         shown = self._continuity.newest() if self._continuity else None
         here = self._state.edge().size
         if shown is None or shown.origin != self._state.origin or shown.size > here:

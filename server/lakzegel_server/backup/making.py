@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Copies one moment of a receiver, beside what it seals meanwhile (docs/spec/backup.md §2)."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from lakzegel_core import entries
+from lakzegel_core.checkpoint import Checkpoint, LogKeys, open_checkpoint
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.limits import MAX_CHECKPOINT
+from lakzegel_core.tiles import paths_for
+from lakzegel_server.backup.manifest import Manifest, Stored
+from lakzegel_server.backup.objects import Objects, digest_of
+from lakzegel_server.database import Database
+from lakzegel_server.durable import replace_file
+from lakzegel_server.errors import ConfigError, DamageError
+from lakzegel_server.layout import ED25519, MLDSA, Layout
+from lakzegel_server.logstore import LogStore
+
+MANIFEST: Final = "manifest"
+MAX_MANIFEST: Final = 2**31  # bytes: some ten million files
+_ALWAYS: Final = ("server.toml", "log.vkey", "log.keys")
+_KEYS: Final = (f"keys/{ED25519}", f"keys/{MLDSA}")
+
+
+@dataclass(slots=True)
+class Made:
+    """What a backup did."""
+
+    manifest: Manifest
+    copied: int = 0  # files that were read
+    missing: list[str] = field(default_factory=list)  # what DATA lacks, whether OUT has it or not
+
+
+def back_up(layout: Layout, keys: LogKeys, out: Path, *, at: datetime, secret: bool) -> Made:
+    """The backup that OUT holds now; ``secret`` has the signing keys in it.
+
+    Raises:
+        ConfigError: OUT is another log's, or no backup.
+        DamageError: DATA is not what its log says.
+    """
+    objects = Objects(out)
+    earlier = _earlier(out, keys.origin)
+    objects.make()
+    with _moment(layout, keys) as moment:
+        made = Made(Manifest(moment.tree, at, secret, {}))
+        copying = _Copying(layout, objects, earlier, made)
+        copying.run(moment)
+    replace_file(out / MANIFEST, made.manifest.to_bytes(), work=out)
+    objects.tidy(made.manifest.files.values())
+    return made
+
+
+def load_manifest(out: Path) -> Manifest:
+    """The manifest of a backup.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    try:
+        with (out / MANIFEST).open("rb") as file:
+            return Manifest.parse(file.read(MAX_MANIFEST))
+    except FileNotFoundError:
+        raise ConfigError(f"{out}: no backup here; give the folder that 'backup' wrote") from None
+
+
+def _earlier(out: Path, origin: str) -> dict[str, Stored]:
+    if not out.exists() or not any(out.iterdir()):
+        return {}
+    if {path.name for path in out.iterdir()} == {"objects"}:
+        return {}  # the first one was cut off
+    found = load_manifest(out)
+    if found.tree.origin != origin:
+        raise ConfigError(f"{out}: a backup of {found.tree.origin}; give another folder")
+    return found.files
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What belongs together: the index, the checkpoint, and the held statement."""
+
+    tree: Checkpoint
+    checkpoint: bytes
+    held: bytes | None
+    index: sqlite3.Connection
+
+
+@contextmanager
+def _moment(layout: Layout, keys: LogKeys) -> Iterator[_Moment]:
+    """One moment; sequencing waits only until it is fixed."""
+    with closing(Database.open_readonly(layout.database)) as database:
+        index = database.connection
+        with layout.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            index.execute("BEGIN")
+            size = database.size()
+            checkpoint = layout.log.joinpath("checkpoint").read_bytes()[: MAX_CHECKPOINT + 1]
+            held = layout.held.read_bytes() if layout.held.exists() else None
+        try:
+            tree = open_checkpoint(checkpoint, keys).checkpoint
+        except LakzegelError as error:
+            raise DamageError(f"log/checkpoint: {error}; run 'lakzegel-server check'") from None
+        if tree.size != size:
+            raise DamageError(
+                f"log/checkpoint: states {tree.size} entries, index.sqlite has {size};"
+                " let 'serve' show them first"
+            )
+        yield _Moment(tree, checkpoint, held, index)
+
+
+class _Copying:
+    """One run."""
+
+    def __init__(
+        self, layout: Layout, objects: Objects, earlier: dict[str, Stored], made: Made
+    ) -> None:
+        self._layout = layout
+        self._objects = objects
+        self._earlier = earlier
+        self._made = made
+        self._files = made.manifest.files
+
+    def run(self, moment: _Moment) -> None:
+        """Copy everything of that moment."""
+        self._files["log/checkpoint"] = self._objects.put(moment.checkpoint)
+        if moment.held is not None:
+            self._files["held"] = self._objects.put(moment.held)
+        self._index(moment.index)
+        store = LogStore(self._layout.log, self._layout.incoming)
+        self._tiles(store, moment.tree.size)
+        for data in store.entries(0, moment.tree.size):
+            if entries.kind_of(data) == entries.BATCH:
+                name = hashlib.sha256(data).hexdigest()
+                self._fixed(f"batches/{name}.batch")
+                self._file(f"keyrings/{name}.keyring")
+        for (name,) in moment.index.execute("SELECT id FROM annexes"):
+            self._fixed(f"annexes/{name}")
+        self._rest()
+
+    def _rest(self) -> None:
+        for place in (*_ALWAYS, *(_KEYS if self._made.manifest.keys else ())):
+            self._file(place)
+        if self._layout.settings.exists():
+            self._file("settings.toml")
+        if self._layout.evidence.is_dir():
+            for path in self._layout.evidence.iterdir():
+                self._fixed(f"evidence/{path.name}")
+
+    def _index(self, source: sqlite3.Connection) -> None:
+        part = self._objects.folder / f"{secrets.token_hex(16)}.part"
+        try:
+            with closing(sqlite3.connect(part)) as target:
+                part.chmod(0o600)
+                source.backup(target)
+            self._files["index.sqlite"] = self._objects.adopt(part, digest_of(part))
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _tiles(self, store: LogStore, size: int) -> None:
+        for path in paths_for(size):
+            place = f"log/{path}"
+            if ".p/" not in path and self._keep_earlier(place):
+                continue
+            self._files[place] = self._objects.put(store.read(path))
+            self._made.copied += 1
+
+    def _fixed(self, place: str) -> None:
+        """A file whose bytes never change under its name."""
+        if not self._keep_earlier(place):
+            self._file(place)
+
+    def _keep_earlier(self, place: str) -> bool:
+        known = self._earlier.get(place)
+        if known is None or not self._objects.has(known):
+            return False
+        self._files[place] = known
+        if not (self._layout.data / place).exists():
+            self._made.missing.append(place)
+        return True
+
+    def _file(self, place: str) -> None:
+        try:
+            self._files[place] = self._objects.copy(self._layout.data / place)
+        except FileNotFoundError:
+            self._made.missing.append(place)
+            known = self._earlier.get(place)
+            if known is not None and self._objects.has(known):
+                self._files[place] = known
+        self._made.copied += 1
