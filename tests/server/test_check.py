@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`check` names every file that is not what the log says."""
 
+import base64
 import hashlib
 import json
 import os
@@ -226,3 +227,42 @@ def test_it_works_beside_a_receiver_that_is_serving(world, device):
     world.layout.annex(name).write_bytes(b"x")
     assert any(d.startswith(f"annexes/{name}:") for d in world.doubts())
     world.layout.annex(name).unlink()
+
+
+def spoil(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def check_by_command(data, *more):
+    return main(["check", "--data", str(data), *more])
+
+
+def test_an_incremental_check_reads_what_no_check_found_whole_before(data, capsys):
+    first, second = sorted((data / "batches").iterdir(), key=lambda p: p.stat().st_size)
+    assert check_by_command(data, "--since", "last") == 0
+    assert "from entry 0 on" in capsys.readouterr().out
+    assert (data / "checked").read_text().startswith("5 ")
+    assert check_by_command(data, "--since", "last") == 0
+    assert "from entry 5 on" in capsys.readouterr().out
+    spoil(second)  # reading alone finds this
+    assert check_by_command(data, "--since", "last") == 0
+    assert check_by_command(data, "--since", "4") == 1
+    assert check_by_command(data) == 1
+    spoil(second)
+    first.rename(data.parent / "lost")  # a look is enough for this
+    assert check_by_command(data, "--since", "last") == 1
+    assert check_by_command(data, "--since", "last") == 1  # and it is not forgotten
+
+
+def test_what_another_log_was_checked_for_counts_for_nothing(data, capsys):
+    assert check_by_command(data) == 0
+    spoil(min((data / "batches").iterdir()))
+    (data / "checked").write_text(f"5 {base64.b64encode(bytes(32)).decode()}\n")
+    assert check_by_command(data, "--since", "last") == 1
+    out = capsys.readouterr().out
+    assert "checked: not of this log" in out
+    assert "batches/" in out
+    with pytest.raises(SystemExit):
+        check_by_command(data, "--since", "-1")

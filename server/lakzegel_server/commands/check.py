@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import suppress
 
+from lakzegel_core.encoding import parse_decimal
+from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
+from lakzegel_server.fsck.remembered import remember
 from lakzegel_server.fsck.run import Report, check
 from lakzegel_server.layout import Layout
 
@@ -14,12 +18,25 @@ from lakzegel_server.layout import Layout
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = command(commands, "check", run, "compare everything stored with the log; 1 on a doubt")
+    parser.add_argument(
+        "--since",
+        type=_since,
+        default=0,
+        metavar="SIZE|last",
+        help="read batches of entries from SIZE on only, or from where the last check that found"
+        " nothing ended; the log itself is always checked whole (default 0: everything)",
+    )
     parser.add_argument("--json", action="store_true", help="print the result for a program")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check DATA and print a line a doubt."""
-    report = check(Layout(arguments.data))
+    layout = Layout(arguments.data)
+    report = check(layout, arguments.since)
+    size, root = report.tree
+    if not report.doubts and root and arguments.since in {0, None}:
+        with suppress(OSError):  # whoever may only look has checked all the same
+            remember(layout, size, root)
     if arguments.json:
         print(json.dumps(_as_json(report), indent=2, sort_keys=True))
     else:
@@ -27,9 +44,18 @@ def run(arguments: argparse.Namespace) -> int:
             print(printable(str(doubt)))
         print(
             f"{len(report.doubts)} doubts: {report.entries} entries of the log,"
-            f" {report.batches} batches, {report.files} files"
+            f" {report.batches} batches, {report.files} files; batches read from entry"
+            f" {report.since} on"
         )
     return FOUND if report.doubts else FINE
+
+
+def _since(text: str) -> int | None:
+    """The size that was given; None for the word ``last``."""
+    try:
+        return None if text == "last" else parse_decimal(text, what="--since")
+    except LakzegelError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def printable(text: str) -> str:
@@ -43,5 +69,6 @@ def _as_json(report: Report) -> dict[str, object]:
         "entries": report.entries,
         "batches": report.batches,
         "files": report.files,
+        "since": report.since,
         "doubts": [{"place": printable(d.place), "what": d.what} for d in report.doubts],
     }

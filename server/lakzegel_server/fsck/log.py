@@ -40,7 +40,7 @@ class Replayed:
     """What the log's entries prove, as far as they could be replayed."""
 
     custody: Custody
-    headers: list[tuple[bytes, Header]] = field(default_factory=list)  # with their ids
+    headers: list[tuple[int, bytes, Header]] = field(default_factory=list)  # index, id
     roots: dict[int, bytes] = field(default_factory=dict)  # of the sizes that headers saw
     whole: bool = True
 
@@ -146,7 +146,7 @@ class LogCheck:
             return
         replayed.roots[frontier.size] = frontier.root()
         if isinstance(checked.entry, Header):
-            replayed.headers.append((checked.id, checked.entry))
+            replayed.headers.append((custody.size - 1, checked.id, checked.entry))
             seen = checked.entry.seen
             if seen.size and replayed.roots.get(seen.size) != seen.root:
                 what = f"entry {custody.size - 1}: its device saw another log than this one"

@@ -19,6 +19,7 @@ from lakzegel_server.fsck.evidence import check_evidence
 from lakzegel_server.fsck.files import check_modes, check_rest, is_served, survey
 from lakzegel_server.fsck.keys import check_keys
 from lakzegel_server.fsck.log import CHECKPOINT, LogCheck
+from lakzegel_server.fsck.remembered import recall
 from lakzegel_server.fsck.rows import check_rows
 from lakzegel_server.fsck.stored import (
     check_annexes,
@@ -43,10 +44,15 @@ class Report:
     batches: int
     files: int
     doubts: tuple[Doubt, ...]
+    tree: tuple[int, bytes] = (0, b"")  # size and root of what was checked
+    since: int = 0  # files of entries from here on were read
 
 
-def check(layout: Layout) -> Report:
+def check(layout: Layout, since: int | None = 0) -> Report:
     """Compare every file below DATA with what the log says.
+
+    Batches and keyrings of entries below ``since`` are only looked for; None is where the last
+    check that found nothing ended.
 
     Raises:
         ConfigError: nothing of a receiver is there.
@@ -63,7 +69,9 @@ def check(layout: Layout) -> Report:
         rows = check_rows(found, connection)
         store = LogStore(layout.log, layout.incoming)
         replayed = LogCheck(found, keys, rows, store).run(checkpoint)
-        check_batches(found, replayed)
+        recalled = recall(found, replayed.roots)
+        since = recalled if since is None else since
+        check_batches(found, replayed, since)
         if rows is not None:
             check_annexes(found, rows)
             check_held(found, rows, replayed.custody, replayed)
@@ -72,8 +80,14 @@ def check(layout: Layout) -> Report:
     if live:
         _pass_over_uploads(found, layout)
     check_rest(found)
+    size = replayed.custody.size
     return Report(
-        replayed.custody.size, len(replayed.headers), len(found.files), tuple(found.doubts)
+        size,
+        len(replayed.headers),
+        len(found.files),
+        tuple(found.doubts),
+        (size, replayed.roots.get(size, b"")),
+        since,
     )
 
 

@@ -19,13 +19,17 @@ from lakzegel_server.fsck.rows import Rows
 BLOCK: Final = 2**20  # bytes read at a time
 
 
-def check_batches(found: Survey, replayed: Replayed) -> None:
-    """Every batch of the log is there, whole, with its keyring."""
-    for entry_id, header in replayed.headers:
+def check_batches(found: Survey, replayed: Replayed, since: int) -> None:
+    """Every batch of the log is there, with its keyring; from entry ``since`` they are read."""
+    for index, entry_id, header in replayed.headers:
         place = f"batches/{entry_id.hex()}.batch"
-        if found.claim(place):
+        if found.claim(place) and index >= since:
             _check_batch(found, place, entry_id, header)
-        _check_keyring(found, entry_id, header, replayed.custody)
+        changed = (header.device, header.epoch, header.batch) in replayed.custody.keyrings
+        if index >= since or changed:
+            _check_keyring(found, entry_id, header, replayed.custody)
+        else:
+            found.claim(f"keyrings/{entry_id.hex()}.keyring")
 
 
 def _check_batch(found: Survey, place: str, entry_id: bytes, header: Header) -> None:
