@@ -23,7 +23,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, buffer: memoryview, **uvicorn: Any) -> None:  # noqa: ANN401 - its own
         self._buffer = buffer
-        self._http: Any = _Http(**uvicorn)  # it says bytes, and takes any buffer
+        self._http: Any = Http(**uvicorn)  # it says bytes, and takes any buffer
 
     def get_buffer(self, _wanted: int) -> memoryview:
         """Where the next bytes go."""
@@ -54,10 +54,25 @@ class Connection(asyncio.BufferedProtocol):
         self._http.resume_writing()
 
 
-class _Http(HttpToolsProtocol):
+class Http(HttpToolsProtocol):
     """Hands a piece of a body on as it is, unless the application takes several at once."""
 
+    last = False  # the next answer is the last one on this connection
+
+    def on_headers_complete(self) -> None:
+        """Begin the answer."""
+        super().on_headers_complete()
+        if self.last and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def end_soon(self) -> None:
+        """Answer a request that is on its way still, and say that it is the last."""
+        self.last = True
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
     def on_body(self, body: bytes) -> None:
+        """Hand a piece on."""
         cycle: Any = self.cycle
         if not cycle.body:
             cycle.body = b""  # nothing and a piece together are the piece itself

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +19,9 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from lakzegel_server.connection import BUFFER, Connection
+from lakzegel_server.connection import BUFFER, Connection, Http
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.manager import notify, watchdog_seconds
 from lakzegel_server.settings import is_loopback
 
 MAX_CONNECTIONS: Final = 512
@@ -27,6 +30,7 @@ GRACE_SECONDS: Final = 5  # for requests under way when it is told to stop
 IDLE_SECONDS: Final = 0.5  # for connections on which nothing is under way
 BACKLOG: Final = 256
 _MAX_PORT: Final = 65_535
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,19 @@ class Endpoint:
     port: int
     cert: Path | None
     key: Path | None
+    held: socket.socket | None = None  # by the service manager, which keeps it over a restart
+
+    @classmethod
+    def inherited(cls, held: socket.socket, *, cert: Path | None, key: Path | None) -> Endpoint:
+        """The endpoint of a socket that listens already.
+
+        Raises:
+            ConfigError: plain HTTP that others could reach.
+        """
+        host, port = held.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        found = cls.parse(f"{shown}:{port}", cert=cert, key=key)
+        return cls(found.host, found.port, cert, key, held)
 
     @classmethod
     def parse(cls, listen: str, *, cert: Path | None, key: Path | None) -> Endpoint:
@@ -64,6 +81,8 @@ class Endpoint:
         Raises:
             ConfigError: the address cannot be had.
         """
+        if self.held is not None:
+            return self.held
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         bound = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -82,10 +101,17 @@ class Endpoint:
         Raises:
             ConfigError: they cannot.
         """
+        self.load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+
+    def load_certificate(self, context: ssl.SSLContext) -> None:
+        """Use certificate and key, as they lie there now, for connections from now on.
+
+        Raises:
+            ConfigError: they cannot be used.
+        """
         if self.cert is None:
             return
         try:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.cert, self.key)
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"{self.cert}, {self.key}: {error}") from None
@@ -97,19 +123,50 @@ class Endpoint:
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready."""
+    """Says when it is ready, takes a new certificate, and loses no request when it stops."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, endpoint: Endpoint, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._endpoint = endpoint
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            if threading.current_thread() is threading.main_thread():
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
             self._ready()
+            notify("READY=1")
+            self._give_sign()
+
+    def reload(self) -> None:
+        """Use the certificate that lies there now; when it is no good, the one before."""
+        context = self.config.ssl
+        if context is None:
+            _log.info("nothing to read anew: there is no certificate")
+            return
+        try:
+            self._endpoint.check_certificate()
+            self._endpoint.load_certificate(context)
+        except ConfigError as error:
+            _log.error("the certificate stays as it was: %s", error)
+        else:
+            _log.info("the certificate was read anew")
+
+    def _give_sign(self) -> None:
+        """Tell the manager, again and again, that this loop turns."""
+        every = watchdog_seconds()
+        if every is not None and not self.should_exit:
+            notify("WATCHDOG=1")
+            asyncio.get_running_loop().call_later(every, self._give_sign)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, also when an idle TLS client never answers that the connection ends."""
+        notify("STOPPING=1")
+        if self._endpoint.held is not None:
+            await self._hand_back()
         loop = asyncio.get_running_loop()
         timers = [
             loop.call_later(IDLE_SECONDS, self._abort, True),
@@ -120,6 +177,18 @@ class _Server(uvicorn.Server):
         finally:
             for timer in timers:
                 timer.cancel()
+
+    async def _hand_back(self) -> None:
+        """Take no more connections, and answer what is on its way on those that there are.
+
+        Whoever connects from now on waits in the socket that the manager holds.
+        """
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Http):
+                connection.end_soon()
+        await asyncio.sleep(IDLE_SECONDS)
 
     def _abort(self, idle_only: bool) -> None:  # noqa: FBT001 - a callback's argument
         for connection in list(self.server_state.connections):
@@ -148,7 +217,7 @@ def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> 
         ssl_certfile=endpoint.cert,
         ssl_keyfile=endpoint.key,
     )
-    return _Server(config, ready)
+    return _Server(config, endpoint, ready)
 
 
 def run(app: ASGIApp, endpoint: Endpoint, bound: socket.socket, ready: Callable[[], None]) -> None:

@@ -145,9 +145,14 @@ def read_secret(path: Path) -> str:
     return text
 
 
+def from_manager(name: str) -> str:
+    """What the service manager says under this name; empty when it says nothing."""
+    return os.environ.get(name, "")
+
+
 def runtime_folder() -> Path | None:
     """The folder that lasts as long as this machine runs, where the service manager made one."""
-    value = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    value = from_manager("RUNTIME_DIRECTORY").partition(":")[0]
     return Path(value) if value.startswith("/") else None
 
 

@@ -14,6 +14,7 @@ from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
 from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.manager import inherited_socket
 from lakzegel_server.recovery.once import require_index
 from lakzegel_server.settings import load
 from lakzegel_server.web.app import build
@@ -28,7 +29,8 @@ def add(commands: Commands) -> None:
         "--listen",
         default=LISTEN,
         metavar="ADDR:PORT",
-        help=f"where to listen (default {LISTEN}); port 0 picks a free one; see DIR/listening",
+        help=f"where to listen (default {LISTEN}); port 0 picks a free one; see DIR/listening;"
+        " a socket that the service manager hands over is used instead",
     )
     parser.add_argument("--tls-cert", type=Path, metavar="F", help="PEM certificate chain")
     parser.add_argument("--tls-key", type=Path, metavar="F", help="its PEM private key")
@@ -43,9 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     layout = Layout(arguments.data)
     signer, settings = load_signer(layout), load(layout)
     require_index(layout, settings)
-    endpoint = serving.Endpoint.parse(
-        arguments.listen, cert=arguments.tls_cert, key=arguments.tls_key
-    )
+    endpoint = _endpoint(arguments)
     endpoint.check_certificate()
     opened = open_desk(layout, signer, clock=wall_clock, settings=settings)
     with opened as desk, endpoint.bind() as bound:
@@ -61,3 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             layout.listening.unlink(missing_ok=True)
     return FINE
+
+
+def _endpoint(arguments: argparse.Namespace) -> serving.Endpoint:
+    """The socket that was handed over, else the address that was given."""
+    cert, key = arguments.tls_cert, arguments.tls_key
+    held = inherited_socket()
+    if held is not None:
+        return serving.Endpoint.inherited(held, cert=cert, key=key)
+    return serving.Endpoint.parse(arguments.listen, cert=cert, key=key)
