@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from lakzegel_server.fleet.causes import is_trouble
 from lakzegel_server.fleet.model import Arrival, Condition, Trouble
 from lakzegel_server.fleet.records import Beat
 from lakzegel_server.settings_fleet import FleetSettings
@@ -20,7 +21,6 @@ DRIFTED: Final = "drifted"  # a guard's state
 FULL_CODES: Final = frozenset({"spool-full", "no-room"})
 DRIFT_CODES: Final = frozenset({"guard-drifted", "guard-contested"})
 CLOCK_CODES: Final = frozenset({"clock-skew"})
-QUIET: Final = frozenset({"polling", "busy", "events-dropped"})  # nothing has to be done
 # what the receiver finds by itself; the others are devices' own (docs/spec/health.md §1)
 SILENT: Final = "silent"
 LATE: Final = "late"
@@ -125,7 +125,7 @@ def _condition(facts: Facts, codes: frozenset[str]) -> Condition:
         (Condition.LATE, LATE in codes),
         (Condition.CERTIFICATE, CERTIFICATE_ENDING in codes),
         (Condition.OLD_VERSION, OLD_VERSION in codes),
-        (Condition.TROUBLED, bool(codes - QUIET)),
+        (Condition.TROUBLED, any(map(is_trouble, codes))),
     )
     rest = Condition.EXPECTED if facts.newest is None else Condition.CAPTURING
     return next((condition for condition, holds in worst if holds), rest)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from lakzegel_core.words import DUTCH, ENGLISH
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import MissingError
+from lakzegel_server.words import text as text  # noqa: PLC0414 - pages take it from here
 
 COOKIE: Final = "lakzegel-language"
 LANGUAGES: Final = (DUTCH, ENGLISH)
@@ -19,11 +20,6 @@ YEAR: Final = 31_536_000  # seconds
 PATH: Final = re.compile(r"/(?:[A-Za-z0-9_.~%=&?+-][A-Za-z0-9/_.~%=&?+-]{0,510})?\Z")
 _MAX_ASKED: Final = 16  # languages that are looked at
 _QUALITY: Final = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
-
-
-def text(english: str) -> str:
-    """Words that a page shows; they are looked up there, and a test finds them here."""
-    return english
 
 
 def language_of(request: Request) -> str:
