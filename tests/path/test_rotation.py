@@ -14,7 +14,6 @@ import time
 import pytest
 
 DEVICE = "minister-laptop"
-KILLS = 8
 LONGEST = 1.6  # seconds into a run; one that is left alone takes about as long
 
 
@@ -87,14 +86,16 @@ def test_whoever_kept_the_old_keys_can_do_nothing_with_them(ready):
     assert [e["epoch"] for e in device_of(ready)["epochs"]] == [0, 1]
 
 
-@pytest.mark.slow
-def test_kills_while_keys_are_replaced_lock_nobody_out(ready, same_tree):
+@pytest.mark.parametrize(
+    "kills", [pytest.param(4, marks=pytest.mark.slow), pytest.param(40, marks=pytest.mark.soak)]
+)
+def test_kills_while_keys_are_replaced_lock_nobody_out(ready, same_tree, kills):
     seed = int.from_bytes(os.urandom(4), "big")
     print(f"seed {seed}")
     chance = random.Random(seed)
     write(ready, "first.txt")
     ready.once()
-    for kill in range(KILLS):
+    for kill in range(kills):
         process = subprocess.Popen(
             [sys.executable, "-m", "lakzegel_agent", "rotate", "--config", str(ready.config)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

@@ -90,10 +90,10 @@ def custody(ready, disk):
 
 
 @pytest.mark.slow
-def test_every_other_call_fails_once_and_a_later_run_mends_it(custody, ready, same_tree):
-    """Those of odd or of even number, by chance; each call in every way is the long form below."""
-    met, first = Counter(), random.SystemRandom().choice((1, 2))
-    for at, how in zip(itertools.count(first, 2), itertools.cycle(WAYS), strict=False):
+def test_every_third_call_fails_once_and_a_later_run_mends_it(custody, ready, same_tree):
+    """Which of three, by chance; each call in every way is the long form below."""
+    met, first = Counter(), random.SystemRandom().choice((1, 2, 3))
+    for at, how in zip(itertools.count(first, 3), itertools.cycle(WAYS), strict=False):
         if not custody.suffer(how, at):
             break
         met[how] += 1
@@ -138,10 +138,17 @@ def test_a_thousand_ends_at_moments_of_chance_lose_nothing(ready, disk, same_tre
     assert sum(count for (_, reached), count in met.items() if reached) > KILLS // 2
 
 
-@pytest.mark.slow
-def test_a_sync_that_fails_and_an_end_soon_after_it_lose_nothing(custody, ready, disk, same_tree):
-    """What could not be synced is found again by who comes after, as long as nothing is over it."""
-    for at in itertools.count(1):
+@pytest.mark.parametrize(
+    "stride", [pytest.param(3, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)]
+)
+def test_a_sync_that_fails_and_an_end_soon_after_it_lose_nothing(
+    custody, ready, disk, same_tree, stride
+):
+    """What could not be synced is found again by who comes after, as long as nothing is over it.
+
+    Each sync in the long form; in the short one every third, by chance which.
+    """
+    for at in itertools.count(random.SystemRandom().randint(1, stride), stride):
         custody.write()
         disk.fail(Fault.EIO, at, syncs=True, then=5)
         run(disk, once(ready))

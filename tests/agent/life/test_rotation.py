@@ -3,6 +3,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -394,12 +395,15 @@ def require_one_way_on(device, log, *, batches):
         assert signing == {"header-1", "witness-1"}
 
 
-@pytest.mark.slow
-def test_killed_at_any_step_it_is_neither_locked_out_nor_of_two_minds(
-    tmp_path, served, office, receiver, log, kit
+@pytest.mark.parametrize(
+    "stride", [pytest.param(3, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)]
+)
+def test_killed_at_a_step_it_is_neither_locked_out_nor_of_two_minds(
+    tmp_path, served, office, receiver, log, kit, stride
 ):
+    """At each step in the long form; in the short one at every third, by chance which."""
     epochs = set()
-    for step in range(99):
+    for step in range(random.SystemRandom().randrange(stride), 99, stride):
         name = f"d{step}"
         root = tmp_path / name
         device = kit.Device(root, receiver, office.pins)
