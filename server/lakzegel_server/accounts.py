@@ -33,12 +33,21 @@ class AccountRole(StrEnum):
     AUDIT = "audit"
 
 
+class Way(StrEnum):
+    """How a person came in."""
+
+    TOKEN = "token"  # noqa: S105 - a word, no secret
+    BREAK_GLASS = "break-glass"
+    SIGN_ON = "single-sign-on"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Who is asking."""
 
     name: str
     role: AccountRole
+    way: Way = Way.TOKEN
 
 
 def add(database: Database, name: str, role: AccountRole, *, secret: bytes, now: str) -> str:
@@ -47,10 +56,7 @@ def add(database: Database, name: str, role: AccountRole, *, secret: bytes, now:
     Raises:
         ConfigError: the name is taken or not allowed.
     """
-    if not _NAME.match(name):
-        raise ConfigError(f"account {name!r}: use 1 to 63 of a-z, 0-9, inner - and _")
-    if any(account.name == name for account in listing(database)):
-        raise ConfigError(f"account {name}: exists already; remove it first")
+    check_free(database, name)
     hashed = hashlib.sha256(secret).digest()
     with database.transaction() as change:
         change.execute(
@@ -60,20 +66,38 @@ def add(database: Database, name: str, role: AccountRole, *, secret: bytes, now:
     return f"{name}.{base64.urlsafe_b64encode(secret).decode().rstrip('=')}"
 
 
+def check_free(database: Database, name: str) -> None:
+    """Return when an account may have this name.
+
+    Raises:
+        ConfigError: the name is taken or not allowed.
+    """
+    if not _NAME.match(name):
+        raise ConfigError(f"account {name!r}: use 1 to 63 of a-z, 0-9, inner - and _")
+    if any(account.name == name for account in listing(database)):
+        raise ConfigError(f"account {name}: exists already; remove it first")
+
+
 def listing(database: Database) -> list[Account]:
-    """Every account."""
-    rows = database.connection.execute("SELECT name, role FROM accounts ORDER BY name")
-    return [Account(name, AccountRole(role)) for name, role in rows]
+    """Every account that the receiver keeps itself."""
+    rows = database.connection.execute(
+        "SELECT name, role, ? FROM accounts UNION ALL SELECT name, role, ? FROM locals"
+        " ORDER BY name",
+        (Way.TOKEN, Way.BREAK_GLASS),
+    )
+    return [Account(name, AccountRole(role), Way(way)) for name, role, way in rows]
 
 
 def remove(database: Database, name: str) -> None:
-    """Take an account away; its token is worth nothing from now on.
+    """Take an account away; its token or password is worth nothing from now on.
 
     Raises:
         ConfigError: nobody has this name.
     """
     with database.transaction() as change:
-        if change.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount != 1:
+        tables = ("accounts", "locals")
+        gone = [change.execute(f"DELETE FROM {t} WHERE name = ?", (name,)) for t in tables]  # noqa: S608 - names of ours
+        if sum(done.rowcount for done in gone) != 1:
             raise ConfigError(f"account {name}: does not exist")
 
 
@@ -98,15 +122,3 @@ def authenticate(database: Database, authorization: str | None) -> Account:
     if not hmac.compare_digest(hashlib.sha256(secret).digest(), stored) or not row:
         raise DeniedError("this token is not known", known=False)
     return Account(name, AccountRole(row[0]))
-
-
-def require(database: Database, authorization: str | None, *roles: AccountRole) -> Account:
-    """The account, when it has one of the roles.
-
-    Raises:
-        DeniedError: it has not.
-    """
-    account = authenticate(database, authorization)
-    if account.role not in roles:
-        raise DeniedError(f"role {account.role} may not do this", known=True)
-    return account

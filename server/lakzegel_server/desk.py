@@ -18,6 +18,7 @@ from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout, LogSigner, prepare
 from lakzegel_server.logstate import LogState
+from lakzegel_server.people.people import People
 from lakzegel_server.recovery.recovery import Recovery
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
@@ -44,6 +45,7 @@ class Desk:
     recovery: Recovery
     fleet: FleetRecords
     witnesses: Witnesses
+    people: People
 
 
 @contextmanager
@@ -66,6 +68,7 @@ def open_desk(
         log = LogState.open(layout, signer, clock=clock)
         register = Register.open(layout.database, clock)
         fleet = FleetRecords.open(layout, clock)
+        people = People.open(layout.database, clock)
         accounts = Database.open_readonly(layout.database)
         workers, chores = Workers(), Chores()
         sequencer = Sequencer(log)
@@ -92,6 +95,7 @@ def open_desk(
                 recovery,
                 fleet,
                 witnesses,
+                people,
             )
             chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
             chores.start()
@@ -104,6 +108,7 @@ def open_desk(
             sequencer.stop()
             accounts.close()
             fleet.close()
+            people.close()
             register.close()
             log.close()
 

@@ -7,8 +7,10 @@
     ├── BusyError       try again later: 503
     │   ├── SlowError   the sender is slower than a receiver can wait for: 503
     │   └── ReadOnlyError  may not be the newest log, or forked: 503
+    ├── TooManyError    too many failed logins; try again later: 429
     ├── FullError       no room on the disk: 507
     ├── DeniedError     no login, or the wrong role: 401, 403
+    ├── ForgeryError    a form that this receiver did not give to this session: 403
     ├── MisplacedError  a note that another route takes: 422
     ├── MissingError    nothing has this name: 404
     └── LostError       it was stored here and is not any more: 410
@@ -77,6 +79,22 @@ class DeniedError(ServerError):
     def __init__(self, message: str, *, known: bool) -> None:
         super().__init__(message)
         self.known = known
+
+
+class TooManyError(ServerError):
+    """Too many failures; it may succeed in so many seconds."""
+
+    code: ClassVar[str] = "too-many"
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class ForgeryError(ServerError):
+    """A form that this receiver did not give to this session."""
+
+    code: ClassVar[str] = "forgery"
 
 
 class MisplacedError(ServerError):

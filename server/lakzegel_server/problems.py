@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import sqlite3
 from http import HTTPStatus
 from typing import Final
@@ -25,6 +26,8 @@ _STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
     (core.SignatureError, 403),
     (core.LakzegelError, 422),
     (own.MisplacedError, 422),
+    (own.ForgeryError, 403),
+    (own.TooManyError, 429),
     (own.MissingError, 404),
     (own.LostError, 410),
     (own.FullError, 507),
@@ -57,7 +60,10 @@ def problem(error: Exception) -> JSONResponse:
         return document(status, code, f"cannot store: {error.strerror or 'input or output error'}")
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return document(status, "internal", "the receiver failed; its own log says where")
-    return document(status, getattr(error, "code", "internal"), str(error))
+    answer = document(status, getattr(error, "code", "internal"), str(error))
+    if isinstance(error, own.TooManyError):
+        answer.headers["Retry-After"] = str(math.ceil(error.seconds))
+    return answer
 
 
 def document(status: int, code: str, detail: str) -> JSONResponse:

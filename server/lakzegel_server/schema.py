@@ -43,6 +43,13 @@ CREATE TABLE IF NOT EXISTS device_days (
     device TEXT NOT NULL, day TEXT NOT NULL, batches INTEGER NOT NULL, items INTEGER NOT NULL,
     size INTEGER NOT NULL, batch_hours INTEGER NOT NULL, beat_hours INTEGER NOT NULL,
     digest BLOB NOT NULL, PRIMARY KEY (device, day)) STRICT;
+CREATE TABLE IF NOT EXISTS locals (
+    name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT NOT NULL, secret TEXT NOT NULL,
+    used INTEGER NOT NULL, created TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS sessions (
+    id BLOB PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, way TEXT NOT NULL,
+    proof TEXT NOT NULL, began INTEGER NOT NULL, seen INTEGER NOT NULL, digest BLOB NOT NULL
+    ) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -54,6 +61,8 @@ DIGESTED: Final = (
     "heartbeats",
     "arrivals",
     "device_days",
+    "locals",
+    "sessions",
 )
 
 

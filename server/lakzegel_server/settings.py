@@ -7,88 +7,31 @@ file that holds one.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import ValidationError
 
-from lakzegel_core.errors import LakzegelError
-from lakzegel_core.keys import Algorithm, VerifierKey
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings_fleet import FleetSettings
-from lakzegel_server.settings_section import Section
+from lakzegel_server.settings_peers import Office, Witness, Witnesses
+from lakzegel_server.settings_people import Web
+from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl, is_loopback
+
+__all__ = [
+    "AbsolutePath",
+    "Office",
+    "Section",
+    "ServerUrl",
+    "Witness",
+    "is_loopback",
+]  # for sections elsewhere
 
 MAX_SETTINGS: Final = 2**18  # bytes
 MAX_SECRET: Final = 4096  # bytes of a file that holds a secret
-
-
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        raise ValueError("not an absolute path")
-    return path
-
-
-def _url(url: str) -> str:
-    """The address of another server, without a slash at its end."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.query or parts.fragment or parts.username or parts.password:
-        raise ValueError("not the address of a server")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise ValueError("not https (plain http is for loopback addresses only)")
-    return url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can be meant."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _cosigner(text: str) -> str:
-    """A verifier key line of a witness."""
-    try:
-        key = VerifierKey.from_text(text)
-    except LakzegelError:
-        raise ValueError("not a verifier key") from None
-    if key.algorithm is Algorithm.ED25519:
-        raise ValueError("not the key of a witness (type 0x04 or 0x06)")
-    return text
-
-
-def _distinct(witnesses: tuple[Witness, ...]) -> tuple[Witness, ...]:
-    if len({witness.key for witness in witnesses}) != len(witnesses):
-        raise ValueError("one key is named twice")
-    return witnesses
-
-
-AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-ServerUrl = Annotated[str, AfterValidator(_url)]
-CosignerKey = Annotated[str, AfterValidator(_cosigner)]
-
-
-class Office(Section):
-    """The records office's own server, and the account of this receiver there."""
-
-    url: ServerUrl
-    token_file: AbsolutePath
-    ca_file: AbsolutePath | None = None
-
-
-class Witness(Section):
-    """A C2SP tlog-witness that is asked to cosign, and its key."""
-
-    url: ServerUrl
-    key: CosignerKey
-    ca_file: AbsolutePath | None = None
 
 
 class Settings(Section):
@@ -96,7 +39,8 @@ class Settings(Section):
 
     office: Office | None = None
     fleet: FleetSettings = FleetSettings()
-    witness: Annotated[tuple[Witness, ...], AfterValidator(_distinct)] = ()
+    witness: Witnesses = ()
+    web: Web = Web()
 
 
 def load(layout: Layout) -> Settings:

@@ -1,9 +1,44 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What every table of ``settings.toml`` is (docs/spec/receiver-settings.md)."""
+"""What tables of ``settings.toml`` are made of (docs/spec/receiver-settings.md)."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("not an absolute path")
+    return path
+
+
+def _url(url: str) -> str:
+    """The address of another server, without a slash at its end."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("not the address of a server")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise ValueError("not https (plain http is for loopback addresses only)")
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can be meant."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+ServerUrl = Annotated[str, AfterValidator(_url)]
 
 
 class Section(BaseModel):

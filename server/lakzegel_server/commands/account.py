@@ -13,16 +13,17 @@ from pathlib import Path
 
 from lakzegel_core.encoding import format_time
 from lakzegel_server import accounts
-from lakzegel_server.accounts import AccountRole
+from lakzegel_server.accounts import AccountRole, Way
 from lakzegel_server.commands.common import FINE, Commands, command
 from lakzegel_server.database import Database
 from lakzegel_server.durable import create
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout, load_origin
+from lakzegel_server.people import breakglass
 
 
 def add(commands: Commands) -> None:
-    """Add the command and its three verbs."""
+    """Add the command and its verbs."""
     text = "add, list or remove people who may log in"
     top = commands.add_parser("account", help=text, description=text)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -33,6 +34,11 @@ def add(commands: Commands) -> None:
         "--token-file", type=Path, metavar="F", help="write the token there, not on the screen"
     )
     _role(command(verbs, "list", run_list, "name and role of every account"), required=False)
+    parser = command(
+        verbs, "break-glass", run_break_glass, "make an account with password and code, shown once"
+    )
+    _role(parser, required=True)
+    parser.add_argument("name", metavar="NAME")
     parser = command(verbs, "remove", run_remove, "take an account away")
     _role(parser, required=False)
     parser.add_argument("name", metavar="NAME")
@@ -59,12 +65,24 @@ def run_add(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def run_break_glass(arguments: argparse.Namespace) -> int:
+    """Make the account and show what it is opened with."""
+    now = format_time(datetime.now(UTC))
+    with _database(arguments.data) as database:
+        shown = breakglass.add(database, arguments.name, AccountRole(arguments.role), now=now)
+    print(f"password  {shown.password}")
+    print(f"code      {shown.address}")
+    print("Neither is shown again. Keep them apart, sealed; each use is told loudly.")
+    return FINE
+
+
 def run_list(arguments: argparse.Namespace) -> int:
     """Print every account, or those of one role."""
     with _database(arguments.data) as database:
         for account in accounts.listing(database):
             if arguments.role in {None, account.role}:
-                print(f"{account.name} {account.role}")
+                way = "" if account.way is Way.TOKEN else f" {account.way}"
+                print(f"{account.name} {account.role}{way}")
     return FINE
 
 

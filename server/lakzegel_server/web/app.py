@@ -11,15 +11,20 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from lakzegel_core.errors import ConsistencyError, LakzegelError
-from lakzegel_server.accounts import require
 from lakzegel_server.desk import Desk
-from lakzegel_server.errors import ServerError
+from lakzegel_server.errors import DeniedError, ServerError
 from lakzegel_server.problems import document, problem
+from lakzegel_server.web.headers import Headers
+from lakzegel_server.web.identity import identify, require_role
+from lakzegel_server.web.login import to_login
+from lakzegel_server.web.origin import is_secure
+from lakzegel_server.web.refusals import refusal_page
 from lakzegel_server.web.routes import RULES, Rule
 
 _EXPECTED: Final = (LakzegelError, ServerError, OSError, sqlite3.Error)
@@ -31,7 +36,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def build(desk: Desk) -> Starlette:
     """The application of one receiver."""
     routes = [Route(rule.path, _endpoint(desk, rule), methods=[rule.method]) for rule in RULES]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _refuse})
+    headers = Middleware(Headers, secure=lambda scope: is_secure(desk.settings.web, scope))
+    return Starlette(
+        routes=routes, exception_handlers={HTTPException: _refuse}, middleware=[headers]
+    )
 
 
 def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
@@ -39,35 +47,45 @@ def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         try:
-            _admit(desk, rule, request)
+            await _admit(desk, rule, request)
             return await rule.handler(desk, request)
         except _EXPECTED as error:
-            return _refusal(desk, rule, error)
+            return _refusal(desk, rule, request, error)
         except ClientDisconnect:
             return document(503, "gone", "the sender went away")
         except Exception as error:  # noqa: BLE001 - the composition root of a request
             _log_fault(rule, error)
-            return problem(error)
+            return _shown(rule, request, problem(error))
 
     return endpoint
 
 
-def _admit(desk: Desk, rule: Rule, request: Request) -> None:
+async def _admit(desk: Desk, rule: Rule, request: Request) -> None:
     """Return when this login may ask this, and this log may answer it."""
+    if rule.roles or rule.page or rule.form:
+        await identify(desk, request, form=rule.form)
     if rule.roles:
-        login = request.headers.get("authorization")
-        request.state.account = require(desk.accounts, login, *rule.roles)
+        require_role(request, rule.roles)
     if rule.newest:
         desk.log.standing.require_sealing()
 
 
-def _refusal(desk: Desk, rule: Rule, error: Exception) -> Response:
+def _refusal(desk: Desk, rule: Rule, request: Request, error: Exception) -> Response:
+    """The answer to a refusal: to a browser a page, the login's where that is missing."""
     if isinstance(error, ConsistencyError):  # whoever said so proved who he is
         desk.recovery.suspect("somebody saw more of this log than there is")
+    nobody = isinstance(error, DeniedError) and not error.known
+    if rule.page and nobody and rule.method == "GET":
+        return to_login(request)
     answer = problem(error)
     if answer.status_code >= 500:  # noqa: PLR2004 - our fault, so our log says it
         _log.warning("%s %s: %s", rule.method, rule.path, type(error).__name__)
-    return answer
+    return _shown(rule, request, answer)
+
+
+def _shown(rule: Rule, request: Request, answer: Response) -> Response:
+    """A problem document, as a page where a person is looking."""
+    return refusal_page(request, answer) if rule.page else answer
 
 
 def _log_fault(rule: Rule, error: Exception) -> None:

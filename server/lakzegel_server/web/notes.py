@@ -15,11 +15,12 @@ from starlette.responses import Response
 from lakzegel_core import enrolment, finding
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_NOTE
-from lakzegel_server.accounts import AccountRole, require
+from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
 from lakzegel_server.register import Register
 from lakzegel_server.sealable import note_kind, require_enrolment_seen
 from lakzegel_server.upload import UNKNOWN
+from lakzegel_server.web.identity import identify, require_role
 from lakzegel_server.web.receipts import receipt
 from lakzegel_server.web.requests import TEXT, old_size, read_body
 
@@ -37,7 +38,8 @@ async def post_note(desk: Desk, request: Request) -> Response:
     kind = note_kind(data)
     roles = NOTE_ROLES.get(kind, (AccountRole.ADMIN,))
     if roles:
-        require(desk.accounts, request.headers.get("authorization"), *roles)
+        await identify(desk, request)
+        require_role(request, roles)
     await desk.workers.run(desk.log.refresh)
     device = UNKNOWN
     try:

@@ -8,7 +8,7 @@ from typing import Final
 
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.pages import assets, language
-from lakzegel_server.web import annexes, batches, device, heartbeats, log, notes, witness
+from lakzegel_server.web import annexes, batches, device, heartbeats, log, login, notes, witness
 from lakzegel_server.web.requests import Handler
 
 _RECORDS: Final = (AccountRole.RECORDS,)
@@ -26,6 +26,8 @@ class Rule:
     handler: Handler
     roles: tuple[AccountRole, ...] = ()
     newest: bool = False
+    page: bool = False  # a person looks at it: refusals are pages, and no login leads to /login
+    form: bool = False  # it takes a form, which is in `request.state.form`
 
 
 RULES: Final = (
@@ -51,4 +53,7 @@ RULES: Final = (
     Rule("GET", "/static/{name:path}", assets.static),
     Rule("GET", "/language/{name}", language.choose),
     Rule("POST", "/v1/heartbeats", heartbeats.post_heartbeat, newest=True),
+    Rule("GET", "/login", login.get_login, page=True),
+    Rule("POST", "/login", login.post_login, page=True, form=True),
+    Rule("POST", "/logout", login.post_logout, page=True, form=True),
 )

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The people of one receiver: who logs in, who is logged in, who has to wait."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from lakzegel_server.accounts import Account, Way
+from lakzegel_server.database import Database
+from lakzegel_server.errors import BusyError, DeniedError
+from lakzegel_server.people import breakglass, sessions
+from lakzegel_server.people.sessions import Session
+from lakzegel_server.people.throttle import Throttle
+
+MAX_WAITING: Final = 8  # logins whose password is being verified, or waits for it
+REFUSED: Final = "name, password or code is not right"
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody typed, and from where."""
+
+    name: str
+    password: str
+    code: str
+    address: str
+
+    def __repr__(self) -> str:
+        return "Attempt()"
+
+
+class People:
+    """Logins and sessions; worker threads take turns at its one connection."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._hashing = threading.Lock()
+        self._places = threading.BoundedSemaphore(MAX_WAITING)
+        self._throttle = Throttle()
+
+    @classmethod
+    def open(cls, path: Path, clock: Callable[[], float]) -> Self:
+        """Open a connection of its own."""
+        return cls(Database.open(path), clock)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._database.close()
+
+    def now(self) -> float:
+        """POSIX seconds."""
+        return self._clock()
+
+    def break_glass(self, attempt: Attempt, old: str | None) -> Session:
+        """The new session of whoever knows password and code.
+
+        Raises:
+            DeniedError: something was wrong; not said what.
+            TooManyError: too many failures.
+            BusyError: too many log in at this moment.
+        """
+        with self._place():
+            self._throttle.attempt(attempt.name, attempt.address, self._clock())
+            with self._lock:
+                local = breakglass.find(self._database, attempt.name)
+            with self._hashing:
+                step = breakglass.verify(local, attempt.password, attempt.code, now=self._clock())
+            with self._lock:
+                spent = local and step and breakglass.spend(self._database, local, step)
+            if not local or not spent:
+                raise DeniedError(REFUSED, known=False)
+            self._throttle.success(attempt.name, attempt.address)
+        _log.warning("a break-glass account of role %s was used", local.role)
+        return self.begin(Account(local.name, local.role, Way.BREAK_GLASS), local.created, old)
+
+    def begin(self, account: Account, proof: str, old: str | None) -> Session:
+        """A new session, in place of the one that the browser had."""
+        with self._lock:
+            if old is not None:
+                sessions.end(self._database, old)
+            return sessions.begin(self._database, account, proof, now=self._clock())
+
+    def find(self, reader: Database, cookie: str) -> Session | None:
+        """The session of a cookie, unless it, its account or its role is over."""
+        found = sessions.find(reader.connection, cookie, now=self._clock())
+        if found is None or not self._stands(reader, found):
+            return None
+        return found
+
+    def touch(self, session: Session) -> None:
+        """Note that it was used, so that it does not end for being idle."""
+        with self._lock:
+            sessions.touch(self._database, session, now=self._clock())
+
+    def end(self, session: Session) -> None:
+        """Log out."""
+        with self._lock:
+            sessions.end(self._database, session.cookie)
+
+    @staticmethod
+    def _stands(reader: Database, session: Session) -> bool:
+        """Whether what gave the session its role is still so."""
+        local = breakglass.find(reader, session.account.name)
+        return (
+            session.account.way is Way.BREAK_GLASS
+            and local is not None
+            and (local.role, local.created) == (session.account.role, session.proof)
+        )
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise BusyError("too many log in at this moment; try again")
+        try:
+            yield
+        finally:
+            self._places.release()

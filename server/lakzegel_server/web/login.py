@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`/login` and `/logout` (docs/spec/people.md §2 to §5)."""
+
+from __future__ import annotations
+
+import math
+import re
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from lakzegel_server.desk import Desk
+from lakzegel_server.errors import DeniedError, TooManyError
+from lakzegel_server.pages.rendering import page
+from lakzegel_server.people.breakglass import MAX_TYPED
+from lakzegel_server.people.people import Attempt
+from lakzegel_server.web.forms import Form
+from lakzegel_server.web.identity import cookie_name, give_cookie, take_cookie
+from lakzegel_server.web.origin import require_same_origin, sender
+
+HOME: Final = "/"
+_MAX_NEXT: Final = 512
+_NEXT: Final = re.compile(r"/(?!/)[A-Za-z0-9/_.~%=&?+-]*\Z")
+
+
+def safe_next(text: str) -> str:
+    """The page to go to after a login: one of this receiver's, or the first."""
+    return text if len(text) <= _MAX_NEXT and _NEXT.match(text) else HOME
+
+
+def to_login(request: Request) -> Response:
+    """The way to the login, and back to where somebody wanted to be."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    wanted = quote(safe_next(request.url.path + query), safe="/")
+    return RedirectResponse(f"/login?next={wanted}", HTTPStatus.SEE_OTHER)
+
+
+async def get_login(_desk: Desk, request: Request) -> Response:
+    """The page to log in on."""
+    return _login_page(request, safe_next(request.query_params.get("next", HOME)))
+
+
+async def post_login(desk: Desk, request: Request) -> Response:
+    """A session, for whoever knows what a break-glass account is opened with."""
+    require_same_origin(desk.settings.web, request)
+    form: Form = request.state.form
+    wanted = safe_next(form["next"])
+    attempt = Attempt(
+        form["name"][:MAX_TYPED],
+        form["password"][:MAX_TYPED],
+        form["code"][:MAX_TYPED],
+        sender(desk.settings.web, request),
+    )
+    old = request.cookies.get(cookie_name(desk, request))
+    try:
+        session = await desk.workers.run(desk.people.break_glass, attempt, old)
+    except DeniedError:
+        return _login_page(request, wanted, HTTPStatus.UNAUTHORIZED, problem="refused")
+    except TooManyError as error:
+        answer = _login_page(request, wanted, HTTPStatus.TOO_MANY_REQUESTS, problem="too-many")
+        answer.headers["Retry-After"] = str(math.ceil(error.seconds))
+        return answer
+    answer = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
+    give_cookie(desk, request, answer, session)
+    return answer
+
+
+async def post_logout(desk: Desk, request: Request) -> Response:
+    """The end of the session, in the browser and here."""
+    if request.state.session is not None:
+        await desk.workers.run(desk.people.end, request.state.session)
+    answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+    take_cookie(desk, request, answer)
+    return answer
+
+
+def _login_page(
+    request: Request, wanted: str, status: int = HTTPStatus.OK, problem: str = ""
+) -> Response:
+    return page(request, "login.html", status, next=wanted, problem=problem)

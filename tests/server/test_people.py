@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Logging in with a browser: break-glass accounts, sessions, forms, over real HTTP."""
+
+import os
+import re
+import sqlite3
+
+import argon2
+import pyotp
+import pytest
+import requests
+
+from lakzegel_server.__main__ import main
+from lakzegel_server.accounts import AccountRole
+from lakzegel_server.database import Database
+from lakzegel_server.people import breakglass
+from lakzegel_server.people.throttle import PAIR, WINDOW, Throttle
+from lakzegel_server.web.login import safe_next
+
+KNOWN_ONLY = "/v1/batches/" + "0" * 64  # 401 to nobody, 403 to a role that may not
+COOKIE = "lakzegel-loopback"
+
+
+class Browser:
+    """What a person has: cookies, and pages with forms; it says where it comes from."""
+
+    def __init__(self, url):
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers["Accept-Language"] = "en"
+
+    def __call__(self, method, path, data=None, *, origin=True, **headers):
+        if origin is not None:
+            headers["Origin"] = self.url if origin is True else origin
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.session.request(
+            method, self.url + path, data=data, headers=headers, timeout=30, allow_redirects=False
+        )
+
+    def csrf(self):
+        return re.search(r'name="csrf" value="([^"]+)"', self("GET", "/login").text)[1]
+
+    @property
+    def cookie(self):
+        return self.session.cookies.get(COOKIE)
+
+    @property
+    def known(self):
+        return self("GET", KNOWN_ONLY).status_code == 403
+
+
+class Clock:
+    """A receiver's clock that a test puts forward."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def receiver(kit, tmp_path_factory):
+    clock = Clock(kit.NOW)
+    with kit.world_at(tmp_path_factory.mktemp("people") / "data", clock=clock) as made:
+        yield made, clock
+        assert made.doubts() == []
+
+
+@pytest.fixture
+def world(receiver, monkeypatch):
+    """The module's receiver, that remembers no failure, and hashes passwords fast."""
+    made, _ = receiver
+    monkeypatch.setattr(made.desk.people, "_throttle", Throttle())
+    monkeypatch.setattr(breakglass, "_HASHER", argon2.PasswordHasher(1, 8, 1))
+    return made
+
+
+@pytest.fixture
+def clock(receiver):
+    return receiver[1]
+
+
+@pytest.fixture
+def open_browser(world):
+    opened = []
+
+    def make():
+        opened.append(Browser(world.client.url))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.session.close()
+
+
+@pytest.fixture
+def browser(open_browser):
+    return open_browser()
+
+
+@pytest.fixture
+def glass(world, clock):
+    """What opens a new break-glass account of role admin, by the receiver's clock."""
+    database = Database.open(world.layout.database)
+    name = f"nood-{os.urandom(4).hex()}"
+    shown = breakglass.add(database, name, AccountRole.ADMIN, now="2026-11-24T02:00:00Z")
+    database.close()
+    totp = pyotp.parse_uri(shown.address)
+
+    def form(*, step=0, **changes):
+        code = totp.generate_otp(int(clock.now) // 30 + step)
+        return {"name": name, "password": shown.password, "code": code} | changes
+
+    return form
+
+
+def test_password_and_code_begin_a_session_that_logout_ends(browser, glass):
+    answer = browser("POST", "/login", glass())
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert browser.known
+    kept = browser.cookie
+    assert browser("POST", "/logout", {"csrf": browser.csrf()}).status_code == 303
+    assert browser.cookie is None
+    browser.session.cookies.set(COOKIE, kept)
+    assert not browser.known
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(browser, glass):
+    said = browser("POST", "/login", glass()).headers["set-cookie"]
+    assert "HttpOnly" in said
+    assert "SameSite=lax" in said
+    assert "Secure" not in said  # plain HTTP on this machine: it would never come back
+
+
+def test_no_file_of_the_receivers_holds_the_id_or_the_password(world, browser, glass):
+    browser("POST", "/login", glass())
+    for path in world.data.rglob("index.sqlite*"):
+        data = path.read_bytes()
+        assert browser.cookie.encode() not in data
+        assert glass()["password"].replace("-", "").encode() not in data
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"password": "x"}, {"code": "000000"}, {"name": "niemand"}, {"code": ""}]
+)
+def test_whatever_is_wrong_the_answer_is_the_same(browser, glass, wrong):
+    plain = browser("POST", "/login", {"name": "", "password": "", "code": ""})
+    answer = browser("POST", "/login", glass(**wrong))
+    assert answer.status_code == plain.status_code == 401
+    assert answer.text == plain.text
+    assert browser.cookie is None
+
+
+def test_a_code_is_good_once_and_so_is_every_one_before_it(open_browser, glass):
+    assert open_browser()("POST", "/login", glass()).status_code == 303
+    assert open_browser()("POST", "/login", glass()).status_code == 401
+    assert open_browser()("POST", "/login", glass(step=-1)).status_code == 401
+    assert open_browser()("POST", "/login", glass(step=1)).status_code == 303
+
+
+def test_a_code_of_another_minute_is_none(browser, glass):
+    assert browser("POST", "/login", glass(step=2)).status_code == 401
+    assert browser("POST", "/login", glass(step=-2)).status_code == 401
+
+
+def test_the_password_is_kept_as_rfc_9106_says_where_memory_is_low(world, monkeypatch):
+    monkeypatch.undo()
+    database = Database.open(world.layout.database)
+    shown = breakglass.add(database, "echt", AccountRole.IT, now="2026-11-24T02:00:00Z")
+    local = breakglass.find(database, "echt")
+    database.close()
+    assert re.match(r"\$argon2id\$v=19\$m=65536,t=3,p=4\$[^$]{22}\$[^$]{43}\Z", local.password)
+    assert breakglass.verify(local, shown.password, "000000", now=0.0) is None
+    nobody = breakglass._nobodys()
+    assert nobody.rpartition("$")[0].rpartition("$")[0] == "$argon2id$v=19$m=65536,t=3,p=4"
+    assert len(nobody) == len(local.password)
+
+
+def test_too_many_failures_shut_the_door_to_the_right_password_too(browser, glass, clock):
+    for _ in range(PAIR):
+        assert browser("POST", "/login", glass(code="1")).status_code == 401
+    answer = browser("POST", "/login", glass())
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == str(WINDOW)
+    assert "Too many failures." in answer.text
+    clock.now += WINDOW
+    assert browser("POST", "/login", glass()).status_code == 303
+
+
+def test_a_name_that_nobody_has_is_shut_out_likewise(browser, world):
+    nobody = {"name": "niemand", "password": "x", "code": "1"}
+    seen = [browser("POST", "/login", nobody).status_code for _ in range(PAIR + 1)]
+    assert seen == [401] * PAIR + [429]
+
+
+def test_no_more_than_eight_verify_a_password_at_once(browser, world, glass):
+    places = world.desk.people._places
+    for _ in range(8):
+        places.acquire()
+    assert browser("POST", "/login", glass()).status_code == 503
+    for _ in range(8):
+        places.release()
+    assert browser("POST", "/login", glass()).status_code == 303
+
+
+def test_a_password_may_be_typed_as_it_is_said(browser, glass):
+    told = glass()["password"].upper().replace("-", " ")
+    assert browser("POST", "/login", glass(password=told)).status_code == 303
+
+
+def test_a_login_ends_the_session_that_the_browser_had(browser, glass):
+    browser("POST", "/login", glass())
+    first = browser.cookie
+    browser("POST", "/login", glass(step=1) | {"csrf": browser.csrf()})
+    assert browser.cookie != first
+    browser.session.cookies.set(COOKIE, first)
+    assert not browser.known
+
+
+def test_a_session_ends_after_half_an_hour_without_a_request(browser, glass, clock):
+    browser("POST", "/login", glass())
+    clock.now += 29 * 60
+    assert browser.known
+    clock.now += 29 * 60
+    assert browser.known
+    clock.now += 30 * 60
+    assert not browser.known
+
+
+def test_a_session_by_break_glass_ends_after_an_hour(browser, glass, clock):
+    browser("POST", "/login", glass())
+    for _ in range(5):
+        clock.now += 11 * 60
+        assert browser.known
+    clock.now += 5 * 60
+    assert not browser.known
+
+
+def test_a_session_ends_with_its_account_and_another_of_the_name_does_not_revive_it(
+    world, browser, glass
+):
+    browser("POST", "/login", glass())
+    database = Database.open(world.layout.database)
+    assert main(["account", "remove", "--data", str(world.data), glass()["name"]]) == 0
+    assert not browser.known
+    breakglass.add(database, glass()["name"], AccountRole.ADMIN, now="2026-11-24T02:00:01Z")
+    database.close()
+    assert not browser.known
+
+
+def test_a_changed_role_ends_the_session(world, browser, glass):
+    browser("POST", "/login", glass())
+    database = sqlite3.connect(world.layout.database, isolation_level=None)
+    change = "UPDATE locals SET role = ? WHERE name = ?"
+    database.execute(change, ("records", glass()["name"]))
+    answer = browser("GET", KNOWN_ONLY)
+    database.execute(change, ("admin", glass()["name"]))  # as its digest says
+    database.close()
+    assert answer.status_code == 401
+    assert browser.known
+
+
+def test_a_wrong_token_is_refused_whatever_the_cookie_says(browser, glass):
+    browser("POST", "/login", glass())
+    assert browser("GET", KNOWN_ONLY, Authorization="Bearer a.b").status_code == 401
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "A" * 43, "A" * 44, "é", "A" * 4000])
+def test_an_unknown_cookie_is_nobodys(browser, cookie):
+    answer = browser("GET", KNOWN_ONLY, Cookie=f"{COOKIE}={cookie}".encode())
+    assert answer.status_code == 401
+
+
+def test_over_plain_http_the_cookie_of_tls_means_nothing(browser, glass):
+    browser("POST", "/login", glass())
+    kept = browser.cookie
+    browser.session.cookies.clear()
+    assert browser("GET", KNOWN_ONLY, Cookie=f"__Host-lakzegel={kept}").status_code == 401
+
+
+def test_a_form_from_elsewhere_is_refused_also_with_the_right_token(browser, glass):
+    browser("POST", "/login", glass())
+    form = {"csrf": browser.csrf()}
+    for headers in (
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": None},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Sec_Fetch_Site": "none"},
+    ):
+        assert browser("POST", "/logout", form, **headers).status_code == 403, headers
+    assert browser.known
+    assert browser("POST", "/logout", form, Sec_Fetch_Site="same-origin").status_code == 303
+
+
+@pytest.mark.parametrize("token", [None, "", "x", "é"])
+def test_a_form_without_this_sessions_token_is_refused(browser, glass, token):
+    browser("POST", "/login", glass())
+    form = {} if token is None else {"csrf": token}
+    assert browser("POST", "/logout", form | {"x": "y"}).status_code == 403
+    assert browser.known
+
+
+def test_another_sessions_token_is_not_this_ones(open_browser, glass):
+    first, second = open_browser(), open_browser()
+    first("POST", "/login", glass())
+    second("POST", "/login", glass(step=1))
+    assert second("POST", "/logout", {"csrf": first.csrf()}).status_code == 403
+
+
+def test_a_login_from_another_site_is_refused(browser, glass):
+    assert browser("POST", "/login", glass(), origin="https://evil.example").status_code == 403
+    assert browser("POST", "/login", glass(), origin=None).status_code == 403
+
+
+def test_a_program_with_a_token_needs_no_form(world):
+    assert world.as_("admin")("POST", "/v1/notes", b"x").status_code == 400
+
+
+def test_a_note_by_a_session_needs_the_token_in_a_header(browser, glass):
+    browser("POST", "/login", glass())
+    assert browser("POST", "/v1/notes", b"lakzegel.nl/policy/v1\n").status_code == 403
+    told = browser("POST", "/v1/notes", b"lakzegel.nl/policy/v1\n", X_CSRF_Token=browser.csrf())
+    assert told.status_code == 400
+
+
+def test_after_the_login_one_is_where_one_wanted_to_be(browser, glass):
+    page = browser("GET", "/login?next=/devices%3Fq%3D1").text
+    assert 'name="next" value="/devices?q=1"' in page
+    answer = browser("POST", "/login", glass(next="/devices?q=1"))
+    assert answer.headers["location"] == "/devices?q=1"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/%0d%0aX:y\r\n",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        " /x",
+        "/x\n",
+        "/é",
+        "/" + "a" * 512,
+    ],
+)
+def test_a_login_leads_nowhere_else(bad):
+    assert safe_next(bad) == "/"
+
+
+def test_every_answer_tells_browsers_what_to_keep_to(world):
+    for path in ("/login", "/log/checkpoint", KNOWN_ONLY, "/nowhere", "/v1/health"):
+        said = world.client("GET", path).headers
+        policy = said["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert said["x-content-type-options"] == "nosniff"
+        assert said["referrer-policy"] == "same-origin"
+        assert said["cross-origin-opener-policy"] == "same-origin"
+        assert said["cross-origin-resource-policy"] == "same-origin"
+        assert said["cache-control"] == "no-store"
+        assert "strict-transport-security" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("text/plain", b"x", 400),
+        ("application/x-www-form-urlencoded", b"name=a&name=b", 400),
+        ("application/x-www-form-urlencoded", b"&".join(b"f%d=x" % i for i in range(17)), 400),
+        ("application/x-www-form-urlencoded", b"name=" + b"a" * 2**17, 413),
+        ("multipart/form-data", b"x", 400),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Dispo", 400),
+    ],
+)
+def test_what_is_no_form_or_too_large_is_refused(browser, kind, body, status):
+    answer = browser("POST", "/login", body, Content_Type=kind)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_the_command_shows_password_and_code_once_and_lists_the_account(world, capsys):
+    data = str(world.data)
+    arguments = ["account", "break-glass", "--data", data, "--role", "it", "nood"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^password  [a-z2-7]{5}(-[a-z2-7]{5}){3}$", shown, re.MULTILINE)
+    assert re.search(r"^code      otpauth://totp/Lakzegel:nood\?", shown, re.MULTILINE)
+    assert main(arguments) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main(["account", "list", "--data", data, "--role", "it"]) == 0
+    assert "it-person it\nnood it break-glass\n" in capsys.readouterr().out
+    assert main(["account", "remove", "--data", data, "nood"]) == 0
+    assert main(["account", "remove", "--data", data, "nood"]) == 2
