@@ -6,9 +6,9 @@ from __future__ import annotations
 import fcntl
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Final, Protocol, TypeVar
 
 from lakzegel_server.chores import Chores
 from lakzegel_server.database import Database
@@ -23,6 +23,7 @@ from lakzegel_server.recovery.recovery import Recovery
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
+from lakzegel_server.timestamping.desk import Timestamps
 from lakzegel_server.witnessing.witnesses import Witnesses
 from lakzegel_server.workers import Workers
 
@@ -46,6 +47,7 @@ class Desk:
     fleet: FleetRecords
     witnesses: Witnesses
     people: People
+    timestamps: Timestamps
 
 
 @contextmanager
@@ -65,52 +67,67 @@ def open_desk(
     with layout.serving.open("a") as lock:
         _claim(lock, layout)
         prepare(layout, signer.keys)
-        log = LogState.open(layout, signer, clock=clock)
-        register = Register.open(layout.database, clock)
-        fleet = FleetRecords.open(layout, clock)
-        people = People.open(layout.database, clock)
-        accounts = Database.open_readonly(layout.database)
-        workers, chores = Workers(), Chores()
-        sequencer = Sequencer(log)
-        witnesses: Witnesses | None = None
-        try:
-            _tidy_up(layout, log, register)
-            decided = settings or Settings()
-            recovery = Recovery(layout, log, register, decided)
-            recovery.begin(chores)
-            witnesses = Witnesses(log, decided, clock=clock, suspect=recovery.suspect)
-            witnesses.begin(chores)
-            sequencer.start()
-            intake = Intake(layout, log, sequencer, register, workers, fleet.sealed)
-            desk = Desk(
-                layout,
-                log,
-                sequencer,
-                register,
-                intake,
-                workers,
-                accounts,
-                decided,
-                chores,
-                recovery,
-                fleet,
-                witnesses,
-                people,
-            )
-            chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
-            chores.start()
-            yield desk
-        finally:
-            chores.stop()
-            if witnesses is not None:
-                witnesses.close()
-            workers.close()
-            sequencer.stop()
-            accounts.close()
-            fleet.close()
-            people.close()
-            register.close()
-            log.close()
+        with ExitStack() as stack:
+            yield _assemble(stack, layout, signer, clock, settings or Settings())
+
+
+def _assemble(
+    stack: ExitStack,
+    layout: Layout,
+    signer: LogSigner,
+    clock: Callable[[], float],
+    settings: Settings,
+) -> Desk:
+    """All parts, at work; the stack ends them, the last one first."""
+    log = _kept(stack, LogState.open(layout, signer, clock=clock))
+    register = _kept(stack, Register.open(layout.database, clock))
+    people = _kept(stack, People.open(layout.database, clock))
+    fleet = _kept(stack, FleetRecords.open(layout, clock))
+    accounts = _kept(stack, Database.open_readonly(layout.database))
+    sequencer = Sequencer(log)
+    stack.callback(sequencer.stop)
+    workers, chores = _kept(stack, Workers()), Chores()
+    _tidy_up(layout, log, register)
+    recovery = Recovery(layout, log, register, settings)
+    witnesses = Witnesses(log, settings, clock=clock, suspect=recovery.suspect)
+    stack.callback(witnesses.close)
+    timestamps = Timestamps.open(layout, log, settings.timestamp, clock=clock)
+    recovery.begin(chores)
+    witnesses.begin(chores)
+    timestamps.add_chores(chores)
+    chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
+    sequencer.start()
+    stack.callback(chores.stop)
+    chores.start()
+    return Desk(
+        layout=layout,
+        log=log,
+        sequencer=sequencer,
+        register=register,
+        intake=Intake(layout, log, sequencer, register, workers, fleet.sealed),
+        workers=workers,
+        accounts=accounts,
+        settings=settings,
+        chores=chores,
+        recovery=recovery,
+        fleet=fleet,
+        witnesses=witnesses,
+        people=people,
+        timestamps=timestamps,
+    )
+
+
+class _Closes(Protocol):
+    def close(self) -> None: ...
+
+
+T = TypeVar("T", bound=_Closes)
+
+
+def _kept(stack: ExitStack, part: T) -> T:
+    """The part, which the stack closes."""
+    stack.callback(part.close)
+    return part
 
 
 def _claim(lock: IO[str], layout: Layout) -> None:

@@ -17,7 +17,10 @@ from lakzegel_server.errors import ConfigError
 _SEED: Final = 32
 ED25519: Final = "log.ed25519"
 MLDSA: Final = "log.mldsa"
-FOLDERS: Final = ("keys", "log", "batches", "keyrings", "annexes", "incoming")
+FOLDERS: Final = (
+    *("keys", "log", "batches", "keyrings", "annexes", "incoming"),
+    *("timestamps", "timestamps/roots"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,11 @@ class Layout:
     def restored(self) -> Path:
         """When the backup was made that DATA was restored from, until a newer log is ruled out."""
         return self.data / "restored"
+
+    @property
+    def timestamps(self) -> Path:
+        """Tokens over checkpoints, with their roots."""
+        return self.data / "timestamps"
 
     @property
     def lock(self) -> Path:

@@ -50,6 +50,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     id BLOB PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, way TEXT NOT NULL,
     proof TEXT NOT NULL, began INTEGER NOT NULL, seen INTEGER NOT NULL, digest BLOB NOT NULL
     ) STRICT;
+CREATE TABLE IF NOT EXISTS timestamps (
+    name TEXT PRIMARY KEY, at INTEGER NOT NULL, expires INTEGER NOT NULL, root TEXT NOT NULL,
+    stamped BLOB NOT NULL, token BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -63,6 +66,7 @@ DIGESTED: Final = (
     "device_days",
     "locals",
     "sessions",
+    "timestamps",
 )
 
 

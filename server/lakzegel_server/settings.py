@@ -20,6 +20,7 @@ from lakzegel_server.settings_fleet import FleetSettings
 from lakzegel_server.settings_peers import Office, Witness, Witnesses
 from lakzegel_server.settings_people import Web
 from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl, is_loopback
+from lakzegel_server.settings_timestamps import Timestamps
 
 __all__ = [
     "AbsolutePath",
@@ -41,6 +42,7 @@ class Settings(Section):
     fleet: FleetSettings = FleetSettings()
     witness: Witnesses = ()
     web: Web = Web()
+    timestamp: Timestamps = ()
 
 
 def load(layout: Layout) -> Settings:

@@ -12,7 +12,7 @@ from typing import Final
 
 from lakzegel_server.words import text
 
-RUNBOOKS: Final = "docs/guides/the runbooks"
+RUNBOOKS: Final = "docs/guides/runbooks.md"
 
 
 class Severity(StrEnum):

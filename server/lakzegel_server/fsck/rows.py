@@ -11,6 +11,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.merkle import Frontier
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.schema import DIGESTED, SCHEMA, VERSION, row_digest
+from lakzegel_server.timestamping.kept import Row
 
 INDEX: Final = "index.sqlite"
 _SHOWN_PROBLEMS: Final = 5
@@ -27,6 +28,7 @@ class Rows:
     pending: dict[int, bytes]
     annexes: set[str] = field(default_factory=set)
     held: tuple[int, bytes] | None = None
+    timestamps: list[Row] = field(default_factory=list)
 
     @property
     def pending_start(self) -> int:
@@ -61,7 +63,14 @@ def _read(found: Survey, connection: sqlite3.Connection) -> Rows:
     held = connection.execute("SELECT size, sha256 FROM held").fetchall()
     if held and isinstance(held[0][0], int):  # of another type it was named above
         rows.held = (held[0][0], held[0][1])
+    if _has(connection, "timestamps"):  # an index of an earlier version has not, yet
+        rows.timestamps = [Row(*row[:-1]) for row in connection.execute("SELECT * FROM timestamps")]
     return rows
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return bool(connection.execute(query, (table,)).fetchone()[0])
 
 
 def _log_rows(connection: sqlite3.Connection) -> Rows:

@@ -27,6 +27,7 @@ from lakzegel_server.fsck.stored import (
     check_entry_files,
     check_held,
 )
+from lakzegel_server.fsck.timestamps import check_timestamps
 from lakzegel_server.housekeeping import is_id
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstore import LogStore
@@ -75,6 +76,7 @@ def check(layout: Layout, since: int | None = 0) -> Report:
         if rows is not None:
             check_annexes(found, rows)
             check_held(found, rows, replayed.custody, replayed)
+            check_timestamps(found, rows, keys, store)
             if not replayed.whole:
                 check_entry_files(found, rows)
     if live:

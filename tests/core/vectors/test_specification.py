@@ -14,7 +14,9 @@ from lakzegel_core import entries, errors, heartbeat, held, limits, query
 ROOT = VECTORS.parents[1]
 SPEC = ROOT / "docs" / "spec"
 ROOMS = ("core", "agent", "server", "office", "verify", "demo")
-CITED = re.compile(r"\b([a-z]+(?:-[a-z]+)*\.md)((?:(?:,? and|,)? §[0-9]+(?:\.[0-9]+)*)*)")
+CITED = re.compile(  # pages of docs/spec, by their name alone
+    r"(?<!guides/)\b([a-z]+(?:-[a-z]+)*\.md)((?:(?:,? and|,)? §[0-9]+(?:\.[0-9]+)*)*)"
+)
 SECTION = re.compile(r"§([0-9]+(?:\.[0-9]+)*)")
 HEADING = re.compile(r"^#{2,4} ([0-9]+(?:\.[0-9]+)*)[. ]", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+)\)((?: §[0-9.]*[0-9])?)")

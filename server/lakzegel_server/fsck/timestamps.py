@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Tokens over checkpoints: their files, what they are over, and whom they lead to."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from cryptography.x509 import Certificate, load_pem_x509_certificate
+
+from lakzegel_core.checkpoint import LogKeys, open_checkpoint
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.limits import MAX_CHECKPOINT
+from lakzegel_server.fsck.doubts import Survey
+from lakzegel_server.fsck.rows import INDEX, Rows
+from lakzegel_server.logstore import LogStore
+from lakzegel_server.timestamping.errors import TimestampError
+from lakzegel_server.timestamping.exchange import MAX_ANSWER
+from lakzegel_server.timestamping.kept import ANSWER_END, ROOTS, STAMPED_END, Row
+from lakzegel_server.timestamping.tokens import fingerprint, open_token, pem
+
+FOLDER: Final = "timestamps"
+_MAX_ROOT: Final = 65_536  # bytes of one certificate
+
+
+def check_timestamps(found: Survey, rows: Rows, keys: LogKeys, store: LogStore) -> None:
+    """Every token that was kept is there, holds, and is over a tree that this log had."""
+    names = sorted({row.root for row in rows.timestamps})
+    roots = {name: _root(found, name) for name in names}
+    for row in rows.timestamps:
+        stamped = _file(found, f"{FOLDER}/{row.name}{STAMPED_END}", row.stamped, MAX_CHECKPOINT)
+        answer = _file(found, f"{FOLDER}/{row.name}{ANSWER_END}", row.token, MAX_ANSWER)
+        if stamped is None:
+            continue
+        _check_stamped(found, row, stamped, keys, store)
+        root = roots[row.root]
+        if answer is not None and root is not None:
+            _check_token(found, row, answer, stamped, root)
+
+
+def _root(found: Survey, name: str) -> Certificate | None:
+    place = f"{FOLDER}/{ROOTS}/{name}.pem"
+    data = found.read(place, _MAX_ROOT)
+    if data is None:
+        return None
+    try:
+        root = load_pem_x509_certificate(data)
+    except ValueError:
+        found.doubt(place, "is no certificate")
+        return None
+    if pem(root) != data or fingerprint(root) != name:
+        found.doubt(place, "is not the certificate that it is named after")
+        return None
+    return root
+
+
+def _file(found: Survey, place: str, digest: bytes, limit: int) -> bytes | None:
+    data = found.read(place, limit)
+    if data is not None and hashlib.sha256(data).digest() != digest:
+        found.doubt(place, "is not the file that was kept")
+        return None
+    return data
+
+
+def _check_stamped(found: Survey, row: Row, stamped: bytes, keys: LogKeys, store: LogStore) -> None:
+    place = f"{FOLDER}/{row.name}{STAMPED_END}"
+    try:
+        size = row.size
+    except ValueError as error:
+        found.doubt(INDEX, f"table timestamps: {error}")
+        return
+    try:
+        tree = open_checkpoint(stamped, keys).checkpoint
+        same = tree.size == size and tree.root == store.root(size)
+    except (LakzegelError, OSError) as error:
+        found.doubt(place, str(error))
+        return
+    if not same:
+        found.doubt(place, f"is no tree that this log had at size {size}")
+
+
+def _check_token(found: Survey, row: Row, answer: bytes, stamped: bytes, root: Certificate) -> None:
+    place = f"{FOLDER}/{row.name}{ANSWER_END}"
+    try:
+        token = open_token(answer, stamped, [root], nonce=None)
+    except TimestampError as error:
+        found.doubt(place, str(error))
+        return
+    if (token.at, token.expires) != (row.at, row.expires):
+        found.doubt(INDEX, f"table timestamps: {row.name} has another time than its token")
