@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Final
 
 STOP_SECONDS: Final = 5.0  # a chore may take this long to end; then the process goes without it
@@ -23,6 +24,7 @@ class Chore:
         self.name = name
         self.failed: str | None = None  # the kind of the newest failure; None after a success
         self._every = every
+        self._began: float | None = None  # of the round under way
         self._work = work
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -32,6 +34,16 @@ class Chore:
     def stopping(self) -> bool:
         """Whether the work should end soon; for work that takes long."""
         return self._stopping.is_set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread is there."""
+        return self._thread.is_alive()
+
+    def busy(self) -> float:
+        """Seconds since the round under way began; 0 between two."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
 
     def start(self) -> None:
         """Do it now, and then every so often."""
@@ -51,6 +63,7 @@ class Chore:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._woken.clear()
+            self._began = time.monotonic()
             try:
                 self._work()
             except Exception as error:  # noqa: BLE001 - the composition root of a chore
@@ -58,6 +71,7 @@ class Chore:
                 _log.warning("%s: %s", self.name, self.failed)
             else:
                 self.failed = None
+            self._began = None
             self._woken.wait(self._every)
 
 
@@ -82,6 +96,9 @@ class Chores:
 
     def __contains__(self, name: str) -> bool:
         return name in self._all
+
+    def __iter__(self) -> Iterator[Chore]:
+        return iter(tuple(self._all.values()))
 
     def start(self) -> None:
         """Begin with all of them."""

@@ -24,6 +24,7 @@ from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
 from lakzegel_server.timestamping.desk import Timestamps
+from lakzegel_server.vitals.vitals import Vitals
 from lakzegel_server.witnessing.witnesses import Witnesses
 from lakzegel_server.workers import Workers
 
@@ -48,6 +49,7 @@ class Desk:
     witnesses: Witnesses
     people: People
     timestamps: Timestamps
+    vitals: Vitals
 
 
 @contextmanager
@@ -96,6 +98,7 @@ def _assemble(
     witnesses.begin(chores)
     timestamps.add_chores(chores)
     chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
+    intake = Intake(layout, log, sequencer, register, workers, fleet.sealed)
     sequencer.start()
     stack.callback(chores.stop)
     chores.start()
@@ -104,7 +107,7 @@ def _assemble(
         log=log,
         sequencer=sequencer,
         register=register,
-        intake=Intake(layout, log, sequencer, register, workers, fleet.sealed),
+        intake=intake,
         workers=workers,
         accounts=accounts,
         settings=settings,
@@ -114,6 +117,7 @@ def _assemble(
         witnesses=witnesses,
         people=people,
         timestamps=timestamps,
+        vitals=Vitals.open(layout, log, intake, chores, settings, clock=clock),
     )
 
 

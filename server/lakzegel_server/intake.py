@@ -35,6 +35,7 @@ class Sealed:
 
     index: int
     seen_size: int
+    size: int  # bytes of its file; 0 when that was here already
 
 
 class Intake:
@@ -59,6 +60,11 @@ class Intake:
         self._names: set[str] = set()
         self._tasks: set[asyncio.Task[int]] = set()
 
+    @property
+    def under_way(self) -> int:
+        """How many batches are coming in."""
+        return len(self._names)
+
     async def take(self, name: str, body: AsyncIterator[bytes], length: int | None) -> Sealed:
         """The place of a batch that is durable and sealed.
 
@@ -73,7 +79,7 @@ class Intake:
             try:
                 await self._receive(upload, body)
             except AlreadySealedError as found:
-                return Sealed(found.index, found.header.seen.size)
+                return Sealed(found.index, found.header.seen.size, 0)
             except LakzegelError as refusal:
                 await self._record(upload, name, refusal)
                 raise
@@ -83,7 +89,7 @@ class Intake:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             index = await asyncio.shield(task)
-            return Sealed(index, upload.header.seen.size)
+            return Sealed(index, upload.header.seen.size, upload.size)
 
     @contextmanager
     def _place(self, name: str) -> Iterator[None]:

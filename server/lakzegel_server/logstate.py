@@ -152,6 +152,16 @@ class LogState:
             with self._guard:
                 yield
 
+    def test_keys(self) -> None:
+        """Return when the log's keys sign: the checkpoint that is shown, once more and for nobody.
+
+        Raises:
+            LakzegelError: what they signed does not hold.
+        """
+        now, shown = int(self._clock()), self._shown.checkpoint
+        data = sign_checkpoint(shown, self._signer.ed25519, self._signer.mldsa, now=now)
+        open_checkpoint(data, self.keys)
+
     # what changes
 
     def append(self, wanted: Sequence[bytes]) -> list[Outcome]:

@@ -50,7 +50,7 @@ def status_of(error: Exception) -> int:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def problem(error: Exception) -> JSONResponse:
+def problem(error: Exception) -> Problem:
     """The problem document of a refusal."""
     if isinstance(error, sqlite3.Error):
         error = explain(error)
@@ -66,8 +66,15 @@ def problem(error: Exception) -> JSONResponse:
     return answer
 
 
-def document(status: int, code: str, detail: str) -> JSONResponse:
-    """A problem document."""
+class Problem(JSONResponse):
+    """A problem document, which knows its code."""
+
+    media_type = "application/problem+json"
+    code = "internal"
+
+
+def document(status: int, code: str, detail: str, **more: object) -> Problem:
+    """A problem document, with members of its own where a page of docs/spec has some."""
     headers = {}
     if status in _AGAIN:
         headers["Retry-After"] = str(RETRY_AFTER)
@@ -79,5 +86,8 @@ def document(status: int, code: str, detail: str) -> JSONResponse:
         "status": status,
         "detail": detail,
         "retry": status in _AGAIN,
+        **more,
     }
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    answer = Problem(body, status, headers)
+    answer.code = code
+    return answer

@@ -53,6 +53,8 @@ CREATE TABLE IF NOT EXISTS sessions (
 CREATE TABLE IF NOT EXISTS timestamps (
     name TEXT PRIMARY KEY, at INTEGER NOT NULL, expires INTEGER NOT NULL, root TEXT NOT NULL,
     stamped BLOB NOT NULL, token BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS probe (
+    one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -67,6 +69,7 @@ DIGESTED: Final = (
     "locals",
     "sessions",
     "timestamps",
+    "probe",
 )
 
 

@@ -21,6 +21,7 @@ from lakzegel_server.settings_peers import Office, Witness, Witnesses
 from lakzegel_server.settings_people import Web
 from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl, is_loopback
 from lakzegel_server.settings_timestamps import Timestamps
+from lakzegel_server.settings_vitals import Healthz, Metrics
 
 __all__ = [
     "AbsolutePath",
@@ -43,6 +44,8 @@ class Settings(Section):
     witness: Witnesses = ()
     web: Web = Web()
     timestamp: Timestamps = ()
+    healthz: Healthz = Healthz()
+    metrics: Metrics = Metrics()
 
 
 def load(layout: Layout) -> Settings:

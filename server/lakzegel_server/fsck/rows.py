@@ -63,14 +63,9 @@ def _read(found: Survey, connection: sqlite3.Connection) -> Rows:
     held = connection.execute("SELECT size, sha256 FROM held").fetchall()
     if held and isinstance(held[0][0], int):  # of another type it was named above
         rows.held = (held[0][0], held[0][1])
-    if _has(connection, "timestamps"):  # an index of an earlier version has not, yet
+    if "timestamps" in there:  # an index of an earlier version has not, yet
         rows.timestamps = [Row(*row[:-1]) for row in connection.execute("SELECT * FROM timestamps")]
     return rows
-
-
-def _has(connection: sqlite3.Connection, table: str) -> bool:
-    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
-    return bool(connection.execute(query, (table,)).fetchone()[0])
 
 
 def _log_rows(connection: sqlite3.Connection) -> Rows:

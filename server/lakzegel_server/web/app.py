@@ -20,6 +20,7 @@ from lakzegel_core.errors import ConsistencyError, LakzegelError
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import DeniedError, ServerError
 from lakzegel_server.problems import document, problem
+from lakzegel_server.web.counted import counted, counted_refusal
 from lakzegel_server.web.headers import Headers
 from lakzegel_server.web.identity import identify, require_role
 from lakzegel_server.web.login import to_login
@@ -35,10 +36,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def build(desk: Desk) -> Starlette:
     """The application of one receiver."""
-    routes = [Route(rule.path, _endpoint(desk, rule), methods=[rule.method]) for rule in RULES]
+    routes = [
+        Route(rule.path, counted(desk, rule, _endpoint(desk, rule)), methods=[rule.method])
+        for rule in RULES
+    ]
     headers = Middleware(Headers, secure=lambda scope: is_secure(desk.settings.web, scope))
+    refuse = counted_refusal(desk, _refuse)
     return Starlette(
-        routes=routes, exception_handlers={HTTPException: _refuse}, middleware=[headers]
+        routes=routes, exception_handlers={HTTPException: refuse}, middleware=[headers]
     )
 
 
@@ -62,9 +67,10 @@ def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
 
 async def _admit(desk: Desk, rule: Rule, request: Request) -> None:
     """Return when this login may ask this, and this log may answer it."""
-    if rule.roles or rule.page or rule.form:
+    asked = rule.roles and not (rule.instead and rule.instead(desk, request))
+    if asked or rule.page or rule.form:
         await identify(desk, request, form=rule.form)
-    if rule.roles:
+    if asked:
         require_role(request, rule.roles)
     if rule.newest:
         desk.log.standing.require_sealing()

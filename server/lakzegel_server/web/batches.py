@@ -31,6 +31,8 @@ async def put_batch(desk: Desk, request: Request) -> Response:
     name, old, length = id_to_store(request), old_size(request), stated_length(request)
     await desk.workers.run(desk.log.refresh)
     sealed = await desk.intake.take(name, request.stream(), length)
+    if sealed.size:
+        desk.vitals.traffic.sealed(sealed.size)
     since = sealed.seen_size if old is None else old
     data = await desk.workers.run(receipt, desk.log, sealed.index, since)
     return Response(data, media_type=TEXT)

@@ -3,12 +3,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from starlette.requests import Request
+
 from lakzegel_server.accounts import AccountRole
+from lakzegel_server.desk import Desk
 from lakzegel_server.pages import assets, language
-from lakzegel_server.web import annexes, batches, device, heartbeats, log, login, notes, witness
+from lakzegel_server.web import (
+    annexes,
+    batches,
+    device,
+    heartbeats,
+    log,
+    login,
+    notes,
+    vitals,
+    witness,
+)
 from lakzegel_server.web.requests import Handler
 
 _RECORDS: Final = (AccountRole.RECORDS,)
@@ -19,6 +33,7 @@ class Rule:
     """One method of one path. No roles: no login, the handler says what proves the sender.
 
     ``newest``: only the newest log may answer this (docs/spec/recovery.md §2).
+    ``instead``: whether a sender has another credential that is as good here as a role.
     """
 
     method: str
@@ -28,6 +43,7 @@ class Rule:
     newest: bool = False
     page: bool = False  # a person looks at it: refusals are pages, and no login leads to /login
     form: bool = False  # it takes a form, which is in `request.state.form`
+    instead: Callable[[Desk, Request], bool] | None = None
 
 
 RULES: Final = (
@@ -40,6 +56,8 @@ RULES: Final = (
     ),
     Rule("GET", "/log/tile/{tile:path}", log.hash_tile),
     Rule("GET", "/v1/health", log.health),
+    Rule("GET", "/healthz", vitals.healthz),
+    Rule("GET", "/metrics", vitals.metrics, (AccountRole.IT,), instead=vitals.may_scrape),
     Rule("PUT", "/v1/batches/{name}", batches.put_batch, newest=True),
     Rule("GET", "/v1/batches/{name}", batches.get_batch, _RECORDS),
     Rule("GET", "/v1/keyrings/{name}", batches.get_keyring, _RECORDS),

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`/healthz` and `/metrics` (docs/spec/monitoring.md)."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from lakzegel_server.accounts import AccountRole
+from lakzegel_server.desk import Desk
+from lakzegel_server.fleet.reading import read_fleet
+from lakzegel_server.problems import document
+from lakzegel_server.vitals.probes import Outcome
+from lakzegel_server.web.identity import identify
+
+_NEVER: Final = {"Cache-Control": "no-store"}
+
+
+async def healthz(desk: Desk, request: Request) -> Response:
+    """Whether every test passed; which ones and what they found, for role `it`."""
+    await identify(desk, request)
+    account = request.state.account
+    it = account is not None and account.role is AccountRole.IT
+    outcomes = await desk.vitals.probes.outcomes(desk.workers)
+    told = {"tests": [_told(outcome) for outcome in outcomes]} if it else {}
+    if all(outcome.passed for outcome in outcomes):
+        return JSONResponse({"status": "ok", **told}, headers=_NEVER)
+    return document(503, "unwell", "a test of this receiver failed", **told)
+
+
+async def metrics(desk: Desk, _request: Request) -> Response:
+    """Counts in the text format of Prometheus."""
+    gauges = desk.vitals.gauges
+    gauges.fleet = lambda: read_fleet(desk, datetime.fromtimestamp(gauges.clock(), UTC))
+    data = await desk.workers.run(generate_latest, desk.vitals.registry)
+    return Response(data, media_type=CONTENT_TYPE_PLAIN_0_0_4, headers=_NEVER)
+
+
+def may_scrape(desk: Desk, request: Request) -> bool:
+    """Whether the sender has the scrape token, which is as good as role `it` for metrics."""
+    token = desk.vitals.scrape_token
+    login = request.headers.get("authorization", "")
+    wanted = f"Bearer {token}".encode()
+    return token is not None and hmac.compare_digest(login.encode("latin-1", "replace"), wanted)
+
+
+def _told(outcome: Outcome) -> dict[str, object]:
+    return {"name": outcome.name, "passed": outcome.passed, "detail": outcome.detail}
