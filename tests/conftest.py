@@ -7,6 +7,7 @@ Dutch has tests of its own (docs/adr/0018).
 
 import os
 from itertools import groupby
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -18,6 +19,10 @@ WHOLE_CUSTODIES = "tests/path/"
 # each run tries others; where a test names a number of its own, that one counts
 settings.register_profile("suite", max_examples=50)
 settings.load_profile("suite")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--screenshots", type=Path, help="leave pictures of the pages there")
 
 
 def pytest_collection_modifyitems(items):

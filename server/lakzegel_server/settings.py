@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings_fleet import FleetSettings
+from lakzegel_server.settings_pages import PagesSettings
 from lakzegel_server.settings_peers import Office, Witness, Witnesses
 from lakzegel_server.settings_people import Web
 from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl, is_loopback
@@ -46,6 +47,7 @@ class Settings(Section):
     timestamp: Timestamps = ()
     healthz: Healthz = Healthz()
     metrics: Metrics = Metrics()
+    pages: PagesSettings = PagesSettings()
 
 
 def load(layout: Layout) -> Settings:

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: EUPL-1.2
 # Installs what the tests compare with, beside the virtual environment's own packages: Go with its
-# sumdb packages, and typage (age in JavaScript). Pinned by hash; nothing here is needed to run
-# Lakzegel, and a test whose oracle is absent says so and is skipped.
+# sumdb packages, typage (age in JavaScript), and axe, which looks at pages. Pinned by hash; nothing
+# here is needed to run Lakzegel, and a test whose oracle is absent says so and is skipped.
 set -eu
 cd "$(dirname "$0")/../.."
 venv=${VENV:-.venv}
@@ -16,10 +16,16 @@ elif [ ! -x "$target/go/bin/go" ]; then
 fi
 
 if ! command -v npm >/dev/null; then
-    echo "oracles: no npm, so typage is not installed"
-elif ! cmp -s tests/oracles/typage/package-lock.json "$target/typage/package-lock.json" ||
-    [ ! -d "$target/typage/node_modules/age-encryption" ]; then
-    mkdir -p "$target/typage"
-    cp tests/oracles/typage/package.json tests/oracles/typage/package-lock.json "$target/typage/"
-    npm ci --prefix "$target/typage" --ignore-scripts --no-audit --no-fund --silent
+    echo "oracles: no npm, so typage and axe are not installed"
+    exit 0
 fi
+for oracle in typage:age-encryption axe:axe-core; do
+    folder=${oracle%:*}
+    if ! cmp -s "tests/oracles/$folder/package-lock.json" "$target/$folder/package-lock.json" ||
+        [ ! -d "$target/$folder/node_modules/${oracle#*:}" ]; then
+        mkdir -p "$target/$folder"
+        cp "tests/oracles/$folder/package.json" "tests/oracles/$folder/package-lock.json" \
+            "$target/$folder/"
+        npm ci --prefix "$target/$folder" --ignore-scripts --no-audit --no-fund --silent
+    fi
+done

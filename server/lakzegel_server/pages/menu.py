@@ -22,11 +22,19 @@ class Entry:
         return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
 
 
+RECEIVER: Final = Entry("/receiver", text("Receiver"))
+RUNBOOKS: Final = Entry("/runbooks", text("Runbooks"))
+IN_FORCE: Final = Entry("/in-force", text("In force"))
 MENU: Final[dict[AccountRole, tuple[Entry, ...]]] = {
-    AccountRole.IT: (),
-    AccountRole.RECORDS: (),
-    AccountRole.ADMIN: (),
-    AccountRole.AUDIT: (),
+    AccountRole.IT: (
+        Entry("/", text("Devices")),
+        Entry("/problems", text("Problems")),
+        RECEIVER,
+        RUNBOOKS,
+    ),
+    AccountRole.RECORDS: (RECEIVER, IN_FORCE, RUNBOOKS),
+    AccountRole.ADMIN: (IN_FORCE, RECEIVER, RUNBOOKS),
+    AccountRole.AUDIT: (RECEIVER, IN_FORCE, RUNBOOKS),
 }
 
 

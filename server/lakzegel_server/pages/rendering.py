@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from typing import Final
@@ -13,9 +14,12 @@ from starlette.responses import HTMLResponse
 
 from lakzegel_core.words import Words
 from lakzegel_server.accounts import Account
+from lakzegel_server.desk import Desk
 from lakzegel_server.pages.assets import address
 from lakzegel_server.pages.language import LANGUAGES, language_of
 from lakzegel_server.pages.menu import ROLES, menu
+from lakzegel_server.pages.moments import Moments
+from lakzegel_server.settings_pages import zone_of
 from lakzegel_server.words import read_words
 
 NAMES: Final = {"nl": "Nederlands", "en": "English"}
@@ -71,6 +75,16 @@ def page(
         )
     )
     return HTMLResponse(text, status, {"Content-Language": language, "Vary": "Accept-Language"})
+
+
+def timed_page(
+    desk: Desk, request: Request, template: str, at: datetime, **values: object
+) -> HTMLResponse:
+    """A page that tells times, as they are at ``at``."""
+    language = language_of(request)
+    said = Said(read_words(language))
+    show = Moments(said, language, zone_of(desk.settings.pages.time_zone), at)
+    return page(request, template, HTTPStatus.OK, at=at, show=show, **values)
 
 
 def _here(request: Request) -> str:

@@ -81,7 +81,7 @@ def _refusal(desk: Desk, rule: Rule, request: Request, error: Exception) -> Resp
     if isinstance(error, ConsistencyError):  # whoever said so proved who he is
         desk.recovery.suspect("somebody saw more of this log than there is")
     nobody = isinstance(error, DeniedError) and not error.known
-    if rule.page and nobody and rule.method == "GET":
+    if nobody and rule.method == "GET" and _is_looked_at(rule, request):
         return to_login(request)
     answer = problem(error)
     if answer.status_code >= 500:  # noqa: PLR2004 - our fault, so our log says it
@@ -91,7 +91,12 @@ def _refusal(desk: Desk, rule: Rule, request: Request, error: Exception) -> Resp
 
 def _shown(rule: Rule, request: Request, answer: Response) -> Response:
     """A problem document, as a page where a person is looking."""
-    return refusal_page(request, answer) if rule.page else answer
+    return refusal_page(request, answer) if _is_looked_at(rule, request) else answer
+
+
+def _is_looked_at(rule: Rule, request: Request) -> bool:
+    """Whether a browser asks: it sent a form, or says that it takes pages."""
+    return rule.page and (rule.form or "text/html" in request.headers.get("accept", ""))
 
 
 def _log_fault(rule: Rule, error: Exception) -> None:

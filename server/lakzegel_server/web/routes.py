@@ -11,7 +11,8 @@ from starlette.requests import Request
 
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
-from lakzegel_server.pages import assets, language
+from lakzegel_server.pages import assets, fleet, inforce, language, problems, receiver
+from lakzegel_server.pages import device as device_page
 from lakzegel_server.web import (
     annexes,
     batches,
@@ -25,6 +26,9 @@ from lakzegel_server.web import (
 )
 from lakzegel_server.web.requests import Handler
 
+_ALL: Final = tuple(AccountRole)
+_IT: Final = (AccountRole.IT,)
+_SIGNED: Final = (AccountRole.RECORDS, AccountRole.ADMIN, AccountRole.AUDIT)
 _RECORDS: Final = (AccountRole.RECORDS,)
 
 
@@ -74,4 +78,11 @@ RULES: Final = (
     Rule("GET", "/login", login.get_login, page=True),
     Rule("POST", "/login", login.post_login, page=True, form=True),
     Rule("POST", "/logout", login.post_logout, page=True, form=True),
+    Rule("GET", "/", fleet.fleet, _ALL, page=True),
+    Rule("GET", "/fleet.csv", fleet.fleet_csv, _IT, page=True),
+    Rule("GET", "/devices/{name}", device_page.device, _IT, page=True),
+    Rule("GET", "/problems", problems.problems, _IT, page=True),
+    Rule("GET", "/runbooks", problems.runbooks, _ALL, page=True),
+    Rule("GET", "/in-force", inforce.in_force, _SIGNED, page=True),
+    Rule("GET", "/receiver", receiver.receiver, _ALL, page=True),
 )

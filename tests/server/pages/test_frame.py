@@ -18,7 +18,7 @@ from lakzegel_server.pages import rendering
 from lakzegel_server.pages.assets import assets
 from lakzegel_server.pages.language import asked_for
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGES = ROOT / "server" / "lakzegel_server" / "pages"
 SOURCE = words.CATALOGUES / "nl" / Path(words.NAME).with_suffix(".po")
 BUILD = runpy.run_path(str(ROOT / "hatch_build.py"), run_name="build")

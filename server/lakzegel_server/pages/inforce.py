@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What others signed and is in force: delegation, admissions, policies, revocations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lakzegel_core.custody import Custody
+from lakzegel_server.desk import Desk
+from lakzegel_server.pages.conditions import Tone
+from lakzegel_server.pages.language import text
+from lakzegel_server.pages.rendering import timed_page
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRow:
+    """Leave to enrol, and how much of it was used."""
+
+    token: str
+    device: str | None
+    group: str | None
+    used: int
+    count: int
+    expires: datetime
+    custody: str
+    index: int
+    tone: Tone
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """A policy, for whom, until when; how many devices are to follow it."""
+
+    serial: int
+    audience: tuple[str, ...]
+    expires: datetime
+    index: int
+    devices: int
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRow:
+    """A device that is not to seal any more: revoked, or its custody closed."""
+
+    device: str
+    group: str | None
+    reason: str | None  # of the revocation; None: its last batch closed the custody
+    at: datetime | None
+    last: tuple[int, int] | None  # the last epoch and batch that count; -1: none
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """Everything that the page lists."""
+
+    delegation: int | None  # its serial
+    threshold: int
+    admissions: list[AdmissionRow]
+    policies: list[PolicyRow]
+    ended: list[EndedRow]
+
+
+async def in_force(desk: Desk, request: Request) -> Response:
+    """The page of what is in force."""
+    now = desk.fleet.now()
+    found = await desk.workers.run(read_in_force, desk, now)
+    return timed_page(desk, request, "inforce.html", now, found=found)
+
+
+def read_in_force(desk: Desk, now: datetime) -> InForce:
+    """What is in force, in the order in which somebody may have to act.
+
+    Raises:
+        BusyError: what was committed last could not be shown yet.
+    """
+    with desk.log.reading() as (custody, _):
+        entry = custody.delegation
+        admissions = sorted(_admissions(custody, now), key=_pressing)
+        policies = sorted(_policies(custody, now), key=lambda row: (not row.devices, -row.serial))
+        ended = sorted(_ended(custody), key=lambda row: row.device)
+    return InForce(
+        entry.delegation.serial if entry else None,
+        entry.delegation.threshold if entry else 0,
+        admissions,
+        policies,
+        ended,
+    )
+
+
+def _pressing(row: AdmissionRow) -> tuple[bool, datetime]:
+    """Those that can still be used first, the one that ends soonest first."""
+    return row.tone is Tone.CALM, row.expires
+
+
+def _admissions(custody: Custody, now: datetime) -> Iterator[AdmissionRow]:
+    for state in custody.admissions.values():
+        found = state.admission
+        if state.used >= found.count:
+            tone, said = Tone.CALM, text("used up")
+        elif now >= found.expires:
+            tone, said = Tone.CALM, text("expired")
+        else:
+            tone, said = Tone.GOOD, text("can be used")
+        yield AdmissionRow(
+            found.token.name.rpartition("/")[2],
+            found.device,
+            found.group,
+            state.used,
+            found.count,
+            found.expires,
+            found.custody,
+            state.index,
+            tone,
+            said,
+        )
+
+
+def _policies(custody: Custody, now: datetime) -> Iterator[PolicyRow]:
+    followed = [one.id for name in custody.devices if (one := custody.policy_for(name))]
+    for entry in custody.policies.values():
+        policy = entry.policy
+        yield PolicyRow(
+            policy.serial,
+            policy.audience,
+            policy.expires,
+            entry.index,
+            followed.count(entry.id),
+            policy.expires <= now,
+        )
+
+
+def _ended(custody: Custody) -> Iterator[EndedRow]:
+    for device in custody.devices.values():
+        revocation = device.revocation
+        if revocation is not None:
+            yield EndedRow(
+                device.name,
+                device.group,
+                revocation.reason,
+                revocation.at,
+                revocation.last,
+                device.revocation_index,
+            )
+        elif device.final:
+            head = device.head
+            last = (device.epoch, head.batch) if head else None
+            closed, index = (head.closed, head.index) if head else (None, None)
+            yield EndedRow(device.name, device.group, None, closed, last, index)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""How the receiver itself fares: its log, who vouches for it, its disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from lakzegel_core.checkpoint import open_checkpoint
+from lakzegel_core.limits import MAX_CHECKPOINT
+from lakzegel_core.note import parse
+from lakzegel_server.cosigners import cosigners
+from lakzegel_server.desk import Desk
+from lakzegel_server.pages.conditions import Tone
+from lakzegel_server.pages.language import text
+from lakzegel_server.standing import Phase
+
+LOW, LEAST = 15, 5  # hundredths of the disk that are free
+PHASES: Final = {
+    Phase.SEALING: (Tone.GOOD, text("Takes batches and seals them.")),
+    Phase.ASKING: (Tone.WARN, text("Read-only: it asks those who saw the log how far it went.")),
+    Phase.CATCHING_UP: (
+        Tone.WARN,
+        text("Read-only: it rebuilds the log from the records office's mirror."),
+    ),
+    Phase.SHORT: (
+        Tone.BAD,
+        text("Read-only: somebody saw more of the log than can be rebuilt. An administrator acts."),
+    ),
+    Phase.FORKED: (
+        Tone.BAD,
+        text("Read-only for ever: two logs were shown. Tell the records office at once."),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """Somebody who vouches for the log: up to which size, when last, since when not."""
+
+    name: str
+    size: int
+    at: datetime | None
+    failing: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverState:
+    """Everything that the page shows."""
+
+    origin: str
+    size: int
+    signed: datetime | None
+    held: int
+    phase: Phase
+    cosigned: tuple[str, ...]  # names of those whose lines the newest checkpoint has
+    witnesses: tuple[Voucher, ...]
+    authorities: tuple[Voucher, ...]
+    free: int  # bytes
+    disk: int
+    failing: tuple[tuple[str, str], ...]  # chores and the kind of their newest failure
+
+    @property
+    def percent_free(self) -> int:
+        """Of the disk."""
+        return self.free * 100 // self.disk if self.disk else 0
+
+    @property
+    def disk_tone(self) -> Tone:
+        """Whether there is room."""
+        free = self.percent_free
+        return Tone.BAD if free < LEAST else Tone.WARN if free < LOW else Tone.GOOD
+
+
+def state_of(desk: Desk) -> ReceiverState:
+    """How this receiver fares.
+
+    Raises:
+        BusyError: what was committed could not be shown yet.
+    """
+    with desk.log.reading() as (custody, shown):
+        known = {name for name, _ in cosigners(custody).shown}
+        size, data = shown.checkpoint.size, shown.data
+    signed = open_checkpoint(data, desk.log.keys)
+    lines = {line.name for line in parse(data, max_size=MAX_CHECKPOINT).signatures}
+    disk = os.statvfs(desk.layout.data)
+    return ReceiverState(
+        origin=desk.log.origin,
+        size=size,
+        signed=_moment(signed.signed_at),
+        held=desk.register.held_size(),
+        phase=desk.log.standing.phase,
+        cosigned=tuple(sorted(known & lines)),
+        witnesses=_witnesses(desk),
+        authorities=_authorities(desk),
+        free=disk.f_bavail * disk.f_frsize,
+        disk=disk.f_blocks * disk.f_frsize,
+        failing=tuple((one.name, one.failed) for one in _chores(desk) if one.failed),
+    )
+
+
+def _witnesses(desk: Desk) -> tuple[Voucher, ...]:
+    found: Any = getattr(desk, "witnesses", None)
+    states: Iterable[Any] = found.states() if found is not None else ()
+    return tuple(
+        Voucher(
+            one.name,
+            one.cosigned,
+            _moment(one.last_success),
+            _moment(one.failing_since),
+            one.failure or "",
+        )
+        for one in states
+    )
+
+
+def _authorities(desk: Desk) -> tuple[Voucher, ...]:
+    found: Any = getattr(desk, "timestamps", None)
+    states: Iterable[Any] = found.states() if found is not None else ()
+    return tuple(
+        Voucher(one.name, one.size, _moment(one.at), _moment(one.failing), one.reason or "")
+        for one in states
+    )
+
+
+def _chores(desk: Desk) -> Iterable[Any]:
+    try:
+        return list(iter(desk.chores))
+    except (TypeError, KeyError):
+        return []
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC)

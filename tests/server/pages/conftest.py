@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A receiver with 500 simulated devices, and a real browser that looks at its pages."""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lakzegel_server.pages import inforce, receiver, sources
+
+SIMULATED = runpy.run_path(str(Path(__file__).with_name("simulated.py")))
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    return SimpleNamespace(**SIMULATED)
+
+
+@pytest.fixture(scope="session")
+def fleet(simulated):
+    return simulated.fleet()
+
+
+@pytest.fixture(scope="session")
+def ministry(kit, fleet, simulated, tmp_path_factory):
+    """A receiver that shows the simulated fleet; any other one shows its own."""
+    folder = tmp_path_factory.mktemp("ministry") / "data"
+    with kit.world_at(folder) as world, pytest.MonkeyPatch.context() as patched:
+        show(patched, world.desk, fleet, simulated)
+        yield world
+
+
+def show(patched, shown, fleet, simulated):
+    """Have the pages of one receiver show this fleet."""
+    known = {device.device: device for device in fleet.devices}
+    own_fleet, own_timeline = sources.fleet_of, sources.timeline_of
+    own_state, own_in_force = receiver.state_of, inforce.read_in_force
+
+    def fleet_of(desk):
+        return fleet if desk is shown else own_fleet(desk)
+
+    def timeline_of(desk, name, now):
+        return simulated.timeline(known[name]) if desk is shown else own_timeline(desk, name, now)
+
+    def state_of(desk):
+        return simulated.receiver() if desk is shown else own_state(desk)
+
+    def read_in_force(desk, now):
+        return simulated.in_force() if desk is shown else own_in_force(desk, now)
+
+    patched.setattr(sources, "fleet_of", fleet_of)
+    patched.setattr(inforce, "read_in_force", read_in_force)
+    patched.setattr(receiver, "state_of", state_of)
+    patched.setattr(sources, "timeline_of", timeline_of)

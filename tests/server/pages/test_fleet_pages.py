@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The fleet and one device: what is asked for is shown, in order, and nothing besides."""
+
+import csv
+import io
+import re
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from starlette.datastructures import QueryParams
+
+from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet, Trouble
+from lakzegel_server.pages.conditions import CONDITIONS, LISTED, code_of, since
+from lakzegel_server.pages.csvfile import COLUMNS, cell, table
+from lakzegel_server.pages.fleetquery import PAGE, Query, chosen, select
+
+TAG = re.compile(r"<[^>]+>")
+
+
+def get(world, path, role="it", language="en"):
+    return world.as_(role)("GET", path, **{"Accept-Language": language, "Accept": "text/html"})
+
+
+def asked(text):
+    return Query.read(QueryParams(text))
+
+
+def names(fleet, text=""):
+    return [device.device for device in chosen(fleet, asked(text))]
+
+
+def test_the_page_counts_every_condition_and_lists_the_worst_first(ministry, fleet):
+    answer = get(ministry, "/")
+    assert answer.status_code == 200
+    for condition, said in CONDITIONS.items():
+        count = sum(device.condition is condition for device in fleet.devices)
+        tile = rf'<span class="count number">{count}</span>\s*<span class="what">.*?{said.label}'
+        assert re.search(tile, answer.text, re.DOTALL), condition
+    listed = re.findall(r'<a href="/devices/([^"]+)">', answer.text)
+    assert listed == names(fleet)[:PAGE]
+    assert "76 of 500 devices need attention." in answer.text
+
+
+def test_dutch_is_what_nobody_asks_for_and_english_what_somebody_does(ministry):
+    assert "76 van de 500 apparaten vragen aandacht." in get(ministry, "/", language="").text
+    assert "Setting drifted" not in get(ministry, "/", language="nl").text
+
+
+def test_what_needs_somebody_comes_before_what_does_not(fleet):
+    order = [device.condition for device in chosen(fleet, Query())]
+    assert order == sorted(order, key=LISTED.index)
+    assert order[0] is Condition.SILENT
+    first = [since(d) for d in chosen(fleet, Query()) if d.condition is Condition.SILENT]
+    assert first == sorted(first)
+
+
+def test_filters_are_added_to_each_other(fleet):
+    silent = names(fleet, "condition=silent")
+    assert len(silent) == 14
+    of_bzk = names(fleet, "condition=silent&search=BZK")
+    assert of_bzk == [name for name in silent if name.startswith("bzk-")]
+    drifted = chosen(fleet, asked("problem=guard-drifted"))
+    assert {d.condition for d in drifted} == {Condition.DRIFTED}
+    group = chosen(fleet, asked("group=vws-bestuursraad"))
+    assert {d.group for d in group} == {"vws-bestuursraad"}
+
+
+def test_pages_cut_the_list_and_miss_none(fleet):
+    pages = [select(fleet, asked(f"page={n}")) for n in range(1, 11)]
+    assert [d.device for page in pages for d in page.rows] == names(fleet)
+    assert (pages[0].first, pages[0].last, pages[-1].last) == (1, 50, 500)
+    assert select(fleet, asked("page=9999")).page == 10
+
+
+@pytest.mark.parametrize("sort", ["device", "sealed", "version", "spool"])
+def test_every_column_sorts_both_ways(fleet, sort):
+    keys = {
+        "device": lambda d: d.device,
+        "sealed": lambda d: d.newest.at.timestamp() if d.newest else 0,
+        "version": lambda d: d.version or "",
+        "spool": lambda d: -d.spool_bytes,
+    }
+    forwards = [keys[sort](d) for d in chosen(fleet, asked(f"sort={sort}"))]
+    assert forwards == sorted(forwards)
+    backwards = [keys[sort](d) for d in chosen(fleet, asked(f"sort=-{sort}"))]
+    assert backwards == sorted(forwards, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "condition=nonsense",
+        "sort=nonsense",
+        "page=-1",
+        "page=1e9",
+        "page=²",
+        "page=0",
+        "x=y",
+        "sort=--",
+    ],
+)
+def test_what_nobody_can_ask_for_counts_as_not_asked(text):
+    assert asked(text) == Query()
+
+
+def test_an_address_says_what_differs_and_is_read_back_as_it_was():
+    query = asked("search=a%26b+%3Cc&condition=late&sort=-spool&page=3")
+    assert asked(query.address(page=3).partition("?")[2]) == query
+    assert query.address(condition="") == "/?search=a%26b+%3Cc&sort=-spool"
+    assert Query().address() == "/"
+
+
+def test_what_is_searched_for_is_shown_and_never_obeyed(ministry):
+    text = get(ministry, "/?search=%22%3E%3Cscript%3Ealert(1)%3C/script%3E").text
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert "No device fits this." in text
+
+
+def test_a_fleet_without_devices_says_what_comes_next(world):
+    text = get(world, "/").text
+    assert "No device is enrolled or expected yet." in text
+    assert "<table" not in text
+
+
+def test_a_device_that_enrolled_and_sealed_is_shown_with_its_receipts(world, device):
+    upload = device.seal()
+    assert world.client.put(upload).status_code == 200
+    assert "minister" in get(world, "/").text
+    text = TAG.sub(" ", get(world, "/devices/minister").text)
+    assert "Capturing" in text
+    assert re.search(r"Epoch 0 \( ?first ?\): 1 batch, current", re.sub(r"\s+", " ", text))
+
+
+def test_a_device_page_tells_condition_problems_guards_read_outs_and_gaps(ministry, fleet):
+    drifted = next(d for d in fleet.devices if d.condition is Condition.DRIFTED)
+    text = get(ministry, f"/devices/{drifted.device}").text
+    for wanted in ("Setting drifted", "guard-drifted", drifted.guards[0].guard, drifted.group):
+        assert wanted in text
+    phone = next(d for d in fleet.devices if d.readouts and d.readouts[0].overdue)
+    assert "overdue" in get(ministry, f"/devices/{phone.device}").text
+
+
+def test_every_device_has_a_page_in_both_languages(ministry, fleet):
+    seen = {}
+    for device in fleet.devices:
+        seen.setdefault(device.condition, device)
+    for device in seen.values():
+        for language in ("nl", "en"):
+            assert get(ministry, f"/devices/{device.device}", language=language).status_code == 200
+
+
+def test_a_device_that_nobody_admitted_has_no_page(ministry):
+    assert get(ministry, "/devices/nobody").status_code == 404
+
+
+def test_the_table_for_programs_has_all_that_is_asked_for(ministry, fleet):
+    answer = ministry.as_("it")("GET", "/fleet.csv?condition=late")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert "attachment" in answer.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert list(rows[0]) == list(COLUMNS)
+    assert [row["device"] for row in rows] == names(fleet, "condition=late")
+    assert {row["condition"] for row in rows} == {"late"}
+
+
+@pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_a_cell_is_never_a_formula(evil):
+    assert cell(evil) == f"'{evil}"
+    device = DeviceHealth("d", evil, "c", 0, None, Condition.EXPECTED)
+    (row,) = csv.DictReader(io.StringIO(table([device]), newline=""))
+    assert row["group"] == f"'{evil}"
+
+
+def test_a_number_below_zero_stays_one(fleet):
+    late = replace(fleet.devices[0], skew=-1840)
+    (row,) = csv.DictReader(io.StringIO(table([late])))
+    assert row["clock_ahead_seconds"] == "-1840"
+
+
+def test_the_problem_to_begin_with_is_the_one_behind_the_condition(simulated):
+    troubles = (
+        Trouble("files-failed", simulated.NOW - timedelta(days=9), 3),
+        Trouble("guard-drifted", simulated.NOW - timedelta(days=1), 1),
+    )
+    drifted = DeviceHealth(
+        "d", None, "c", 0, None, Condition.DRIFTED, troubles=troubles, spool_limit=1
+    )
+    assert code_of(drifted) == "guard-drifted"
+    assert since(drifted) == troubles[1].since
+    assert code_of(replace(drifted, condition=Condition.FULL)) == "spool-full"
+    assert code_of(replace(drifted, condition=Condition.TROUBLED)) == "files-failed"
+    assert code_of(replace(drifted, condition=Condition.CAPTURING)) is None
+
+
+def test_the_page_of_500_devices_costs_little(ministry, fleet):
+    get(ministry, "/")
+    began = time.process_time()
+    for _ in range(5):
+        assert get(ministry, "/").status_code == 200
+    assert (time.process_time() - began) / 5 < 0.15  # of one processor, the asker's part included
+
+
+def test_a_name_from_outside_is_escaped_everywhere(kit, simulated, tmp_path, monkeypatch):
+    from lakzegel_server.pages import sources  # noqa: PLC0415
+
+    evil = "<img src=x>"
+    device = replace(
+        simulated.fleet(20).devices[0],
+        group=evil,
+        version=evil,
+        custody=evil,
+        troubles=(Trouble(evil, simulated.NOW, 1),),
+    )
+    fleet = Fleet(simulated.NOW, (device,))
+    monkeypatch.setattr(sources, "fleet_of", lambda _desk: fleet)
+    monkeypatch.setattr(sources, "timeline_of", lambda *_: simulated.timeline(device))
+    with kit.world_at(tmp_path / "evil") as world:
+        for path in ("/", f"/devices/{device.device}"):
+            text = get(world, path).text
+            assert evil not in text
+            assert "&lt;img src=x&gt;" in text
+
+
+@pytest.mark.parametrize(
+    ("role", "place"), [("records", "/receiver"), ("admin", "/in-force"), ("audit", "/receiver")]
+)
+def test_who_has_no_business_with_the_fleet_is_led_to_a_page_of_his(ministry, role, place):
+    answer = ministry.as_(role)("GET", "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, place)
+    assert ministry.as_(role)("GET", "/devices/bzk-laptop-005").status_code == 403
+
+
+def test_a_refusal_is_a_page_to_a_browser_and_a_problem_document_to_a_program(ministry):
+    asker, html = ministry.as_("it"), {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "nl"}
+    url = f"{ministry.client.url}/devices/nobody"
+    login = {"Authorization": f"Bearer {ministry.tokens['it']}"}
+    page = asker.session.get(url, headers={**html, **login})
+    assert (page.status_code, page.headers["content-language"]) == (404, "nl")
+    assert "Deze pagina bestaat niet" in page.text
+    assert asker("GET", "/devices/nobody").json()["title"] == "missing"
+    nobody = asker.session.get(url, headers=html, allow_redirects=False)
+    assert nobody.headers["location"] == "/login?next=/devices/nobody"
+    assert ministry.client("GET", "/devices/nobody").status_code == 401
