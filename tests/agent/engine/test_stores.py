@@ -5,6 +5,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+from collections import defaultdict
 
 import pytest
 
@@ -129,14 +130,13 @@ def test_what_a_writer_commits_to_its_log_is_captured(engine, phone):
     assert b"nog later" in engine.archive().latest()[FIRST]
 
 
-def test_what_is_sealed_while_a_writer_writes_is_some_moment_of_it(engine, phone):
-    # what no longer fits in a batch is read anew for the next one, at a later moment
-    engine.use(batch_limit=2**27)
-    phone.db.execute("PRAGMA journal_mode = WAL")
-    stop = threading.Event()
+@contextlib.contextmanager
+def written_throughout(path):
+    """A program that says one thing in two conversations, in one transaction, over and over."""
+    stop, begun = threading.Event(), threading.Event()
 
     def write():
-        db = sqlite3.connect(phone.path, isolation_level=None)
+        db = sqlite3.connect(path, isolation_level=None)
         number = 0
         while not stop.is_set():
             db.execute("BEGIN")
@@ -146,19 +146,59 @@ def test_what_is_sealed_while_a_writer_writes_is_some_moment_of_it(engine, phone
                     (chat, MONDAY, f"paar {number}"),
                 )
             db.execute("COMMIT")
+            begun.set()
             number += 1
         db.close()
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        engine.capture()
+        assert begun.wait(30)
+        yield
     finally:
         stop.set()
         writer.join()
+
+
+def said_by_batch(engine):
+    """Each batch, and how many pairs the conversations hold that were captured in it."""
+    found = defaultdict(dict)
+    archive = engine.archive()
+    contents = {path: iter(versions) for path, versions in archive.versions().items()}
+    for one in archive.of_kind("capture", "docs"):
+        path = one.item.context["path"].encode()
+        found[one.batch][path] = next(contents[path]).count(b"paar ")
+    return dict(found)
+
+
+def test_what_is_sealed_while_a_writer_writes_is_some_moment_of_it(engine, phone):
+    engine.use(batch_limit=2**27)  # room for both, however much is written until they are sealed
+    phone.db.execute("PRAGMA journal_mode = WAL")
+    with written_throughout(phone.path):
+        engine.capture()
+    (said,) = (both for both in said_by_batch(engine).values() if FIRST in both)
+    assert said[FIRST] == said[SECOND] > 0
+    assert counts(engine).failed == 0
+
+
+def test_conversations_of_one_batch_are_of_one_moment_and_of_a_later_batch_of_a_later(
+    engine, phone
+):
+    engine.use(batch_limit=2**16)
+    phone.db.execute("PRAGMA journal_mode = WAL")
+    with written_throughout(phone.path):
+        engine.capture()
+    engine.capture()  # nobody writes: what is last is all there is
+    by_batch = said_by_batch(engine)
+    together = [said for said in by_batch.values() if FIRST in said and SECOND in said]
+    assert all(said[FIRST] == said[SECOND] for said in together)
+    for path in (FIRST, SECOND):
+        told = [said[path] for said in by_batch.values() if path in said]
+        assert told == sorted(told)
     latest = engine.archive().latest()
-    said = [latest[path].count(b"paar ") for path in (FIRST, SECOND)]
-    assert said[0] == said[1]  # both in one transaction of one batch
+    rows = phone.db.execute("SELECT count(*) FROM message WHERE chat_row_id = 1")
+    (written,) = rows.fetchone()
+    assert [latest[path].count(b"paar ") for path in (FIRST, SECOND)] == [written, written]
     assert counts(engine).failed == 0
 
 
