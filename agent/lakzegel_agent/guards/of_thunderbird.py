@@ -37,6 +37,7 @@ _MAX_FOLDERS: Final = 10_000  # entries of one folder that are looked at
 _ROOTS: Final = (  # of all systems: none is another program's elsewhere
     ".thunderbird",
     ".var/app/org.mozilla.Thunderbird/.thunderbird",
+    ".var/app/net.thunderbird.Thunderbird/.thunderbird",
     "snap/thunderbird/common/.thunderbird",
     "Library/Thunderbird",
     "AppData/Roaming/Thunderbird",

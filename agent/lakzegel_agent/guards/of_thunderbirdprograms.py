@@ -45,7 +45,8 @@ _USUAL: Final[Mapping[str, tuple[str, ...]]] = {
     WINDOWS: ("Program Files/Mozilla Thunderbird", "Program Files (x86)/Mozilla Thunderbird"),
 }
 _SNAP: Final = "snap/thunderbird/current/usr/lib/thunderbird"
-_FLATPAK: Final = "flatpak/app/org.mozilla.Thunderbird/current/active/files/lib/thunderbird"
+_FLATPAKS: Final = ("org.mozilla.Thunderbird", "net.thunderbird.Thunderbird")
+_IN_FLATPAK: Final = "current/active/files/lib/thunderbird"
 _POLICIES: Final = "policies.json"
 _NO_POLICIES: Final = b'{"policies":{}}'  # an empty file is none
 _REGISTRY: Final = ("HKLM", "HKCU")
@@ -99,7 +100,7 @@ def programs(surroundings: Surroundings) -> Iterator[Program]:
 def kind_of(profile: Profile, home: Path) -> str:
     """Return which kind of installation uses a profile: a sandbox has its own."""
     for below, kind in (
-        (".var/app/org.mozilla.Thunderbird", FLATPAK),
+        *((f".var/app/{name}", FLATPAK) for name in _FLATPAKS),
         ("snap/thunderbird", SNAP),
     ):
         if profile.root.is_relative_to(os.path.realpath(home / below)):
@@ -132,8 +133,9 @@ def _roots(surroundings: Surroundings) -> Iterator[tuple[Path, str]]:
         yield home / _MAC_APP, SYSTEM
     if surroundings.platform == LINUX:
         yield system / _SNAP, SNAP
-        yield system / "var/lib" / _FLATPAK, FLATPAK
-        yield home / ".local/share" / _FLATPAK, FLATPAK
+        for name in _FLATPAKS:
+            yield system / "var/lib/flatpak/app" / name / _IN_FLATPAK, FLATPAK
+            yield home / ".local/share/flatpak/app" / name / _IN_FLATPAK, FLATPAK
 
 
 def _default_files(program: Program, surroundings: Surroundings) -> Iterator[Path]:

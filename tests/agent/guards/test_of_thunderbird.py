@@ -147,6 +147,7 @@ def names(home: Path) -> list[str]:
     [
         ".thunderbird",
         ".var/app/org.mozilla.Thunderbird/.thunderbird",
+        ".var/app/net.thunderbird.Thunderbird/.thunderbird",
         "snap/thunderbird/common/.thunderbird",
         "Library/Thunderbird/Profiles",
         "AppData/Roaming/Thunderbird/Profiles",

@@ -533,12 +533,14 @@ def test_a_sandbox_cannot_be_locked(around: Make, memory: Kept) -> None:
     program(system, "snap/thunderbird/current/usr/lib/thunderbird")
     profile(home, {S1 + "retainBy": 2}, "snap/thunderbird/common/.thunderbird/x")
     profile(home, {S1 + "retainBy": 2}, ".var/app/org.mozilla.Thunderbird/.thunderbird/x")
+    profile(home, {S1 + "retainBy": 2}, ".var/app/net.thunderbird.Thunderbird/.thunderbird/y")
     found = check(GUARD, around(), "enforce", Enforcer(memory, "p"))
     assert states(found.readings) == {
         "snap/x/server1": ("drifted", "not-permitted"),
         "flatpak/x/server1": ("drifted", "not-permitted"),
+        "flatpak/y/server1": ("drifted", "not-permitted"),
     }
-    assert [one.locked for one in found.readings] == [None, None]
+    assert [one.locked for one in found.readings] == [None, None, None]
     assert recall_places(memory) == []
 
 
