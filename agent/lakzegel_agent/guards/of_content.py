@@ -12,10 +12,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from lakzegel_agent.content import CITIZEN_NUMBER, CLASSIFIED, NOT_WHOLE, SCAN_FAILED
-from lakzegel_agent.guards.base import Notes, Reading, State, Surroundings
+from lakzegel_agent.guards.base import (
+    EVERYWHERE,
+    Declaration,
+    Notes,
+    Reading,
+    ReportingGuard,
+    State,
+    Surroundings,
+)
 from lakzegel_agent.guards.remembered import GuardNotes, Memory
 from lakzegel_core.encoding import JsonValue, format_time
 from lakzegel_core.policy import Policy
@@ -125,6 +133,21 @@ def readings(surroundings: Surroundings, *, bare: bool) -> Iterator[Reading]:
         else:
             state = State.DRIFTED if reason == FOUND else State.UNKNOWN
             yield Reading(reason, state, reason, value, count=kept.count)
+
+
+class ContentGuard(ReportingGuard):
+    """Counts what was sealed with one label."""
+
+    bare: ClassVar[bool]  # whether the value tells of numbers without a word too
+
+    def look(self, surroundings: Surroundings) -> Iterable[Reading]:
+        """Yield how many there were since it is on."""
+        return readings(surroundings, bare=self.bare)
+
+
+def declared(id_: str, row: int, cannot: str) -> Declaration:
+    """Return the declaration of a guard of content: off unless the policy names it."""
+    return Declaration(id_, (row,), EVERYWHERE, False, REASONS, cannot, "off")
 
 
 def _reasons(one: Labelled, label: str) -> Iterable[str]:

@@ -7,8 +7,8 @@ One reading a chat: of several exports of it the newest decides. docs/spec/setti
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import ClassVar, Final
 
@@ -18,13 +18,11 @@ from lakzegel_agent.guards.base import (
     Guard,
     PlaceError,
     Reading,
-    ReportingGuard,
     State,
-    Surroundings,
-    Watched,
 )
 from lakzegel_agent.guards.of_exported_timers import TIMER, UNKNOWN_WORDING
-from lakzegel_agent.guards.of_exports import TOO_SLOW, Looks, files_of, shown
+from lakzegel_agent.guards.of_exportguards import Exports, ExportTimersGuard, written
+from lakzegel_agent.guards.of_exports import TOO_SLOW, shown
 from lakzegel_agent.guards.of_newest import LINE_GONE, Export, by_age, decide
 from lakzegel_agent.guards.of_telegram_files import (
     LOOKED,
@@ -48,7 +46,7 @@ KIND: Final = "telegram-export"
 NO_CHAT: Final = "no-chat"
 
 
-class TelegramExportTimers(ReportingGuard):
+class TelegramExportTimers(ExportTimersGuard):
     """Auto-delete of chats, by what exports tell of it."""
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -67,89 +65,68 @@ class TelegramExportTimers(ReportingGuard):
         ),
     )
 
-    def look(self, surroundings: Surroundings) -> Iterable[Reading]:
-        """Yield a reading a chat, and one a file that is not understood."""
-        looks = Looks(surroundings, LOOKED)
-        for source in surroundings.sources:
-            if source.kind == KIND:
-                yield from _Source(source, surroundings, looks).readings()
-        looks.end()
+    kind = KIND
+    version = LOOKED
 
+    def wants(self, path: bytes) -> bool:
+        """Return whether a path may be of an export."""
+        return is_wanted(path)
 
-class _Source:
-    """One source while it is looked through."""
-
-    def __init__(self, source: Watched, surroundings: Surroundings, looks: Looks) -> None:
-        self._source = source
-        self._surroundings = surroundings
-        self._looks = looks
-        self._chats: defaultdict[str, list[Export]] = defaultdict(list)
-        self._others: list[Export] = []
-
-    def readings(self) -> Iterator[Reading]:
-        """Yield what is found of each chat."""
-        label = self._source.label
-        try:
-            found = files_of(self._source, self._surroundings, is_wanted)
-        except PlaceError as error:
-            yield Reading(label, State.UNKNOWN, error.reason)
-            return
-        for path, reason in found.failed:
-            yield Reading(f"{label}/{shown(path)}", State.UNKNOWN, reason)
-        self._find(found.files)
-        for chat, exports in self._chats.items():
-            name = by_age(exports)[-1].told.get("name", "")
-            yield decide(f"{label}/{name} ({chat})", exports, self._surroundings.now)
-        for other in self._others:
-            yield Reading(f"{label}/{other.path}", State.UNKNOWN, other.why)
-
-    def _find(self, files: tuple[FoundFile, ...]) -> None:
+    def find(self, files: tuple[FoundFile, ...], exports: Exports) -> None:
+        """Take each export of these files; the pages of one folder are one."""
         left_out = sent([file.path for file in files])
         pages: defaultdict[str, dict[int, tuple[Page, datetime]]] = defaultdict(dict)
         for file in files:
             if file.path in left_out:
                 continue
             path = shown(file.path)
-            written = datetime.fromtimestamp(file.mtime_ns // 10**9, UTC)
             if is_zip(file.path):
-                self._take_zip(path, file)
+                _take_zip(path, file, exports)
             elif is_json(file.path):
-                self._take_json(path, file, written)
+                _take_json(path, file, exports)
             else:
-                page = self._page(file)
-                pages[str(PurePosixPath(path).parent)][page_number(path)] = (page, written)
+                one = (_page(file, exports), written(file))
+                pages[str(PurePosixPath(path).parent)][page_number(path)] = one
         for folder, numbered in pages.items():
             export = export_of(folder, {number: page for number, (page, _) in numbered.items()})
-            export.written = max(written for _, written in numbered.values())
-            self._take(export)
+            export.written = max(moment for _, moment in numbered.values())
+            exports.take(export)
 
-    def _take_json(self, path: str, file: FoundFile, written: datetime) -> None:
-        try:
-            found = self._looks.noted(self._source, file, lambda view: look_json(path, view))
-        except PlaceError as error:
-            self._others.append(Export(path, "", error.reason))
-            return
-        for one in found["chats"]:
-            self._take(Export.unpacked(one, written))
-        if not found["chats"] and is_result(path):
-            self._others.append(Export(path, "", found["why"] or NO_CHAT))
+    def decide(self, exports: Exports) -> Iterator[Reading]:
+        """Yield a reading a chat, and one a file that is not understood."""
+        for chat, found in exports.chats.items():
+            name = by_age(found)[-1].told.get("name", "")
+            yield decide(exports.named(f"{name} ({chat})"), found, exports.now)
+        for other in exports.others:
+            yield Reading(exports.named(other.path), State.UNKNOWN, other.why)
 
-    def _take_zip(self, path: str, file: FoundFile) -> None:
-        try:
-            why = self._looks.noted(self._source, file, look_zip)["why"]
-        except PlaceError as error:
-            why = error.reason
-        if why:
-            self._others.append(Export(path, "", why))
 
-    def _page(self, file: FoundFile) -> Page:
-        try:
-            return unpacked(self._looks.noted(self._source, file, look_page))
-        except PlaceError as error:
-            return Page(why=error.reason)
+def _take_json(path: str, file: FoundFile, exports: Exports) -> None:
+    try:
+        found = exports.looks.noted(exports.source, file, lambda view: look_json(path, view))
+    except PlaceError as error:
+        exports.others.append(Export(path, "", error.reason))
+        return
+    for one in found["chats"]:
+        exports.take(Export.unpacked(one, written(file)))
+    if not found["chats"] and is_result(path):
+        exports.others.append(Export(path, "", found["why"] or NO_CHAT))
 
-    def _take(self, export: Export) -> None:
-        (self._chats[export.chat] if export.chat else self._others).append(export)
+
+def _take_zip(path: str, file: FoundFile, exports: Exports) -> None:
+    try:
+        why = exports.looks.noted(exports.source, file, look_zip)["why"]
+    except PlaceError as error:
+        why = error.reason
+    if why:
+        exports.others.append(Export(path, "", why))
+
+
+def _page(file: FoundFile, exports: Exports) -> Page:
+    try:
+        return unpacked(exports.looks.noted(exports.source, file, look_page))
+    except PlaceError as error:
+        return Page(why=error.reason)
 
 
 GUARD: Final[Guard] = TelegramExportTimers()

@@ -6,9 +6,8 @@ One reading a chat: of several exports of it the newest decides. docs/spec/setti
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from lakzegel_agent.guards.base import (
@@ -18,13 +17,11 @@ from lakzegel_agent.guards.base import (
     Guard,
     PlaceError,
     Reading,
-    ReportingGuard,
     State,
-    Surroundings,
-    Watched,
 )
 from lakzegel_agent.guards.of_exported_timers import TIMER, UNKNOWN_WORDING
-from lakzegel_agent.guards.of_exports import TOO_SLOW, Looks, files_of, shown
+from lakzegel_agent.guards.of_exportguards import Exports, ExportTimersGuard, written
+from lakzegel_agent.guards.of_exports import TOO_SLOW, shown
 from lakzegel_agent.guards.of_newest import LINE_GONE, Export, decide
 from lakzegel_agent.guards.of_whatsapp import (
     HALF_WRITTEN,
@@ -49,7 +46,7 @@ from lakzegel_agent.view import View
 KIND: Final = "whatsapp-export"
 
 
-class WhatsAppExportTimers(ReportingGuard):
+class WhatsAppExportTimers(ExportTimersGuard):
     """Disappearing messages, by what exports of chats tell of them."""
 
     declaration: ClassVar[Declaration] = Declaration(
@@ -68,37 +65,30 @@ class WhatsAppExportTimers(ReportingGuard):
         ),
     )
 
-    def look(self, surroundings: Surroundings) -> Iterable[Reading]:
-        """Yield a reading a chat, and one a file that is not understood."""
-        looks = Looks(surroundings, LOOKED)
-        for source in surroundings.sources:
-            if source.kind == KIND:
-                yield from _look(source, surroundings, looks)
-        looks.end()
+    kind = KIND
+    version = LOOKED
 
+    def wants(self, path: bytes) -> bool:
+        """Return whether a path may be of an export."""
+        return is_wanted(path)
 
-def _look(source: Watched, surroundings: Surroundings, looks: Looks) -> Iterator[Reading]:
-    try:
-        found = files_of(source, surroundings, is_wanted)
-    except PlaceError as error:
-        yield Reading(source.label, State.UNKNOWN, error.reason)
-        return
-    for path, reason in found.failed:
-        yield Reading(f"{source.label}/{shown(path)}", State.UNKNOWN, reason)
-    chats: defaultdict[str, list[Export]] = defaultdict(list)
-    others: list[Export] = []
-    for file in found.files:
-        for export in _exports(source, file, looks):
-            (chats[export.chat] if export.chat else others).append(export)
-    attached = {
-        f"{one.folder}/{name}"
-        for exports in chats.values() for one in exports for name in one.attached
-    }  # fmt: skip
-    for chat, exports in chats.items():
-        yield _reading(f"{source.label}/{chat}", exports, attached, surroundings.now)
-    for export in others:
-        if export.place not in attached:
-            yield Reading(f"{source.label}/{export.path}", State.UNKNOWN, export.why)
+    def find(self, files: tuple[FoundFile, ...], exports: Exports) -> None:
+        """Take the chats of each file."""
+        for file in files:
+            for export in _exports(file, exports):
+                exports.take(export)
+
+    def decide(self, exports: Exports) -> Iterator[Reading]:
+        """Yield a reading a chat, and one a file that is not understood, unless it was sent."""
+        attached = {
+            f"{one.folder}/{name}"
+            for found in exports.chats.values() for one in found for name in one.attached
+        }  # fmt: skip
+        for chat, found in exports.chats.items():
+            yield _reading(exports.named(chat), found, attached, exports.now)
+        for other in exports.others:
+            if other.place not in attached:
+                yield Reading(exports.named(other.path), State.UNKNOWN, other.why)
 
 
 def _reading(subject: str, exports: list[Export], attached: set[str], now: datetime) -> Reading:
@@ -109,20 +99,19 @@ def _reading(subject: str, exports: list[Export], attached: set[str], now: datet
     return min(readings, key=lambda one: WORST_FIRST.index(one.state))
 
 
-def _exports(source: Watched, file: FoundFile, looks: Looks) -> list[Export]:
+def _exports(file: FoundFile, exports: Exports) -> list[Export]:
     """Return the chats of one file, as they were noted or as they are found now."""
     chats_in = chats_in_text if is_text(file.path) else chats_in_zip
-    written = datetime.fromtimestamp(file.mtime_ns // 10**9, UTC)
     path = shown(file.path)
 
     def look(view: View) -> dict[str, Any]:
         return {"chats": [one.packed() for one in chats_in(path, view)]}
 
     try:
-        found = looks.noted(source, file, look)
+        found = exports.looks.noted(exports.source, file, look)
     except PlaceError as error:
-        return [failed(path, error.reason, written)]
-    return [Export.unpacked(one, written) for one in found["chats"]]
+        return [failed(path, error.reason, written(file))]
+    return [Export.unpacked(one, written(file)) for one in found["chats"]]
 
 
 GUARD: Final[Guard] = WhatsAppExportTimers()
