@@ -23,6 +23,7 @@ from lakzegel_core.note import parse
 from lakzegel_core.policy import parse_policy_toml, sign_policy
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
+from lakzegel_server.recovery import asked as asked_module
 from lakzegel_server.settings import Settings, Witness, load
 from lakzegel_server.witnessing import asking
 from lakzegel_server.witnessing.line import Line, UnreachableError
@@ -389,6 +390,22 @@ def test_a_witness_that_drips_is_cut_off(tmp_path):
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_a_start_waits_for_no_witness_longer_than_for_another(tmp_path, kit, monkeypatch):
+    """Two that hang cost one deadline, and a third that answers is enough for a quorum of none."""
+    peers = [Peer(f"w{number}.example/w") for number in range(3)]
+    for peer in peers[:2]:
+        peer.hangs.clear()
+    monkeypatch.setattr(asked_module, "Line", lambda *args: Line(*args, deadline=0.5))
+    with ExitStack() as stack:
+        settings = Settings(witness=tuple(stack.enter_context(p.named()) for p in peers))
+        began = time.monotonic()
+        world = stack.enter_context(kit.world_at(tmp_path / "data", settings=settings))
+        eventually(lambda: world.desk.log.standing.sealing, "sealing")
+        assert time.monotonic() - began < 5
+        for peer in peers:
+            peer.hangs.set()
 
 
 def test_nobody_there_is_a_failure_with_its_cause():

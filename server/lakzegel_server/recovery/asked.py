@@ -7,6 +7,7 @@ docs/spec/recovery.md §3.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from lakzegel_core.checkpoint import SignedCheckpoint
@@ -15,9 +16,10 @@ from lakzegel_core.keys import VerifierKey
 from lakzegel_core.quorum import Quorum
 from lakzegel_server.cosigners import quorums
 from lakzegel_server.logstate import LogState
-from lakzegel_server.recovery.asking import Asker, NoAnswerError
+from lakzegel_server.recovery.asking import NoAnswerError
 from lakzegel_server.recovery.sources import ask_witness
 from lakzegel_server.recovery.witnesses import Witness
+from lakzegel_server.witnessing.line import Line, UnreachableError
 
 OFFICE = "the office"
 
@@ -39,16 +41,31 @@ class Round:
 
 
 def ask_witnesses(found: Round, log: LogState, witnesses: Sequence[Witness]) -> None:
-    """Ask all of them about our newest checkpoint; what they say is added to the round."""
+    """Ask all of them about our newest checkpoint; what they say is added to the round.
+
+    All at a time, each with a deadline: one that hangs holds up a start by that, and no more.
+    """
+    if not witnesses:
+        return
     shown = log.shown
-    for witness in witnesses:
-        name = f"witness {witness.key.name}"
+
+    def ask(witness: Witness) -> int | str:
+        line = Line(witness.url, witness.ca_file)
         try:
-            with Asker(witness.url, witness.ca_file) as asker:
-                found.sizes[name] = ask_witness(asker, shown.checkpoint.size, shown.data)
-        except NoAnswerError as error:
-            found.silent[name] = str(error)
+            return ask_witness(line, witness.url, shown.checkpoint.size, shown.data)
+        except (NoAnswerError, UnreachableError) as error:
+            return str(error)
+        finally:
+            line.close()
+
+    with ThreadPoolExecutor(len(witnesses)) as pool:
+        answers = list(pool.map(ask, witnesses))
+    for witness, answer in zip(witnesses, answers, strict=True):
+        name = f"witness {witness.key.name}"
+        if isinstance(answer, str):
+            found.silent[name] = answer
         else:
+            found.sizes[name] = answer
             found.keys.append(witness.key)
 
 

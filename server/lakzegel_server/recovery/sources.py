@@ -18,12 +18,12 @@ from lakzegel_core.tiles import WIDTH
 from lakzegel_server.recovery.asking import Asker, NoAnswerError
 from lakzegel_server.settings import Office as OfficeSettings
 from lakzegel_server.settings import read_secret
+from lakzegel_server.witnessing.line import Line
 
 OK: Final = 200
 MISSING: Final = frozenset({404, 410})
 CONFLICT: Final = 409
 MAX_TILE: Final = WIDTH * (2 + MAX_NOTE)  # bytes of a full bundle; hash tiles are smaller
-MAX_SIZE_TEXT: Final = 4096  # bytes of a witness's answer
 
 
 class NotThereError(NoAnswerError):
@@ -99,20 +99,20 @@ class Office:
             raise NoAnswerError(f"{self._asker.url}{path}: answered {status}")
 
 
-def ask_witness(asker: Asker, size: int, checkpoint: bytes) -> int:
+def ask_witness(line: Line, url: str, size: int, checkpoint: bytes) -> int:
     """The size that a witness knows; one more than ours when it has another tree of our size.
 
     Raises:
-        NoAnswerError: it does not say.
+        NoAnswerError, UnreachableError: it does not say.
     """
     body = f"old {size}\n\n".encode() + checkpoint
-    status, data = asker.ask("POST", "/add-checkpoint", MAX_SIZE_TEXT, body)
+    status, data = line.ask(body)
     if status == OK:
         return size
     if status != CONFLICT:
-        raise NoAnswerError(f"{asker.url}/add-checkpoint: answered {status}")
+        raise NoAnswerError(f"{url}/add-checkpoint: answered {status}")
     try:
         known = parse_decimal(data.decode().removesuffix("\n"), what="size")
     except (UnicodeDecodeError, LakzegelError):
-        raise NoAnswerError(f"{asker.url}/add-checkpoint: no size in its answer") from None
+        raise NoAnswerError(f"{url}/add-checkpoint: no size in its answer") from None
     return size + 1 if known == size else known

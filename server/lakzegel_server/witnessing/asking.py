@@ -22,6 +22,7 @@ from lakzegel_server.witnessing.line import Line, UnreachableError
 
 FIRST_PAUSE: Final = 1.0  # seconds before a witness that failed is asked again; doubles
 LONGEST_PAUSE: Final = 300.0
+PACE: Final = 0.2  # seconds from one question to the next; a busy log shows many trees meanwhile
 TRIES: Final = 3  # questions in one round: the size that the witness knows may have to be learnt
 _OWN_LINES: Final = 2  # the log's signatures come first
 _log: Final = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Asked:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         jitter: Callable[[], float],
+        sleep: Callable[[float], None],
         suspect: Callable[[str], None],
     ) -> None:
         self._key: VerifierKey = witness.key
@@ -68,21 +70,27 @@ class Asked:
         self._clock = clock
         self._monotonic = monotonic
         self._jitter = jitter
+        self._sleep = sleep
         self._suspect = suspect
         self._old = 0
         self._done = b""  # text of the newest checkpoint that it cosigned
         self._pause = FIRST_PAUSE
         self._due = 0.0
+        self._asked_at = -PACE
         self.state = WitnessState(witness.key.name, witness.url)
 
     def work(self) -> None:
         """Ask about the newest checkpoint, unless that is done, or it failed a moment ago."""
         if not self._log.standing.sealing or self._monotonic() < self._due:
             return
+        if self._is_done(self._log.shown):
+            return
+        self._sleep(max(0.0, self._asked_at + PACE - self._monotonic()))
+        self._asked_at = self._monotonic()
         try:
             for _ in range(TRIES):
                 shown = self._log.shown
-                if not shown.data or self._is_done(shown):
+                if self._is_done(shown):
                     return
                 line = self._round(shown)
                 if line is not None:
@@ -200,7 +208,7 @@ class Asked:
 
     def _is_done(self, shown: Shown) -> bool:
         """Whether it cosigned this: just now, before a restart, or by itself."""
-        if shown.checkpoint.to_text() == self._done:
+        if not shown.data or shown.checkpoint.to_text() == self._done:
             return True
         lines = parse(shown.data, max_size=MAX_CHECKPOINT).signatures
         if not any((s.name, s.key_id) == (self._key.name, self._key.key_id) for s in lines):

@@ -36,7 +36,15 @@ class Witnesses:
     ) -> None:
         self._log = log
         self._asked = [
-            Asked(witness, log, clock=clock, monotonic=monotonic, jitter=jitter, suspect=suspect)
+            Asked(
+                witness,
+                log,
+                clock=clock,
+                monotonic=monotonic,
+                jitter=jitter,
+                sleep=time.sleep,
+                suspect=suspect,
+            )
             for witness in witnesses_of(settings)
         ]
 
