@@ -6,20 +6,24 @@ below that size was opened. Each is sent first and kept in the mirror after, so 
 there was handed out.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from lakzegel_core import limits, note
-from lakzegel_core.checkpoint import SignedCheckpoint
+from lakzegel_core.checkpoint import SignedCheckpoint, open_checkpoint
 from lakzegel_core.cosignature import add_cosignature, cosign
+from lakzegel_core.errors import LakzegelError, MissingSignatureError
 from lakzegel_core.held import Held, sign_held
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_core.note import Signature
+from lakzegel_core.quorum import Quorum, require_quorum
 from lakzegel_office import durable
 from lakzegel_office.checkpoints import normal, office_cosigners
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
-from lakzegel_office.errors import RefusedError
+from lakzegel_office.errors import RefusedError, UnreachableError
 from lakzegel_office.holding import Misfit, held_size, read_held
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay, quorums_of
@@ -28,14 +32,25 @@ from lakzegel_office.vault import Vault
 from lakzegel_office.witness.cosigning import Witness
 from lakzegel_office.witness.state import Signed, State
 
+QUORUM_TRIES: Final = 3  # times that the served checkpoint is looked at again for witnesses' lines
+QUORUM_PAUSE: Final = 0.3  # seconds before each; a witness answers in less
+
 
 class Publisher:
     """Signs and sends for one office."""
 
     def __init__(
-        self, config: Config, vault: Vault, receiver: Receiver, mirror: Mirror, state: State
+        self,
+        config: Config,
+        vault: Vault,
+        receiver: Receiver,
+        mirror: Mirror,
+        state: State,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Keep the keys and the parties; ``state`` is the witness's."""
+        self._sleep = sleep
         self._state = state
         self._config = config
         self._vault = vault
@@ -87,9 +102,28 @@ class Publisher:
                 doubts.append(Doubt("mirror/log/checkpoint", what, "refused"))
                 continue
             kept = add_cosignature(kept, line)
-        kept = normal(kept, self._config.log, known)
+        kept = normal(self._with_quorum(kept, replay, known), self._config.log, known)
         if kept != mirrored:
             durable.write_file(self._mirror.checkpoint, kept)
+
+    def _with_quorum(self, kept: bytes, replay: Replay, known: Sequence[VerifierKey]) -> bytes:
+        """Return the checkpoint with the lines of witnesses who were asked a moment ago.
+
+        The receiver asks them when it has shown a tree, and this pull may have been quicker.
+        """
+        quorums = list(quorums_of(replay))
+        for _ in range(QUORUM_TRIES):
+            if _is_met(kept, self._config, quorums):
+                break
+            self._sleep(QUORUM_PAUSE)
+            try:
+                served = self._receiver.checkpoint()
+                if _text(served) != _text(kept):
+                    break  # the log grew; the next pull has its lines
+                kept = _merged(kept, served, self._config, known)
+            except (LakzegelError, UnreachableError):
+                break  # the next pull says what is wrong
+        return kept
 
     def _as_witness(self, key: SigningKey, signed: Signed, replay: Replay) -> Signature | None:
         """Return the witness's line; None when it cosigned a larger tree meanwhile."""
@@ -130,6 +164,21 @@ def _merged(mirrored: bytes, served: bytes, config: Config, known: Sequence[Veri
     for line in note.parse(fresh, max_size=limits.MAX_CHECKPOINT).signatures[2:]:
         result = add_cosignature(result, line)
     return result
+
+
+def _text(data: bytes) -> bytes:
+    return note.parse(data, max_size=limits.MAX_CHECKPOINT).text
+
+
+def _is_met(data: bytes, config: Config, quorums: Sequence[Quorum]) -> bool:
+    """Tell whether a checkpoint has the cosigners that the policies in force demand."""
+    try:
+        for quorum in quorums:
+            signed = open_checkpoint(data, config.log, witnesses=quorum.witnesses)
+            require_quorum(signed, quorum)
+    except MissingSignatureError:
+        return False
+    return True
 
 
 def _now() -> int:

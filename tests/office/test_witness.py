@@ -15,12 +15,15 @@ import pytest
 import requests
 
 from lakzegel_core.addcheckpoint import AddCheckpoint, open_answer
-from lakzegel_core.checkpoint import Checkpoint, sign_checkpoint
+from lakzegel_core.checkpoint import Checkpoint, peek_checkpoint, sign_checkpoint
+from lakzegel_core.cosignature import add_cosignature, cosign
 from lakzegel_core.errors import ConsistencyError, OldSizeError
 from lakzegel_core.keys import Algorithm, SigningKey, VerifierKey
 from lakzegel_core.note import parse
+from lakzegel_core.policy import parse_policy_toml, sign_policy
 from lakzegel_core.tiles import HashReader, new_tiles
 from lakzegel_office import durable
+from lakzegel_office.config import POLICY_KEYS
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.witness import connection, route
 from lakzegel_office.witness.app import build
@@ -232,6 +235,7 @@ import os, signal, sys
 from pathlib import Path
 from lakzegel_core.keys import VerifierKey
 from lakzegel_office import durable
+from lakzegel_office.config import POLICY_KEYS
 from lakzegel_office.witness.cosigning import Witness
 from lakzegel_office.witness.folder import Folder
 from lakzegel_office.witness.parties import read_key
@@ -371,6 +375,31 @@ def test_a_tree_smaller_than_the_servers_newest_is_mirrored_but_not_cosigned_aga
     world.pull()
     sent = [parse(note) for note in world.receiver.cosignatures]
     assert key.name in {line.name for line in sent[-2].signatures + sent[-1].signatures}
+
+
+def test_a_pull_that_was_quicker_than_a_witness_looks_again_for_its_line(world, device, capsys):
+    """Else `verify` would miss the quorum until the next pull."""
+    outside = SigningKey.from_seed("w.example", Algorithm.ED25519_COSIGNATURE, bytes(32))
+    toml = (
+        f'serial = 1\naudience = ["device:minister"]\nexpires = 2036-01-01\n'
+        f'recipients = ["{world.config.recipients["records"].to_text()}"]\n'
+        f'[quorum]\nwitnesses = ["{outside.verifier.to_text()}"]\nthreshold = 1\n'
+    )
+    signers = world.vault.signers(POLICY_KEYS, world.config.policy_keys)
+    world.receiver.append(sign_policy(ORIGIN, parse_policy_toml(toml), signers))
+    bare, answers = world.receiver.checkpoint(), []
+    tree = peek_checkpoint(bare)
+
+    def served():
+        answers.append(bare)
+        late = len(answers) > 2
+        return add_cosignature(bare, cosign(tree, outside, now=NOW)) if late else bare
+
+    world.receiver.checkpoint = served
+    assert world.pull().clean
+    assert len(answers) == 3
+    capsys.readouterr()
+    assert world.run("verify") == 0
 
 
 def test_keys_of_a_witness_without_an_office_are_its_own(folder, world, capsys, tmp_path):
