@@ -80,6 +80,11 @@ class Layout:
         return self.data / "evidence"
 
     @property
+    def ahead(self) -> Path:
+        """A checkpoint that this log signed of more than DATA has, until DATA has that."""
+        return self.data / "ahead"
+
+    @property
     def restored(self) -> Path:
         """When the backup was made that DATA was restored from, until a newer log is ruled out."""
         return self.data / "restored"

@@ -19,13 +19,14 @@ import pytest
 
 from lakzegel_core.batch import Seen
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from lakzegel_core.cosignature import add_cosignature, cosign
 from lakzegel_core.hold import HOLD, Mark, sign_mark
 from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_core.merkle import EMPTY_ROOT
 from lakzegel_core.quorum import Quorum
 from lakzegel_core.tiles import paths_for
 from lakzegel_server.database import Database
-from lakzegel_server.errors import ReadOnlyError
+from lakzegel_server.errors import DamageError, ReadOnlyError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout, load_signer
 from lakzegel_server.recovery import following
@@ -624,3 +625,42 @@ def test_every_quorum_that_may_have_been_met_must_include_one_who_answered(kit):
     assert [enough(count) for count in range(5)] == [False, False, False, True, True]
     assert enough(1, named[:1])  # those who are not named cannot be asked
     assert not is_enough(Round(keys=list(keys)), custody, named, office=True)
+
+
+def shown_to_a_device(old, checkpoint, kit):
+    """What a device sends after a receipt: the log's own lines, and its cosignature."""
+    signed = open_checkpoint(checkpoint, old.keys)
+    return add_cosignature(checkpoint, cosign(signed.checkpoint, old.device.witness, now=1))
+
+
+def test_the_logs_own_word_that_there_is_more_stops_it_whoever_brings_it(old, kit):
+    before = old.contents()
+    old.restore()
+    away = old.mirror.folder.rename(old.folder / "away")
+    word = shown_to_a_device(old, before["log/checkpoint"], kit)
+    with old.up() as world:
+        assert world.client("POST", "/v1/cosignatures", word).status_code == 503
+        await_phase(world.desk, "short")
+        assert world.client.put(old.device.seal(advance=False)).status_code == 503
+    assert old.layout.ahead.exists()
+    with pytest.raises(DamageError, match="set back"), old.up(settings=Settings()):
+        pass
+    with old.up(wait="short") as world:
+        away.rename(old.mirror.folder)
+        await_phase(world.desk, "sealing")
+        settled(world, lambda: old.contents() == before)
+        seal(world, old.device)
+    assert check(old.layout).doubts == ()
+
+
+def test_the_logs_own_word_of_another_tree_is_a_fork(old, kit):
+    trees = [Checkpoint(ORIGIN, size, os.urandom(32)) for size in (3, 5)]
+    keys = (old.signer.ed25519, old.signer.mldsa)
+    mine, nobodys = (sign_checkpoint(tree, *keys, now=1) for tree in trees)
+    with old.up() as world:
+        last = nobodys.rstrip().rpartition(b"\n")[0] + b"\n"  # one of two signatures
+        assert world.client("POST", "/v1/cosignatures", last).status_code == 403
+        assert world.desk.log.standing.sealing
+        assert world.client("POST", "/v1/cosignatures", mine).status_code == 503
+        assert world.desk.log.standing.phase == "forked"
+    assert mine in {path.read_bytes() for path in old.layout.evidence.iterdir()}

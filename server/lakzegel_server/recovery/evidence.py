@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import hashlib
 
+from lakzegel_core.checkpoint import LogKeys, open_checkpoint
+from lakzegel_core.errors import LakzegelError
 from lakzegel_server.durable import replace_file
 from lakzegel_server.layout import Layout
 
@@ -23,3 +25,20 @@ def keep(layout: Layout, *checkpoints: bytes) -> None:
 def is_kept(layout: Layout) -> bool:
     """Whether this log is known to have forked."""
     return layout.evidence.is_dir() and any(layout.evidence.iterdir())
+
+
+def keep_ahead(layout: Layout, checkpoint: bytes) -> None:
+    """Keep a checkpoint that this log signed of more than DATA has; durable.
+
+    Raises:
+        OSError: it cannot be stored.
+    """
+    replace_file(layout.ahead, checkpoint, work=layout.incoming)
+
+
+def ahead(layout: Layout, keys: LogKeys) -> int:
+    """The size of the checkpoint that is kept so; 0 when none is, or it is damaged."""
+    try:
+        return open_checkpoint(layout.ahead.read_bytes(), keys).checkpoint.size
+    except (FileNotFoundError, LakzegelError, ValueError):
+        return 0

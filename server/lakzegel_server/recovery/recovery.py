@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from lakzegel_core.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint, peek_checkpoint
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.chores import Chores
 from lakzegel_server.errors import DamageError, ServerError
@@ -82,6 +83,7 @@ class Recovery:
         self._due = 0.0
         self._asked_at = -SUSPICION_PAUSE
         self._suspected = threading.Event()
+        self._deciding = threading.Lock()  # what is heard, and what was found out by asking
         self._chores: Chores | None = None
         folder = runtime_folder()
         self._continuity = Continuity(folder, boot=boot_id()) if folder else None
@@ -98,6 +100,8 @@ class Recovery:
         Raises:
             DamageError: DATA was set back, and nobody is named who could be asked.
         """
+        log = self._state
+        log.stated = max(log.stated, evidence.ahead(self._layout, log.keys))
         if evidence.is_kept(self._layout):
             self._state.stand(Standing(Phase.FORKED, "two trees that contradict each other"))
         elif not self.state.asked:
@@ -122,6 +126,25 @@ class Recovery:
             _log.warning("%s; asking again for the newest checkpoint", why)
             self._suspected.set()
 
+    def hear(self, data: bytes) -> None:
+        """Take to heart a checkpoint that somebody showed, when this log signed it.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        try:
+            tree = peek_checkpoint(data)
+            if self._has(tree):
+                return  # as nearly always: no signature has to be verified to see that
+            signed = open_checkpoint(data, self._state.keys)
+        except (LakzegelError, ValueError):
+            return
+        with self._deciding:
+            if tree.size <= self._state.edge().size:
+                self._fork(ForkFoundError(signed))
+            elif tree.size > self._state.stated:
+                self._go_back(signed)
+
     def work(self) -> None:
         """Ask, catch up, and open, as far as there is cause to; called again and again."""
         phase, now = self._state.standing.phase, self._monotonic()
@@ -134,7 +157,8 @@ class Recovery:
             elif phase is not Phase.FORKED and now >= self._due:
                 self._attempt()
         except ForkFoundError as fork:
-            self._fork(fork)
+            with self._deciding:
+                self._fork(fork)
         except _EXPECTED as error:
             _log.warning("not known to be the newest log yet: %s", error)
             self._wait()
@@ -163,7 +187,8 @@ class Recovery:
         self._silent = found.silent
         with self._state.looking() as custody:
             enough = is_enough(found, custody, self._witnesses, office=self._office is not None)
-        self._judge(found, enough=enough)
+        with self._deciding:
+            self._judge(found, enough=enough)
 
     def _ask_office(self, found: Round) -> None:
         assert self._office is not None  # noqa: S101 - the caller looked
@@ -195,15 +220,17 @@ class Recovery:
 
     def _judge(self, found: Round, *, enough: bool) -> None:
         here = self._state.edge().size
-        known, who = max(found.largest, (self._state.stated, "the checkpoint in DATA/log"))
-        if not enough:
+        known, who = max(found.largest, (self._state.stated, "a checkpoint that this log signed"))
+        if self._state.standing.phase is Phase.FORKED:
+            return
+        if known > here and (enough or not self.state.asked):
+            detail = f"{who} tells of a log of {known} entries, DATA and the office have {here}"
+            self._state.stand(Standing(Phase.SHORT, detail, known))
+            _log.error("read-only: %s", detail)
+        elif not enough:
             detail = "no answer from " + ", ".join(sorted(found.silent))
             self._state.stand(Standing(Phase.ASKING, detail, known))
             _log.warning("read-only: %s", detail)
-        elif known > here:
-            detail = f"{who} knows a log of {known} entries, DATA and the office have {here}"
-            self._state.stand(Standing(Phase.SHORT, detail, known))
-            _log.error("read-only: %s", detail)
         else:
             self._open()
             return
@@ -221,7 +248,8 @@ class Recovery:
                 compare(self._state, office, signed)
                 return
         self._since = self._state.edge().size
-        self._catching_up(signed.checkpoint.size)
+        with self._deciding:
+            self._catching_up(signed.checkpoint.size)
         self._due = 0.0
 
     # what follows from the answers
@@ -240,7 +268,8 @@ class Recovery:
         self._pause = FIRST_PAUSE
         if self._continuity is not None:
             self._continuity.note(self._state.shown.checkpoint)
-        self._layout.restored.unlink(missing_ok=True)
+        for done in (self._layout.restored, self._layout.ahead):
+            done.unlink(missing_ok=True)
         self._state.stand(SEALING)
         if self._chores is not None:
             self._chores[FILES_CHORE].wake()
@@ -253,6 +282,24 @@ class Recovery:
             " sealed any more; both checkpoints are in DATA/evidence",
             fork.signed.checkpoint.size,
         )
+
+    def _go_back(self, signed: SignedCheckpoint) -> None:
+        """This log showed more than DATA has: seal nothing until that is here, over any restart."""
+        size, here = signed.checkpoint.size, self._state.edge().size
+        evidence.keep_ahead(self._layout, signed.data)
+        self._state.stated = size
+        _log.error("somebody shows a signed checkpoint of %d entries, DATA has %d", size, here)
+        if self._state.standing.sealing:
+            self._since, self._due = here, 0.0
+            detail = f"this log showed {size} entries, DATA has {here}"
+            self._stop_sealing(Standing(Phase.ASKING, detail, size))
+
+    def _has(self, tree: Checkpoint) -> bool:
+        """Whether DATA's log begins with this tree."""
+        if tree.size <= self._state.shown.checkpoint.size:
+            return self._state.root(tree.size) == tree.root
+        here = self._state.edge().size  # while it catches up, more is committed than is shown
+        return tree.size <= here and self._state.store.reader(here).root(tree.size) == tree.root
 
     def _wait(self) -> None:
         self._due = self._monotonic() + self._pause
@@ -274,8 +321,8 @@ class Recovery:
             )
         if stated > here:
             raise DamageError(
-                f"log/checkpoint: states {stated} entries, index.sqlite has {here}: it was set"
-                " back; restore the newest backup whole, or name the office in settings.toml"
+                f"log: this log signed {stated} entries, index.sqlite has {here}: it was set back;"
+                " restore the newest backup whole, or name the office in settings.toml"
             )
 
     def _is_continuous(self) -> bool:

@@ -68,7 +68,7 @@ RULES: Final = (
     Rule("PUT", "/v1/annexes/{name}", annexes.put_annex, _RECORDS, newest=True),
     Rule("GET", "/v1/annexes/{name}", annexes.get_annex, _RECORDS),
     Rule("POST", "/v1/notes", notes.post_note, newest=True),
-    Rule("POST", "/v1/cosignatures", witness.post_cosignature, newest=True),
+    Rule("POST", "/v1/cosignatures", witness.post_cosignature),  # heard in any case
     Rule("POST", "/v1/held", witness.post_held, newest=True),
     Rule("GET", "/v1/held", witness.get_held),
     Rule("POST", "/v1/device", device.post_device, newest=True),

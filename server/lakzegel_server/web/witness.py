@@ -25,8 +25,14 @@ from lakzegel_server.web.requests import TEXT, read_body
 
 
 async def post_cosignature(desk: Desk, request: Request) -> Response:
-    """Nothing, once the cosignature is kept."""
+    """Nothing, once the cosignature is kept.
+
+    Also where nothing is sealed it is heard: with the log's own signatures it proves that there is
+    more of this log, whoever sends it.
+    """
     data = await read_body(request, MAX_CHECKPOINT)
+    await desk.workers.run(desk.recovery.hear, data)
+    desk.log.standing.require_sealing()
     await desk.workers.run(desk.log.refresh)
     await desk.workers.run(_take_cosignatures, desk, data)
     return Response(status_code=204)
