@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 
 import pytest
 
@@ -14,7 +15,11 @@ from lakzegel_server.backup.manifest import Manifest
 from lakzegel_server.desk import open_desk
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.layout import FOLDERS, Layout, load_signer
+from lakzegel_server.settings import Settings
+from lakzegel_server.settings_timestamps import TimestampAuthority
+
+from .tsa import OPENSSL, Authority, answering
 
 DERIVED = {"listening", "serve.lock", "sequence.lock", "index.sqlite", "restored"}
 
@@ -202,3 +207,28 @@ def test_a_manifest_that_names_another_place_is_refused(world, device, tmp_path,
     bad = good.replace(first, f"{first.rsplit(' ', 1)[0]} {path}")
     with pytest.raises(ConfigError):
         Manifest.parse(bad.encode())
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+def test_timestamps_are_in_it(tmp_path, kit):
+    authority = Authority(tmp_path / "tsa")
+    layout, signer, _ = kit.make_receiver(tmp_path / "data", kit.Office())
+    with answering(authority) as url:
+        named = TimestampAuthority(name="first", url=url, roots_file=authority.roots_file)
+        stamps = Settings(timestamp=(named,))
+        with kit.serving(layout, signer, settings=stamps, clock=time.time) as (_, desk):
+            deadline = time.monotonic() + 20
+            while not desk.timestamps.states()[0].size:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)  # another thread's work, which tells nobody
+    assert main(["backup", "--data", str(layout.data), str(tmp_path / "out"), "--keys"]) == 0
+    assert restore(tmp_path / "out", tmp_path / "new", "--check") == 0
+    assert contents(tmp_path / "new") == contents(layout.data)
+    assert any(place.endswith(".tsr") for place in contents(layout.data))
+
+
+def test_every_folder_of_a_receiver_is_in_a_backup_or_has_a_reason_not_to_be():
+    work = {"incoming"}
+    assert set(FOLDERS) - work == {
+        *("keys", "log", "batches", "keyrings", "annexes", "timestamps", "timestamps/roots")
+    }

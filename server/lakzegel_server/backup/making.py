@@ -26,6 +26,7 @@ from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.layout import ED25519, MLDSA, Layout
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.timestamping.kept import ANSWER_END, ROOTS, STAMPED_END
 
 MANIFEST: Final = "manifest"
 MAX_MANIFEST: Final = 2**31  # bytes: some ten million files
@@ -145,7 +146,17 @@ class _Copying:
                 self._file(f"keyrings/{name}.keyring")
         for (name,) in moment.index.execute("SELECT id FROM annexes"):
             self._fixed(f"annexes/{name}")
+        self._timestamps(moment.index)
         self._rest()
+
+    def _timestamps(self, index: sqlite3.Connection) -> None:
+        there = "SELECT 1 FROM sqlite_master WHERE name = 'timestamps'"
+        if index.execute(there).fetchone() is None:
+            return  # an index of an earlier version
+        for name, root in index.execute("SELECT name, root FROM timestamps"):
+            for end in (STAMPED_END, ANSWER_END):
+                self._fixed(f"timestamps/{name}{end}")
+            self._fixed(f"timestamps/{ROOTS}/{root}.pem")
 
     def _rest(self) -> None:
         for place in (*_ALWAYS, *(_KEYS if self._made.manifest.keys else ())):

@@ -32,7 +32,8 @@ _PATH: Final = re.compile(
     r"(?:server\.toml|settings\.toml|log\.vkey|log\.keys|held|index\.sqlite"
     r"|keys/log\.(?:ed25519|mldsa)|log/checkpoint|log/tile(?:/[a-z0-9]+(?:\.p)?)+"
     r"|batches/[0-9a-f]{64}\.batch|keyrings/[0-9a-f]{64}\.keyring"
-    r"|(?:annexes|evidence)/[0-9a-f]{64})\Z"
+    r"|(?:annexes|evidence)/[0-9a-f]{64}"
+    r"|timestamps/(?:[0-9]+-[a-z0-9-]+\.(?:checkpoint|tsr)|roots/[0-9a-f]{64}\.pem))\Z"
 )
 _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 
