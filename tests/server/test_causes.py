@@ -12,7 +12,7 @@ from lakzegel_server.fleet.cause import OWNERS, RUNBOOKS, Owner, Severity
 from lakzegel_server.fleet.causes import CAUSES, STATED, UNKNOWN, cause_of, is_trouble
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / RUNBOOKS).read_text("utf-8")
+PAGE = (ROOT / f"{RUNBOOKS}.md").read_text("utf-8")
 
 
 def codes_of_agents():

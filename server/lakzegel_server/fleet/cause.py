@@ -12,7 +12,7 @@ from typing import Final
 
 from lakzegel_server.words import text
 
-RUNBOOKS: Final = "docs/guides/runbooks.md"
+RUNBOOKS: Final = "docs/guides/runbooks"
 
 
 class Severity(StrEnum):
@@ -56,4 +56,4 @@ class Cause:
     @property
     def anchor(self) -> str:
         """Its section of the runbooks."""
-        return f"{RUNBOOKS}#{self.code}"
+        return f"{RUNBOOKS}.md#{self.code}"
