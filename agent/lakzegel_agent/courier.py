@@ -27,6 +27,7 @@ from lakzegel_agent.errors import (
     UnwritableError,
     unwritable,
 )
+from lakzegel_agent.heart import Heart
 from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.link import LogAlarmError
 from lakzegel_agent.outlet import Open, Outlet
@@ -73,6 +74,7 @@ class Courier:
         backoff: Backoff,
         tries: int | None = None,
         heard: Callable[[], None] = lambda: None,
+        heart: Heart | None = None,
     ) -> None:
         """Nothing is sent yet.
 
@@ -82,6 +84,7 @@ class Courier:
             backoff: the waits between tries.
             tries: failures in a row after which it gives up; None for never.
             heard: called in the thread when the policy or this device's standing changed.
+            heart: says when a heartbeat is due; None for one who sends none.
         """
         self._open_parts = open_parts
         self._current = current
@@ -94,10 +97,12 @@ class Courier:
         self._busy = True
         self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
         self._heard = heard
+        self._heart = heart
         self.policy: bytes | None = None  # the one in force, as far as is known
         self.outcome = Outcome()
         self.is_shut = False  # batches wait by agreement, not for the receiver
         self._pressed = False  # capture waits for room
+        self._is_turn = False  # there is more to do than to send a heartbeat
         self._follows = False  # the outlet knows the policy
         self.renew = False
         self.doubt = False  # ask the log before anything is sent
@@ -110,6 +115,11 @@ class Courier:
         """Ship what waits, now."""
         with self._changed:
             self._due = True
+            self._changed.notify_all()
+
+    def nudge(self) -> None:
+        """Look anew when the next heartbeat is due."""
+        with self._changed:
             self._changed.notify_all()
 
     def consult(self) -> None:
@@ -177,7 +187,9 @@ class Courier:
                 return
             try:
                 while self._await_work():
-                    self._turn(parts)
+                    if self._is_turn:
+                        self._turn(parts)
+                    self._beat(parts)
                     parts.liaison.ledger.rest()
             finally:
                 parts.close()
@@ -201,13 +213,30 @@ class Courier:
 
     def _await_work(self) -> bool:
         with self._changed:
-            while not self._due and not self._stop:
+            while not self._due and not self._stop and self._until_beat() != 0:
                 self._busy = False
                 self._changed.notify_all()
-                told = self._changed.wait(LOOK if self.is_shut else None)
+                told = self._changed.wait(self._longest())
                 self._due |= self.is_shut and not told
-            self._busy, self._due = True, False
+            self._busy, self._is_turn, self._due = True, self._due, False
             return not self._stop
+
+    def _longest(self) -> float | None:
+        """Seconds until there is something to look at; None for as long as nobody calls."""
+        waits = [self._until_beat(), LOOK if self.is_shut else None]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _until_beat(self) -> float | None:
+        return None if self._heart is None else self._heart.due_in()
+
+    def _beat(self, parts: Parts) -> None:
+        """Send a heartbeat that is due, unless the receiver cannot be reached at present."""
+        if self._heart is None or self._stop or self._heart.due_in():
+            return
+        if self.outcome.fault is not None and not self.outcome.halted:
+            self._heart.put_off()
+        else:
+            self._heart.beat(parts.liaison, self._current, skew=parts.shipper.skew)
 
     def _turn(self, parts: Parts) -> None:
         """One round; what goes wrong decides when the next one is, never what is kept."""

@@ -8,6 +8,7 @@ everything. The courier's thread ships meanwhile. docs/spec/sources.md §6
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.explainservice import answering
 from lakzegel_agent.guardapart import look_apart
 from lakzegel_agent.health import own_load
+from lakzegel_agent.heart import Heart
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
@@ -108,6 +110,9 @@ class Daemon:
         self._active = Active()
         self._renewal = Renewal(opened)
         self._courier: Courier | None = None
+        self._heart = Heart(
+            opened.problems, boot=os.urandom(16), started=wall_clock(), chance=chance
+        )
         self._said: set[str] = set()
 
     def run(self) -> None:
@@ -274,7 +279,11 @@ class Daemon:
             self._renewal.put_off()
         in_force = self._policy()
         courier = Courier(
-            self._opened.parts, self._current, backoff=Backoff(chance), heard=self._wake.all
+            self._opened.parts,
+            self._current,
+            backoff=Backoff(chance),
+            heard=self._wake.all,
+            heart=self._heart,
         )
         courier.policy = None if in_force is None else in_force.id
         courier.doubt = fault is not None
@@ -327,6 +336,8 @@ class Daemon:
         )
         self._vitals.tell()
         self._tell()
+        if self._courier is not None and self._heart.has_news():
+            self._courier.nudge()
 
     def _state_polling(self) -> None:
         reasons = self._keeper.reasons()

@@ -158,6 +158,18 @@ class Link:
         line = cosign(tree, key, now=int(self._clock().timestamp()))
         self._receiver.send_cosignature(add_cosignature(bare.to_bytes(), line))
 
+    def beat(self, note: bytes) -> None:
+        """Hand over a heartbeat.
+
+        Raises:
+            UnreachableError, NeverError: no answer, or a refusal.
+        """
+        self._receiver.send_heartbeat(note)
+
+    def trusted_until(self) -> datetime | None:
+        """When what the receiver is trusted by comes to its end; None where that is not known."""
+        return self._receiver.trusted_until()
+
     def close(self) -> None:
         """Let the connections go."""
         self._receiver.close()

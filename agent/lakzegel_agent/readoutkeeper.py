@@ -161,19 +161,12 @@ class ReadoutKeeper:
 
     def _plan(self, ledger: Queue, one: Agreed, now: datetime) -> Plan:
         """Return when it is due; a time that lies ahead was written by a clock that was wrong."""
-        last = last_readout(ledger, one.label)
-        if last is None or last > now:
-            name = _SINCE + one.label
-            kept = ledger.recall(name)
-            since = now if kept is None else parse_time(kept.decode(), what="since")
-            if kept is None or since > now:
-                since = now
-                ledger.remember(name, format_time(now.replace(microsecond=0)).encode())
-            last = since
-            due = min(now, last)  # never read out: as soon as a window opens
-        else:
-            due = readouttimes.due(one.readout, last, self._zone)
-        return Plan(one, due, readouttimes.overdue(one.readout, last, self._zone), is_told=False)
+        last, since = last_readout(ledger, one.label), _since(ledger, one)
+        if (last is None or last > now) and (since is None or since > now):
+            value = format_time(now.replace(microsecond=0))
+            ledger.remember(_SINCE + one.label, value.encode())
+        due, overdue = upcoming(ledger, one, now, self._zone)
+        return Plan(one, due, overdue, is_told=False)
 
     def _take_ended(self, ledger: Queue) -> None:
         while True:
@@ -223,6 +216,27 @@ class ReadoutKeeper:
 
         self._worker = threading.Thread(target=work, name="readout")
         self._worker.start()
+
+
+def upcoming(
+    memory: Memory, one: Agreed, now: datetime, zone: tzinfo | None
+) -> tuple[datetime, datetime]:
+    """From when on a read-out is due, and from when on it is overdue.
+
+    What was never read out is due as soon as a window opens, since it was agreed.
+    """
+    last = last_readout(memory, one.label)
+    if last is not None and last <= now:
+        due = readouttimes.due(one.readout, last, zone)
+    else:
+        due = last = min(_since(memory, one) or now, now)
+    return due, readouttimes.overdue(one.readout, last, zone)
+
+
+def _since(memory: Memory, one: Agreed) -> datetime | None:
+    """When a read-out that was never made was first agreed."""
+    kept = memory.recall(_SINCE + one.label)
+    return None if kept is None else parse_time(kept.decode(), what="since")
 
 
 def _is_wanted(plan: Plan, now: datetime) -> bool:

@@ -77,6 +77,7 @@ class Shipper:
         self._clock = clock
         self._stopped = stopped
         self._pace = pace
+        self.skew: int | None = None  # seconds that this device's clock is ahead of the log's
 
     def drain(self) -> int:
         """Send everything that waits, and what is closed meanwhile; how many got their receipt.
@@ -123,6 +124,7 @@ class Shipper:
     def _measure(self, signed_at: int) -> None:
         """Record how far the two clocks are apart; order is by chain, never by clock."""
         skew = signed_at - self._clock().timestamp()
+        self.skew = -int(skew)
         if abs(skew) <= MAX_SKEW:
             self._problems.clear(self._ledger, "clock-skew")
             return

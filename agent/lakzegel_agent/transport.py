@@ -12,11 +12,13 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from lakzegel_agent.answer import MAX_ANSWER
 from lakzegel_agent.bounded import CONNECT, READ, SlowError, bounded_session, pieces, without_login
+from lakzegel_agent.certificates import end_of_file, end_of_peer
 from lakzegel_agent.errors import RefusedError, UnreachableError
 from lakzegel_agent.lean import requests
 from lakzegel_agent.proxies import Routes, named
@@ -96,6 +98,14 @@ class Receiver(Protocol):
         """Hand over a checkpoint with this device's cosignature."""
         ...
 
+    def send_heartbeat(self, note: bytes) -> None:
+        """Hand over what this device says of its own health."""
+        ...
+
+    def trusted_until(self) -> datetime | None:
+        """When what the receiver is trusted by comes to its end; None where that is not known."""
+        ...
+
     def close(self) -> None:
         """Let the connections go."""
         ...
@@ -120,6 +130,8 @@ class HttpReceiver:
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = "lakzegel-agent"
         self._session.auth = without_login
+        self._ca_file = ca_file
+        self._certificate: datetime | None = None  # the end of the receiver's own, as it was seen
 
     def checkpoint(self) -> bytes:
         """The newest served checkpoint."""
@@ -141,6 +153,15 @@ class HttpReceiver:
         """Hand over a cosignature."""
         self._ask("POST", "/v1/cosignatures", note, MAX_PROBLEM)
 
+    def send_heartbeat(self, note: bytes) -> None:
+        """Hand over a heartbeat."""
+        self._ask("POST", "/v1/heartbeats", note, MAX_PROBLEM)
+
+    def trusted_until(self) -> datetime | None:
+        """The end of the receiver's certificate, or of the last one in ``ca_file`` before it."""
+        ends = [self._certificate, None if self._ca_file is None else end_of_file(self._ca_file)]
+        return min((end for end in ends if end is not None), default=None)
+
     def close(self) -> None:
         """Let the connections go."""
         self._session.close()
@@ -161,6 +182,7 @@ class HttpReceiver:
                 verify=self._verify,
                 proxies={} if way is None else {"http": way, "https": way},
             ) as answer:
+                self._certificate = end_of_peer(answer) or self._certificate
                 if answer.status_code // 100 == _FINE:
                     return self._read(answer, limit)
                 raise _refusal(answer, self._read(answer, MAX_PROBLEM), path)

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lakzegel_agent.transport import HttpReceiver
+
 
 def certificate(folder, name):
     """A key and a certificate of its own for this machine's loopback address."""
@@ -83,6 +85,12 @@ def test_everything_goes_over_https_and_a_wrong_authority_is_refused(secure, sam
     (folder / "groot.bin").write_bytes(os.urandom(2_000_000))
     assert secure.once()["sealed"] == 1
     right, wrong = secure.root / "right.pem", secure.root / "wrong.pem"
+    receiver = HttpReceiver(secure.server.url, ca_file=right)
+    end = x509.load_pem_x509_certificate(right.read_bytes()).not_valid_after_utc
+    assert receiver.trusted_until() == end  # by the file alone
+    receiver.checkpoint()
+    assert receiver._certificate == receiver.trusted_until() == end
+    receiver.close()
     secure.office("pull", "--ca-file", right)
     secure.verify("--quiet")
     assert same_tree(folder, secure.restore() / "map") == []

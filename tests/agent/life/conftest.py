@@ -134,6 +134,8 @@ class FakeReceiver:
         self.annexes = {}
         self.held = None
         self.cosignatures = []
+        self.heartbeats = []
+        self.beaten = threading.Event()
         self.batches = {}
         self.calls = []
         self.broken = []  # faults to raise, one a call, before anything is done
@@ -178,6 +180,14 @@ class FakeReceiver:
     def send_cosignature(self, note):
         self._begin("cosignature")
         self.cosignatures.append(note)
+
+    def send_heartbeat(self, note):
+        self._begin("heartbeat")
+        self.heartbeats.append(note)
+        self.beaten.set()
+
+    def trusted_until(self):
+        return None
 
     def close(self):
         pass
@@ -491,6 +501,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/v1/device": lambda r, body, size: r.device(body, old=size),
             "/v1/notes": lambda r, body, size: r.send_note(body, old=size),
             "/v1/cosignatures": lambda r, body, _old: r.send_cosignature(body),
+            "/v1/heartbeats": lambda r, body, _old: r.send_heartbeat(body),
         }
         self._answer(calls[path])
 
