@@ -146,8 +146,12 @@ def test_old_arrivals_leave_their_day_and_the_newest_of_a_device_stays(timed, ki
     assert [one.batch for one in found.arrivals.of(device.name, kit.START)] == [2]
     assert [one.batch for one in found.arrivals.of("other", kit.START)] == [0]
     assert len(found.arrivals.days(device.name, kit.START.date())) == 3
+    found.close()
+    found = again(timed, hands)
     found.tend(timed.desk.log)  # what was dropped is not found again in the log
     assert len(found.arrivals.of(device.name, kit.START)) == 1
+    days = found.arrivals.days(device.name, kit.START.date())
+    assert sum(day.batches for day in days.values()) == 3
     hands.now += 500 * DAY
     found.tend(timed.desk.log)
     assert found.arrivals.days(device.name, kit.START.date()) == {}
