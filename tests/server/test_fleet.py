@@ -19,9 +19,10 @@ from lakzegel_core.heartbeatrows import (
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fleet import model
 from lakzegel_server.fleet.assess import Facts, assess, is_older
+from lakzegel_server.fleet.beat import Beat
 from lakzegel_server.fleet.model import Condition
 from lakzegel_server.fleet.reading import GRACE, read_fleet
-from lakzegel_server.fleet.records import Beat, FleetRecords
+from lakzegel_server.fleet.records import FleetRecords
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings import load
 from lakzegel_server.settings_fleet import FleetSettings
@@ -158,15 +159,18 @@ def test_a_reading_is_fresh_as_soon_as_something_came(world, device, kit):
 
 
 def test_five_hundred_devices_are_read_in_a_moment(world, device, kit):
-    beat(world, device.heartbeat(problems=(ProblemCount("files-failed", 1, kit.START),)))
+    guards = tuple(GuardCount(f"guard-{number:02}", "compliant", 2) for number in range(30))
+    problems = (ProblemCount("files-failed", 1, kit.START),)
+    beat(world, device.heartbeat(problems=problems, guards=guards))
     with world.desk.log.reading() as (custody, _):
         for number in range(500):
             name = f"laptop-{number}"
             custody.devices[name] = replace(custody.devices[device.name], name=name)
             world.desk.fleet._beats[name] = world.desk.fleet._beats[device.name]
-    before = time.process_time()
+    world.desk.fleet.changes += 1
+    before = time.thread_time()
     assert len(read_fleet(world.desk, kit.START).devices) == 501
-    assert time.process_time() - before < 0.1
+    assert time.thread_time() - before < 0.05
 
 
 # the one word for a device
@@ -197,7 +201,7 @@ def said(kit):
 
     def make(**changes):
         data = device.heartbeat(**changes)
-        return Beat(open_heartbeat(data, device.header.verifier), kit.START)
+        return Beat.of(open_heartbeat(data, device.header.verifier), kit.START)
 
     return make
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from lakzegel_server.fleet.beat import Beat
 from lakzegel_server.fleet.causes import is_trouble
 from lakzegel_server.fleet.model import Arrival, Condition, Trouble
-from lakzegel_server.fleet.records import Beat
 from lakzegel_server.settings_fleet import FleetSettings
 
 DRIFTED: Final = "drifted"  # a guard's state
@@ -50,9 +50,7 @@ class Facts:
     @property
     def skew(self) -> int | None:
         """Seconds that the device's clock was ahead when its newest heartbeat came."""
-        if self.beat is None:
-            return None
-        return int((self.beat.heartbeat.at - self.beat.at).total_seconds())
+        return None if self.beat is None else self.beat.shown.skew
 
 
 def assess(
@@ -67,17 +65,10 @@ def assess(
         quiet: the moment up to which silence counts: earlier than ``now`` when the receiver itself
             was away.
     """
-    found = {one.code: one for one in _stated(facts)}
+    found = {} if facts.beat is None else {one.code: one for one in facts.beat.troubles}
     found |= {one.code: one for one in _own(facts, limits, now, quiet)}
     troubles = tuple(found[code] for code in sorted(found))
     return _condition(facts, frozenset(found)), troubles
-
-
-def _stated(facts: Facts) -> Iterator[Trouble]:
-    """What the device says of itself."""
-    if facts.beat is not None:
-        for row in facts.beat.heartbeat.problems:
-            yield Trouble(row.code, row.since, row.count)
 
 
 def _own(facts: Facts, limits: FleetSettings, now: datetime, quiet: datetime) -> Iterator[Trouble]:

@@ -5,22 +5,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lakzegel_core.heartbeat import Heartbeat
 from lakzegel_server.fleet.assess import Facts
-from lakzegel_server.fleet.model import (
-    Condition,
-    DeviceHealth,
-    GuardCount,
-    Readout,
-    SourceCount,
-    Trouble,
-)
+from lakzegel_server.fleet.model import Condition, DeviceHealth, Trouble
 
 
 def of_device(facts: Facts, condition: Condition, troubles: tuple[Trouble, ...]) -> DeviceHealth:
-    """The health of an enrolled device."""
-    found = DeviceHealth(
-        device=facts.device,
+    """The health of an enrolled device: what the log says, and what it says of itself."""
+    unheard = DeviceHealth(facts.device, None, "", 0, None, condition)
+    return replace(
+        unheard if facts.beat is None else facts.beat.shown,
         group=facts.group,
         custody=facts.custody,
         epoch=facts.epoch,
@@ -29,35 +22,9 @@ def of_device(facts: Facts, condition: Condition, troubles: tuple[Trouble, ...])
         troubles=troubles,
         newest=facts.newest,
         heard=facts.heard,
-        skew=facts.skew,
     )
-    if facts.beat is None:
-        return found
-    return _stated(replace(found, stated=facts.beat.at), facts.beat.heartbeat)
 
 
 def of_expected(device: str, custody: str) -> DeviceHealth:
     """The health of a device that was admitted and did not enrol yet."""
     return DeviceHealth(device, None, custody, 0, None, Condition.EXPECTED)
-
-
-def _stated(found: DeviceHealth, said: Heartbeat) -> DeviceHealth:
-    """With what the device says of itself."""
-    return replace(
-        found,
-        guards=tuple(GuardCount(row.guard, row.state, row.count) for row in said.guards),
-        readouts=tuple(Readout(row.source, row.due, row.overdue) for row in said.readouts),
-        sources=tuple(SourceCount(row.state, row.count) for row in said.sources),
-        version=said.agent,
-        started=said.started,
-        receipt=None if said.receipt is None else said.receipt.index,
-        policy=said.policy,
-        spool_batches=said.spool.batches,
-        spool_bytes=said.spool.size,
-        spool_limit=said.spool.limit or 0,
-        found=said.ledger.found,
-        sealed=said.ledger.sealed,
-        excluded=said.ledger.excluded,
-        failed=said.ledger.failed,
-        certificate=said.certificate,
-    )

@@ -13,7 +13,6 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self
 
@@ -25,6 +24,7 @@ from lakzegel_core.heartbeat import Heartbeat
 from lakzegel_core.limits import MAX_HEARTBEAT
 from lakzegel_server.database import Database
 from lakzegel_server.fleet.arrivals import Arrivals
+from lakzegel_server.fleet.beat import Beat
 from lakzegel_server.fleet.days import Day, add_days
 from lakzegel_server.fleet.model import Fleet
 from lakzegel_server.layout import Layout
@@ -34,14 +34,6 @@ from lakzegel_server.schema import row_digest
 TEND_SECONDS: Final = 5.0  # how much of when batches came a crash may make less exact
 Clock = Callable[[], float]
 _log: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """A heartbeat, and when it came by the receiver's clock."""
-
-    heartbeat: Heartbeat
-    at: datetime
 
 
 class FleetRecords:
@@ -104,7 +96,7 @@ class FleetRecords:
                     (*row, row_digest(*row)),
                 )
                 add_days(change, {(heartbeat.device, at.date()): Day().with_beat(at)})
-            self._beats[heartbeat.device] = Beat(heartbeat, at)
+            self._beats[heartbeat.device] = Beat.of(heartbeat, at)
             self.changes += 1
 
     def sealed(self, header: Header, index: int, size: int) -> None:
@@ -122,7 +114,7 @@ class FleetRecords:
         for device, at, data in rows:
             try:
                 text = note.parse(data, max_size=MAX_HEARTBEAT).text
-                self._beats[device] = Beat(Heartbeat.from_text(text), parse_time(at, what="at"))
+                self._beats[device] = Beat.of(Heartbeat.from_text(text), parse_time(at, what="at"))
             except LakzegelError:
                 _log.warning("a heartbeat that was kept cannot be read; run 'check'")
         times = [beat.at for beat in self._beats.values()]
