@@ -25,6 +25,7 @@ from lakzegel_core import (
     policy,
     revocation,
     succession,
+    trail,
 )
 from lakzegel_core.admission import Admission
 from lakzegel_core.batch import Header, State
@@ -36,6 +37,7 @@ from lakzegel_core.custody_state import (
     EpochState,
     HeadState,
     PolicyEntry,
+    TrailEntry,
 )
 from lakzegel_core.delegation import Delegation
 from lakzegel_core.enrolment import Enrolment
@@ -51,6 +53,7 @@ from lakzegel_core.keys import KeyRegister, Role, RoleKey, VerifierKey
 from lakzegel_core.policy import Policy
 from lakzegel_core.revocation import Revocation
 from lakzegel_core.succession import Succession
+from lakzegel_core.trail import Trail
 
 Checker = Callable[[bytes], tuple[Entry, tuple[str, ...]]]
 _NO_POLICY: Final = bytes(32)
@@ -71,6 +74,7 @@ class Custody:
         self.keyrings: dict[tuple[str, int, int], tuple[int, bytes]] = {}
         self.marks: dict[tuple[str, str], Mark] = {}
         self.succession: Succession | None = None
+        self.trail: TrailEntry | None = None
         self.register = KeyRegister()
         self._pinned = None if pinned is None else tuple(pinned)
         self._threshold = threshold
@@ -86,6 +90,7 @@ class Custody:
             hold.HOLD: lambda data: self._check_mark(data, hold.HOLD),
             hold.TERM: lambda data: self._check_mark(data, hold.TERM),
             succession.KIND: self._check_succession,
+            trail.KIND: self._check_trail,
         }
 
     @classmethod
@@ -240,6 +245,14 @@ class Custody:
         custody_rules.require_beginning(self.size)
         return found, ()
 
+    def _check_trail(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        self.require_delegation()
+        key = self.trail.trail.key if self.trail else trail.peek_trail(data).key
+        found = trail.open_trail(data, key)
+        custody_rules.require_next_trail(self.trail, found, hashlib.sha256(data).digest())
+        self._check_roles([RoleKey(Role.TRAIL, found.key)])
+        return found, ()
+
     def _check_roles(self, entries: Iterable[RoleKey]) -> None:
         """Each key in one role: in the log so far, and among these."""
         fresh = KeyRegister()
@@ -285,6 +298,9 @@ class Custody:
             self.marks[entry.kind, entry.name] = entry
         elif isinstance(entry, Succession):
             self.succession = entry
+        elif isinstance(entry, Trail):
+            self.trail = TrailEntry(checked.id, entry, self.size)
+            self.register.add(RoleKey(Role.TRAIL, entry.key))
 
     def _take_header(self, checked: CheckedEntry, header: Header) -> None:
         device = self.devices[header.device]

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from lakzegel_core import note
 from lakzegel_core.batch import Header
-from lakzegel_core.custody_state import AdmissionState, DeviceState
+from lakzegel_core.custody_state import AdmissionState, DeviceState, TrailEntry
 from lakzegel_core.encoding import b64
 from lakzegel_core.enrolment import Enrolment, Reason
 from lakzegel_core.errors import (
@@ -28,6 +28,7 @@ from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.limits import MAX_INHERITED
 from lakzegel_core.revocation import Revocation
+from lakzegel_core.trail import Trail
 
 
 def header_key(device: DeviceState, header: Header) -> VerifierKey:
@@ -218,6 +219,23 @@ def require_beginning(size: int) -> None:
     """
     if size != 1:
         raise ChainError(f"a log continues another from its second entry on, not from entry {size}")
+
+
+def require_next_trail(known: TrailEntry | None, found: Trail, entry_id: bytes) -> None:
+    """Return when a stretch of the trail follows the one before.
+
+    Raises:
+        ReplayError, ForkError, GapError.
+    """
+    if known is not None and known.id == entry_id:
+        raise ReplayError(f"trail {found.number}: is in the log already, at index {known.index}")
+    expected = 0 if known is None else known.trail.number + 1
+    if found.number < expected:
+        raise ForkError(f"trail {found.number}: another one has this number")
+    if found.number > expected:
+        raise GapError("trail", expected=f"number {expected}", found=f"number {found.number}")
+    if known is not None and found.previous != known.id:
+        raise ForkError(f"trail {found.number}: does not follow the one in the log")
 
 
 def origin_of(data: bytes) -> str:

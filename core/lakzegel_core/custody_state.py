@@ -14,6 +14,7 @@ from lakzegel_core.entries import Entry
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.policy import Policy
 from lakzegel_core.revocation import Revocation
+from lakzegel_core.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,15 @@ class DelegationEntry:
 
     data: bytes
     delegation: Delegation
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrailEntry:
+    """The newest entry of the receiver's trail: its id, content and place in the log."""
+
+    id: bytes
+    trail: Trail
     index: int
 
 

@@ -16,6 +16,7 @@ from lakzegel_core import (
     policy,
     revocation,
     succession,
+    trail,
 )
 from lakzegel_core.admission import Admission
 from lakzegel_core.batch import Header
@@ -29,6 +30,7 @@ from lakzegel_core.limits import MAX_NOTE
 from lakzegel_core.policy import Policy
 from lakzegel_core.revocation import Revocation
 from lakzegel_core.succession import Succession
+from lakzegel_core.trail import Trail
 
 BATCH: Final = "batch"
 KINDS: Final = (
@@ -43,10 +45,11 @@ KINDS: Final = (
     hold.HOLD,
     hold.TERM,
     succession.KIND,
+    trail.KIND,
 )
 Entry = (
     Header | Delegation | Admission | Enrolment | Policy | Revocation | Finding
-    | KeyringChange | Mark | Succession
+    | KeyringChange | Mark | Succession | Trail
 )  # fmt: skip
 
 

@@ -70,6 +70,7 @@ class Role(StrEnum):
     WITNESS = "witness"
     MIRROR = "mirror"
     HELD = "held"
+    TRAIL = "trail"
 
 
 def check_name(name: str) -> str:

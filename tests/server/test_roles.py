@@ -50,6 +50,7 @@ BY_KIND = {
     "hold": ADMIN,
     "term": ADMIN,
     "succession": ADMIN,
+    "trail": ADMIN,
 }
 ASKERS = [
     ("nobody", ""),

@@ -64,6 +64,7 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "keyring-change": entry_cases.keyring_change_cases,
     "hold": entry_cases.hold_cases,
     "succession": entry_cases.succession_cases,
+    "trail": entry_cases.trail_cases,
     "query": entry_cases.query_cases,
     "heartbeat": entry_cases.heartbeat_cases,
     "batch-header": seal_cases.header_cases,

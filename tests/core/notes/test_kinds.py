@@ -32,6 +32,7 @@ from lakzegel_core.keys import Algorithm, VerifierKey
 from lakzegel_core.policy import open_policy, parse_policy_text
 from lakzegel_core.query import Query, open_query, sign_query
 from lakzegel_core.revocation import Revocation, open_revocation
+from lakzegel_core.trail import Trail, open_trail, sign_trail
 
 KINDS = (
     "admission-device",
@@ -49,6 +50,7 @@ KINDS = (
     "query",
     "revocation",
     "term",
+    "trail",
 )
 
 
@@ -150,6 +152,16 @@ def cases(parts):
             enrolment,
         ),
     }
+    trail_key = parts.make_key(f"{office.origin}/trail")
+    segment = Trail(
+        office.origin, 12, parts.digest(b"t"), 412, parts.digest(b"r"), now, now, trail_key.verifier
+    )
+    by["trail"] = (
+        sign_trail(segment, trail_key),
+        Trail.from_text,
+        lambda data: open_trail(data, trail_key.verifier),
+        [trail_key],
+    )
     for kind, state in ((HOLD, "on"), (TERM, "closed")):
         by[kind] = (
             office.mark(kind, state, annex=parts.digest(b"annex")),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import timedelta
 
 from kit.case import OK, Case, Edit, Inputs, common, edited
 from kit.world import (
@@ -27,6 +28,7 @@ from kit.world import (
     POLICY_2,
     STRANGER,
     TOKEN,
+    TRAIL,
     WITNESS,
     device_key,
     enrolment,
@@ -52,10 +54,11 @@ from lakzegel_core.heartbeatrows import (
 from lakzegel_core.held import Held
 from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
-from lakzegel_core.keys import SigningKey
+from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_core.query import Query
 from lakzegel_core.revocation import Revocation
 from lakzegel_core.succession import Succession
+from lakzegel_core.trail import Trail
 
 F, L, E = "FormatError", "LimitError", "EpochError"
 ZERO = b64(bytes(32))
@@ -240,6 +243,32 @@ def succession_cases() -> list[Case]:
         *family(text, policies, inputs, edits, "goes on where another log had six entries"),
         Case("one-policy-key", "MissingSignatureError", "the threshold is two", alone, inputs),
     ]
+
+
+def trail_cases() -> list[Case]:
+    later = key(f"{ORIGIN}/trail/later").verifier.to_text()
+    named = TRAIL.verifier.to_text()
+    since = NOW - timedelta(hours=12)
+    found = Trail(ORIGIN, 12, bytes(32), 412, bytes(32), since, NOW, TRAIL.verifier)
+    another = SigningKey.from_seed(TRAIL.verifier.name, Algorithm.ED25519, bytes(32))
+    cosigner = key(TRAIL.verifier.name, Algorithm.ED25519_COSIGNATURE).verifier.to_text()
+    edits: list[Edit] = [
+        ("first", f"number 12\nprevious {ZERO}", "number 0\nprevious -", OK, "the trail begins"),
+        ("first-after-another", "number 12", "number 0", F, "nothing is before number 0"),
+        ("later-after-nothing", f"previous {ZERO}", "previous -", F, "something is before number 12"),
+        ("another-key-next", f"key {named}", f"key {another.verifier.to_text()}", OK, "who signs the next one"),
+        ("key-of-another-name", f"key {named}", f"key {later}", F, "the name says what it is for"),
+        ("key-of-a-cosigner", f"key {named}", f"key {cosigner}", F, "it signs no note"),
+        ("key-missing", f"key {named}\n", "", F, "who signs the next one?"),
+        ("count-0", "count 412", "count 0", F, "nothing happened, so nothing is said"),
+        ("count-negative", "count 412", "count -1", F, "no sign"),
+        ("number-too-large", "number 12", "number 9007199254740992", L, "2^53"),
+        ("records-short", f"records {ZERO}", f"records {SHORT}", F, "32 bytes"),
+        ("ends-before-it-begins", "from 2026-11-23T14:07:45Z", "from 2026-11-24T02:07:46Z", F, "from is not later than to"),
+        ("one-moment", "from 2026-11-23T14:07:45Z", "from 2026-11-24T02:07:45Z", OK, "all of one second"),
+        ("time-with-offset", "to 2026-11-24T02:07:45Z", "to 2026-11-24T02:07:45+00:00", F, "UTC is Z"),
+    ]  # fmt: skip
+    return family(found.to_text(), [TRAIL], vkey(TRAIL), edits, "412 records of twelve hours")
 
 
 def finding_cases() -> list[Case]:

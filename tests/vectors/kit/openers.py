@@ -31,6 +31,7 @@ from lakzegel_core import (
     revocation,
     succession,
     tiles,
+    trail,
     units,
 )
 from lakzegel_core.addcheckpoint import open_answer, open_request, verify_extends
@@ -264,6 +265,7 @@ SIGNED: Final[dict[str, Opener]] = {
     "keyring-change": lambda case: keyringchange.open_keyring_change(case.body, _keys(case)),
     "hold": lambda case: hold.open_mark(case.body, case.one("kind"), _key(case)),
     "succession": _succession,
+    "trail": _by_one(trail.open_trail),
     "query": _by_one(query.open_query),
     "heartbeat": _by_one(heartbeat.open_heartbeat),
     "batch-header": _by_one(batch.open_header),

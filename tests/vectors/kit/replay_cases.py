@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from kit import rotation
 from kit.case import OK, Case
@@ -30,6 +31,7 @@ from kit.world import (
     STRANGER,
     TOKEN,
     TOML,
+    TRAIL,
     device_key,
     enrolment,
     header,
@@ -52,6 +54,7 @@ from lakzegel_core.policy import sign_policy
 from lakzegel_core.revocation import Revocation, sign_revocation
 from lakzegel_core.succession import Succession, sign_succession
 from lakzegel_core.tiles import encode_entries
+from lakzegel_core.trail import Trail, sign_trail
 
 F, E = "FormatError", "EpochError"
 HEADER = device_key("header")
@@ -220,6 +223,28 @@ def _change() -> KeyringChange:
     )
 
 
+def _trails() -> dict[str, Any]:
+    """Stretches of a trail: two that follow each other, and what must not be taken."""
+    since = NOW - timedelta(hours=12)
+    first = Trail(ORIGIN, 0, None, 3, bytes(32), since, NOW, TRAIL.verifier)
+    begun = sign_trail(first, TRAIL)
+    head = hashlib.sha256(begun).digest()
+    second = replace(first, number=1, previous=head, since=NOW)
+    later = SigningKey.from_seed(TRAIL.verifier.name, TRAIL.verifier.algorithm, bytes(range(32)))
+    introduced = sign_trail(replace(second, key=later.verifier), TRAIL)
+    third = replace(second, number=2, previous=hashlib.sha256(introduced).digest())
+    after = replace(third, key=later.verifier)
+    held = SigningKey.from_seed(TRAIL.verifier.name, HELD.verifier.algorithm, HELD.seed)
+    return {
+        "own": (begun, sign_trail(second, TRAIL)),
+        "forked": sign_trail(replace(first, count=4), TRAIL),
+        "stranger": note.sign(first.to_text(), [STRANGER]),
+        "next": (begun, introduced, sign_trail(after, later)),
+        "old": sign_trail(after, TRAIL),
+        "held": sign_trail(replace(first, key=held.verifier), held),
+    }
+
+
 def _office() -> Sequences:
     six = log()
     newer = sign_delegation(replace(DELEGATION, serial=2), POLICIES)
@@ -240,6 +265,7 @@ def _office() -> Sequences:
     former = Checkpoint("log.example/former", 6, bytes(32))
     goes_on = Succession(ORIGIN, former, "key-lost", NOW)
     continues = sign_succession(goes_on, POLICIES)
+    trails = _trails()
     strangers = sign_delegation(
         replace(DELEGATION, policy=(STRANGER.verifier,), threshold=1), [STRANGER]
     )
@@ -268,6 +294,16 @@ def _office() -> Sequences:
         ("succession-twice", "ChainError", "one log is continued", (DELEGATION_NOTE, continues, continues)),
         ("succession-first", "NotAdmittedError", "no policy keys yet", (continues,)),
         ("succession-by-one", "MissingSignatureError", "the threshold is two", (DELEGATION_NOTE, sign_succession(goes_on, POLICIES[:1]))),
+        ("trail", OK, "two stretches of the receiver's trail", (*six, *trails["own"])),
+        ("trail-before-delegation", "NotAdmittedError", "there is no log yet to speak of", (trails["own"][0],)),
+        ("trail-again", "ReplayError", "this very one", (*six, trails["own"][0], trails["own"][0])),
+        ("trail-forked", "ForkError", "another one of the same number", (*six, trails["own"][0], trails["forked"])),
+        ("trail-gap", "GapError", "it begins with number 0", (*six, trails["own"][1])),
+        ("trail-after-another", "ForkError", "the right number after another one", (*six, trails["forked"], trails["own"][1])),
+        ("trail-by-stranger", "UnknownKeyError", "the first names its own key, not another's", (*six, trails["stranger"])),
+        ("trail-next-key", OK, "the old key introduces the new one", (*six, *trails["next"])),
+        ("trail-old-key", "UnknownKeyError", "the new one signs from then on", (*six, *trails["next"][:2], trails["old"])),
+        ("trail-key-of-another-role", "RoleError", "one key, one role", (*six, trails["held"])),
         ("kind-unknown", F, "a log holds no held statement", (DELEGATION_NOTE, b"lakzegel.nl/held/v1\n")),
         ("not-ours", F, "not a kind of ours", (DELEGATION_NOTE, b"hello\n")),
     ]  # fmt: skip
