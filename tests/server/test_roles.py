@@ -35,6 +35,8 @@ EXPECTED = {
     "POST /v1/held": OPEN,
     "GET /v1/held": OPEN,
     "POST /v1/device": OPEN,
+    "GET /static/{name}": OPEN,
+    "GET /language/{name}": OPEN,
     "GET /login": OPEN,
     "POST /login": OPEN,
     "POST /logout": OPEN,
