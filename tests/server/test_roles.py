@@ -35,6 +35,7 @@ EXPECTED = {
     "POST /v1/held": OPEN,
     "GET /v1/held": OPEN,
     "POST /v1/device": OPEN,
+    "POST /v1/heartbeats": OPEN,
     "GET /static/{name}": OPEN,
     "GET /language/{name}": OPEN,
     "GET /login": OPEN,
