@@ -18,7 +18,9 @@ from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout, LogSigner, prepare
 from lakzegel_server.logstate import LogState
+from lakzegel_server.people import trail as audit
 from lakzegel_server.people.people import People
+from lakzegel_server.people.trail import AuditTrail
 from lakzegel_server.recovery.recovery import Recovery
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
@@ -50,6 +52,7 @@ class Desk:
     people: People
     timestamps: Timestamps
     vitals: Vitals
+    trail: AuditTrail
 
 
 @contextmanager
@@ -83,7 +86,8 @@ def _assemble(
     """All parts, at work; the stack ends them, the last one first."""
     log = _kept(stack, LogState.open(layout, signer, clock=clock))
     register = _kept(stack, Register.open(layout.database, clock))
-    people = _kept(stack, People.open(layout.database, clock))
+    trail = _kept(stack, AuditTrail.open(layout, log.origin, clock))
+    people = _kept(stack, People.open(layout.database, clock, trail))
     fleet = _kept(stack, FleetRecords.open(layout, clock))
     accounts = _kept(stack, Database.open_readonly(layout.database))
     sequencer = Sequencer(log)
@@ -100,6 +104,8 @@ def _assemble(
     chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
     intake = Intake(layout, log, sequencer, register, workers, fleet.sealed)
     sequencer.start()
+    _keep_trail(layout, log, sequencer, trail, chores)
+    stack.callback(trail.stop, log, sequencer)
     stack.callback(chores.stop)
     chores.start()
     return Desk(
@@ -118,6 +124,7 @@ def _assemble(
         people=people,
         timestamps=timestamps,
         vitals=Vitals.open(layout, log, intake, chores, settings, clock=clock),
+        trail=trail,
     )
 
 
@@ -132,6 +139,15 @@ def _kept(stack: ExitStack, part: T) -> T:
     """The part, which the stack closes."""
     stack.callback(part.close)
     return part
+
+
+def _keep_trail(
+    layout: Layout, log: LogState, sequencer: Sequencer, trail: AuditTrail, chores: Chores
+) -> None:
+    """Record the start, and have the trail sealed as time goes on."""
+    trail.started(layout.settings.read_bytes() if layout.settings.exists() else b"")
+    tend = chores.add("trail", audit.TEND_SECONDS, lambda: trail.tend(log, sequencer))
+    trail.when_full(tend.wake)
 
 
 def _claim(lock: IO[str], layout: Layout) -> None:

@@ -19,7 +19,7 @@ ED25519: Final = "log.ed25519"
 MLDSA: Final = "log.mldsa"
 FOLDERS: Final = (
     *("keys", "log", "batches", "keyrings", "annexes", "incoming"),
-    *("timestamps", "timestamps/roots"),
+    *("timestamps", "timestamps/roots", "trail"),
 )
 
 
@@ -68,6 +68,11 @@ class Layout:
     def annexes(self) -> Path:
         """Annexes, each under the hex of its digest."""
         return self.data / "annexes"
+
+    @property
+    def trail(self) -> Path:
+        """Segments of the audit trail."""
+        return self.data / "trail"
 
     @property
     def held(self) -> Path:
@@ -130,6 +135,10 @@ class Layout:
     def keyring(self, name: str) -> Path:
         """A keyring file, by the hex of its batch's id."""
         return self.keyrings / f"{name}.keyring"
+
+    def segment(self, number: int) -> Path:
+        """A segment of the audit trail."""
+        return self.trail / f"{number}.jsonl"
 
     def annex(self, name: str) -> Path:
         """An annex, by the hex of its digest."""

@@ -55,6 +55,14 @@ CREATE TABLE IF NOT EXISTS timestamps (
     stamped BLOB NOT NULL, token BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS probe (
     one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS trail (
+    number INTEGER PRIMARY KEY, record TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS trail_head (
+    one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, hash BLOB NOT NULL,
+    settings TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS trail_segments (
+    number INTEGER PRIMARY KEY, note BLOB NOT NULL, last INTEGER NOT NULL, state INTEGER NOT NULL,
+    digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -70,6 +78,9 @@ DIGESTED: Final = (
     "sessions",
     "timestamps",
     "probe",
+    "trail",
+    "trail_head",
+    "trail_segments",
 )
 
 

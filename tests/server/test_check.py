@@ -70,7 +70,7 @@ def test_a_sound_folder_raises_no_doubt(data):
     kinds = {place.partition("/")[0] for place in files(data)}
     assert kinds == {
         "annexes", "batches", "held", "index.sqlite", "keyrings", "keys", "log", "log.keys",
-        "log.vkey", "server.toml",
+        "log.vkey", "server.toml", "trail",
     }  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def test_a_truncated_or_longer_file_is_named(data):
 
 @pytest.mark.parametrize("folder", ["batches", "keyrings", "keys"])
 def test_two_swapped_files_are_both_named(data, folder):
-    one, two = sorted((data / folder).iterdir())
+    one, two = sorted((data / folder).iterdir())[:2]
     first, second = one.read_bytes(), two.read_bytes()
     one.write_bytes(second)
     two.write_bytes(first)
@@ -189,16 +189,16 @@ def test_keys_that_others_can_read_are_named(data):
 
 def test_yesterdays_log_under_todays_index_is_named(data, sound):
     """A receiver's administrator who puts back older tiles and checkpoint."""
-    bundle = next((data / "log/tile/entries").rglob("*.p")) / "5"
+    bundle = next((data / "log/tile/entries").rglob("*.p")) / "6"
     assert bundle.exists()
-    bundle.rename(bundle.with_name("4"))
+    bundle.rename(bundle.with_name("5"))
     found = doubts(data)
-    assert any(d.startswith("log/tile/entries/000.p/5: missing") for d in found)
+    assert any(d.startswith("log/tile/entries/000.p/6: missing") for d in found)
 
 
 def test_the_command_prints_a_line_a_doubt_and_exits_1(data, capsys):
     assert main(["check", "--data", str(data)]) == 0
-    assert capsys.readouterr().out.startswith("0 doubts: 5 entries of the log, 2 batches")
+    assert capsys.readouterr().out.startswith("0 doubts: 6 entries of the log, 2 batches")
     (data / "held").unlink()
     assert main(["check", "--data", str(data)]) == 1
     assert capsys.readouterr().out.splitlines()[0] == "held: missing"

@@ -38,6 +38,8 @@ EXPECTED = {
     "POST /v1/heartbeats": OPEN,
     "GET /static/{name}": OPEN,
     "GET /language/{name}": OPEN,
+    "GET /v1/trail": AUDIT,
+    "GET /v1/trail/{name}": AUDIT,
     "GET /login": OPEN,
     "POST /login": OPEN,
     "POST /logout": OPEN,
@@ -81,7 +83,9 @@ def logins(receiver):
     for role in AccountRole:
         breakglass.add(database, f"glass-{role}", role, now="then")
         account = Account(f"glass-{role}", role, Way.BREAK_GLASS)
-        found["session", role.value] = receiver.desk.people.begin(account, "then", None)
+        found["session", role.value] = receiver.desk.people.begin(
+            account, "then", None, address="-"
+        )
     over = receiver.desk.people.now() - sessions.IDLE_SECONDS
     account = Account("glass-it", AccountRole.IT, Way.BREAK_GLASS)
     found["expired", "it"] = sessions.begin(database, account, "then", now=over)

@@ -14,12 +14,14 @@ from pathlib import Path
 from lakzegel_core.encoding import format_time
 from lakzegel_server import accounts
 from lakzegel_server.accounts import AccountRole, Way
-from lakzegel_server.commands.common import FINE, Commands, command
+from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.database import Database
 from lakzegel_server.durable import create
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout, load_origin
-from lakzegel_server.people import breakglass
+from lakzegel_server.people import breakglass, trailrows
+from lakzegel_server.people.operator import operator
+from lakzegel_server.people.records import Action, Event, Thing
 
 
 def add(commands: Commands) -> None:
@@ -51,6 +53,7 @@ def run_add(arguments: argparse.Namespace) -> int:
     with _database(arguments.data) as database:
         role = AccountRole(arguments.role)
         token = accounts.add(database, arguments.name, role, secret=secret, now=now)
+        _tell(database, Action.ADD, role, arguments.name)
         if arguments.token_file is None:
             print(token)
             return FINE
@@ -59,6 +62,7 @@ def run_add(arguments: argparse.Namespace) -> int:
                 file.write(f"{token}\n".encode())
         except OSError as error:
             accounts.remove(database, arguments.name)
+            _tell(database, Action.REMOVE, role, arguments.name)
             raise ConfigError(
                 f"{arguments.token_file}: {error.strerror}; no account made"
             ) from None
@@ -69,7 +73,9 @@ def run_break_glass(arguments: argparse.Namespace) -> int:
     """Make the account and show what it is opened with."""
     now = format_time(datetime.now(UTC))
     with _database(arguments.data) as database:
-        shown = breakglass.add(database, arguments.name, AccountRole(arguments.role), now=now)
+        role = AccountRole(arguments.role)
+        shown = breakglass.add(database, arguments.name, role, now=now)
+        _tell(database, Action.ADD, role, arguments.name, Way.BREAK_GLASS)
     print(f"password  {shown.password}")
     print(f"code      {shown.address}")
     print("Neither is shown again. Keep them apart, sealed; each use is told loudly.")
@@ -89,12 +95,21 @@ def run_list(arguments: argparse.Namespace) -> int:
 def run_remove(arguments: argparse.Namespace) -> int:
     """Take the account away."""
     with _database(arguments.data) as database:
-        known = {account.name: account.role for account in accounts.listing(database)}
-        role = known.get(arguments.name)
-        if role is None or arguments.role not in {None, role}:
+        known = {account.name: account for account in accounts.listing(database)}
+        found = known.get(arguments.name)
+        if found is None or arguments.role not in {None, found.role}:
             raise ConfigError(f"account {arguments.name}: does not exist in that role")
         accounts.remove(database, arguments.name)
+        _tell(database, Action.REMOVE, found.role, arguments.name, found.way)
     return FINE
+
+
+def _tell(
+    database: Database, action: Action, role: AccountRole, name: str, way: Way = Way.TOKEN
+) -> None:
+    """Record it; a running `serve` has it sealed."""
+    event = Event(operator(), action, Thing.ACCOUNT, id=f"{name} {role} {way}")
+    trailrows.append(database, [event], now=wall_clock())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import secrets
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.layout import Layout, create
 from lakzegel_server.logstate import LogState
+from lakzegel_server.people import trailkey
 
 _SEEDS = 64  # bytes: one seed of 32 a key
 
@@ -25,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Make DATA, print the verifier keys and what comes next."""
     layout = Layout(arguments.data)
     signer = create(layout.data, arguments.name, secrets.token_bytes(_SEEDS))
+    trailkey.ensure(layout, arguments.name, secrets.token_bytes(trailkey.SEED_SIZE))
     LogState.open(layout, signer, clock=wall_clock).close()
     print(signer.keys.ed25519.to_text())
     print(signer.keys.mldsa.to_text())

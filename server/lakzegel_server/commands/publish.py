@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from lakzegel_core import enrolment
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_NOTE
 from lakzegel_server.commands.common import FINE, REFUSED, Commands, command, wall_clock
+from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError, MisplacedError
 from lakzegel_server.layout import Layout, load_signer
 from lakzegel_server.logstate import LogState
+from lakzegel_server.people import trailrows
+from lakzegel_server.people.operator import operator
+from lakzegel_server.people.records import Action, Event
 from lakzegel_server.recovery.once import require_index, require_newest
 from lakzegel_server.sealable import note_kind, require_enrolment_seen
 from lakzegel_server.settings import load
@@ -39,8 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
             require_enrolment_seen(log, data)
         require_newest(layout, log, settings)
         outcome = log.append([data])[0]
+        event = Event(operator(), Action.PUBLISH, kind, id=hashlib.sha256(data).hexdigest())
         if isinstance(outcome, Exception):
+            _tell(layout, event.refused(getattr(outcome, "code", "internal")))
             raise outcome
+        _tell(layout, event)
     except (LakzegelError, MisplacedError) as refusal:
         line = f"{arguments.note}: refused ({refusal.code}): {refusal}"
         print(f"lakzegel-server: {line}", file=sys.stderr)
@@ -49,6 +57,15 @@ def run(arguments: argparse.Namespace) -> int:
         log.close()
     print(f"{kind} {outcome}")
     return FINE
+
+
+def _tell(layout: Layout, event: Event) -> None:
+    """Record it; a running `serve`, or the next, has it sealed."""
+    database = Database.open(layout.database)
+    try:
+        trailrows.append(database, [event], now=wall_clock())
+    finally:
+        database.close()
 
 
 def _read(path: Path) -> bytes:

@@ -27,6 +27,7 @@ from lakzegel_core.tiles import (
     narrow,
     parse_tile_path,
 )
+from lakzegel_core.trail import Trail
 from lakzegel_server.cosigners import cosigners
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.rows import INDEX, Rows
@@ -41,6 +42,7 @@ class Replayed:
 
     custody: Custody
     headers: list[tuple[int, bytes, Header]] = field(default_factory=list)  # index, id
+    trails: list[tuple[bytes, Trail]] = field(default_factory=list)  # id
     roots: dict[int, bytes] = field(default_factory=dict)  # of the sizes that headers saw
     whole: bool = True
 
@@ -145,6 +147,8 @@ class LogCheck:
             replayed.whole = False
             return
         replayed.roots[frontier.size] = frontier.root()
+        if isinstance(checked.entry, Trail):
+            replayed.trails.append((checked.id, checked.entry))
         if isinstance(checked.entry, Header):
             replayed.headers.append((custody.size - 1, checked.id, checked.entry))
             seen = checked.entry.seen

@@ -28,6 +28,7 @@ from lakzegel_server.fsck.stored import (
     check_held,
 )
 from lakzegel_server.fsck.timestamps import check_timestamps
+from lakzegel_server.fsck.trail import check_trail
 from lakzegel_server.housekeeping import is_id
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstore import LogStore
@@ -77,6 +78,7 @@ def check(layout: Layout, since: int | None = 0) -> Report:
             check_annexes(found, rows)
             check_held(found, rows, replayed.custody, replayed)
             check_timestamps(found, rows, keys, store)
+            check_trail(found, connection, replayed)
             if not replayed.whole:
                 check_entry_files(found, rows)
     if live:

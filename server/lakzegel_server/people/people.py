@@ -13,10 +13,12 @@ from typing import Final, Self
 
 from lakzegel_server.accounts import Account, Way
 from lakzegel_server.database import Database
-from lakzegel_server.errors import BusyError, DeniedError
+from lakzegel_server.errors import BusyError, DeniedError, TooManyError
 from lakzegel_server.people import breakglass, sessions
+from lakzegel_server.people.records import NOTHING, Action, Event, Thing, Who
 from lakzegel_server.people.sessions import Session
 from lakzegel_server.people.throttle import Throttle
+from lakzegel_server.people.trail import AuditTrail
 
 MAX_WAITING: Final = 8  # logins whose password is being verified, or waits for it
 REFUSED: Final = "name, password or code is not right"
@@ -39,7 +41,8 @@ class Attempt:
 class People:
     """Logins and sessions; worker threads take turns at its one connection."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float], trail: AuditTrail) -> None:
+        self._trail = trail
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
@@ -48,9 +51,9 @@ class People:
         self._throttle = Throttle()
 
     @classmethod
-    def open(cls, path: Path, clock: Callable[[], float]) -> Self:
+    def open(cls, path: Path, clock: Callable[[], float], trail: AuditTrail) -> Self:
         """Open a connection of its own."""
-        return cls(Database.open(path), clock)
+        return cls(Database.open(path), clock, trail)
 
     def close(self) -> None:
         """Close the connection."""
@@ -70,21 +73,25 @@ class People:
             BusyError: too many log in at this moment.
         """
         with self._place():
-            self._throttle.attempt(attempt.name, attempt.address, self._clock())
             with self._lock:
                 local = breakglass.find(self._database, attempt.name)
+            account = local and Account(local.name, local.role, Way.BREAK_GLASS)
+            who = Who.of(account, attempt.address) if account else _nobody(attempt)
+            shuts = self._count_attempt(attempt, who)
             with self._hashing:
                 step = breakglass.verify(local, attempt.password, attempt.code, now=self._clock())
             with self._lock:
                 spent = local and step and breakglass.spend(self._database, local, step)
-            if not local or not spent:
+            if not local or not account or not spent:
+                self._note_failure(who, shuts=shuts)
                 raise DeniedError(REFUSED, known=False)
             self._throttle.success(attempt.name, attempt.address)
         _log.warning("a break-glass account of role %s was used", local.role)
-        return self.begin(Account(local.name, local.role, Way.BREAK_GLASS), local.created, old)
+        return self.begin(account, local.created, old, address=attempt.address)
 
-    def begin(self, account: Account, proof: str, old: str | None) -> Session:
+    def begin(self, account: Account, proof: str, old: str | None, *, address: str) -> Session:
         """A new session, in place of the one that the browser had."""
+        self._trail.note(Event(Who.of(account, address), Action.LOGIN, Thing.SESSION))
         with self._lock:
             if old is not None:
                 sessions.end(self._database, old)
@@ -102,10 +109,28 @@ class People:
         with self._lock:
             sessions.touch(self._database, session, now=self._clock())
 
-    def end(self, session: Session) -> None:
+    def end(self, session: Session, *, address: str) -> None:
         """Log out."""
         with self._lock:
             sessions.end(self._database, session.cookie)
+        self._trail.note(Event(Who.of(session.account, address), Action.LOGOUT, Thing.SESSION))
+
+    def _count_attempt(self, attempt: Attempt, who: Who) -> bool:
+        """Whether this attempt, if it fails, is the last for a while."""
+        try:
+            return self._throttle.attempt(attempt.name, attempt.address, self._clock())
+        except TooManyError as error:
+            self._trail.count(Event(who, Action.LOGIN, Thing.SESSION).refused(error.code))
+            raise
+
+    def _note_failure(self, who: Who, *, shuts: bool) -> None:
+        refused = Event(who, Action.LOGIN, Thing.SESSION).refused(DeniedError.code)
+        if who.name == NOTHING:
+            self._trail.count(refused)
+        else:
+            self._trail.note(refused)
+        if shuts:
+            self._trail.note(Event(who, Action.LOCK_OUT, Thing.SESSION))
 
     @staticmethod
     def _stands(reader: Database, session: Session) -> bool:
@@ -125,3 +150,8 @@ class People:
             yield
         finally:
             self._places.release()
+
+
+def _nobody(attempt: Attempt) -> Who:
+    """Whoever typed a name that no account has; the name may be a password."""
+    return Who(way=Way.BREAK_GLASS.value, address=attempt.address)

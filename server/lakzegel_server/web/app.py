@@ -27,6 +27,7 @@ from lakzegel_server.web.login import to_login
 from lakzegel_server.web.origin import is_secure
 from lakzegel_server.web.refusals import refusal_page
 from lakzegel_server.web.routes import RULES, Rule
+from lakzegel_server.web.telling import tell_denial, tell_success
 
 _EXPECTED: Final = (LakzegelError, ServerError, OSError, sqlite3.Error)
 _NAMES: Final = {404: "missing", 405: "method"}
@@ -53,7 +54,9 @@ def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             await _admit(desk, rule, request)
-            return await rule.handler(desk, request)
+            answer = await rule.handler(desk, request)
+            tell_success(desk, rule.told, request)
+            return answer  # noqa: TRY300 - what fails above is a refusal
         except _EXPECTED as error:
             return _refusal(desk, rule, request, error)
         except ClientDisconnect:
@@ -81,6 +84,8 @@ def _refusal(desk: Desk, rule: Rule, request: Request, error: Exception) -> Resp
     if isinstance(error, ConsistencyError):  # whoever said so proved who he is
         desk.recovery.suspect("somebody saw more of this log than there is")
     nobody = isinstance(error, DeniedError) and not error.known
+    if isinstance(error, DeniedError):
+        tell_denial(desk, f"{rule.method} {rule.path}", request, error)
     if nobody and rule.method == "GET" and _is_looked_at(rule, request):
         return to_login(request)
     answer = problem(error)

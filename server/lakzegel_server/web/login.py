@@ -71,7 +71,11 @@ async def post_login(desk: Desk, request: Request) -> Response:
 async def post_logout(desk: Desk, request: Request) -> Response:
     """The end of the session, in the browser and here."""
     if request.state.session is not None:
-        await desk.workers.run(desk.people.end, request.state.session)
+        await desk.workers.run(
+            desk.people.end,
+            request.state.session,
+            address=sender(desk.settings.web, request),
+        )
     answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
     take_cookie(desk, request, answer)
     return answer

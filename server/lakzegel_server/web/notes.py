@@ -17,17 +17,20 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_NOTE
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
+from lakzegel_server.people.records import Action, Event
 from lakzegel_server.register import Register
 from lakzegel_server.sealable import note_kind, require_enrolment_seen
 from lakzegel_server.upload import UNKNOWN
 from lakzegel_server.web.identity import identify, require_role
 from lakzegel_server.web.receipts import receipt
 from lakzegel_server.web.requests import TEXT, old_size, read_body
+from lakzegel_server.web.telling import who
 
 NOTE_ROLES: Final[dict[str, tuple[AccountRole, ...]]] = {
     enrolment.KIND: (),  # the device's and the token's signatures are the credential
     finding.KIND: (AccountRole.RECORDS, AccountRole.ADMIN),
 }
+_ADMIN: Final = (AccountRole.ADMIN,)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -36,20 +39,36 @@ async def post_note(desk: Desk, request: Request) -> Response:
     old = old_size(request) or 0
     data = await read_body(request, MAX_NOTE)
     kind = note_kind(data)
-    roles = NOTE_ROLES.get(kind, (AccountRole.ADMIN,))
-    if roles:
+    if NOTE_ROLES.get(kind, _ADMIN):
         await identify(desk, request)
-        require_role(request, roles)
+    index = await publish(desk, request, data, kind)
+    return Response(await desk.workers.run(receipt, desk.log, index, old), media_type=TEXT)
+
+
+async def publish(desk: Desk, request: Request, data: bytes, kind: str) -> int:
+    """The index of an entry that others signed and that this account may bring.
+
+    Raises:
+        DeniedError: it may not.
+        LakzegelError: the log refuses it.
+    """
+    roles = NOTE_ROLES.get(kind, _ADMIN)
+    account = require_role(request, roles) if roles else None
     await desk.workers.run(desk.log.refresh)
-    device = UNKNOWN
+    device, name = UNKNOWN, hashlib.sha256(data).hexdigest()
+    event = Event(who(desk, request), Action.PUBLISH, kind, id=name)
     try:
         if kind == enrolment.KIND:
             device = await desk.workers.run(_check_enrolment, desk, data)
         index = await asyncio.wrap_future(desk.sequencer.submit(data))
     except LakzegelError as refusal:
-        await desk.workers.run(_record, desk.register, device, refusal, data)
+        await desk.workers.run(_record, desk.register, device, refusal, name)
+        if account:
+            await desk.workers.run(desk.trail.note, event.refused(refusal.code))
         raise
-    return Response(await desk.workers.run(receipt, desk.log, index, old), media_type=TEXT)
+    if account:
+        await desk.workers.run(desk.trail.note, event)
+    return index
 
 
 def _check_enrolment(desk: Desk, data: bytes) -> str:
@@ -59,8 +78,7 @@ def _check_enrolment(desk: Desk, data: bytes) -> str:
     return require_enrolment_seen(desk.log, data)
 
 
-def _record(register: Register, device: str, refusal: LakzegelError, data: bytes) -> None:
-    name = hashlib.sha256(data).hexdigest()
+def _record(register: Register, device: str, refusal: LakzegelError, name: str) -> None:
     _log.info("note %s refused: %s", name, refusal.code)
     try:
         register.refuse(device=device, code=refusal.code, entry_id=name, proven=False)

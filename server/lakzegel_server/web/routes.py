@@ -13,6 +13,7 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
 from lakzegel_server.pages import assets, fleet, inforce, language, problems, receiver
 from lakzegel_server.pages import device as device_page
+from lakzegel_server.people.records import Action, Thing
 from lakzegel_server.web import (
     annexes,
     batches,
@@ -21,6 +22,7 @@ from lakzegel_server.web import (
     log,
     login,
     notes,
+    trail,
     vitals,
     witness,
 )
@@ -30,6 +32,7 @@ _ALL: Final = tuple(AccountRole)
 _IT: Final = (AccountRole.IT,)
 _SIGNED: Final = (AccountRole.RECORDS, AccountRole.ADMIN, AccountRole.AUDIT)
 _RECORDS: Final = (AccountRole.RECORDS,)
+_AUDIT: Final = (AccountRole.AUDIT,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,10 @@ class Rule:
     page: bool = False  # a person looks at it: refusals are pages, and no login leads to /login
     form: bool = False  # it takes a form, which is in `request.state.form`
     instead: Callable[[Desk, Request], bool] | None = None
+    told: tuple[Action, Thing] | None = None  # what the trail says of a success (people.md §8)
 
 
+_OUT: Final = Action.HAND_OUT
 RULES: Final = (
     Rule("GET", "/log/checkpoint", log.checkpoint, newest=True),
     Rule(
@@ -57,16 +62,24 @@ RULES: Final = (
         "/log/tile/entries/{tile:path}",
         log.entry_bundle,
         (AccountRole.RECORDS, AccountRole.AUDIT),
+        told=(_OUT, Thing.ENTRIES),
     ),
     Rule("GET", "/log/tile/{tile:path}", log.hash_tile),
     Rule("GET", "/v1/health", log.health),
     Rule("GET", "/healthz", vitals.healthz),
     Rule("GET", "/metrics", vitals.metrics, (AccountRole.IT,), instead=vitals.may_scrape),
     Rule("PUT", "/v1/batches/{name}", batches.put_batch, newest=True),
-    Rule("GET", "/v1/batches/{name}", batches.get_batch, _RECORDS),
-    Rule("GET", "/v1/keyrings/{name}", batches.get_keyring, _RECORDS),
-    Rule("PUT", "/v1/annexes/{name}", annexes.put_annex, _RECORDS, newest=True),
-    Rule("GET", "/v1/annexes/{name}", annexes.get_annex, _RECORDS),
+    Rule("GET", "/v1/batches/{name}", batches.get_batch, _RECORDS, told=(_OUT, Thing.BATCH)),
+    Rule("GET", "/v1/keyrings/{name}", batches.get_keyring, _RECORDS, told=(_OUT, Thing.KEYRING)),
+    Rule(
+        "PUT",
+        "/v1/annexes/{name}",
+        annexes.put_annex,
+        _RECORDS,
+        newest=True,
+        told=(Action.STORE, Thing.ANNEX),
+    ),
+    Rule("GET", "/v1/annexes/{name}", annexes.get_annex, _RECORDS, told=(_OUT, Thing.ANNEX)),
     Rule("POST", "/v1/notes", notes.post_note, newest=True),
     Rule("POST", "/v1/cosignatures", witness.post_cosignature),  # heard in any case
     Rule("POST", "/v1/held", witness.post_held, newest=True),
@@ -85,4 +98,6 @@ RULES: Final = (
     Rule("GET", "/runbooks", problems.runbooks, _ALL, page=True),
     Rule("GET", "/in-force", inforce.in_force, _SIGNED, page=True),
     Rule("GET", "/receiver", receiver.receiver, _ALL, page=True),
+    Rule("GET", "/v1/trail", trail.list_segments, _AUDIT, told=(Action.READ, Thing.SEGMENT)),
+    Rule("GET", "/v1/trail/{name}", trail.get_segment, _AUDIT, told=(Action.READ, Thing.SEGMENT)),
 )

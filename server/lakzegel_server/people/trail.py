@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The audit trail of one receiver, and how it gets into the log (docs/spec/people.md §8).
+
+1. A record is durable in ``index.sqlite``, chained to the one before.
+2. Records that wait become a segment: its file durable, then its entry signed and remembered.
+3. The entry goes into the log; then the rows go. Whatever crashes goes on with the same entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, Self
+
+from lakzegel_core.encoding import parse_time
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.keys import SigningKey
+from lakzegel_core.trail import Trail, sign_trail
+from lakzegel_server.database import Database
+from lakzegel_server.durable import replace_file
+from lakzegel_server.errors import DamageError
+from lakzegel_server.layout import Layout
+from lakzegel_server.logstate import LogState
+from lakzegel_server.people import trailback, trailkey, trailrows
+from lakzegel_server.people.records import (
+    NOTHING,
+    RECEIVER,
+    SELF,
+    Action,
+    Event,
+    Thing,
+    parse,
+)
+from lakzegel_server.people.segmentfile import MAX_RECORDS, SALT, SegmentFile, moments
+from lakzegel_server.people.trailrows import Segment, State
+from lakzegel_server.sequencer import Sequencer
+
+TEND_SECONDS: Final = 60.0  # what was counted is written down at least this often
+FULL: Final = 256  # records that make a segment at once
+OLDEST_SECONDS: Final = 24 * 60 * 60  # and so does one of this age
+MAX_COUNTED: Final = 256  # different things that are counted apart within that time
+FIRST_ENTRY: Final = 2  # the log's second entry may have to be a succession
+Listener = Callable[[Event], None]
+_log: Final = logging.getLogger(__name__)
+
+
+class AuditTrail:
+    """Takes down what people did; any thread may call it."""
+
+    def __init__(
+        self, layout: Layout, database: Database, key: SigningKey, clock: Callable[[], float]
+    ) -> None:
+        self._layout = layout
+        self._database = database
+        self._key = key
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sealing = threading.Lock()
+        self._counted: Counter[Event] = Counter()
+        self._listeners: list[Listener] = []
+        self._full: Callable[[], None] = lambda: None
+
+    @classmethod
+    def open(cls, layout: Layout, origin: str, clock: Callable[[], float]) -> Self:
+        """Open a connection of its own; the key is made where there is none."""
+        key = trailkey.ensure(layout, origin, secrets.token_bytes(trailkey.SEED_SIZE))
+        trail = cls(layout, Database.open(layout.database), key, clock)
+        trail._sweep()
+        return trail
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._database.close()
+
+    def when_noted(self, listener: Listener) -> None:
+        """Call this after every record; it must return at once, and never fail."""
+        self._listeners.append(listener)
+
+    def when_full(self, wake: Callable[[], None]) -> None:
+        """Call this when there is enough for a segment."""
+        self._full = wake
+
+    # what happens
+
+    def note(self, event: Event) -> None:
+        """Write a record down, durably.
+
+        Raises:
+            OSError, sqlite3.Error: it could not be.
+        """
+        self._append([event])
+        for listener in self._listeners:
+            listener(event)
+
+    def count(self, event: Event) -> None:
+        """Count what happens often; it is a record within a minute.
+
+        What comes from too many addresses to count each apart is counted together: nobody fills
+        the disk, or the log, by failing.
+        """
+        with self._lock:
+            if event not in self._counted and len(self._counted) >= MAX_COUNTED:
+                event = replace(event, id=NOTHING, who=replace(event.who, address=NOTHING))
+            self._counted[event] += 1
+
+    def flush(self) -> None:
+        """Write down what was counted."""
+        with self._lock:
+            counted, self._counted = self._counted, Counter()
+        if not counted:
+            return
+        try:
+            self._append([event.counted(times) for event, times in counted.items()])
+        except BaseException:
+            with self._lock:
+                self._counted.update(counted)
+            raise
+
+    def started(self, settings: bytes) -> None:
+        """Record a start, and whether the settings are others than at the last one."""
+        digest = hashlib.sha256(settings).hexdigest()
+        with self._lock:
+            changed = trailrows.remember_settings(self._database, digest)
+        events = [Event(SELF, Action.START, Thing.RECEIVER)]
+        if changed:
+            events.append(Event(SELF, Action.CHANGE, Thing.SETTINGS, id=digest))
+        self._append(events)
+
+    # into the log
+
+    def tend(self, log: LogState, sequencer: Sequencer) -> None:
+        """What there is to do every minute: write down, and seal what is enough or old enough."""
+        self.flush()
+        self.take_back(log)
+        while self._is_due():
+            if not self.seal(log, sequencer):
+                return
+
+    def stop(self, log: LogState, sequencer: Sequencer) -> None:
+        """Record the end, and seal what a person did; a failure keeps nothing from ending."""
+        try:
+            self.flush()
+            self.take_back(log)
+            self._append([Event(SELF, Action.STOP, Thing.RECEIVER)])
+            while self._has_people() and self.seal(log, sequencer):
+                pass
+        except Exception as error:  # noqa: BLE001 - the rest of a receiver has to end too
+            _log.warning("the trail waits for the next start: %s", type(error).__name__)
+
+    def seal(self, log: LogState, sequencer: Sequencer) -> bool:
+        """Put the next segment into the log; False when there is none, or not yet.
+
+        Raises:
+            LakzegelError, ServerError, OSError: it was refused, or cannot be now.
+        """
+        self.take_back(log)
+        with self._sealing:
+            segment = self._unfinished() or self._cut(log)
+            if segment is None:
+                return False
+            try:
+                sequencer.submit(segment.note).result()
+            except LakzegelError:
+                with self._lock:
+                    trailrows.drop_segment(self._database, segment)
+                raise
+            with self._lock:
+                trailrows.finish_segment(self._database, segment)
+            return True
+
+    def take_back(self, log: LogState) -> None:
+        """Take in what the log has after a restore, and the index has not."""
+        with self._sealing, self._lock:
+            for note in trailback.unknown_entries(log, self._database):
+                trailback.take_in(self._layout, self._database, note, now=self._clock())
+
+    # what auditors ask
+
+    def segments(self) -> list[Segment]:
+        """Every segment whose entry is in the log."""
+        with self._lock:
+            return [
+                s for s in trailrows.segments(self._database.connection) if s.state > State.WAITING
+            ]
+
+    def waiting(self) -> int:
+        """How many records have no segment yet."""
+        with self._lock:
+            row = self._database.connection.execute("SELECT count(*) FROM trail").fetchone()
+        return int(row[0])
+
+    # inside
+
+    def _append(self, events: list[Event]) -> None:
+        with self._lock:
+            waiting = trailrows.append(self._database, events, now=self._clock())
+        if waiting >= FULL:
+            self._full()
+
+    def _unfinished(self) -> Segment | None:
+        with self._lock:
+            found = trailrows.segments(self._database.connection)
+        return next((segment for segment in found if segment.state is State.WAITING), None)
+
+    def _oldest(self, limit: int) -> list[tuple[int, bytes]]:
+        with self._lock:
+            return trailrows.waiting(self._database.connection, limit)
+
+    def _is_due(self) -> bool:
+        waiting = self._oldest(FULL)
+        if not waiting:
+            return False
+        oldest = parse_time(parse(waiting[0][1]).at, what="trail record").timestamp()
+        return len(waiting) >= FULL or self._clock() - oldest >= OLDEST_SECONDS
+
+    def _has_people(self) -> bool:
+        return any(parse(line).way != RECEIVER for _, line in self._oldest(MAX_RECORDS))
+
+    def _cut(self, log: LogState) -> Segment | None:
+        """The next segment, its file durable; None where there is nothing, or no log for it."""
+        with log.reading() as (custody, _):
+            if custody.delegation is None or custody.size < FIRST_ENTRY:
+                return None
+            before = custody.trail
+        if before is not None and before.trail.key != self._key.verifier:
+            raise DamageError(f"keys/{trailkey.TRAIL_KEY}: is not the key that the log names")
+        waiting = self._oldest(MAX_RECORDS)
+        if not waiting:
+            return None
+        number = before.trail.number + 1 if before else 0
+        lines = tuple(line for _, line in waiting)
+        data = SegmentFile(number, secrets.token_bytes(SALT), lines).to_bytes()
+        replace_file(self._layout.segment(number), data, work=self._layout.incoming)
+        since, until = moments([parse(line).at for line in lines])
+        entry = Trail(
+            origin=log.origin,
+            number=number,
+            previous=before.id if before else None,
+            count=len(lines),
+            records=hashlib.sha256(data).digest(),
+            since=parse_time(since, what="trail from"),
+            until=parse_time(until, what="trail to"),
+            key=self._key.verifier,
+        )
+        segment = Segment(number, sign_trail(entry, self._key), waiting[-1][0], State.WAITING)
+        with self._lock:
+            trailrows.add_segment(self._database, segment)
+        return segment
+
+    def _sweep(self) -> None:
+        """Take away a file that a crash left before its entry was remembered."""
+        known = {s.number for s in trailrows.segments(self._database.connection)}
+        for path in self._layout.trail.iterdir():
+            name = path.name.removesuffix(".jsonl")
+            if name.isdecimal() and int(name) > max(known, default=-1):
+                path.unlink()
