@@ -3,8 +3,11 @@
 
 import hashlib
 import json
+import shutil
 import sqlite3
+from dataclasses import replace
 
+import argon2
 import pyotp
 import pytest
 import requests
@@ -43,10 +46,10 @@ def world(kit, tmp_path, clock):
     assert made.doubts() == []
 
 
-@pytest.fixture
-def tried(kit, tmp_path):
+@pytest.fixture(scope="module")
+def stopped(kit, tmp_path_factory):
     """A DATA that was served and stopped, with two segments and records that wait."""
-    with kit.world_at(tmp_path / "data") as made:
+    with kit.world_at(tmp_path_factory.mktemp("stopped") / "data") as made:
         made.enrol("one")
         seal(made)
         made.enrol("two")
@@ -54,6 +57,13 @@ def tried(kit, tmp_path):
         made.desk.trail.note(Event(SELF, Action.START, Thing.RECEIVER))
     assert made.doubts() == []
     return made
+
+
+@pytest.fixture
+def tried(stopped, tmp_path):
+    """A copy of it, to change."""
+    shutil.copytree(stopped.data, tmp_path / "data")
+    return replace(stopped, data=tmp_path / "data")
 
 
 def records(world):
@@ -135,7 +145,8 @@ def test_handing_out_and_what_a_role_may_not_is_counted(world):
     assert asked["result"] == "refused"
 
 
-def test_logins_failures_lock_outs_and_logouts_are_told(world):
+def test_logins_failures_lock_outs_and_logouts_are_told(world, monkeypatch):
+    monkeypatch.setattr(breakglass, "_HASHER", argon2.PasswordHasher(1, 8, 1))
     database = Database.open(world.layout.database)
     shown = breakglass.add(database, "nood", AccountRole.IT, now="then")
     database.close()
@@ -354,7 +365,7 @@ def test_after_a_restore_of_the_index_alone_segments_are_taken_in_again(kit, tmp
 
 def test_anonymous_failures_fill_neither_disk_nor_log(world):
     for index in range(5 * trail.MAX_COUNTED):
-        who = trail.replace(SELF, address=f"192.0.{index // 256}.{index % 256}")
+        who = replace(SELF, address=f"192.0.{index // 256}.{index % 256}")
         world.desk.trail.count(Event(who, Action.LOGIN, Thing.SESSION).refused("denied"))
     before = len(records(world))
     world.desk.trail.flush()
