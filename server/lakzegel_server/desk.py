@@ -87,7 +87,7 @@ def _assemble(
     log = _kept(stack, LogState.open(layout, signer, clock=clock))
     register = _kept(stack, Register.open(layout.database, clock))
     trail = _kept(stack, AuditTrail.open(layout, log.origin, clock))
-    people = _kept(stack, People.open(layout.database, clock, trail))
+    people = _kept(stack, People.open(layout.database, clock, trail, settings.login))
     fleet = _kept(stack, FleetRecords.open(layout, clock))
     accounts = _kept(stack, Database.open_readonly(layout.database))
     sequencer = Sequencer(log)

@@ -10,6 +10,7 @@
     ├── TooManyError    too many failed logins; try again later: 429
     ├── FullError       no room on the disk: 507
     ├── DeniedError     no login, or the wrong role: 401, 403
+    ├── SignOnError     single sign-on gave nobody that may come in: 403
     ├── ForgeryError    a form that this receiver did not give to this session: 403
     ├── MisplacedError  a note that another route takes: 422
     ├── MissingError    nothing has this name: 404
@@ -89,6 +90,17 @@ class TooManyError(ServerError):
     def __init__(self, message: str, *, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class SignOnError(ServerError):
+    """Single sign-on gave nobody that may come in; ``why`` is for the trail."""
+
+    code: ClassVar[str] = "sso"
+
+    def __init__(self, why: str, *, name: str | None = None) -> None:
+        super().__init__("this login did not succeed")
+        self.why = why
+        self.name = name  # of whoever proved who he is
 
 
 class ForgeryError(ServerError):

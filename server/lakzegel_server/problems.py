@@ -27,6 +27,7 @@ _STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
     (core.LakzegelError, 422),
     (own.MisplacedError, 422),
     (own.ForgeryError, 403),
+    (own.SignOnError, 403),
     (own.TooManyError, 429),
     (own.MissingError, 404),
     (own.LostError, 410),

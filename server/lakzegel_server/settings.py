@@ -19,7 +19,7 @@ from lakzegel_server.layout import Layout
 from lakzegel_server.settings_fleet import FleetSettings
 from lakzegel_server.settings_pages import PagesSettings
 from lakzegel_server.settings_peers import Office, Witness, Witnesses
-from lakzegel_server.settings_people import Web
+from lakzegel_server.settings_people import Login, Web
 from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl, is_loopback
 from lakzegel_server.settings_timestamps import Timestamps
 from lakzegel_server.settings_vitals import Healthz, Metrics
@@ -48,6 +48,7 @@ class Settings(Section):
     healthz: Healthz = Healthz()
     metrics: Metrics = Metrics()
     pages: PagesSettings = PagesSettings()
+    login: Login | None = None
 
 
 def load(layout: Layout) -> Settings:

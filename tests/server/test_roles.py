@@ -42,6 +42,8 @@ EXPECTED = {
     "GET /v1/trail/{name}": AUDIT,
     "GET /login": OPEN,
     "POST /login": OPEN,
+    "GET /login/sso": OPEN,
+    "GET /login/callback": OPEN,
     "POST /logout": OPEN,
 }
 BY_KIND = {

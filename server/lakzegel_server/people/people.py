@@ -13,12 +13,16 @@ from typing import Final, Self
 
 from lakzegel_server.accounts import Account, Way
 from lakzegel_server.database import Database
-from lakzegel_server.errors import BusyError, DeniedError, TooManyError
+from lakzegel_server.errors import BusyError, DeniedError, SignOnError, TooManyError
 from lakzegel_server.people import breakglass, sessions
+from lakzegel_server.people.begunlogins import BegunLogins
 from lakzegel_server.people.records import NOTHING, Action, Event, Thing, Who
 from lakzegel_server.people.sessions import Session
+from lakzegel_server.people.signon import Answer, Begun, SignOn
 from lakzegel_server.people.throttle import Throttle
 from lakzegel_server.people.trail import AuditTrail
+from lakzegel_server.settings import read_secret
+from lakzegel_server.settings_people import Login
 
 MAX_WAITING: Final = 8  # logins whose password is being verified, or waits for it
 REFUSED: Final = "name, password or code is not right"
@@ -41,8 +45,18 @@ class Attempt:
 class People:
     """Logins and sessions; worker threads take turns at its one connection."""
 
-    def __init__(self, database: Database, clock: Callable[[], float], trail: AuditTrail) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        trail: AuditTrail,
+        login: Login | None,
+    ) -> None:
         self._trail = trail
+        self._login = login
+        secret = read_secret(login.client_secret_file) if login else ""
+        self.sign_on = SignOn(login, secret, clock) if login else None
+        self.begun = BegunLogins(clock)
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
@@ -51,9 +65,19 @@ class People:
         self._throttle = Throttle()
 
     @classmethod
-    def open(cls, path: Path, clock: Callable[[], float], trail: AuditTrail) -> Self:
-        """Open a connection of its own."""
-        return cls(Database.open(path), clock, trail)
+    def open(
+        cls,
+        path: Path,
+        clock: Callable[[], float],
+        trail: AuditTrail,
+        login: Login | None,
+    ) -> Self:
+        """Open a connection of its own.
+
+        Raises:
+            ConfigError: the secret of single sign-on cannot be read.
+        """
+        return cls(Database.open(path), clock, trail, login)
 
     def close(self) -> None:
         """Close the connection."""
@@ -88,6 +112,30 @@ class People:
             self._throttle.success(attempt.name, attempt.address)
         _log.warning("a break-glass account of role %s was used", local.role)
         return self.begin(account, local.created, old, address=attempt.address)
+
+    def come_back(self, answer: Answer, begun: Begun, *, address: str, old: str | None) -> Session:
+        """The new session of whoever the provider of single sign-on says it is.
+
+        Raises:
+            SignOnError: nobody that may come in.
+            TooManyError: too many failures from there.
+            BusyError: not now.
+        """
+        if self.sign_on is None:
+            raise SignOnError("sso-state")
+        self._throttle.attempt(None, address, self._clock())
+        proven = self.sign_on.finish(answer, begun)
+        self._throttle.success(None, address)
+        return self.begin(proven.account, proven.value, old, address=address)
+
+    def refuse(self, error: SignOnError, *, address: str) -> None:
+        """Record that a login by single sign-on failed, and of whom where that was proven."""
+        who = Who(error.name or NOTHING, way=Way.SIGN_ON.value, address=address)
+        event = Event(who, Action.LOGIN, Thing.SESSION).refused(error.why)
+        if error.name is None:
+            self._trail.count(event)
+        else:
+            self._trail.note(event)
 
     def begin(self, account: Account, proof: str, old: str | None, *, address: str) -> Session:
         """A new session, in place of the one that the browser had."""
@@ -132,9 +180,11 @@ class People:
         if shuts:
             self._trail.note(Event(who, Action.LOCK_OUT, Thing.SESSION))
 
-    @staticmethod
-    def _stands(reader: Database, session: Session) -> bool:
+    def _stands(self, reader: Database, session: Session) -> bool:
         """Whether what gave the session its role is still so."""
+        if session.account.way is Way.SIGN_ON:
+            given = self._login.role_of(session.proof) if self._login else None
+            return given is session.account.role
         local = breakglass.find(reader, session.account.name)
         return (
             session.account.way is Way.BREAK_GLASS

@@ -35,7 +35,7 @@ class Throttle:
         self._counts: OrderedDict[bytes, _Count] = OrderedDict()
         self._lock = threading.Lock()
 
-    def attempt(self, name: str, address: str, now: float) -> bool:
+    def attempt(self, name: str | None, address: str, now: float) -> bool:
         """Count one attempt as failed until ``success`` says otherwise; True when it shuts a door.
 
         Counted before it is known, so that attempts side by side are not more than those in a row.
@@ -55,12 +55,12 @@ class Throttle:
                     count.until, shuts = now + WINDOW, True
             return shuts
 
-    def success(self, name: str, address: str) -> None:
+    def success(self, name: str | None, address: str) -> None:
         """Take the attempt back, and forget the failures of this name from there."""
         with self._lock:
-            (pair, _), *others = _keys(name, address)
-            self._counts.pop(pair, None)
-            for key, limit in others:
+            if name is not None:
+                self._counts.pop(_keys(name, address)[0][0], None)
+            for key, limit in _keys(name, address):
                 count = self._counts.get(key)
                 if count is not None:
                     count.failures -= 1
@@ -77,13 +77,16 @@ class Throttle:
         return count
 
 
-def _keys(name: str, address: str) -> list[tuple[bytes, int]]:
+def _keys(name: str | None, address: str) -> list[tuple[bytes, int]]:
     """What is counted, each with its limit; hashed, so that what was typed stays nowhere."""
     where = _network(address)
-    parts = {"pair": f"{where} {name}", "address": where, "name": name}
+    parts = {"address": where}
+    if name is not None:  # single sign-on has its own for names
+        parts = {"pair": f"{where} {name}", "address": where, "name": name}
     return [
         (hashlib.sha256(f"{kind} {parts[kind]}".encode("utf-8", "replace")).digest(), limit)
         for kind, limit in _KINDS
+        if kind in parts
     ]
 
 

@@ -38,9 +38,9 @@ def to_login(request: Request) -> Response:
     return RedirectResponse(f"/login?next={wanted}", HTTPStatus.SEE_OTHER)
 
 
-async def get_login(_desk: Desk, request: Request) -> Response:
+async def get_login(desk: Desk, request: Request) -> Response:
     """The page to log in on."""
-    return _login_page(request, safe_next(request.query_params.get("next", HOME)))
+    return _login_page(desk, request, safe_next(request.query_params.get("next", HOME)))
 
 
 async def post_login(desk: Desk, request: Request) -> Response:
@@ -58,9 +58,11 @@ async def post_login(desk: Desk, request: Request) -> Response:
     try:
         session = await desk.workers.run(desk.people.break_glass, attempt, old)
     except DeniedError:
-        return _login_page(request, wanted, HTTPStatus.UNAUTHORIZED, problem="refused")
+        return _login_page(desk, request, wanted, HTTPStatus.UNAUTHORIZED, problem="refused")
     except TooManyError as error:
-        answer = _login_page(request, wanted, HTTPStatus.TOO_MANY_REQUESTS, problem="too-many")
+        answer = _login_page(
+            desk, request, wanted, HTTPStatus.TOO_MANY_REQUESTS, problem="too-many"
+        )
         answer.headers["Retry-After"] = str(math.ceil(error.seconds))
         return answer
     answer = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
@@ -82,6 +84,7 @@ async def post_logout(desk: Desk, request: Request) -> Response:
 
 
 def _login_page(
-    request: Request, wanted: str, status: int = HTTPStatus.OK, problem: str = ""
+    desk: Desk, request: Request, wanted: str, status: int = HTTPStatus.OK, problem: str = ""
 ) -> Response:
-    return page(request, "login.html", status, next=wanted, problem=problem)
+    sso = f"/login/sso?next={quote(wanted, safe='/')}" if desk.settings.login else ""
+    return page(request, "login.html", status, next=wanted, problem=problem, sso=sso)
