@@ -327,6 +327,57 @@ def test_a_note_by_a_session_needs_the_token_in_a_header(browser, glass):
     assert told.status_code == 400
 
 
+def upload(browser, note, **fields):
+    """A file in a form, as a browser sends it."""
+    files = {} if note is None else {"note": ("C:\\geheim\\beleid.note", note)}
+    request = requests.Request(
+        "POST",
+        f"{browser.url}/publish",
+        data={"csrf": browser.csrf()} | fields,
+        files=files or {"other": b"x"},
+        headers={"Origin": browser.url},
+    )
+    prepared = browser.session.prepare_request(request)
+    return browser.session.send(prepared, allow_redirects=False, timeout=30)
+
+
+def test_an_administrator_publishes_from_a_page_and_twice_is_once(world, browser, glass):
+    browser("POST", "/login", glass())
+    note = world.office.policy_note(1, "device:een")
+    assert 'enctype="multipart/form-data"' in browser("GET", "/publish").text
+    first, again = upload(browser, note), upload(browser, note)
+    assert first.status_code == again.status_code == 200
+    (index,) = re.findall(r"<code>policy (\d+)</code>", first.text)
+    assert f"policy {index}" in again.text
+    assert world.client.checkpoint().checkpoint.size == int(index) + 1
+    last = world.desk.trail._oldest(1000)[-1][1]
+    assert b'"object":"policy"' in last
+    assert b"geheim" not in last
+
+
+def test_what_the_log_refuses_is_a_page_that_says_why(world, browser, glass):
+    browser("POST", "/login", glass())
+    for note, status, code in (
+        (b"x", 400, "format"),
+        (None, 400, "format"),
+        (b"lakzegel.nl/enrolment/v1\n", 422, "misplaced"),
+        (b"lakzegel.nl/batch/v1\n", 422, "misplaced"),
+        (world.office.revocation("niemand"), 403, "not-admitted"),
+        (b"x" * 2**17, 413, "limit"),
+    ):
+        answer = upload(browser, note)
+        assert answer.status_code == status
+        assert f"<code>{code}</code>" in answer.text
+
+
+def test_nothing_is_published_without_this_sessions_form_or_without_a_login(world, browser, glass):
+    note = world.office.policy_note(2, "device:twee")
+    answer = browser("GET", "/publish")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/publish")
+    browser("POST", "/login", glass())
+    assert upload(browser, note, csrf="x").status_code == 403
+
+
 def test_after_the_login_one_is_where_one_wanted_to_be(browser, glass):
     page = browser("GET", "/login?next=/devices%3Fq%3D1").text
     assert 'name="next" value="/devices?q=1"' in page

@@ -38,6 +38,8 @@ EXPECTED = {
     "POST /v1/heartbeats": OPEN,
     "GET /static/{name}": OPEN,
     "GET /language/{name}": OPEN,
+    "GET /publish": ADMIN,
+    "POST /publish": ADMIN,
     "GET /v1/trail": AUDIT,
     "GET /v1/trail/{name}": AUDIT,
     "GET /login": OPEN,

@@ -22,6 +22,7 @@ from lakzegel_server.web import (
     log,
     login,
     notes,
+    publishing,
     signon,
     trail,
     vitals,
@@ -33,6 +34,7 @@ _ALL: Final = tuple(AccountRole)
 _IT: Final = (AccountRole.IT,)
 _SIGNED: Final = (AccountRole.RECORDS, AccountRole.ADMIN, AccountRole.AUDIT)
 _RECORDS: Final = (AccountRole.RECORDS,)
+_ADMIN: Final = (AccountRole.ADMIN,)
 _AUDIT: Final = (AccountRole.AUDIT,)
 
 
@@ -101,6 +103,8 @@ RULES: Final = (
     Rule("GET", "/runbooks", problems.runbooks, _ALL, page=True),
     Rule("GET", "/in-force", inforce.in_force, _SIGNED, page=True),
     Rule("GET", "/receiver", receiver.receiver, _ALL, page=True),
+    Rule("GET", "/publish", publishing.get_publish, _ADMIN, page=True),
+    Rule("POST", "/publish", publishing.post_publish, _ADMIN, newest=True, page=True, form=True),
     Rule("GET", "/v1/trail", trail.list_segments, _AUDIT, told=(Action.READ, Thing.SEGMENT)),
     Rule("GET", "/v1/trail/{name}", trail.get_segment, _AUDIT, told=(Action.READ, Thing.SEGMENT)),
 )
