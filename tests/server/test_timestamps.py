@@ -416,3 +416,35 @@ def test_no_flipped_byte_of_an_answer_is_anything_but_accepted_or_refused(author
     for place in range(0, len(answer), 3):
         with contextlib.suppress(TimestampError):
             open_token(flip(answer, place), b"x", [authority.root[1]], nonce=query.nonce)
+
+
+def test_those_who_mirror_or_audit_get_every_file_and_nobody_else(tmp_path, kit, authority, url):
+    asked = threading.Event()
+    authority.spoil = lambda answer, _: asked.set() or answer
+    layout, signer, tokens = kit.make_receiver(tmp_path / "data", kit.Office())
+    decided = Settings(timestamp=(settings(authority, url),))
+    with kit.serving(layout, signer, settings=decided, clock=time.time) as (base, desk):
+        assert asked.wait(20)
+        desk.chores["timestamp-first"].stop()
+        client = kit.Client(base, signer.keys)
+        audit = client.as_(tokens["audit"])
+        listed = audit("GET", "/v1/timestamps").json()
+        (entry,) = listed["timestamps"]
+        assert (entry["name"], entry["size"], entry["authority"]) == ("1-first", 1, "first")
+        assert abs(entry["time"] - time.time()) < 60
+        assert listed["more"] is False
+        assert audit("GET", "/v1/timestamps?after=1-first").json()["timestamps"] == []
+        assert audit("GET", "/v1/timestamps?after=..").status_code == 400
+        copied = tmp_path / "copy" / "timestamps"
+        (copied / "roots").mkdir(parents=True)
+        for name in ("1-first.tsr", "1-first.checkpoint", f"roots/{entry['root']}.pem"):
+            answer = audit("GET", f"/v1/timestamps/{name.rpartition('/')[2]}")
+            (copied / name).write_bytes(answer.content)
+        assert openssl_verifies(copied, "1-first")
+        for absent in ("2-first.tsr", "1-first.x", "roots", "..", f"{'0' * 64}.pem"):
+            assert audit("GET", f"/v1/timestamps/{absent}").status_code == 404
+        (layout.timestamps / "1-first.tsr").unlink()
+        assert audit("GET", "/v1/timestamps/1-first.tsr").status_code == 410
+        assert client("GET", "/v1/timestamps").status_code == 401
+        for session in (client, audit):
+            session.close()

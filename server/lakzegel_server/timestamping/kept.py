@@ -29,6 +29,7 @@ STAMPED_END: Final = ".checkpoint"
 ANSWER_END: Final = ".tsr"
 ROOTS: Final = "roots"
 _NAME: Final = re.compile(r"([1-9][0-9]{0,15})-([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
+_ROOT: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,23 @@ def parse_name(name: str) -> tuple[int, str]:
     return int(match[1]), match[2]
 
 
+def order(name: str) -> tuple[int, str]:
+    """What tokens are sorted by: size, then name.
+
+    Raises:
+        ValueError: not a token's name.
+    """
+    return parse_name(name)[0], name
+
+
+def place_of(file: str) -> str | None:
+    """Where, below the folder, a file of this name lies; None for a name that none can have."""
+    stem, _, ending = file.rpartition(".")
+    if f".{ending}" in {STAMPED_END, ANSWER_END} and _NAME.match(stem):
+        return file
+    return f"{ROOTS}/{file}" if ending == "pem" and _ROOT.match(stem) else None
+
+
 class Kept:
     """The tokens of one DATA."""
 
@@ -93,11 +111,20 @@ class Kept:
                 "SELECT name, at, expires, root, stamped, token FROM timestamps"
             ).fetchall()
         try:
-            return sorted((Row(*row) for row in found), key=lambda r: (r.size, r.name))
+            return sorted((Row(*row) for row in found), key=lambda r: order(r.name))
         except ValueError:
             raise DamageError(
                 "index.sqlite: table timestamps was changed; run 'lakzegel-server check'"
             ) from None
+
+    def has(self, file: str) -> bool:
+        """Whether a file of this name belongs to a token."""
+        stem = file.rpartition(".")[0]
+        with closing(Database.open_readonly(self._layout.database)) as database:
+            found = database.connection.execute(
+                "SELECT 1 FROM timestamps WHERE name = ? OR root = ? LIMIT 1", (stem, stem)
+            ).fetchone()
+        return found is not None
 
     def keep(self, name: str, stamped: bytes, answer: bytes, token: Token) -> Row:
         """The row of a token that is durable, with its root and what it is over."""
@@ -154,10 +181,7 @@ class Kept:
 
 def is_own(path: Path, folder: Path) -> bool:
     """Whether a file is named as this module names files; others are for `check` to name."""
-    if path.parent.name == ROOTS:
-        return path.suffix == ".pem" and re.fullmatch("[0-9a-f]{64}", path.stem) is not None
-    known = path.parent == folder and path.suffix in {STAMPED_END, ANSWER_END}
-    return known and _NAME.match(path.stem) is not None
+    return place_of(path.name) == path.relative_to(folder).as_posix()
 
 
 def _size(row: Row) -> int:

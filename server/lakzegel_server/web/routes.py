@@ -29,6 +29,7 @@ from lakzegel_server.web import (
     witness,
 )
 from lakzegel_server.web.requests import Handler
+from lakzegel_server.web.timestamps import get_timestamp, list_timestamps
 
 _ALL: Final = tuple(AccountRole)
 _IT: Final = (AccountRole.IT,)
@@ -36,6 +37,7 @@ _SIGNED: Final = (AccountRole.RECORDS, AccountRole.ADMIN, AccountRole.AUDIT)
 _RECORDS: Final = (AccountRole.RECORDS,)
 _ADMIN: Final = (AccountRole.ADMIN,)
 _AUDIT: Final = (AccountRole.AUDIT,)
+_MIRROR: Final = (AccountRole.RECORDS, AccountRole.AUDIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +109,6 @@ RULES: Final = (
     Rule("POST", "/publish", publishing.post_publish, _ADMIN, newest=True, page=True, form=True),
     Rule("GET", "/v1/trail", trail.list_segments, _AUDIT, told=(Action.READ, Thing.SEGMENT)),
     Rule("GET", "/v1/trail/{name}", trail.get_segment, _AUDIT, told=(Action.READ, Thing.SEGMENT)),
+    Rule("GET", "/v1/timestamps", list_timestamps, _MIRROR),
+    Rule("GET", "/v1/timestamps/{name}", get_timestamp, _MIRROR),
 )
