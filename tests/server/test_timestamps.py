@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
+from lakzegel_core.errors import FormatError
 from lakzegel_core.note import parse
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError, DamageError
@@ -22,6 +23,8 @@ from lakzegel_server.settings_timestamps import TimestampAuthority
 from lakzegel_server.timestamping import exchange
 from lakzegel_server.timestamping.desk import Timestamps
 from lakzegel_server.timestamping.errors import TimestampError
+from lakzegel_server.timestamping.names import Name
+from lakzegel_server.timestamping.renewals import parse_list
 from lakzegel_server.timestamping.tokens import make_query, open_token
 
 from .tsa import OPENSSL, Authority, answering, certificate, openssl_verifies, stamping
@@ -55,6 +58,7 @@ class Bench:
     office: object
     authorities: tuple
     monotonic: float = 0.0
+    later: float = 0.0
     serial: int = 1
     stamps: Timestamps = field(init=False)
 
@@ -64,7 +68,7 @@ class Bench:
     def begin(self):
         self.stamps = Timestamps.open(
             self.layout, self.log, self.authorities,
-            clock=time.time, monotonic=lambda: self.monotonic,
+            clock=lambda: time.time() + self.later, monotonic=lambda: self.monotonic,
         )  # fmt: skip
 
     def grow(self):
@@ -310,7 +314,8 @@ def test_every_flipped_bit_swap_and_loss_is_named_by_check(bench):
         whole = (folder / name).read_bytes()
         for place in range(3, len(whole), max(len(whole) // 12, 1)):
             (folder / name).write_bytes(flip(whole, place))
-            assert any(d.startswith(f"timestamps/{name}: ") for d in bench.doubts()), (name, place)
+            found = bench.doubts()
+            assert any(d.startswith(f"timestamps/{name}: ") for d in found), (name, place)
         (folder / name).unlink()
         assert f"timestamps/{name}: missing" in bench.doubts()
         (folder / name).write_bytes(whole)
@@ -332,8 +337,10 @@ def test_a_token_over_a_tree_that_this_log_never_had_is_named(bench, kit, author
     bench.log.store.write_checkpoint(served)
     query = make_query(fork)
     answer = authority.reply(query.der)
-    roots = bench.stamps.stampers[0]._roots
-    bench.stamps.kept.keep("1-first", fork, answer, open_token(answer, fork, roots, nonce=None))
+    roots = bench.stamps.stampers[0]._authority.roots
+    bench.stamps.kept.keep(
+        Name.parse("1-first"), fork, answer, open_token(answer, fork, roots, nonce=None)
+    )
     assert bench.doubts() == [
         "timestamps/1-first.checkpoint: is no tree that this log had at size 1"
     ]
@@ -448,3 +455,72 @@ def test_those_who_mirror_or_audit_get_every_file_and_nobody_else(tmp_path, kit,
         assert client("GET", "/v1/timestamps").status_code == 401
         for session in (client, audit):
             session.close()
+
+
+def test_tokens_are_stamped_anew_before_their_chain_ends_and_that_again(bench, authority):
+    root = authority.root
+    authority.use(stamping(root, days=(-1, 30)))
+    bench.turn()
+    bench.grow()
+    bench.turn(HOUR)
+    renewer = bench.stamps.renewer
+    renewer.turn()  # the authority has no better certificate yet
+    assert (bench.stamps.renewal.waiting, bench.stamps.renewal.reason) == (2, "short")
+    assert bench.stamps.renewal.soonest == bench.stamps.states()[0].expires
+    authority.use(stamping(root, days=(-1, 200)))
+    renewer.turn()
+    assert (bench.stamps.renewal.waiting, bench.stamps.renewal.reason) == (0, None)
+    text = (bench.layout.timestamps / "renewal-1-first.list").read_bytes()
+    digest = hashlib.sha256((bench.layout.timestamps / "2-first.tsr").read_bytes()).digest()
+    assert [one.name for one in parse_list(text)[1]] == ["1-first", "2-first"]
+    assert parse_list(text)[1][1].token == digest
+    assert openssl_verifies(bench.layout.timestamps, "renewal-1-first", end="list")
+    bench.later = 150 * 86400  # now the renewal is about to end itself
+    authority.use(stamping(root, days=(-1, 3000)))
+    renewer.turn()
+    text = (bench.layout.timestamps / "renewal-2-first.list").read_bytes()
+    assert [one.name for one in parse_list(text)[1]] == ["renewal-1-first"]
+    asked = len(authority.queries)
+    renewer.turn()
+    assert len(authority.queries) == asked
+    assert bench.doubts() == []
+
+
+def test_check_looks_at_renewals_as_at_tokens(bench, authority):
+    authority.use(stamping(authority.root, days=(-1, 30)))
+    bench.turn()
+    authority.use(stamping(authority.root))
+    bench.stamps.renewer.turn()
+    bench.begin()
+    folder = bench.layout.timestamps
+    for name in ("renewal-1-first.list", "renewal-1-first.tsr"):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(flip(whole, 40))
+        assert bench.doubts() == [f"timestamps/{name}: is not the file that was kept"]
+        (folder / name).write_bytes(whole)
+    database = Database.open(bench.layout.database)
+    database.connection.execute("DELETE FROM timestamps WHERE name = '1-first'")
+    database.close()
+    assert (
+        "timestamps/renewal-1-first.list: renews 1-first, which is not the token that is here"
+        in (bench.doubts())
+    )
+
+
+LINE = "token 1-a 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= " + "0" * 64
+HEAD = "lakzegel.nl/timestamp-renewal/v1\nlog log.example/test\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", HEAD, HEAD + LINE, HEAD + LINE + "\n\n", HEAD.replace("v1", "v2") + LINE + "\n",
+        HEAD + (LINE + "\n") * 2, HEAD + LINE.replace("1-a", "2-a") + "\n" + LINE + "\n",
+        HEAD + LINE.replace("1-a", "../a") + "\n", HEAD + LINE.replace("=", "") + "\n",
+        HEAD + LINE[:-1] + "\n", HEAD + LINE.replace(" ", "  ") + "\n", HEAD + LINE + "é\n",
+    ],
+)  # fmt: skip
+def test_a_list_has_one_encoding(text):
+    assert parse_list(f"{HEAD}{LINE}\n".encode())[0] == "log.example/test"
+    with pytest.raises(FormatError):
+        parse_list(text.encode())

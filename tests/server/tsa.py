@@ -123,11 +123,11 @@ def answering(authority):
         thread.join()
 
 
-def openssl_verifies(folder, name, *, data=None):
+def openssl_verifies(folder, name, *, data=None, end="checkpoint"):
     """Whether `openssl ts -verify` takes what lies in a receiver's folder, with nothing else."""
     roots = b"".join(p.read_bytes() for p in sorted((folder / "roots").glob("*.pem")))
     together = folder.parent.parent / "roots.pem"
     together.write_bytes(roots)
-    command = [OPENSSL, "ts", "-verify", "-data", data or folder / f"{name}.checkpoint"]
+    command = [OPENSSL, "ts", "-verify", "-data", data or folder / f"{name}.{end}"]
     command += ["-in", folder / f"{name}.tsr", "-CAfile", together]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -16,7 +16,9 @@ from lakzegel_server.fsck.rows import INDEX, Rows
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.timestamping.errors import TimestampError
 from lakzegel_server.timestamping.exchange import MAX_ANSWER
-from lakzegel_server.timestamping.kept import ANSWER_END, ROOTS, STAMPED_END, Row
+from lakzegel_server.timestamping.kept import Row
+from lakzegel_server.timestamping.names import ROOTS, Name
+from lakzegel_server.timestamping.renewals import MAX_LIST, parse_list
 from lakzegel_server.timestamping.tokens import fingerprint, open_token, pem
 
 FOLDER: Final = "timestamps"
@@ -27,12 +29,22 @@ def check_timestamps(found: Survey, rows: Rows, keys: LogKeys, store: LogStore) 
     """Every token that was kept is there, holds, and is over a tree that this log had."""
     names = sorted({row.root for row in rows.timestamps})
     roots = {name: _root(found, name) for name in names}
+    known = {row.name: (row.token, row.root) for row in rows.timestamps}
     for row in rows.timestamps:
-        stamped = _file(found, f"{FOLDER}/{row.name}{STAMPED_END}", row.stamped, MAX_CHECKPOINT)
-        answer = _file(found, f"{FOLDER}/{row.name}{ANSWER_END}", row.token, MAX_ANSWER)
+        try:
+            name = row.named
+        except ValueError as error:
+            found.doubt(INDEX, f"table timestamps: {error}")
+            continue
+        limit = MAX_LIST if name.renewal else MAX_CHECKPOINT
+        stamped = _file(found, f"{FOLDER}/{name.stamped}", row.stamped, limit)
+        answer = _file(found, f"{FOLDER}/{name.answer}", row.token, MAX_ANSWER)
         if stamped is None:
             continue
-        _check_stamped(found, row, stamped, keys, store)
+        if name.renewal:
+            _check_list(found, name, stamped, keys.origin, known)
+        else:
+            _check_stamped(found, name, stamped, keys, store)
         root = roots[row.root]
         if answer is not None and root is not None:
             _check_token(found, row, answer, stamped, root)
@@ -62,13 +74,26 @@ def _file(found: Survey, place: str, digest: bytes, limit: int) -> bytes | None:
     return data
 
 
-def _check_stamped(found: Survey, row: Row, stamped: bytes, keys: LogKeys, store: LogStore) -> None:
-    place = f"{FOLDER}/{row.name}{STAMPED_END}"
+def _check_list(
+    found: Survey, name: Name, stamped: bytes, origin: str, known: dict[str, tuple[bytes, str]]
+) -> None:
+    place = f"{FOLDER}/{name.stamped}"
     try:
-        size = row.size
-    except ValueError as error:
-        found.doubt(INDEX, f"table timestamps: {error}")
+        log, tokens = parse_list(stamped)
+    except (LakzegelError, ValueError) as error:
+        found.doubt(place, str(error))
         return
+    if log != origin:
+        found.doubt(place, "renews tokens of another log")
+    for token in tokens:
+        if known.get(token.name) != (token.token, token.root):
+            found.doubt(place, f"renews {token.name}, which is not the token that is here")
+
+
+def _check_stamped(
+    found: Survey, name: Name, stamped: bytes, keys: LogKeys, store: LogStore
+) -> None:
+    place, size = f"{FOLDER}/{name.stamped}", name.number
     try:
         tree = open_checkpoint(stamped, keys).checkpoint
         same = tree.size == size and tree.root == store.root(size)
@@ -80,7 +105,7 @@ def _check_stamped(found: Survey, row: Row, stamped: bytes, keys: LogKeys, store
 
 
 def _check_token(found: Survey, row: Row, answer: bytes, stamped: bytes, root: Certificate) -> None:
-    place = f"{FOLDER}/{row.name}{ANSWER_END}"
+    place = f"{FOLDER}/{row.named.answer}"
     try:
         token = open_token(answer, stamped, [root], nonce=None)
     except TimestampError as error:

@@ -11,20 +11,22 @@ from lakzegel_server.chores import Chores
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.settings_timestamps import TimestampAuthority
-from lakzegel_server.timestamping.exchange import Exchange
+from lakzegel_server.timestamping.authority import Authority
 from lakzegel_server.timestamping.kept import Kept
-from lakzegel_server.timestamping.roots import read_roots
+from lakzegel_server.timestamping.renewer import Renewal, Renewer
 from lakzegel_server.timestamping.stamper import Stamper, State
 
 TICK_SECONDS: Final = 15.0  # how often it is looked whether it is time
+RENEWAL_SECONDS: Final = 3600.0  # how often it is looked what is about to end
 
 
 class Timestamps:
     """What a receiver has of timestamps."""
 
-    def __init__(self, kept: Kept, stampers: tuple[Stamper, ...]) -> None:
+    def __init__(self, kept: Kept, stampers: tuple[Stamper, ...], renewer: Renewer) -> None:
         self.kept = kept
         self.stampers = stampers
+        self.renewer = renewer
 
     @classmethod
     def open(
@@ -41,31 +43,27 @@ class Timestamps:
         Raises:
             ConfigError: a file that the settings name cannot be used.
         """
-        ways = [(one, Exchange.of(one), read_roots(one.roots_file)) for one in authorities]
+        known = tuple(Authority.of(decided) for decided in authorities)
         kept = Kept(layout)
         with log.turn():
             kept.tidy()
-        return cls(
-            kept,
-            tuple(
-                Stamper(
-                    one.name,
-                    every=one.every,
-                    ask=way.ask,
-                    roots=roots,
-                    log=log,
-                    kept=kept,
-                    clock=clock,
-                    monotonic=monotonic,
-                )
-                for one, way, roots in ways
-            ),
+        stampers = tuple(
+            Stamper(authority, log=log, kept=kept, clock=clock, monotonic=monotonic)
+            for authority in known
         )
+        renewer = Renewer(log.origin, authorities=known, log=log, kept=kept, clock=clock)
+        return cls(kept, stampers, renewer)
 
     def add_chores(self, chores: Chores) -> None:
         """Ask from now on."""
         for stamper in self.stampers:
             chores.add(f"timestamp-{stamper.state.name}", TICK_SECONDS, stamper.turn)
+        chores.add("timestamp-renewal", RENEWAL_SECONDS, self.renewer.turn)
+
+    @property
+    def renewal(self) -> Renewal:
+        """Whether tokens are about to end that nothing renews."""
+        return self.renewer.state
 
     def states(self) -> tuple[State, ...]:
         """How each authority fares."""

@@ -7,11 +7,10 @@ A connection is opened when one is needed, which is seldom, by whichever thread 
 from __future__ import annotations
 
 import hashlib
-import re
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from cryptography.x509 import Certificate
 
@@ -22,14 +21,9 @@ from lakzegel_server.layout import Layout
 from lakzegel_server.schema import row_digest
 from lakzegel_server.timestamping.errors import TimestampError
 from lakzegel_server.timestamping.exchange import MAX_ANSWER
+from lakzegel_server.timestamping.names import ANSWER_END, ROOTS, Name, is_own
 from lakzegel_server.timestamping.roots import read_roots
 from lakzegel_server.timestamping.tokens import Token, fingerprint, open_token, pem
-
-STAMPED_END: Final = ".checkpoint"
-ANSWER_END: Final = ".tsr"
-ROOTS: Final = "roots"
-_NAME: Final = re.compile(r"([1-9][0-9]{0,15})-([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\Z")
-_ROOT: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +38,13 @@ class Row:
     token: bytes  # SHA-256 of the file
 
     @property
-    def size(self) -> int:
-        """The size of the log that it speaks of."""
-        return parse_name(self.name)[0]
+    def named(self) -> Name:
+        """What the name says.
 
-    @property
-    def authority(self) -> str:
-        """The authority's name in the settings."""
-        return parse_name(self.name)[1]
+        Raises:
+            ValueError: it is none.
+        """
+        return Name.parse(self.name)
 
     @classmethod
     def of(cls, name: str, stamped: bytes, answer: bytes, token: Token) -> Self:
@@ -65,35 +58,6 @@ class Row:
         return (*row, row_digest(*row))
 
 
-def parse_name(name: str) -> tuple[int, str]:
-    """Size and authority of a token's name.
-
-    Raises:
-        ValueError: it is none.
-    """
-    match = _NAME.match(name)
-    if match is None:
-        raise ValueError("not the name of a timestamp")
-    return int(match[1]), match[2]
-
-
-def order(name: str) -> tuple[int, str]:
-    """What tokens are sorted by: size, then name.
-
-    Raises:
-        ValueError: not a token's name.
-    """
-    return parse_name(name)[0], name
-
-
-def place_of(file: str) -> str | None:
-    """Where, below the folder, a file of this name lies; None for a name that none can have."""
-    stem, _, ending = file.rpartition(".")
-    if f".{ending}" in {STAMPED_END, ANSWER_END} and _NAME.match(stem):
-        return file
-    return f"{ROOTS}/{file}" if ending == "pem" and _ROOT.match(stem) else None
-
-
 class Kept:
     """The tokens of one DATA."""
 
@@ -102,16 +66,18 @@ class Kept:
 
     def newest(self, authority: str) -> Row | None:
         """The token of an authority over the largest log."""
-        return max((r for r in self.rows() if r.authority == authority), default=None, key=_size)
+        found = [(row.named, row) for row in self.rows()]
+        own = [(n, row) for n, row in found if n.authority == authority and not n.renewal]
+        return own[-1][1] if own else None
 
     def rows(self) -> list[Row]:
-        """Every token, in order of size and name."""
+        """Every token: those over checkpoints by size, then those that renew others."""
         with closing(Database.open_readonly(self._layout.database)) as database:
             found = database.connection.execute(
                 "SELECT name, at, expires, root, stamped, token FROM timestamps"
             ).fetchall()
         try:
-            return sorted((Row(*row) for row in found), key=lambda r: order(r.name))
+            return sorted((Row(*row) for row in found), key=lambda row: row.named)
         except ValueError:
             raise DamageError(
                 "index.sqlite: table timestamps was changed; run 'lakzegel-server check'"
@@ -126,17 +92,21 @@ class Kept:
             ).fetchone()
         return found is not None
 
-    def keep(self, name: str, stamped: bytes, answer: bytes, token: Token) -> Row:
+    def keep(self, name: Name, stamped: bytes, answer: bytes, token: Token) -> Row:
         """The row of a token that is durable, with its root and what it is over."""
         folder, work = self._layout.timestamps, self._layout.incoming
-        row = Row.of(name, stamped, answer, token)
+        row = Row.of(str(name), stamped, answer, token)
         for path in (folder, folder / ROOTS):
             path.mkdir(exist_ok=True, mode=FOLDER)
         replace_file(self._root(row.root), pem(token.root), work=work)
-        replace_file(folder / f"{name}{STAMPED_END}", stamped, work=work)
-        replace_file(folder / f"{name}{ANSWER_END}", answer, work=work)
+        replace_file(folder / name.stamped, stamped, work=work)
+        replace_file(folder / name.answer, answer, work=work)
         self._remember(row)
         return row
+
+    def read_stamped(self, row: Row) -> bytes:
+        """What a token is over."""
+        return (self._layout.timestamps / row.named.stamped).read_bytes()
 
     def tidy(self) -> int:
         """Remember whole tokens that a crash left without a row, remove what is not whole."""
@@ -160,9 +130,9 @@ class Kept:
     def _adopt(self, name: str) -> None:
         folder = self._layout.timestamps
         with suppress(ValueError, OSError, TimestampError):
-            parse_name(name)
-            stamped = (folder / f"{name}{STAMPED_END}").read_bytes()
-            answer = (folder / f"{name}{ANSWER_END}").read_bytes()[: MAX_ANSWER + 1]
+            files = Name.parse(name)
+            stamped = (folder / files.stamped).read_bytes()
+            answer = (folder / files.answer).read_bytes()[: MAX_ANSWER + 1]
             token = open_token(answer, stamped, self._roots(), nonce=None)
             self._remember(Row.of(name, stamped, answer, token))
 
@@ -177,12 +147,3 @@ class Kept:
         opened = closing(Database.open(self._layout.database))
         with opened as database, database.transaction() as change:
             change.execute("INSERT INTO timestamps VALUES (?, ?, ?, ?, ?, ?, ?)", row.columns())
-
-
-def is_own(path: Path, folder: Path) -> bool:
-    """Whether a file is named as this module names files; others are for `check` to name."""
-    return place_of(path.name) == path.relative_to(folder).as_posix()
-
-
-def _size(row: Row) -> int:
-    return row.size

@@ -6,47 +6,18 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
-from cryptography.x509 import Certificate
-
-from lakzegel_core.checkpoint import Checkpoint
+from lakzegel_server.timestamping.authority import Authority
 from lakzegel_server.timestamping.errors import TimestampError
 from lakzegel_server.timestamping.kept import Kept, Row
+from lakzegel_server.timestamping.log import Log, Shown
+from lakzegel_server.timestamping.names import Name
 from lakzegel_server.timestamping.tokens import make_query, open_token
 
 FIRST_WAIT: Final = 60.0  # seconds after a failure; doubles
 _log: Final = logging.getLogger(__name__)
-Ask = Callable[[bytes], bytes]
-
-
-class Shown(Protocol):
-    """The newest checkpoint and its exact bytes."""
-
-    @property
-    def checkpoint(self) -> Checkpoint:
-        """What it says."""
-        ...
-
-    @property
-    def data(self) -> bytes:
-        """As it is served."""
-        ...
-
-
-class Log(Protocol):
-    """What is needed of the log."""
-
-    @property
-    def shown(self) -> Shown:
-        """The newest checkpoint."""
-        ...
-
-    def turn(self) -> AbstractContextManager[None]:
-        """Keep others from looking at DATA while it changes."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +41,24 @@ class Stamper:
 
     def __init__(
         self,
-        name: str,
+        authority: Authority,
         *,
-        every: float,
-        ask: Ask,
-        roots: tuple[Certificate, ...],
         log: Log,
         kept: Kept,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self._ask = ask
-        self._roots = roots
+        self._authority = authority
         self._log = log
         self._kept = kept
         self._clock = clock
         self._monotonic = monotonic
-        self.state = State(name, every)
+        self.state = State(authority.name, authority.every)
         self._due = monotonic()
-        newest = kept.newest(name)
+        newest = kept.newest(authority.name)
         if newest is not None:
             self._note(newest)
-            self._due += min(max(newest.at + every - clock(), 0.0), every)
+            self._due += min(max(newest.at + authority.every - clock(), 0.0), authority.every)
 
     def turn(self) -> None:
         """Ask, when it is time and there is something new; whatever fails is in ``state``."""
@@ -109,14 +76,14 @@ class Stamper:
 
     def _stamp(self, shown: Shown) -> Row:
         query = make_query(shown.data)
-        answer = self._ask(query.der)
-        token = open_token(answer, shown.data, self._roots, nonce=query.nonce)
-        name = f"{shown.checkpoint.size}-{self.state.name}"
+        answer = self._authority.ask(query.der)
+        token = open_token(answer, shown.data, self._authority.roots, nonce=query.nonce)
+        name = Name(False, shown.checkpoint.size, self.state.name)
         with self._log.turn():
             return self._kept.keep(name, shown.data, answer, token)
 
     def _note(self, row: Row) -> None:
-        self.state = replace(self.state, size=row.size, at=row.at, expires=row.expires)
+        self.state = replace(self.state, size=row.named.number, at=row.at, expires=row.expires)
 
     def _succeed(self, row: Row) -> None:
         if self.state.failing is not None:

@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from lakzegel_core.errors import FormatError
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import LostError, MissingError
-from lakzegel_server.timestamping.kept import Row, order, place_of
+from lakzegel_server.timestamping.kept import Row
+from lakzegel_server.timestamping.names import Name, place_of
 from lakzegel_server.web.requests import BINARY
 
 PAGE: Final = 1000  # tokens an answer
@@ -21,7 +22,7 @@ async def list_timestamps(desk: Desk, request: Request) -> Response:
     """Which tokens there are, in the order of what they speak of."""
     after = _after(request)
     rows = await desk.workers.run(desk.timestamps.kept.rows)
-    found = [row for row in rows if order(row.name) > after]
+    found = [row for row in rows if after is None or row.named > after]
     body = {"timestamps": [_entry(row) for row in found[:PAGE]], "more": len(found) > PAGE}
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
@@ -39,19 +40,20 @@ async def get_timestamp(desk: Desk, request: Request) -> Response:
     return Response(data, media_type=BINARY)
 
 
-def _after(request: Request) -> tuple[int, str]:
+def _after(request: Request) -> Name | None:
     text = request.query_params.get("after")
     try:
-        return (0, "") if text is None else order(text)
+        return None if text is None else Name.parse(text)
     except ValueError:
         raise FormatError("after", "not the name of a timestamp") from None
 
 
-def _entry(row: Row) -> dict[str, str | int]:
+def _entry(row: Row) -> dict[str, str | int | None]:
+    name = row.named
     return {
         "name": row.name,
-        "size": row.size,
-        "authority": row.authority,
+        "size": None if name.renewal else name.number,
+        "authority": name.authority,
         "time": row.at,
         "expires": row.expires,
         "root": row.root,
