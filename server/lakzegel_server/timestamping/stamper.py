@@ -63,7 +63,8 @@ class Stamper:
     def turn(self) -> None:
         """Ask, when it is time and there is something new; whatever fails is in ``state``."""
         shown = self._log.shown
-        if self._monotonic() < self._due or shown.checkpoint.size <= self.state.size:
+        is_new = bool(shown.data) and shown.checkpoint.size > self.state.size
+        if self._monotonic() < self._due or not is_new:
             return
         try:
             row = self._stamp(shown)
