@@ -21,7 +21,7 @@ from typing import Self
 from lakzegel_core.cosignature import Cosignature, cosign, verify_cosignature
 from lakzegel_core.encoding import b64, parse_decimal, unb64
 from lakzegel_core.errors import FormatError, LimitError, MissingSignatureError, RoleError
-from lakzegel_core.keys import Algorithm, SigningKey, VerifierKey, check_name
+from lakzegel_core.keys import Algorithm, Signer, SigningKey, VerifierKey, check_name
 from lakzegel_core.limits import DIGEST, MAX_CHECKPOINT, MAX_TREE
 from lakzegel_core.note import Note, Signature, parse
 
@@ -99,7 +99,7 @@ class SignedCheckpoint:
 
 
 def sign_checkpoint(
-    checkpoint: Checkpoint, ed25519: SigningKey, mldsa: SigningKey, *, now: int
+    checkpoint: Checkpoint, ed25519: Signer, mldsa: SigningKey, *, now: int
 ) -> bytes:
     """The checkpoint note with the log's two signatures."""
     text = checkpoint.to_text()

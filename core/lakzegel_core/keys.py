@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -142,6 +142,19 @@ class VerifierKey:
                 Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except InvalidSignature:
             raise SignatureError(f"{self.name}: the signature does not hold") from None
+
+
+class Signer(Protocol):
+    """A private key, wherever it is: in memory, or in a device that signs with it."""
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The public half, with its name."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the bare signature over the message."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, repr=False)

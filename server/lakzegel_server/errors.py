@@ -6,6 +6,7 @@
     ├── DamageError     DATA is not what the log says: exit code 1, 503
     ├── BusyError       try again later: 503
     │   ├── SlowError   the sender is slower than a receiver can wait for: 503
+    │   ├── LogKeyError the token with the log's key does not sign: 503
     │   └── ReadOnlyError  may not be the newest log, or forked: 503
     ├── TooManyError    too many failed logins; try again later: 429
     ├── FullError       no room on the disk: 507
@@ -52,6 +53,12 @@ class SlowError(BusyError):
     """The sender is slower than a receiver can wait for."""
 
     code: ClassVar[str] = "slow"
+
+
+class LogKeyError(BusyError):
+    """The token with the log's key does not sign now; nothing new is shown."""
+
+    code: ClassVar[str] = "log-key"
 
 
 class ReadOnlyError(BusyError):

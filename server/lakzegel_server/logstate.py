@@ -111,6 +111,11 @@ class LogState:
             self._standing = standing
 
     @property
+    def key_trouble(self) -> str | None:
+        """Why nothing can be signed at present; None when it can, as far as is known."""
+        return self._signer.trouble
+
+    @property
     def shown(self) -> Shown:
         """The newest signed checkpoint."""
         return self._shown

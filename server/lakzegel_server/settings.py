@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings_fleet import FleetSettings
+from lakzegel_server.settings_logkey import LogKey
 from lakzegel_server.settings_pages import PagesSettings
 from lakzegel_server.settings_peers import Office, Witness, Witnesses
 from lakzegel_server.settings_people import Login, Web
@@ -44,6 +45,7 @@ class Settings(Section):
     fleet: FleetSettings = FleetSettings()
     witness: Witnesses = ()
     web: Web = Web()
+    log_key: LogKey | None = None
     timestamp: Timestamps = ()
     healthz: Healthz = Healthz()
     metrics: Metrics = Metrics()

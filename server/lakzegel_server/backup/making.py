@@ -26,7 +26,7 @@ from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.layout import ED25519, MLDSA, Layout
 from lakzegel_server.logstore import LogStore
-from lakzegel_server.timestamping.kept import ANSWER_END, ROOTS, STAMPED_END
+from lakzegel_server.timestamping.names import ROOTS, Name
 
 MANIFEST: Final = "manifest"
 MAX_MANIFEST: Final = 2**31  # bytes: some ten million files
@@ -154,8 +154,9 @@ class _Copying:
         if index.execute(there).fetchone() is None:
             return  # an index of an earlier version
         for name, root in index.execute("SELECT name, root FROM timestamps"):
-            for end in (STAMPED_END, ANSWER_END):
-                self._fixed(f"timestamps/{name}{end}")
+            known = Name.parse(name)
+            for file in (known.stamped, known.answer):
+                self._fixed(f"timestamps/{file}")
             self._fixed(f"timestamps/{ROOTS}/{root}.pem")
 
     def _rest(self) -> None:

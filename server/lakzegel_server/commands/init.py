@@ -8,8 +8,10 @@ import secrets
 
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.layout import Layout, create
+from lakzegel_server.logkey.opening import opener
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trailkey
+from lakzegel_server.settings import load
 
 _SEEDS = 64  # bytes: one seed of 32 a key
 
@@ -17,6 +19,10 @@ _SEEDS = 64  # bytes: one seed of 32 a key
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = command(commands, "init", run, "make the log's keys and an empty log")
+    parser.epilog = (
+        "Where DIR/settings.toml has a log_key, the Ed25519 key is the one of that PKCS#11 token;"
+        " one is made there when there is none. The other key is a file either way."
+    )
     parser.add_argument(
         "--name", required=True, metavar="ORIGIN", help="the log's name, like log.example/lakzegel"
     )
@@ -25,7 +31,8 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make DATA, print the verifier keys and what comes next."""
     layout = Layout(arguments.data)
-    signer = create(layout.data, arguments.name, secrets.token_bytes(_SEEDS))
+    token = opener(load(layout), make=True)
+    signer = create(layout.data, arguments.name, secrets.token_bytes(_SEEDS), token=token)
     trailkey.ensure(layout, arguments.name, secrets.token_bytes(trailkey.SEED_SIZE))
     LogState.open(layout, signer, clock=wall_clock).close()
     print(signer.keys.ed25519.to_text())

@@ -15,6 +15,7 @@ from lakzegel_server.commands.common import FINE, REFUSED, Commands, command, wa
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError, MisplacedError
 from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.logkey.opening import opener
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.operator import operator
@@ -33,8 +34,8 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Publish, print kind and index; 1 when the log refuses it."""
     layout = Layout(arguments.data)
-    signer = load_signer(layout)
     settings = load(layout)
+    signer = load_signer(layout, token=opener(settings))
     data = _read(arguments.note)
     require_index(layout, settings)
     log = LogState.open(layout, signer, clock=wall_clock)

@@ -14,6 +14,7 @@ from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
 from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.logkey.opening import opener
 from lakzegel_server.manager import inherited_socket
 from lakzegel_server.recovery.once import require_index
 from lakzegel_server.settings import load
@@ -43,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     layout = Layout(arguments.data)
-    signer, settings = load_signer(layout), load(layout)
+    settings = load(layout)
+    signer = load_signer(layout, token=opener(settings))
     require_index(layout, settings)
     endpoint = _endpoint(arguments)
     endpoint.check_certificate()

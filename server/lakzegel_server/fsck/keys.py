@@ -9,16 +9,22 @@ from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import Algorithm, SigningKey, VerifierKey
 from lakzegel_server.fsck.doubts import Survey
-from lakzegel_server.layout import ED25519, MLDSA, config_text
+from lakzegel_server.layout import ED25519, MLDSA, PKCS11, config_text
 
 _MAX: Final = 8_192  # bytes of any of these files
-_KINDS: Final = ((ED25519, Algorithm.ED25519), (MLDSA, Algorithm.MLDSA44_COSIGNATURE))
+_KINDS: Final = (
+    (f"keys/{ED25519}", Algorithm.ED25519),
+    (f"keys/{MLDSA}", Algorithm.MLDSA44_COSIGNATURE),
+)
 
 
 def check_keys(found: Survey) -> LogKeys | None:
     """The log's verifier keys, as the signing keys have them, else as they were handed out."""
-    signing = [_signing_key(found, f"keys/{name}", kind) for name, kind in _KINDS]
     handed = _handed_out(found)
+    if f"keys/{PKCS11}" in found.files:
+        signing = [_token_key(found), _signing_key(found, *_KINDS[1])]
+    else:
+        signing = [_signing_key(found, *kind) for kind in _KINDS]
     own = [key for key in signing if key is not None]
     keys = _log_keys(own) if len(own) == len(signing) else handed
     if keys is None:
@@ -48,6 +54,22 @@ def _signing_key(found: Survey, place: str, kind: Algorithm) -> VerifierKey | No
     except (UnicodeDecodeError, LakzegelError):
         pass
     found.doubt(place, f"is no signing key of type {kind:#04x}")
+    return None
+
+
+def _token_key(found: Survey) -> VerifierKey | None:
+    """The verifier key of a signing key that is in a token, where nothing here looks for it."""
+    place = f"keys/{PKCS11}"
+    data = found.read(place, _MAX)
+    if data is None:
+        return None
+    try:
+        key = VerifierKey.from_text(data.decode().removesuffix("\n"))
+        if f"{key.to_text()}\n".encode() == data and key.algorithm is Algorithm.ED25519:
+            return key
+    except (UnicodeDecodeError, LakzegelError):
+        pass
+    found.doubt(place, "is no verifier key of type 0x01")
     return None
 
 
