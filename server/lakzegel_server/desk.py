@@ -17,6 +17,7 @@ from lakzegel_server.fleet.records import TEND_SECONDS, FleetRecords
 from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout, LogSigner, prepare
+from lakzegel_server.limiting import Limits
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trail as audit
 from lakzegel_server.people.people import People
@@ -53,6 +54,7 @@ class Desk:
     timestamps: Timestamps
     vitals: Vitals
     trail: AuditTrail
+    limits: Limits
 
 
 @contextmanager
@@ -93,6 +95,7 @@ def _assemble(
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
     workers, chores = _kept(stack, Workers()), Chores()
+    limits = Limits(settings.limits)
     _tidy_up(layout, log, register)
     recovery = Recovery(layout, log, register, settings)
     witnesses = Witnesses(log, settings, clock=clock, suspect=recovery.suspect)
@@ -102,7 +105,7 @@ def _assemble(
     witnesses.begin(chores)
     timestamps.add_chores(chores)
     chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
-    intake = Intake(layout, log, sequencer, register, workers, fleet.sealed)
+    intake = Intake(layout, log, sequencer, register, workers, fleet.sealed, limits)
     sequencer.start()
     _keep_trail(layout, log, sequencer, trail, chores)
     stack.callback(trail.stop, log, sequencer)
@@ -125,6 +128,7 @@ def _assemble(
         timestamps=timestamps,
         vitals=Vitals.open(layout, log, intake, chores, settings, clock=clock),
         trail=trail,
+        limits=limits,
     )
 
 

@@ -8,7 +8,7 @@
     │   ├── SlowError   the sender is slower than a receiver can wait for: 503
     │   ├── LogKeyError the token with the log's key does not sign: 503
     │   └── ReadOnlyError  may not be the newest log, or forked: 503
-    ├── TooManyError    too many failed logins; try again later: 429
+    ├── TooManyError    more than one sender may ask for, or failed logins: 429
     ├── FullError       no room on the disk: 507
     ├── DeniedError     no login, or the wrong role: 401, 403
     ├── SignOnError     single sign-on gave nobody that may come in: 403
@@ -90,7 +90,7 @@ class DeniedError(ServerError):
 
 
 class TooManyError(ServerError):
-    """Too many failures; it may succeed in so many seconds."""
+    """Too many requests or failures; it may succeed in so many seconds."""
 
     code: ClassVar[str] = "too-many"
 

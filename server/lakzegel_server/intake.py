@@ -16,6 +16,7 @@ from lakzegel_core.errors import LakzegelError, LimitError
 from lakzegel_core.limits import MAX_BATCH, MAX_KEYRING
 from lakzegel_server.errors import BusyError, ServerError
 from lakzegel_server.layout import Layout
+from lakzegel_server.limiting import Limits, Ticket
 from lakzegel_server.logstate import LogState
 from lakzegel_server.pace import timed
 from lakzegel_server.register import Register
@@ -49,6 +50,7 @@ class Intake:
         register: Register,
         workers: Workers,
         sealed: Callable[[Header, int, int], None] = lambda _header, _index, _size: None,
+        limits: Limits | None = None,
     ) -> None:
         """Nothing is taken yet; ``sealed`` hears of each batch: header, index, size of the file."""
         self._layout = layout
@@ -57,6 +59,7 @@ class Intake:
         self._register = register
         self._workers = workers
         self._told = sealed
+        self._limits = limits or Limits()
         self._names: set[str] = set()
         self._tasks: set[asyncio.Task[int]] = set()
 
@@ -65,19 +68,26 @@ class Intake:
         """How many batches are coming in."""
         return len(self._names)
 
-    async def take(self, name: str, body: AsyncIterator[bytes], length: int | None) -> Sealed:
-        """The place of a batch that is durable and sealed.
+    async def take(
+        self,
+        name: str,
+        body: AsyncIterator[bytes],
+        length: int | None,
+        *,
+        host: str | None = None,
+    ) -> Sealed:
+        """The place of a batch that is durable and sealed; ``host`` is where it comes from.
 
         Raises:
             LakzegelError: what is wrong with it; it is recorded, and nothing is kept.
-            BusyError, OSError, sqlite3.Error: not now; nothing is kept.
+            BusyError, TooManyError, OSError, sqlite3.Error: not now; nothing is kept.
         """
         if length is not None and length > MAX_UPLOAD:
             raise LimitError("upload", f"{length} bytes, at most {MAX_UPLOAD}")
-        with self._place(name):
-            upload = Upload(name, self._layout, self._state, self._register)
+        with self._place(name), self._limits.upload(host) as ticket:
+            upload = Upload(name, self._layout, self._state, self._register, ticket.admit)
             try:
-                await self._receive(upload, body)
+                await self._receive(upload, body, ticket)
             except AlreadySealedError as found:
                 return Sealed(found.index, found.header.seen.size, 0)
             except LakzegelError as refusal:
@@ -104,13 +114,15 @@ class Intake:
         finally:
             self._names.discard(name)
 
-    async def _receive(self, upload: Upload, body: AsyncIterator[bytes]) -> None:
+    async def _receive(self, upload: Upload, body: AsyncIterator[bytes], ticket: Ticket) -> None:
         """Read the next block while a thread verifies and writes the one before."""
         writing: asyncio.Future[None] | None = None
+        blocks = _blocks(timed(body))
         try:
-            async for block in _blocks(timed(body)):
+            while block := await _next(blocks, writing):
                 if writing is not None:
                     await asyncio.shield(writing)
+                ticket.count(sum(map(len, block)))
                 writing = self._workers.start(upload.feed, block)
             if writing is not None:
                 await asyncio.shield(writing)
@@ -147,6 +159,25 @@ def record(register: Register, upload: Upload, name: str, refusal: LakzegelError
         )
     except sqlite3.Error as error:
         _log.warning("a refusal could not be recorded: %s", type(error).__name__)
+
+
+async def _next(
+    blocks: AsyncIterator[list[bytes]], writing: asyncio.Future[None] | None
+) -> list[bytes]:
+    """The next block, empty at the end; a block before it that was refused ends the wait for it.
+
+    A sender whose header is refused would else hold its place for as long as it sends nothing.
+    """
+    coming = asyncio.ensure_future(anext(blocks, []))
+    try:
+        await asyncio.wait({coming, writing or coming}, return_when=asyncio.FIRST_COMPLETED)
+        if writing is not None and writing.done():
+            writing.result()
+        return await coming
+    finally:
+        if not coming.done():
+            coming.cancel()
+            await asyncio.wait({coming})
 
 
 async def _blocks(body: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings_fleet import FleetSettings
+from lakzegel_server.settings_limits import LimitSettings
 from lakzegel_server.settings_logkey import LogKey
 from lakzegel_server.settings_pages import PagesSettings
 from lakzegel_server.settings_peers import Office, Witness, Witnesses
@@ -45,6 +46,7 @@ class Settings(Section):
     fleet: FleetSettings = FleetSettings()
     witness: Witnesses = ()
     web: Web = Web()
+    limits: LimitSettings = LimitSettings()
     log_key: LogKey | None = None
     timestamp: Timestamps = ()
     healthz: Healthz = Healthz()

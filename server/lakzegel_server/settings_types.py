@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator
 
 from lakzegel_core.errors import PolicyError
-from lakzegel_core.units import parse_duration
+from lakzegel_core.units import parse_duration, parse_size
 
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
@@ -23,6 +23,15 @@ def _seconds(value: object) -> object:
         raise ValueError("not a duration like 15m or 1h") from None
 
 
+def _bytes(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("not a size like 16 MiB or 2 GiB, in quotes")  # noqa: TRY004 - pydantic's
+    try:
+        return parse_size(value, what="size")
+    except PolicyError:
+        raise ValueError("not a size like 16 MiB or 2 GiB") from None
+
+
 def _slug(text: str) -> str:
     if not _SLUG.match(text):
         raise ValueError("not 1 to 63 of a to z, 0 to 9 and hyphens within")
@@ -30,4 +39,5 @@ def _slug(text: str) -> str:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]  # written as a duration
+Size = Annotated[int, BeforeValidator(_bytes)]  # bytes, written as a size
 Slug = Annotated[str, AfterValidator(_slug)]

@@ -7,7 +7,7 @@ For worker threads: every method may block, and one is called at a time.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -40,11 +40,20 @@ class AlreadySealedError(Exception):
 class Upload:
     """A batch file and a keyring file that are coming in under one name."""
 
-    def __init__(self, name: str, layout: Layout, log: LogState, register: Register) -> None:
+    def __init__(
+        self,
+        name: str,
+        layout: Layout,
+        log: LogState,
+        register: Register,
+        admit: Callable[[str], None] = lambda _device: None,
+    ) -> None:
+        """Nothing came yet; ``admit`` hears of the device that signed, and may refuse it."""
         self._name = name
         self._layout = layout
         self._log = log
         self._register = register
+        self._admit = admit
         work = layout.incoming / secrets.token_hex(16)
         self._work = (work.with_suffix(".keyring"), work.with_suffix(".batch"))
         self._stream = BatchStream(self._open_header)
@@ -120,6 +129,7 @@ class Upload:
         2. It is not sealed already.
         3. It is signed, and the next of its chain.
         4. What its device saw was this log.
+        5. The device does not send more than its share.
         """
         entry_id = batch_id(note)
         header = peek_header(note)
@@ -136,9 +146,11 @@ class Upload:
                 self.proven = _signed(custody.devices.get(header.device), header, note)
                 if self.proven:  # a log that lacks what the device saw cannot judge its chain
                     self._require_seen(header)
+                    self._admit(header.device)
                 raise
             self.proven = True
             self._require_seen(header)
+        self._admit(header.device)
         return header
 
     def _require_seen(self, header: Header) -> None:
@@ -151,6 +163,7 @@ class Upload:
         here = self._layout.batch(self._name).exists() and self._layout.keyring(self._name).exists()
         with self._log.reading() as (custody, _):
             changed = (header.device, header.epoch, header.batch) in custody.keyrings
+        self._admit(header.device)
         if here or changed:
             raise AlreadySealedError(index, header)
         return header

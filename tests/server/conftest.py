@@ -160,7 +160,7 @@ class Client:
             problem = answer.json()
             assert answer.headers["content-type"] == "application/problem+json"
             assert problem["status"] == answer.status_code
-            assert problem["retry"] == (answer.status_code in {503, 507})
+            assert problem["retry"] == (answer.status_code in {429, 503, 507})
         return answer
 
     def as_(self, token):

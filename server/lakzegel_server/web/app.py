@@ -26,6 +26,7 @@ from lakzegel_server.web.identity import identify, require_role
 from lakzegel_server.web.login import to_login
 from lakzegel_server.web.origin import is_secure
 from lakzegel_server.web.refusals import refusal_page
+from lakzegel_server.web.requests import host_of
 from lakzegel_server.web.routes import RULES, Rule
 from lakzegel_server.web.telling import tell_denial, tell_success
 
@@ -75,6 +76,8 @@ async def _admit(desk: Desk, rule: Rule, request: Request) -> None:
         await identify(desk, request, form=rule.form)
     if asked:
         require_role(request, rule.roles)
+    else:
+        desk.limits.address(host_of(request))
     if rule.newest:
         desk.log.standing.require_sealing()
 

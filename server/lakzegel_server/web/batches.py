@@ -17,6 +17,7 @@ from lakzegel_server.web.receipts import receipt
 from lakzegel_server.web.requests import (
     BINARY,
     TEXT,
+    host_of,
     id_to_find,
     id_to_store,
     old_size,
@@ -30,7 +31,7 @@ async def put_batch(desk: Desk, request: Request) -> Response:
     """The receipt of a batch; its header's signature is the credential."""
     name, old, length = id_to_store(request), old_size(request), stated_length(request)
     await desk.workers.run(desk.log.refresh)
-    sealed = await desk.intake.take(name, request.stream(), length)
+    sealed = await desk.intake.take(name, request.stream(), length, host=host_of(request))
     if sealed.size:
         desk.vitals.traffic.sealed(sealed.size)
     since = sealed.seen_size if old is None else old

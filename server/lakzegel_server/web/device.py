@@ -43,6 +43,7 @@ async def post_device(desk: Desk, request: Request) -> Response:
 def _answer(desk: Desk, data: bytes, old: int) -> dict[str, object]:
     with desk.log.reading() as (custody, shown):
         asker = _identify(custody, data)
+        desk.limits.device(asker.query.device)
         places = _places(custody, asker)
         policy = custody.policy_for(asker.query.device) if asker.device else None
     annex = policy.policy.annexes.get(asker.query.device) if policy else None

@@ -34,6 +34,7 @@ def _take(desk: Desk, data: bytes) -> None:
         device = _device(custody, peeked)
         key, revoked = device.header_key, device.revoked
     heartbeat = open_heartbeat(data, key)
+    desk.limits.device(heartbeat.device)
     if revoked:
         raise RevokedError(f"device {heartbeat.device}: was revoked")
     desk.fleet.keep(heartbeat, data)
