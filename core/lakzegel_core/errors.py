@@ -25,6 +25,7 @@
     │   ├── RevokedError
     │   ├── ExpiredError
     │   └── ExhaustedError
+    ├── TimestampError             a time-stamp token that cannot be kept, by its reason
     ├── PolicyError                a policy that may not be applied
     └── ContentError               bytes are not what was committed to
         ├── DigestMismatchError
@@ -197,6 +198,16 @@ class ExhaustedError(AdmissionError):
     """The admission's count is used up."""
 
     code: ClassVar[str] = "exhausted"
+
+
+class TimestampError(LakzegelError):
+    """No time-stamp token that can be kept; ``reason`` is one of docs/spec/timestamps.md §3."""
+
+    code: ClassVar[str] = "timestamp"
+
+    def __init__(self, reason: str, what: str) -> None:
+        super().__init__(f"{reason}: {what}")
+        self.reason = reason
 
 
 class PolicyError(LakzegelError):

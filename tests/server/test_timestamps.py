@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,8 +12,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
-from lakzegel_core.errors import FormatError
+from lakzegel_core.errors import FormatError, TimestampError
 from lakzegel_core.note import parse
+from lakzegel_core.timenames import Name
+from lakzegel_core.timerenewal import parse_list
+from lakzegel_core.timetoken import open_token
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.fsck.run import check
@@ -22,10 +26,7 @@ from lakzegel_server.settings import Settings
 from lakzegel_server.settings_timestamps import TimestampAuthority
 from lakzegel_server.timestamping import exchange
 from lakzegel_server.timestamping.desk import Timestamps
-from lakzegel_server.timestamping.errors import TimestampError
-from lakzegel_server.timestamping.names import Name
-from lakzegel_server.timestamping.renewals import parse_list
-from lakzegel_server.timestamping.tokens import make_query, open_token
+from lakzegel_server.timestamping.query import make_query
 
 from .tsa import OPENSSL, Authority, answering, certificate, openssl_verifies, stamping
 
@@ -524,3 +525,11 @@ def test_a_list_has_one_encoding(text):
     assert parse_list(f"{HEAD}{LINE}\n".encode())[0] == "log.example/test"
     with pytest.raises(FormatError):
         parse_list(text.encode())
+
+
+def test_without_the_library_a_token_is_not_judged(authority, monkeypatch):
+    query = make_query(b"x")
+    answer = authority.reply(query.der)
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+    with pytest.raises(TimestampError, match="unsupported"):
+        open_token(answer, b"x", [authority.root[1]], nonce=query.nonce)

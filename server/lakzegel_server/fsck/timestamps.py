@@ -9,17 +9,16 @@ from typing import Final
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from lakzegel_core.checkpoint import LogKeys, open_checkpoint
-from lakzegel_core.errors import LakzegelError
+from lakzegel_core.errors import LakzegelError, TimestampError
 from lakzegel_core.limits import MAX_CHECKPOINT
+from lakzegel_core.timenames import ROOTS, Name
+from lakzegel_core.timerenewal import MAX_LIST, parse_list
+from lakzegel_core.timetoken import fingerprint, open_token, pem
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.rows import INDEX, Rows
 from lakzegel_server.logstore import LogStore
-from lakzegel_server.timestamping.errors import TimestampError
 from lakzegel_server.timestamping.exchange import MAX_ANSWER
 from lakzegel_server.timestamping.kept import Row
-from lakzegel_server.timestamping.names import ROOTS, Name
-from lakzegel_server.timestamping.renewals import MAX_LIST, parse_list
-from lakzegel_server.timestamping.tokens import fingerprint, open_token, pem
 
 FOLDER: Final = "timestamps"
 _MAX_ROOT: Final = 65_536  # bytes of one certificate

@@ -18,10 +18,10 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from lakzegel_core.errors import TimestampError
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.settings import read_secret
 from lakzegel_server.settings_timestamps import TimestampAuthority
-from lakzegel_server.timestamping.errors import TimestampError
 
 MAX_ANSWER: Final = 65_536  # bytes; a token with its chain has 2 to 8 KB
 CONNECT_SECONDS: Final = 10.0  # without a byte

@@ -14,16 +14,16 @@ from typing import Self
 
 from cryptography.x509 import Certificate
 
+from lakzegel_core.errors import TimestampError
+from lakzegel_core.timenames import ANSWER_END, ROOTS, Name, place_of
+from lakzegel_core.timetoken import Token, fingerprint, open_token, pem
 from lakzegel_server.database import Database
 from lakzegel_server.durable import FOLDER, replace_file, sync_folder
 from lakzegel_server.errors import DamageError
 from lakzegel_server.layout import Layout
 from lakzegel_server.schema import row_digest
-from lakzegel_server.timestamping.errors import TimestampError
 from lakzegel_server.timestamping.exchange import MAX_ANSWER
-from lakzegel_server.timestamping.names import ANSWER_END, ROOTS, Name, is_own
 from lakzegel_server.timestamping.roots import read_roots
-from lakzegel_server.timestamping.tokens import Token, fingerprint, open_token, pem
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +147,8 @@ class Kept:
         opened = closing(Database.open(self._layout.database))
         with opened as database, database.transaction() as change:
             change.execute("INSERT INTO timestamps VALUES (?, ?, ?, ?, ?, ?, ?)", row.columns())
+
+
+def is_own(path: Path, folder: Path) -> bool:
+    """Whether a file is named as these are; others are for `check` to name."""
+    return place_of(path.name) == path.relative_to(folder).as_posix()

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lakzegel_core.errors import LakzegelError
+from lakzegel_core.errors import LakzegelError, TimestampError
+from lakzegel_core.timenames import Name
+from lakzegel_core.timerenewal import MAX_TOKENS, Renewed, list_text, parse_list
+from lakzegel_core.timetoken import open_token
 from lakzegel_server.timestamping.authority import Authority
-from lakzegel_server.timestamping.errors import TimestampError
 from lakzegel_server.timestamping.kept import Kept, Row
 from lakzegel_server.timestamping.log import Log
-from lakzegel_server.timestamping.names import Name
-from lakzegel_server.timestamping.renewals import MAX_TOKENS, Renewed, list_text, parse_list
-from lakzegel_server.timestamping.tokens import make_query, open_token
+from lakzegel_server.timestamping.query import make_query
 
 MARGIN_SECONDS: Final = 90 * 86400  # before a chain ends
 _log: Final = logging.getLogger(__name__)

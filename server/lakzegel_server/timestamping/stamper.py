@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lakzegel_core.errors import TimestampError
+from lakzegel_core.timenames import Name
+from lakzegel_core.timetoken import open_token
 from lakzegel_server.timestamping.authority import Authority
-from lakzegel_server.timestamping.errors import TimestampError
 from lakzegel_server.timestamping.kept import Kept, Row
 from lakzegel_server.timestamping.log import Log, Shown
-from lakzegel_server.timestamping.names import Name
-from lakzegel_server.timestamping.tokens import make_query, open_token
+from lakzegel_server.timestamping.query import make_query
 
 FIRST_WAIT: Final = 60.0  # seconds after a failure; doubles
 _log: Final = logging.getLogger(__name__)

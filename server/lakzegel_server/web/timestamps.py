@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from lakzegel_core.errors import FormatError
+from lakzegel_core.timenames import Name, place_of
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import LostError, MissingError
 from lakzegel_server.timestamping.kept import Row
-from lakzegel_server.timestamping.names import Name, place_of
 from lakzegel_server.web.requests import BINARY
 
 PAGE: Final = 1000  # tokens an answer

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 CHECKPOINT_END: Final = ".checkpoint"
@@ -60,8 +59,3 @@ def place_of(file: str) -> str | None:
     except ValueError:
         return None
     return file if file in {name.stamped, name.answer} else None
-
-
-def is_own(path: Path, folder: Path) -> bool:
-    """Whether a file is named as these are; others are for `check` to name."""
-    return place_of(path.name) == path.relative_to(folder).as_posix()

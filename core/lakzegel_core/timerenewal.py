@@ -16,7 +16,7 @@ from lakzegel_core.encoding import b64, unb64
 from lakzegel_core.errors import FormatError
 from lakzegel_core.keys import check_name
 from lakzegel_core.limits import DIGEST
-from lakzegel_server.timestamping.names import Name, place_of
+from lakzegel_core.timenames import Name, place_of
 
 KIND: Final = "lakzegel.nl/timestamp-renewal/v1"
 MAX_TOKENS: Final = 10_000  # of one list

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Answers of authorities: bytes in, a proven token or an exception out.
 
-Parsing and the signature are rfc3161-client's; the steps are those of docs/spec/timestamps.md §3.
+Parsing and the signature are rfc3161-client's, which receiver and office bring with them; the steps
+are those of docs/spec/timestamps.md §3.
 """
 
 from __future__ import annotations
@@ -9,34 +10,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate, load_der_x509_certificate
-from rfc3161_client import (
-    HashAlgorithm,
-    PKIStatus,
-    TimestampRequestBuilder,
-    TimeStampResponse,
-    VerificationError,
-    VerifierBuilder,
-    decode_timestamp_response,
-)
 
-from lakzegel_server.timestamping.errors import TimestampError
+from lakzegel_core.errors import TimestampError
+
+if TYPE_CHECKING:
+    from rfc3161_client import TimeStampResponse
 
 _SHA256: Final = "2.16.840.1.101.3.4.2.1"
+_GRANTED: Final = 0  # PKIStatus
 _MAX_CHAIN: Final = 16  # certificates from a token to its root
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What an authority is asked: the DER, and the nonce that must come back."""
-
-    der: bytes
-    nonce: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +34,6 @@ class Token:
     at: int  # POSIX seconds: the authority's time, whole seconds
     expires: int  # when the first certificate of its chain ends
     root: Certificate  # where the chain ended
-
-
-def make_query(data: bytes) -> Query:
-    """The question for a token over these bytes."""
-    request = (
-        TimestampRequestBuilder()
-        .data(data)
-        .hash_algorithm(HashAlgorithm.SHA256)
-        .nonce(nonce=True)
-        .cert_request(cert_request=True)
-        .build()
-    )
-    if request.nonce is None:
-        raise TimestampError("nonce", "the library made a query without one")
-    return Query(request.as_bytes(), request.nonce)
 
 
 def open_token(
@@ -78,7 +51,7 @@ def open_token(
         TimestampError: which step does not hold.
     """
     response = _decode(answer)
-    if response.status != PKIStatus.GRANTED:
+    if response.status != _GRANTED:
         raise TimestampError("rejected", f"status {response.status}")
     _require_asked(response, data, nonce)
     _verify(response, data, roots)
@@ -99,8 +72,12 @@ def pem(certificate: Certificate) -> bytes:
 
 def _decode(answer: bytes) -> TimeStampResponse:
     try:
+        from rfc3161_client import decode_timestamp_response  # noqa: PLC0415 - not the core's own
+    except ImportError:
+        raise TimestampError("unsupported", "rfc3161-client is not installed") from None
+    try:
         response = decode_timestamp_response(answer)
-        if response.status == PKIStatus.GRANTED:
+        if response.status == _GRANTED:
             _ = response.tst_info  # a granted answer has a token, which is parsed here
     except ValueError:
         raise TimestampError("format", "not the DER of a time-stamp response") from None
@@ -119,6 +96,8 @@ def _require_asked(response: TimeStampResponse, data: bytes, nonce: int | None) 
 
 
 def _verify(response: TimeStampResponse, data: bytes, roots: Sequence[Certificate]) -> None:
+    from rfc3161_client import VerificationError, VerifierBuilder  # noqa: PLC0415 - as above
+
     verifier = VerifierBuilder(roots=list(roots)).build()
     try:
         verifier.verify_message(response, data)
