@@ -22,6 +22,8 @@ from lakzegel_core.errors import TimestampError
 if TYPE_CHECKING:
     from rfc3161_client import TimeStampResponse
 
+MAX_ANSWER: Final = 65_536  # bytes; a token with its chain has 2 to 8 KB
+MAX_ROOT: Final = 65_536  # bytes of one certificate
 _SHA256: Final = "2.16.840.1.101.3.4.2.1"
 _GRANTED: Final = 0  # PKIStatus
 _MAX_CHAIN: Final = 16  # certificates from a token to its root

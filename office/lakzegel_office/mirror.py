@@ -7,6 +7,7 @@
     mirror/batches/<id>.batch         id: lower-case hex SHA-256 of the header note
     mirror/keyrings/<id>.keyring
     mirror/annexes/<sha256 hex>
+    mirror/timestamps/…               tokens over checkpoints, what they are over, their roots
     mirror/held                       the newest held statement of this office
 
 This module knows names and reads bytes; what they prove is decided elsewhere.
@@ -72,6 +73,10 @@ class Mirror:
     def annex(self, digest: str) -> Path:
         """Return where an annex lies."""
         return self.root / "annexes" / digest
+
+    def timestamp(self, place: str) -> Path:
+        """Return where a file of a token lies."""
+        return self.root / "timestamps" / place
 
     def name(self, path: Path) -> str:
         """Return how a message names a file: relative to the office's home."""

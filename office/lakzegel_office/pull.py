@@ -5,7 +5,7 @@
 2. Every new entry through custody; `seen` and times against the mirror (replay).
 3. Annexes, batches and keyrings that the log names (fetching).
 4. Every new item opened once (opening), every capture's pieces looked up (references).
-5. What does not fit, as findings in the log; then the log again.
+5. What does not fit, as findings in the log; then the log again, and tokens over it (timefetch).
 6. Cosignatures, and the held statement for all that is held, opened or excepted.
 
 A step that finds something goes on with what is not concerned; whatever is not done yet is done
@@ -34,6 +34,7 @@ from lakzegel_office.publishing import Publisher
 from lakzegel_office.references import References
 from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of
 from lakzegel_office.spread import in_turn, spread
+from lakzegel_office.timefetch import TimeFetcher
 from lakzegel_office.transport import Receiver
 from lakzegel_office.vault import INDEX, Vault
 from lakzegel_office.witness.parties import office_state
@@ -112,6 +113,7 @@ class Puller:
                 break
         report.doubts += [p.doubt(excepted=False) for p in self._replay.problems if not p.record]
         report.doubts += self._missing.values()
+        report.doubts += TimeFetcher(self._home, self._config, self._receiver).run(self._replay)
         state = office_state(self._home, self._config)
         publisher = Publisher(self._config, self._vault, self._receiver, self._mirror, state)
         holes = [r.index for r in self._replay.accepted if r.batch_id not in self._opened]

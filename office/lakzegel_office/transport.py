@@ -18,6 +18,7 @@ import requests
 import requests.auth
 
 from lakzegel_core import limits
+from lakzegel_core.timerenewal import MAX_LIST
 from lakzegel_office.bounded import CONNECT, READ, SlowError, bounded_session, pieces
 from lakzegel_office.errors import MissingError, RefusedError, UnreachableError, UsageError
 from lakzegel_office.mirror import MAX_BUNDLE
@@ -25,6 +26,8 @@ from lakzegel_office.mirror import MAX_BUNDLE
 ATTEMPTS: Final = 4  # tries of one request before the command gives up
 PAUSE: Final = 0.5  # seconds before the second try; doubles
 MAX_PROBLEM: Final = 65_536  # bytes of an error's body
+
+MAX_PAGE: Final = 2**20  # bytes of a list of 1,000 tokens; a line has some 250
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _FINE: Final = 2  # hundreds; a redirect is a refusal, for it would carry the token elsewhere
@@ -53,6 +56,12 @@ class Receiver(Protocol):
 
     def annex(self, digest: str) -> bytes:
         """Return the annex with this SHA-256 (hex)."""
+
+    def timestamps(self, since: int, after: str | None) -> bytes:
+        """Return the list of tokens of that POSIX second or later, after the one of this name."""
+
+    def timestamp(self, file: str) -> bytes:
+        """Return a token, what it is over, or a root."""
 
     def send_annex(self, digest: str, data: bytes) -> None:
         """Hand over an annex that was sealed here."""
@@ -138,6 +147,15 @@ class HttpReceiver:
     def annex(self, digest: str) -> bytes:
         """Return an annex."""
         return self._get(f"/v1/annexes/{digest}", limits.MAX_ANNEX)
+
+    def timestamps(self, since: int, after: str | None) -> bytes:
+        """Return a page of the list of tokens."""
+        more = "" if after is None else f"&after={after}"
+        return self._get(f"/v1/timestamps?since={since}{more}", MAX_PAGE)
+
+    def timestamp(self, file: str) -> bytes:
+        """Return a file of a token."""
+        return self._get(f"/v1/timestamps/{file}", MAX_LIST)
 
     def send_annex(self, digest: str, data: bytes) -> None:
         """Hand over an annex that was sealed here."""

@@ -22,11 +22,17 @@ from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.holding import check_held
 from lakzegel_office.mirror import Mirror, read_bundle
 from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of, quorums_of
+from lakzegel_office.timestamps import Times, check_timestamps
 from lakzegel_office.treecheck import TreeCheck
 
 Progress = Callable[[str], None]
 CHECKPOINT: Final = "mirror/log/checkpoint"
-FREE_FOLDERS: Final = ("batches/", "keyrings/", "annexes/")  # named by a log that was replayed
+FREE_FOLDERS: Final = (
+    "batches/",
+    "keyrings/",
+    "annexes/",
+    "timestamps/",
+)  # named by a log that was replayed
 STRIDE: Final = 100  # batches between two lines of progress
 
 
@@ -37,6 +43,7 @@ class Verification:
     doubts: list[Doubt] = field(default_factory=list)
     signed: SignedCheckpoint | None = None
     replay: Replay | None = None
+    times: Times = field(default_factory=Times)
 
 
 class Verifier:
@@ -152,7 +159,7 @@ class Verifier:
         )
 
     def _check_rest(self, replay: Replay) -> None:
-        """Steps 9 and 10."""
+        """Steps 9 to 11."""
         for digest in annexes_of(replay):
             path = self._mirror.annex(digest)
             self._result.doubts += check_digest(
@@ -163,9 +170,11 @@ class Verifier:
                 batch=None,
             )
         self._result.doubts += check_held(self._mirror, self._config, replay)
+        self._result.times = check_timestamps(self._mirror, self._config, replay)
+        self._result.doubts += self._result.times.doubts
 
     def _check_set(self) -> None:
-        """Step 11: nothing is there that does not belong."""
+        """Step 12: nothing is there that does not belong."""
         expected = self._expected()
         free = FREE_FOLDERS if self._result.replay is None else ()
         for name in self._files():
@@ -185,6 +194,7 @@ class Verifier:
                 names.add(f"batches/{record.batch_id}.batch")
                 names.add(f"keyrings/{record.batch_id}.keyring")
             names.update(f"annexes/{digest}" for digest in annexes_of(self._result.replay))
+            names |= self._result.times.names
         return names
 
 

@@ -79,6 +79,9 @@ class Receiver:
     def annex(self, digest):
         return self._find(self.annexes, digest)
 
+    def timestamps(self, since, after):
+        raise MissingError("a receiver of before there were timestamps")
+
     def send_annex(self, digest, data):
         self.annexes[digest] = data
 

@@ -27,8 +27,7 @@ from lakzegel_server.settings_timestamps import TimestampAuthority
 from lakzegel_server.timestamping import exchange
 from lakzegel_server.timestamping.desk import Timestamps
 from lakzegel_server.timestamping.query import make_query
-
-from .tsa import OPENSSL, Authority, answering, certificate, openssl_verifies, stamping
+from tests.tsa import OPENSSL, Authority, answering, certificate, openssl_verifies, stamping
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
 HOUR = 3600.0
@@ -443,6 +442,10 @@ def test_those_who_mirror_or_audit_get_every_file_and_nobody_else(tmp_path, kit,
         assert listed["more"] is False
         assert audit("GET", "/v1/timestamps?after=1-first").json()["timestamps"] == []
         assert audit("GET", "/v1/timestamps?after=..").status_code == 400
+        later = f"/v1/timestamps?since={entry['time']}"
+        assert len(audit("GET", later).json()["timestamps"]) == 1
+        assert audit("GET", f"{later}0").json()["timestamps"] == []
+        assert audit("GET", "/v1/timestamps?since=-1").status_code == 400
         copied = tmp_path / "copy" / "timestamps"
         (copied / "roots").mkdir(parents=True)
         for name in ("1-first.tsr", "1-first.checkpoint", f"roots/{entry['root']}.pem"):

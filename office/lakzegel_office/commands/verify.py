@@ -3,9 +3,11 @@
 
 import argparse
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from lakzegel_core.encoding import format_time
+from lakzegel_core.timetoken import fingerprint
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.config import read_config
@@ -17,6 +19,7 @@ from lakzegel_office.home import Home
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.proven import DeviceProof, proven_devices
 from lakzegel_office.reopening import reopen
+from lakzegel_office.timestamps import Times
 from lakzegel_office.verification import Progress, Verification, Verifier
 
 
@@ -93,6 +96,8 @@ def _as_text(
     said = found.replay.custody.succession if found.replay is not None else None
     if said is not None:
         yield f"log: continues {said.former.origin} after its {said.former.size} entries"
+    if found.times.newest is not None:
+        yield _time(found.times)
     if opened is not None:
         yield f"opened: {opened} items"
     yield f"NOT VERIFIED: {len(counted)} doubts" if counted else "VERIFIED"
@@ -111,6 +116,7 @@ def _as_json(
         "verified": ok,
         "size": signed.checkpoint.size if signed is not None else None,
         "continues": _continues(found),
+        "timestamps": _times(found.times),
         "devices": [
             {
                 "device": device.device,
@@ -135,6 +141,26 @@ def _as_json(
         ],
         "doubts": [doubt.to_json() for doubt in found.doubts],
         "opened": opened,
+    }
+
+
+def _time(times: Times) -> str:
+    size, token = times.newest or (0, None)
+    if token is None:
+        return "time: no token"
+    at, root = format_time(datetime.fromtimestamp(token.at, UTC)), fingerprint(token.root)
+    return f"time: {times.tokens} tokens; the first {size} entries existed at {at}, by root {root}"
+
+
+def _times(times: Times) -> dict[str, object] | None:
+    if times.newest is None:
+        return None
+    size, token = times.newest
+    return {
+        "tokens": times.tokens,
+        "size": size,
+        "time": format_time(datetime.fromtimestamp(token.at, UTC)),
+        "root": fingerprint(token.root),
     }
 
 

@@ -13,15 +13,13 @@ from lakzegel_core.errors import LakzegelError, TimestampError
 from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_core.timenames import ROOTS, Name
 from lakzegel_core.timerenewal import MAX_LIST, parse_list
-from lakzegel_core.timetoken import fingerprint, open_token, pem
+from lakzegel_core.timetoken import MAX_ANSWER, MAX_ROOT, fingerprint, open_token, pem
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.rows import INDEX, Rows
 from lakzegel_server.logstore import LogStore
-from lakzegel_server.timestamping.exchange import MAX_ANSWER
 from lakzegel_server.timestamping.kept import Row
 
 FOLDER: Final = "timestamps"
-_MAX_ROOT: Final = 65_536  # bytes of one certificate
 
 
 def check_timestamps(found: Survey, rows: Rows, keys: LogKeys, store: LogStore) -> None:
@@ -51,7 +49,7 @@ def check_timestamps(found: Survey, rows: Rows, keys: LogKeys, store: LogStore) 
 
 def _root(found: Survey, name: str) -> Certificate | None:
     place = f"{FOLDER}/{ROOTS}/{name}.pem"
-    data = found.read(place, _MAX_ROOT)
+    data = found.read(place, MAX_ROOT)
     if data is None:
         return None
     try:

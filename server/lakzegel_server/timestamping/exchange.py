@@ -19,11 +19,11 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from lakzegel_core.errors import TimestampError
+from lakzegel_core.timetoken import MAX_ANSWER
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.settings import read_secret
 from lakzegel_server.settings_timestamps import TimestampAuthority
 
-MAX_ANSWER: Final = 65_536  # bytes; a token with its chain has 2 to 8 KB
 CONNECT_SECONDS: Final = 10.0  # without a byte
 WHOLE_SECONDS: Final = 60.0
 _FINE: Final = 200

@@ -16,13 +16,12 @@ from cryptography.x509 import Certificate
 
 from lakzegel_core.errors import TimestampError
 from lakzegel_core.timenames import ANSWER_END, ROOTS, Name, place_of
-from lakzegel_core.timetoken import Token, fingerprint, open_token, pem
+from lakzegel_core.timetoken import MAX_ANSWER, Token, fingerprint, open_token, pem
 from lakzegel_server.database import Database
 from lakzegel_server.durable import FOLDER, replace_file, sync_folder
 from lakzegel_server.errors import DamageError
 from lakzegel_server.layout import Layout
 from lakzegel_server.schema import row_digest
-from lakzegel_server.timestamping.exchange import MAX_ANSWER
 from lakzegel_server.timestamping.roots import read_roots
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import FormatError
 from lakzegel_core.timenames import Name, place_of
 from lakzegel_server.desk import Desk
@@ -20,9 +21,9 @@ PAGE: Final = 1000  # tokens an answer
 
 async def list_timestamps(desk: Desk, request: Request) -> Response:
     """Which tokens there are, in the order of what they speak of."""
-    after = _after(request)
+    after, since = _after(request), _since(request)
     rows = await desk.workers.run(desk.timestamps.kept.rows)
-    found = [row for row in rows if after is None or row.named > after]
+    found = [row for row in rows if row.at >= since and (after is None or row.named > after)]
     body = {"timestamps": [_entry(row) for row in found[:PAGE]], "more": len(found) > PAGE}
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
@@ -46,6 +47,11 @@ def _after(request: Request) -> Name | None:
         return None if text is None else Name.parse(text)
     except ValueError:
         raise FormatError("after", "not the name of a timestamp") from None
+
+
+def _since(request: Request) -> int:
+    text = request.query_params.get("since")
+    return 0 if text is None else parse_decimal(text, what="since")
 
 
 def _entry(row: Row) -> dict[str, str | int | None]:
