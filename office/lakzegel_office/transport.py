@@ -31,6 +31,7 @@ MAX_PAGE: Final = 2**20  # bytes of a list of 1,000 tokens; a line has some 250
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _FINE: Final = 2  # hundreds; a redirect is a refusal, for it would carry the token elsewhere
+_OK: Final = 200
 _NOT_FOUND: Final = frozenset({404, 410})
 _AGAIN: Final = frozenset({429, 502, 503, 504, 507})
 
@@ -130,6 +131,12 @@ class HttpReceiver:
     def checkpoint(self) -> bytes:
         """Return the newest served checkpoint."""
         return self._get("/log/checkpoint", limits.MAX_CHECKPOINT)
+
+    def wait(self, size: int, seconds: int) -> bool:
+        """Return whether the log grew beyond ``size`` within so long (handover.md §1)."""
+        path = f"/v1/wait?size={size}&seconds={seconds}"
+        with self._request("GET", path, None) as answer:
+            return answer.status_code == _OK
 
     def entries(self, path: str) -> bytes:
         """Return one bundle of log entries."""

@@ -28,6 +28,7 @@ from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
 from lakzegel_server.timestamping.desk import Timestamps
 from lakzegel_server.vitals.vitals import Vitals
+from lakzegel_server.waiting import Waiting
 from lakzegel_server.witnessing.witnesses import Witnesses
 from lakzegel_server.workers import Workers
 
@@ -55,6 +56,7 @@ class Desk:
     vitals: Vitals
     trail: AuditTrail
     limits: Limits
+    waiting: Waiting
 
 
 @contextmanager
@@ -129,6 +131,7 @@ def _assemble(
         vitals=Vitals.open(layout, log, intake, chores, settings, clock=clock),
         trail=trail,
         limits=limits,
+        waiting=Waiting(log),
     )
 
 

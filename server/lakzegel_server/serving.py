@@ -193,8 +193,13 @@ class _Server(uvicorn.Server):
     def _abort(self, idle_only: bool) -> None:  # noqa: FBT001 - a callback's argument
         for connection in list(self.server_state.connections):
             cycle = getattr(connection, "cycle", None)
-            if not idle_only or cycle is None or cycle.response_complete:
+            if not idle_only or cycle is None or cycle.response_complete or _only_waits(cycle):
                 connection.transport.abort()
+
+
+def _only_waits(cycle: Any) -> bool:  # noqa: ANN401 - uvicorn's own
+    """Whether nothing is under way for a request but that it waits for the log to grow."""
+    return bool(cycle.scope.get("state", {}).get("waiting"))
 
 
 def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> uvicorn.Server:

@@ -218,3 +218,13 @@ def test_a_receiver_that_sends_a_byte_now_and_then_is_left(monkeypatch, head, dr
         ended.set()
         thread.join()
     assert time.monotonic() - started < 5
+
+
+def test_a_wait_says_whether_the_log_grew(server, receiver):
+    server.answers += [(200, b"checkpoint"), (204, b"")]
+    assert receiver.wait(7, 30) is True
+    assert receiver.wait(7, 30) is False
+    assert server.asked[0][1] == "/v1/wait?size=7&seconds=30"
+    server.answers += [(404, b"")]
+    with pytest.raises(MissingError):
+        receiver.wait(7, 30)

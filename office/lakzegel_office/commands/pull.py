@@ -3,7 +3,7 @@
 
 import argparse
 import signal
-import threading
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -12,12 +12,13 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_office import settings
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import identities
+from lakzegel_office.doorbell import Doorbell
 from lakzegel_office.errors import OfficeError, UnreachableError, UsageError
 from lakzegel_office.pull import Puller, PullReport
 from lakzegel_office.transport import HttpReceiver
 from lakzegel_office.vault import ACCOUNT
 
-EVERY: Final = 5.0  # seconds between two pulls of --follow
+EVERY: Final = 5.0  # seconds between two pulls of --follow where the receiver cannot be asked
 
 
 def add(commands: Commands) -> None:
@@ -26,9 +27,13 @@ def add(commands: Commands) -> None:
     parser.add_argument("--server", metavar="URL", help="instead of office.toml's")
     parser.add_argument("--ca-file", type=Path, metavar="F", help="instead of office.toml's")
     parser.add_argument("--account-file", type=Path, metavar="F", help="holds the bearer token")
-    parser.add_argument("--follow", action="store_true", help="again and again, until stopped")
+    parser.add_argument("--follow", action="store_true", help="when the log grew, until stopped")
     parser.add_argument(
-        "--every", type=float, default=EVERY, metavar="SECONDS", help="between two (default 5)"
+        "--every",
+        type=float,
+        default=EVERY,
+        metavar="SECONDS",
+        help="between two where the receiver does not say that the log grew (default 5)",
     )
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -55,36 +60,57 @@ def run(arguments: argparse.Namespace) -> int:
             _silent if arguments.quiet or arguments.json else say,
         )
         if arguments.follow:
-            return _follow(puller, arguments)
+            bell = Doorbell(partial(HttpReceiver.open, server, token=token, ca_file=ca_file))
+            return _follow(puller, bell, arguments)
         return _tell(puller.run(), as_json=arguments.json)
 
 
-def _follow(puller: Puller, arguments: argparse.Namespace) -> int:
+def _follow(puller: Puller, bell: Doorbell, arguments: argparse.Namespace) -> int:
     """Pull until a signal asks to stop; a pull under way is ended first, at once by a second."""
-    stop = threading.Event()
+    told: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        if stop.is_set():
+        del frame
+        if told:
             raise KeyboardInterrupt
-        stop.set()
+        told.append(number)
+        bell.press()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    code, before = 0, None
-    while not stop.is_set():
+    following = _Following(puller, as_json=arguments.json)
+    while not told:
+        known = following.pull()
+        if not told:
+            bell.wait(known, arguments.every)
+    return following.code
+
+
+class _Following:
+    """Pulls of one run, of which only what changed is told."""
+
+    def __init__(self, puller: Puller, *, as_json: bool) -> None:
+        self._puller = puller
+        self._as_json = as_json
+        self._before: tuple[int, int, bool] | None = None
+        self.code = 0
+
+    def pull(self) -> int | None:
+        """Return how many entries the log has; None when that did not come to be known."""
         try:
-            report = puller.run()
-            if (report.size, report.held, report.clean) != before or report.doubts:
-                code = max(code, _tell(report, as_json=arguments.json))
-            before = (report.size, report.held, report.clean)
+            report = self._puller.run()
         except UnreachableError as error:
             say(f"lakzegel-office: {error}; trying again")
+            return None
         except (OfficeError, LakzegelError) as error:
-            code = 1
+            self.code = 1
             say(f"lakzegel-office: {error}")
-        stop.wait(arguments.every)
-    return code
+            return None
+        now = (report.size, report.held, report.clean)
+        if now != self._before or report.doubts:
+            self.code = max(self.code, _tell(report, as_json=self._as_json))
+        self._before = now
+        return report.size
 
 
 def _token(office: Office, account_file: Path | None) -> str | None:

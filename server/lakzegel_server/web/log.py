@@ -8,7 +8,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lakzegel_core.errors import FormatError
+from lakzegel_core.encoding import parse_decimal
+from lakzegel_core.errors import FormatError, LimitError
 from lakzegel_core.tiles import ENTRIES, HEIGHT, WIDTH, TileId, parse_tile_path
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import DamageError, MissingError
@@ -16,6 +17,8 @@ from lakzegel_server.web.requests import BINARY, TEXT
 
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 _NEVER: Final = {"Cache-Control": "no-store"}
+_WAIT: Final = 30  # seconds, by default
+MAX_WAIT: Final = 60  # shorter than the patience of proxies
 
 
 async def health(desk: Desk, _request: Request) -> Response:
@@ -30,6 +33,20 @@ async def checkpoint(desk: Desk, _request: Request) -> Response:
     """The newest signed checkpoint."""
     await desk.workers.run(desk.log.refresh)
     return Response(desk.log.shown.data, media_type=TEXT, headers=_NEVER)
+
+
+async def wait(desk: Desk, request: Request) -> Response:
+    """The newest checkpoint as soon as it has more entries than were known; 204 when it has not."""
+    size = parse_decimal(request.query_params.get("size", "0"), what="size")
+    seconds = parse_decimal(request.query_params.get("seconds", str(_WAIT)), what="seconds")
+    if seconds > MAX_WAIT:
+        raise LimitError("seconds", f"{seconds}, at most {MAX_WAIT}")
+    await request.body()  # after it nothing comes but that the sender goes away
+    await desk.workers.run(desk.log.refresh)
+    request.state.waiting = True  # a receiver that is told to stop need not wait for this one
+    if await desk.waiting.beyond(size, seconds, request.receive):
+        return Response(desk.log.shown.data, media_type=TEXT, headers=_NEVER)
+    return Response(status_code=204, headers=_NEVER)
 
 
 async def hash_tile(desk: Desk, request: Request) -> Response:

@@ -70,6 +70,7 @@ RULES: Final = (
         told=(_OUT, Thing.ENTRIES),
     ),
     Rule("GET", "/log/tile/{tile:path}", log.hash_tile),
+    Rule("GET", "/v1/wait", log.wait, (AccountRole.RECORDS, AccountRole.AUDIT), newest=True),
     Rule("GET", "/v1/health", log.health),
     Rule("GET", "/healthz", vitals.healthz),
     Rule("GET", "/metrics", vitals.metrics, (AccountRole.IT,), instead=vitals.may_scrape),

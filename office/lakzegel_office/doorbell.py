@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Tells a following pull that there is something to pull (docs/spec/handover.md §1).
+
+The question waits at the receiver in a thread of its own, so that a signal is heard meanwhile.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_office.errors import OfficeError
+
+WAIT: Final = 30  # seconds a question waits at the receiver; it reads no longer than 60
+
+
+class Waiter(Protocol):
+    """What is asked of a receiver."""
+
+    def wait(self, size: int, seconds: int) -> bool:
+        """Return whether the log has more entries than ``size``, or has within so many seconds."""
+
+
+class Doorbell:
+    """Rings when the log has grown, when a question failed, or when it is pressed."""
+
+    def __init__(self, open_waiter: Callable[[], Waiter]) -> None:
+        """Keep how to reach the receiver by a connection of its own."""
+        self._open = open_waiter
+        self._rung = threading.Event()
+        self._known = 0
+        self._asked = threading.Event()
+        self._failed = False
+        self._thread: threading.Thread | None = None
+
+    def press(self) -> None:
+        """Ring now; for signal handlers."""
+        self._rung.set()
+
+    def wait(self, known: int | None, every: float) -> None:
+        """Return when the log has more than ``known`` entries, or somebody pressed.
+
+        Where nothing is known, or the receiver cannot be asked, after ``every`` seconds.
+        """
+        if known is None or not self._is_asked(known):
+            self._rung.wait(every)
+        self._rung.clear()
+
+    def _is_asked(self, known: int) -> bool:
+        """Return True when the question was answered or somebody pressed, False when it failed."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._ask, name="doorbell", daemon=True)
+            self._thread.start()
+        self._known, self._failed = known, False
+        self._asked.set()
+        self._rung.wait()
+        if self._failed:
+            self._rung.clear()
+        return not self._failed
+
+    def _ask(self) -> None:
+        waiter: Waiter | None = None
+        while True:
+            self._asked.wait()
+            self._asked.clear()
+            try:
+                waiter = waiter or self._open()
+                waiter.wait(self._known, WAIT)
+            except (OfficeError, LakzegelError):
+                self._failed = True
+            self._rung.set()

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A following office is woken by the log, by a signal, and after a while where nobody answers."""
+
+import queue
+import threading
+import time
+
+from lakzegel_office.doorbell import Doorbell
+from lakzegel_office.errors import MissingError
+
+
+class Receiver:
+    def __init__(self):
+        self.asked, self.answers = queue.Queue(), queue.Queue()
+
+    def wait(self, size, seconds):
+        self.asked.put(size)
+        answer = self.answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def waiting(bell, known, every):
+    thread = threading.Thread(target=bell.wait, args=(known, every))
+    thread.start()
+    return thread
+
+
+def test_it_rings_when_the_receiver_answers_and_not_before():
+    receiver = Receiver()
+    bell = Doorbell(lambda: receiver)
+    for known in (3, 4):
+        thread = waiting(bell, known, 60)
+        assert receiver.asked.get(timeout=10) == known
+        assert thread.is_alive()
+        receiver.answers.put(True)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_it_can_be_pressed_while_the_receiver_is_silent():
+    bell = Doorbell(Receiver)
+    thread = waiting(bell, 0, 60)
+    bell.press()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_where_the_receiver_does_not_know_the_question_it_rings_after_a_while():
+    receiver = Receiver()
+    bell = Doorbell(lambda: receiver)
+    receiver.answers.put(MissingError("404"))
+    began = time.monotonic()
+    bell.wait(0, 0.2)
+    assert time.monotonic() - began >= 0.2
+    began = time.monotonic()
+    bell.wait(None, 0.2)
+    assert time.monotonic() - began >= 0.2
+    thread = waiting(bell, 0, 60)
+    receiver.answers.put(MissingError("404"))
+    bell.press()
+    thread.join(10)
+    assert not thread.is_alive()
