@@ -7,7 +7,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,10 +84,12 @@ class Intake:
         """
         if length is not None and length > MAX_UPLOAD:
             raise LimitError("upload", f"{length} bytes, at most {MAX_UPLOAD}")
-        with self._place(name), self._limits.upload(host) as ticket:
+        with self._limits.upload(host) as ticket, ExitStack() as place:
             upload = Upload(name, self._layout, self._state, self._register, ticket.admit)
             try:
-                await self._receive(upload, body, ticket)
+                await self._receive(
+                    upload, body, ticket, lambda: place.enter_context(self._place(name))
+                )
             except AlreadySealedError as found:
                 return Sealed(found.index, found.header.seen.size, 0)
             except LakzegelError as refusal:
@@ -114,8 +116,18 @@ class Intake:
         finally:
             self._names.discard(name)
 
-    async def _receive(self, upload: Upload, body: AsyncIterator[bytes], ticket: Ticket) -> None:
-        """Read the next block while a thread verifies and writes the one before."""
+    async def _receive(
+        self,
+        upload: Upload,
+        body: AsyncIterator[bytes],
+        ticket: Ticket,
+        take_place: Callable[[], None],
+    ) -> None:
+        """Read the next block while a thread verifies and writes the one before.
+
+        Places are scarce: one is taken by a device that has proven itself, not by whoever connects.
+        """
+        placed = False
         writing: asyncio.Future[None] | None = None
         blocks = _blocks(timed(body))
         try:
@@ -124,6 +136,11 @@ class Intake:
                     await asyncio.shield(writing)
                 ticket.count(sum(map(len, block)))
                 writing = self._workers.start(upload.feed, block)
+                if not placed:
+                    await asyncio.shield(writing)
+                    if upload.admitted:
+                        take_place()
+                        placed = True
             if writing is not None:
                 await asyncio.shield(writing)
         finally:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from lakzegel_server.connection import BUFFER, Connection, Http
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.gate import Gate
 from lakzegel_server.manager import notify, watchdog_seconds
 from lakzegel_server.settings import is_loopback
 
@@ -206,7 +207,7 @@ def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> 
     """A server for the application; ``ready`` is called once it answers."""
     fast = importlib.util.find_spec("uvloop") is not None
     # a class is what it asks for, to call it is all it does
-    connections: Any = partial(Connection, memoryview(bytearray(BUFFER)))
+    connections: Any = partial(Connection, memoryview(bytearray(BUFFER)), Gate())
     config = uvicorn.Config(
         app,
         http=connections,

@@ -59,10 +59,16 @@ class Upload:
         self._stream = BatchStream(self._open_header)
         self._keyring: BlockFile | None = None
         self._batch: BlockFile | None = None
+        self._early: list[memoryview] = []  # of the batch, not written yet
         self.device = UNKNOWN  # as the header claims
         self.proven = False  # and whether that device signed it
         self.size = 0  # bytes of the batch file so far
         self.sealed: int | None = None  # the index, when only the files had been lost
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the header is there and is the next of an enrolled device."""
+        return self._stream.header is not None
 
     @property
     def note(self) -> bytes:
@@ -84,15 +90,22 @@ class Upload:
             LakzegelError: what is wrong with it.
             OSError: it cannot be written.
         """
+        for chunk in chunks:
+            fed = self._stream.feed(chunk)
+            self.size += len(fed.batch)
+            self._early.append(fed.batch)
+            if self._stream.header is not None:  # until then nobody has earned a file
+                self._write(fed.keyring)
+
+    def _write(self, keyring: memoryview) -> None:
         if self._keyring is None:
             self._keyring = BlockFile.create(self._work[0])
         if self._batch is None:
             self._batch = BlockFile.create(self._work[1])
-        for chunk in chunks:
-            fed = self._stream.feed(chunk)
-            self._batch.write(fed.batch)
-            self.size += len(fed.batch)
-            self._keyring.write(fed.keyring)
+        for piece in self._early:
+            self._batch.write(piece)
+        self._early.clear()
+        self._keyring.write(keyring)
 
     def finish(self) -> Header:
         """The header, once batch and keyring are whole and durable under their names."""

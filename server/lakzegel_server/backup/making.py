@@ -19,6 +19,7 @@ from lakzegel_core.checkpoint import Checkpoint, LogKeys, open_checkpoint
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_core.tiles import paths_for
+from lakzegel_core.timenames import ROOTS, Name
 from lakzegel_server.backup.manifest import Manifest, Stored
 from lakzegel_server.backup.objects import Objects, digest_of
 from lakzegel_server.database import Database
@@ -26,7 +27,6 @@ from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.layout import ED25519, MLDSA, Layout
 from lakzegel_server.logstore import LogStore
-from lakzegel_server.timestamping.names import ROOTS, Name
 
 MANIFEST: Final = "manifest"
 MAX_MANIFEST: Final = 2**31  # bytes: some ten million files

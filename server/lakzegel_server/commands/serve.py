@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a line a bad request fills a disk
     layout = Layout(arguments.data)
     settings = load(layout)
     signer = load_signer(layout, token=opener(settings))
