@@ -131,7 +131,7 @@ def answer(url, sent):
     where = urlsplit(url)
     found = b""
     with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as connection:
-        with suppress(ConnectionError):
+        with suppress(OSError):  # it may have ended the connection already
             connection.sendall(sent.head + sent.body)
             connection.shutdown(socket.SHUT_WR)
         with suppress(ConnectionError):
