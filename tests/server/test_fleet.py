@@ -170,7 +170,7 @@ def test_five_hundred_devices_are_read_in_a_moment(world, device, kit):
     world.desk.fleet.changes += 1
     before = time.thread_time()
     assert len(read_fleet(world.desk, kit.START).devices) == 501
-    assert time.thread_time() - before < 0.05
+    assert time.thread_time() - before < 0.1
 
 
 # the one word for a device
