@@ -63,6 +63,12 @@ CREATE TABLE IF NOT EXISTS trail_head (
 CREATE TABLE IF NOT EXISTS trail_segments (
     number INTEGER PRIMARY KEY, note BLOB NOT NULL, last INTEGER NOT NULL, state INTEGER NOT NULL,
     digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS links (
+    token BLOB PRIMARY KEY, device TEXT NOT NULL, created TEXT NOT NULL, expires TEXT NOT NULL,
+    revoked TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS notices (
+    device TEXT NOT NULL, notice INTEGER NOT NULL, at TEXT NOT NULL, link TEXT NOT NULL,
+    digest BLOB NOT NULL, PRIMARY KEY (device, notice)) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -81,6 +87,8 @@ DIGESTED: Final = (
     "trail",
     "trail_head",
     "trail_segments",
+    "links",
+    "notices",
 )
 
 

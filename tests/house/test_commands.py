@@ -11,7 +11,7 @@ PROGRAMS = ["lakzegel_demo", "lakzegel_agent", "lakzegel_server", "lakzegel_offi
 EXPECTED = {
     "lakzegel_demo": {"demo"},
     "lakzegel_agent": {"enrol", "run", "once", "status"},
-    "lakzegel_server": {"init", "serve", "publish", "account", "check"},
+    "lakzegel_server": {"init", "serve", "publish", "account", "link", "check"},
     "lakzegel_office": {
         *("init", "admit", "policy", "pull", "verify"),
         *("list", "show", "open", "restore", "prove", "report", "witness"),

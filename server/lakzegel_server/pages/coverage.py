@@ -32,6 +32,7 @@ class CalendarDay:
     day: date
     cover: Cover
     batches: int
+    items: int
 
 
 Week = tuple[CalendarDay, ...]
@@ -74,7 +75,7 @@ def _day(day: date, known: DayOf | None, span: Span, today: date) -> CalendarDay
         cover = Cover.NOW
     else:
         cover = Cover.HEARD if known and known.beat_hours else Cover.GAP
-    return CalendarDay(day, cover, batches)
+    return CalendarDay(day, cover, batches, known.items if known else 0)
 
 
 def gaps(weeks: Iterable[Week]) -> Iterator[CalendarDay]:

@@ -33,7 +33,7 @@ MENU: Final[dict[AccountRole, tuple[Entry, ...]]] = {
         RUNBOOKS,
     ),
     AccountRole.RECORDS: (RECEIVER, IN_FORCE, RUNBOOKS),
-    AccountRole.ADMIN: (IN_FORCE, RECEIVER, RUNBOOKS),
+    AccountRole.ADMIN: (IN_FORCE, Entry("/publish", text("Publish")), RECEIVER, RUNBOOKS),
     AccountRole.AUDIT: (RECEIVER, IN_FORCE, RUNBOOKS),
 }
 

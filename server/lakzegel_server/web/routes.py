@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
-from lakzegel_server.pages import assets, fleet, inforce, language, problems, receiver
+from lakzegel_server.pages import assets, fleet, inforce, language, mine, problems, receiver
 from lakzegel_server.pages import device as device_page
 from lakzegel_server.people.records import Action, Thing
 from lakzegel_server.web import (
@@ -105,6 +105,8 @@ RULES: Final = (
     Rule("GET", "/problems", problems.problems, _IT, page=True),
     Rule("GET", "/runbooks", problems.runbooks, _ALL, page=True),
     Rule("GET", "/in-force", inforce.in_force, _SIGNED, page=True),
+    Rule("GET", "/mine/{name}", mine.mine, page=True),
+    Rule("POST", "/mine/{name}", mine.acknowledge, page=True, form=True),
     Rule("GET", "/receiver", receiver.receiver, _ALL, page=True),
     Rule("GET", "/publish", publishing.get_publish, _ADMIN, page=True),
     Rule("POST", "/publish", publishing.post_publish, _ADMIN, newest=True, page=True, form=True),

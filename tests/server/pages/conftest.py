@@ -7,8 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from lakzegel_server.pages import inforce, receiver, sources
+from lakzegel_server import links
+from lakzegel_server.database import Database
+from lakzegel_server.pages import inforce, mine, receiver, sources
 
+PHONE = "bz-telefoon-030"
 SIMULATED = runpy.run_path(str(Path(__file__).with_name("simulated.py")))
 
 
@@ -26,8 +29,14 @@ def fleet(simulated):
 def ministry(kit, fleet, simulated, tmp_path_factory):
     """A receiver that shows the simulated fleet; any other one shows its own."""
     folder = tmp_path_factory.mktemp("ministry") / "data"
-    with kit.world_at(folder) as world, pytest.MonkeyPatch.context() as patched:
+    serving = kit.world_at(folder, clock=simulated.NOW.timestamp)
+    with serving as world, pytest.MonkeyPatch.context() as patched:
         show(patched, world.desk, fleet, simulated)
+        database = Database.open(world.layout.database)
+        world.link = links.make(
+            database, PHONE, secret=bytes(range(32)), now=kit.START, expires=None
+        )
+        database.close()
         yield world
 
 
@@ -36,6 +45,7 @@ def show(patched, shown, fleet, simulated):
     known = {device.device: device for device in fleet.devices}
     own_fleet, own_timeline = sources.fleet_of, sources.timeline_of
     own_state, own_in_force = receiver.state_of, inforce.read_in_force
+    own_policy = mine.policy_of
 
     def fleet_of(desk):
         return fleet if desk is shown else own_fleet(desk)
@@ -49,6 +59,10 @@ def show(patched, shown, fleet, simulated):
     def read_in_force(desk, now):
         return simulated.in_force() if desk is shown else own_in_force(desk, now)
 
+    def policy_of(desk, device):
+        return simulated.policy(device) if desk is shown else own_policy(desk, device)
+
+    patched.setattr(mine, "policy_of", policy_of)
     patched.setattr(sources, "fleet_of", fleet_of)
     patched.setattr(inforce, "read_in_force", read_in_force)
     patched.setattr(receiver, "state_of", state_of)

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from lakzegel_core.age import Identity
+from lakzegel_core.policy import parse_policy_toml
 from lakzegel_server.fleet.model import (
     Arrival,
     Condition,
@@ -81,8 +83,10 @@ def group(name, chance):
 
 
 def device(name, condition, chance, at):
-    if condition is Condition.EXPECTED and chance.random() < 0.5:
-        return DeviceHealth(name, None, "kabinet-2026", 0, None, condition)
+    if condition is Condition.EXPECTED:
+        enrolled = chance.choice((None, at - timedelta(hours=3)))
+        of = group(name, chance) if enrolled else None
+        return DeviceHealth(name, of, "kabinet-2026", 0, enrolled, condition)
     enrolled = at - timedelta(days=chance.randint(20, 400), minutes=chance.randint(0, 1000))
     heard, newest = times(condition, chance, at)
     troubles = [trouble(condition, chance, at, since=newest)]
@@ -103,9 +107,9 @@ def device(name, condition, chance, at):
         troubles=tuple(sorted({one.code: one for one in troubles if one}.values(), key=by_code)),
         guards=guards(condition, chance),
         readouts=readouts(name, chance, at),
-        newest=None if condition is Condition.EXPECTED else arrival(newest, chance),
-        heard=None if condition is Condition.EXPECTED else heard,
-        version=None if condition is Condition.EXPECTED else version,
+        newest=arrival(newest, chance),
+        heard=heard,
+        version=version,
         skew=chance.choice((-1840, 2_915)) if condition is Condition.CLOCK_OFF else 1,
         policy=7,
         spool_batches=waiting[0],
@@ -183,7 +187,7 @@ def timeline(device, at=NOW):
     awake = {day for day in days if counts[day] or (day in away and chance.random() < 0.5)}
     return Timeline(
         device.device,
-        tuple(DayOf(d, counts[d], 0, 0, (), (9,) if d in awake else ()) for d in days),
+        tuple(DayOf(d, counts[d], counts[d] * 13, 0, (), (9,) if d in awake else ()) for d in days),
         tuple(found),
         (),
         (EpochOf(0, device.enrolled, "first", 12, batch + len(found) + 1),),
@@ -262,3 +266,32 @@ def admission(token, whom, used, count, expires, state):
     tone = Tone.GOOD if state == "can be used" else Tone.CALM
     index = 9_000 + count
     return AdmissionRow(token, *whom, used, count, expires, "kabinet-2026", index, tone, state)
+
+
+POLICY = """
+serial = 7
+audience = ["group:bewindspersonen"]
+expires = 2027-06-30
+recipients = ["RECIPIENT"]
+
+[[source]]
+name = "Postvak"
+kind = "maildir"
+
+[[source]]
+name = "telefoon"
+kind = "ios-backup"
+apps = ["whatsapp", "messages"]
+custody = "telefoon-1"
+
+[[readout]]
+source = "telefoon"
+every = "7d"
+"""
+
+
+def policy(device):
+    """What was agreed of a minister's phone."""
+    recipient = Identity.from_seed(bytes(32)).recipient.to_text()
+    agreed = parse_policy_toml(POLICY.replace("RECIPIENT", recipient))
+    return replace(agreed, annexes={device: bytes(32)})

@@ -30,7 +30,9 @@ PAGES = {  # name: role, path
     "runbooks": ("it", "/runbooks#silent"),
     "login": (None, "/login"),
     "missing": ("it", "/devices/nobody"),
+    "mine": (None, "/mine/{link}"),
     "in-force": ("admin", "/in-force"),
+    "publish": ("admin", "/publish"),
     "receiver": ("it", "/receiver"),
     "device-expected": ("it", "/devices/ez-laptop-017"),
 }
@@ -69,7 +71,7 @@ def opened(chromium, ministry):
             page.on("console", lambda message: complaints.append(message.text))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("requestfailed", lambda request: complaints.append(request.url))
-            page.goto(ministry.client.url + path)
+            page.goto(ministry.client.url + path.format(link=ministry.link))
             yield page
             assert [one for one in complaints if "404" not in one] == []
         finally:
