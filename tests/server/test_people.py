@@ -9,13 +9,16 @@ import argon2
 import pyotp
 import pytest
 import requests
+from starlette.requests import Request
 
 from lakzegel_server.__main__ import main
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
 from lakzegel_server.people import breakglass
 from lakzegel_server.people.throttle import PAIR, WINDOW, Throttle
+from lakzegel_server.settings_people import Web
 from lakzegel_server.web.login import safe_next
+from lakzegel_server.web.origin import sender
 
 KNOWN_ONLY = "/v1/batches/" + "0" * 64  # 401 to nobody, 403 to a role that may not
 COOKIE = "lakzegel-loopback"
@@ -450,3 +453,61 @@ def test_the_command_shows_password_and_code_once_and_lists_the_account(world, c
     assert "it-person it\nnood it break-glass\n" in capsys.readouterr().out
     assert main(["account", "remove", "--data", data, "nood"]) == 0
     assert main(["account", "remove", "--data", data, "nood"]) == 2
+
+
+PUBLIC = "https://receiver.example"
+
+
+@pytest.fixture
+def behind(world):
+    """The receiver behind a reverse proxy on this machine that speaks TLS to others."""
+    before = world.desk.settings
+    web = Web.model_validate({"url": PUBLIC, "proxies": ["127.0.0.1"]})
+    object.__setattr__(world.desk, "settings", before.model_copy(update={"web": web}))
+    yield world
+    object.__setattr__(world.desk, "settings", before)
+
+
+def test_over_tls_the_cookie_is_bound_to_this_host_and_browsers_stay_with_tls(
+    behind, browser, glass
+):
+    answer = browser("POST", "/login", glass(), origin=PUBLIC)
+    assert re.match(r"__Host-lakzegel=[\w-]{43}; HttpOnly; ", answer.headers["set-cookie"])
+    assert {"Path=/", "Secure"} <= set(answer.headers["set-cookie"].split("; "))
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    kept = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+    own, loopback = (
+        browser("GET", KNOWN_ONLY, Cookie=f"{name}={kept}").status_code
+        for name in ("__Host-lakzegel", COOKIE)
+    )
+    assert (own, loopback) == (403, 401)
+    assert browser("POST", "/login", glass(step=1)).status_code == 403  # of another origin
+
+
+def test_only_a_trusted_proxy_is_believed_about_the_sender(behind, browser):
+    for name in range(PAIR + 1):
+        said = {"X_Forwarded_For": f"198.51.100.{name}, 203.0.113.9"}
+        form = {"name": "niemand", "password": "x", "code": "1"}
+        status = browser("POST", "/login", form, origin=PUBLIC, **said).status_code
+    assert status == 429
+    said["X_Forwarded_For"] = "203.0.113.10"
+    assert browser("POST", "/login", form, origin=PUBLIC, **said).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "found"),
+    [
+        ("192.0.2.1", "198.51.100.1", "192.0.2.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "198.51.100.1, ::1", "198.51.100.1"),
+        ("127.0.0.1", "198.51.100.1, x", "127.0.0.1"),
+        ("::ffff:127.0.0.1", "2001:db8::1", "2001:db8::1"),
+    ],
+)
+def test_the_sender_is_the_last_that_is_no_proxy(peer, forwarded, found):
+    web = Web.model_validate({"proxies": ["127.0.0.1", "::1"]})
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    scope = {"type": "http", "client": (peer, 1), "headers": headers}
+    assert sender(web, Request(scope)) == found
