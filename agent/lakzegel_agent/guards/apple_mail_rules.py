@@ -65,8 +65,8 @@ _JUDGED: Final = frozenset(
 _WORDS: Final = {"YES": True, "NO": False}
 _WORST_FIRST: Final = (DELETES, MOVES, COPIES)
 _FINE: Final = (State.COMPLIANT, "")
+_WHATEVER: Final = frozenset({NOT_UNDERSTOOD, UNKNOWN_ACTION})  # unknown of a rule that is off too
 
-Judged = tuple[State, str]
 Rule = Mapping[str, Any]
 
 
@@ -145,25 +145,26 @@ def _readings(
         if not isinstance(rule, dict) or not isinstance(rule.get("RuleId"), str):
             yield Reading(unique(f"{name}/{at}", seen), State.UNKNOWN, NOT_UNDERSTOOD)
             continue
-        state, reason = _judge(rule, domains)
+        state, reason, unknown = _judge(rule, domains)
         on = active.get(rule["RuleId"], rule.get("Active", True))
-        if _switch(on) is False and reason not in {NOT_UNDERSTOOD, UNKNOWN_ACTION}:
-            state, reason = _FINE
+        if _switch(on) is False:
+            state, reason = (State.UNKNOWN, unknown) if unknown in _WHATEVER else _FINE
         subject = unique(f"{name}/{rule['RuleId'][:_MAX_SHOWN]}", seen)
         yield Reading(subject, state, reason, _value(rule, on))
     if len(rules) > MAX_RULES:
         yield Reading(name, State.UNKNOWN, TOO_MANY)
 
 
-def _judge(rule: Rule, domains: frozenset[str]) -> Judged:
-    """Return what is worst of a rule: what drifted, then what is unknown."""
+def _judge(rule: Rule, domains: frozenset[str]) -> tuple[State, str, str]:
+    """Return what is worst of a rule, what drifted before what is unknown; and what is unknown."""
     if any(_switch(rule.get(name, False)) is None for name in _SWITCHES):
-        return State.UNKNOWN, NOT_UNDERSTOOD
+        return State.UNKNOWN, NOT_UNDERSTOOD, NOT_UNDERSTOOD
     drifted, unknown = _actions(rule, domains)
+    first = unknown[0] if unknown else ""
     for reason in _WORST_FIRST:
         if reason in drifted:
-            return State.DRIFTED, reason
-    return (State.UNKNOWN, unknown[0]) if unknown else _FINE
+            return State.DRIFTED, reason, first
+    return (State.UNKNOWN, first, first) if first else (*_FINE, "")
 
 
 def _actions(rule: Rule, domains: frozenset[str]) -> tuple[list[str], list[str]]:

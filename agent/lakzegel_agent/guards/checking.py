@@ -126,6 +126,7 @@ def look(guard: Guard, surroundings: Surroundings, mode: str) -> Found:
 def compare(found: Found, before: Looked | None, now: str) -> tuple[Looked, list[bytes]]:
     """Return what is remembered of a look, and what the office is to hear of it."""
     known = {} if before is None else before.subjects
+    found = replace(found, readings=(*found.readings, *_hidden(found, known)))
     news: list[tuple[Reading, Subject | None, Subject]] = []
     subjects: dict[str, Subject] = {}
     stated = 0
@@ -140,7 +141,8 @@ def compare(found: Found, before: Looked | None, now: str) -> tuple[Looked, list
                 continue
             news.append((reading, old, new))
         subjects[reading.subject] = new
-    gone = [(name, old) for name, old in known.items() if name not in _names(found)]
+    names = _names(found)
+    gone = [] if found.more else [(name, old) for name, old in known.items() if name not in names]
     payloads = [_stated(found, r.subject, old, new, now) for r, old, new in news]
     payloads += [_gone(found, name, old, now) for name, old in gone[:MAX_STATED]]
     subjects.update(gone[MAX_STATED:])
@@ -216,6 +218,22 @@ def _subject(reading: Reading, old: Subject | None, now: str) -> Subject:
 
 def _differs(old: Subject, new: Subject) -> bool:
     return (old.state, old.reason, old.value) != (new.state, new.reason, new.value)
+
+
+def _hidden(found: Found, known: Mapping[str, Subject]) -> Iterator[Reading]:
+    """Yield that subjects are unknown which a look did not come to: what holds them is unknown.
+
+    Otherwise what deletes would be gone from the office's view, as if it had been set right.
+    """
+    names = _names(found)
+    holders = {one.subject: one.reason for one in found.readings if one.state is State.UNKNOWN}
+    missing = islice((name for name in known if name not in names), MAX_SUBJECTS - len(names))
+    for name in missing if holders else ():
+        parts = name.split("/")
+        above = ("", *("/".join(parts[:end]) for end in range(1, len(parts))))
+        why = next((holders[one] for one in above if one in holders), None)
+        if why is not None:
+            yield Reading(name, State.UNKNOWN, why, count=known[name].count)
 
 
 def _names(found: Found) -> set[str]:

@@ -55,7 +55,7 @@ class Enforcer:
     ) -> Enforced:
         """Set right what may be set right, and say what came of it."""
         try:
-            changes = list(guard.changes(surroundings, readings))
+            changes = _changes(guard, surroundings, readings)
             pending = [
                 (change, held)
                 for change in changes
@@ -80,7 +80,7 @@ class Enforcer:
         try:
             return [
                 change
-                for change in guard.changes(surroundings, readings)
+                for change in _changes(guard, surroundings, readings)
                 if self._held(surroundings, change) != change.after
             ], ""
         except PlaceError as error:
@@ -132,7 +132,7 @@ class Enforcer:
         if digest(held) == kept.left:
             place.write(kept.place, kept.before)
         elif held is not None and digest(held) != digest(kept.before):
-            rest = guard.without(kept.place, held)
+            rest = _rest(guard, kept.place, held)
             if rest != held:
                 place.write(kept.place, rest)
 
@@ -163,7 +163,35 @@ def _without(
     """Return what a place would hold without this agent: what others wrote since stays theirs."""
     if earlier is not None and digest(held) in {earlier.left, digest(earlier.before)}:
         return earlier.before
-    return None if held is None else guard.without(change.place, held)
+    return None if held is None else _rest(guard, change.place, held)
+
+
+def _changes(guard: Guard, surroundings: Surroundings, readings: Sequence[Reading]) -> list[Change]:
+    """Return what a guard would change; a fault of its keeps no other guard from its look.
+
+    Raises:
+        PlaceError: it cannot be told.
+    """
+    try:
+        return list(guard.changes(surroundings, readings))
+    except PlaceError:
+        raise
+    except Exception:  # noqa: BLE001  # docs/spec/guards.md §2
+        raise PlaceError(FAULT) from None
+
+
+def _rest(guard: Guard, place: str, held: bytes) -> bytes | None:
+    """Return what a place holds without this agent's own.
+
+    Raises:
+        PlaceError: it is not understood, or the guard is at fault.
+    """
+    try:
+        return guard.without(place, held)
+    except PlaceError:
+        raise
+    except Exception:  # noqa: BLE001  # docs/spec/guards.md §2
+        raise PlaceError(FAULT) from None
 
 
 def _is_of(kept: Kept, change: Change) -> bool:

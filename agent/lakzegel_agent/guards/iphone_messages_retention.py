@@ -26,8 +26,8 @@ from lakzegel_agent.guards.base import (
     Surroundings,
     Watched,
 )
-from lakzegel_agent.guards.of_seen import Seen
-from lakzegel_agent.guards.of_stores import REASONS, Looking, Place, phones_of
+from lakzegel_agent.guards.of_seen import Seen, plain
+from lakzegel_agent.guards.of_stores import REASONS, Looking, Place, phones_of, unlisted
 from lakzegel_agent.stores import store_of
 from lakzegel_agent.stores.appleplists import parse_plist, read_plist
 from lakzegel_agent.stores.opening import Given, passphrase_of
@@ -70,6 +70,8 @@ class IPhoneMessagesRetention(ReportingGuard):
         looking = Looking(surroundings)
         for source in surroundings.sources:
             if source.kind == KIND:
+                if why := unlisted(source, APP):
+                    yield Reading(plain(source.label), State.UNKNOWN, why)
                 for place in _places(surroundings, source):
                     yield from looking.into(place, _read)
         looking.end()

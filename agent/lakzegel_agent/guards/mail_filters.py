@@ -45,7 +45,8 @@ from lakzegel_agent.guards.of_mailaccounts import (
     standing,
 )
 from lakzegel_agent.guards.of_names import unique
-from lakzegel_agent.guards.of_thunderbird import Profile, folders, preferences, profiles
+from lakzegel_agent.guards.of_thunderbird import Profile, folders, profiles
+from lakzegel_agent.guards.of_thunderbirdprofile import HALF_WRITTEN, whole_preferences
 from lakzegel_core.encoding import JsonValue
 
 FILE: Final = "msgFilterRules.dat"
@@ -110,7 +111,7 @@ class MailFilters(ReportingGuard):
         enforces=False,
         reasons=frozenset(
             {FORWARDS, REPLIES, DELETES, MOVES, COPIES, CUSTOM}
-            | {UNKNOWN_ACTION, UNKNOWN_FOLDER, UNKNOWN_VERSION, NO_DOMAINS}
+            | {UNKNOWN_ACTION, UNKNOWN_FOLDER, UNKNOWN_VERSION, NO_DOMAINS, HALF_WRITTEN}
         ),
         cannot="It reports a rule and does not take it away: rules are the user's. It does not see "
         "rules that a mail server applies, and not what an add-on's action does.",
@@ -126,7 +127,7 @@ class MailFilters(ReportingGuard):
         for profile in profiles(surroundings.home, files):
             known: tuple[Account, ...] = ()
             try:
-                known = tuple(accounts(preferences(profile, files) or {}))
+                known = tuple(accounts(whole_preferences(profile, files)))
                 servers = _servers(profile, known)
             except (
                 PlaceError

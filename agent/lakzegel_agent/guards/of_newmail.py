@@ -19,7 +19,7 @@ from typing import Final
 
 from lakzegel_agent.errors import ChangedError
 from lakzegel_agent.exclusion import Excluder, Narrowing
-from lakzegel_agent.guards.base import TOO_MANY, PlaceError, Surroundings, Watched
+from lakzegel_agent.guards.base import TOO_MANY, UNREADABLE, PlaceError, Surroundings, Watched
 from lakzegel_agent.guards.of_mailheads import MAX_HEAD, Head, parse_head
 from lakzegel_agent.guards.of_walks import walk
 from lakzegel_agent.guards.places import opened
@@ -130,7 +130,10 @@ def _files(
             continue
         try:
             told = os.lstat(root + b"/" + path)
-        except OSError:
+        except FileNotFoundError:
+            continue
+        except OSError:  # a folder may tell its names and let nobody at its files
+            walked.why = UNREADABLE
             continue
         if stat.S_ISREG(told.st_mode) and told.st_mtime >= since.timestamp():
             yield _File(_digest(source.name.encode() + b"\0" + name), path, told)

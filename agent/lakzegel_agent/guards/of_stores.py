@@ -26,6 +26,7 @@ from lakzegel_agent.guards.base import (
     IN_USE,
     NOT_UNDERSTOOD,
     TOO_LARGE,
+    UNREADABLE,
     Reading,
     State,
     Surroundings,
@@ -192,11 +193,29 @@ def phones_of(
             yield folder
 
 
+def unlisted(source: Watched, app: str) -> str:
+    """Return why it is not known which backups a source has, where it is to have an app's."""
+    if app not in source.apps:
+        return ""
+    try:
+        with os.scandir(source.root):
+            return ""
+    except FileNotFoundError:
+        return ""
+    except OSError:
+        return UNREADABLE
+
+
 def _read_out(
     surroundings: Surroundings, source: Watched, store: PhoneStore, app: str
-) -> Iterator[bytes]:
-    """Yield the databases of an app in the backups of phones that are this source's."""
+) -> Iterator[bytes | str]:
+    """Yield the databases of an app in the backups of phones that are this source's.
+
+    Last, as text, why there may be more.
+    """
     root = os.fsencode(source.root)
+    if why := unlisted(source, app):
+        yield why
     for folder in phones_of(surroundings, source, store, app):
         for its, path in store.databases(folder):
             if its == app and os.path.lexists(root + b"/" + path):

@@ -28,6 +28,7 @@ from lakzegel_agent.guards.base import (
     PlaceError,
     Surroundings,
 )
+from lakzegel_agent.guards.of_plists import read_plist
 from lakzegel_agent.guards.of_thunderbird import Profile, Said, Value, said
 
 SYSTEM: Final = "system"
@@ -244,13 +245,8 @@ def _managed(surroundings: Surroundings, place: Place) -> Mapping[str, Any] | No
         held = place.read(str(folder / name))
         if held is None:
             continue
-        import plistlib  # noqa: PLC0415 - only on a Mac with such settings
-
-        try:
-            found = plistlib.loads(held)
-        except (ValueError, plistlib.InvalidFileException):
-            raise PlaceError(NOT_UNDERSTOOD) from None
-        if any(key.startswith("Preferences__") for key in _mapping(found)):  # flattened
+        found = read_plist(held)
+        if any(key.startswith("Preferences__") for key in found):  # flattened
             raise PlaceError(NOT_UNDERSTOOD)
         if "Preferences" in found:
             return _mapping(found["Preferences"])

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 from typing import Any, Final, Protocol
 
@@ -35,6 +36,7 @@ PROFILE: Final = "ProfileImagePath"
 SZ: Final = 1
 EXPAND_SZ: Final = 2
 DWORD: Final = 4
+NO_MORE_ITEMS: Final = 259  # ERROR_NO_MORE_ITEMS
 MAX_NAMES: Final = 1_000  # keys, and values, of one key
 _MOST: Final = 2**32 - 1
 _OF: Final = {SZ: str, DWORD: int}
@@ -78,10 +80,10 @@ class WindowsHives:
         with self._open(hive, key, self._winreg.KEY_READ) as opened:
             keys: list[str] = []
             values: list[str] = []
-            with suppress(OSError):  # no more of them
+            with _until_no_more():
                 while len(keys) <= MAX_NAMES:
                     keys.append(self._winreg.EnumKey(opened, len(keys)))
-            with suppress(OSError):
+            with _until_no_more():
                 while len(values) <= MAX_NAMES:
                     values.append(self._winreg.EnumValue(opened, len(values))[0])
         return keys, values
@@ -117,6 +119,16 @@ class WindowsHives:
     def _open(self, hive: str, key: str, access: int) -> Any:  # noqa: ANN401 - a handle of winreg
         above = getattr(self._winreg, hive)
         return self._winreg.OpenKey(above, key, 0, access | self._winreg.KEY_WOW64_64KEY)
+
+
+@contextmanager
+def _until_no_more() -> Iterator[None]:
+    """Names are asked for until the system says that there are no more; all else is a failure."""
+    try:
+        yield
+    except OSError as error:
+        if getattr(error, "winerror", None) != NO_MORE_ITEMS:
+            raise
 
 
 class Registry:

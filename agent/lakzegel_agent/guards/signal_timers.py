@@ -7,7 +7,7 @@ Anybody in a conversation can set its timer, in the app alone: this guard can on
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar, Final
 
@@ -58,8 +58,9 @@ class SignalTimers(ReportingGuard):
                 yield from looking.into(place, partial(_read, listed))
         looking.end()
         for source in surroundings.sources:
-            if source.kind == BACKUP and any(_backups(surroundings, source)):
-                yield Reading(plain(source.label), State.UNKNOWN, NO_KEY)
+            why = _backup(surroundings, source) if source.kind == BACKUP else ""
+            if why:
+                yield Reading(plain(source.label), State.UNKNOWN, why)
 
 
 def _read(listed: frozenset[str], place: Place, before: JsonValue) -> tuple[list[Seen], JsonValue]:
@@ -78,18 +79,22 @@ def _read(listed: frozenset[str], place: Place, before: JsonValue) -> tuple[list
         return timers(opened, listed, before)
 
 
-def _backups(surroundings: Surroundings, source: Watched) -> Iterator[bool]:
+def _backup(surroundings: Surroundings, source: Watched) -> str:
+    """Return why nothing is known of a phone's backups, nothing where there are none."""
     from lakzegel_agent.readers.signal_android_backup import NAME  # noqa: PLC0415 - heavy
 
     root = os.fsencode(source.root)
     folders = Excluder(surroundings.excluded, root, Narrowing(kind=source.kind))
     for path in walk(root, only=source.only):
-        yield (
-            isinstance(path, bytes)
-            and NAME.fullmatch(path) is not None
+        if isinstance(path, str):  # there may be some where nobody could look
+            return path
+        if (
+            NAME.fullmatch(path) is not None
             and not folders.in_folder(path)
             and (source.only is None or source.only(path))
-        )
+        ):
+            return NO_KEY
+    return ""
 
 
 GUARD: Final[Guard] = SignalTimers()

@@ -109,6 +109,7 @@ def test_what_is_known_of_a_rule_is_judged_and_the_rest_is_unknown(
         ({"Deletes": True, "Active": "NO"}, None, FINE),
         ({"AutoResponseType": 1}, {PLAIN["RuleId"]: False}, FINE),
         ({"Unknown": 1}, {PLAIN["RuleId"]: False}, ("unknown", "unknown-action")),
+        ({"Unknown": 1, "Deletes": True}, {PLAIN["RuleId"]: False}, ("unknown", "unknown-action")),
     ],
 )
 def test_a_rule_that_is_off_does_nothing(

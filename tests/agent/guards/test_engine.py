@@ -273,6 +273,60 @@ def test_a_subject_that_is_gone_is_stated_and_forgotten() -> None:
     assert look.subjects == {}
 
 
+@pytest.mark.parametrize("holder", ["", "a", "a/b"])
+def test_what_lies_in_something_unreadable_is_unknown_and_not_gone(holder: str) -> None:
+    bad = Reading("a/b/one", State.DRIFTED, "deletes", 30, count=3)
+    good = Reading("a/b/two", State.COMPLIANT, "", 0)
+    other = Reading("ab/one", State.DRIFTED, "deletes", 30)
+    unread = Reading(holder, State.UNKNOWN, "unreadable")
+    look, _ = payloads([bad, good, other], None, "2026-11-30T09:00:00Z")
+    look, said = payloads([unread, other], look, "2026-11-30T10:00:00Z")
+    told = {one["subject"]: (one["state"], one["reason"], one["at_risk"]) for one in said}
+    assert told["a/b/two"] == (
+        "unknown",
+        "unreadable",
+        {"from": "2026-11-30T09:00:00Z", "until": None},
+    )
+    assert told["a/b/one"] == ("unknown", "unreadable", {"from": None, "until": None})
+    assert look.subjects["a/b/one"].count == 3
+    look, said = payloads([unread, other], look, "2026-11-30T11:00:00Z")
+    assert said == []
+    look, said = payloads([bad, other], look, "2026-11-30T12:00:00Z")
+    told = {one["subject"]: (one["state"], one["reason"], one["at_risk"]) for one in said}
+    assert told["a/b/one"] == ("drifted", "deletes", {"from": None, "until": None})
+    assert told["a/b/two"][0] == "not-applicable"  # it could be read, and there is none
+
+
+def test_beyond_the_limit_nothing_is_said_to_be_gone() -> None:
+    look, _ = payloads([Reading("one", State.DRIFTED, "deletes")], None, "2026-11-30T09:00:00Z")
+    found = Found(GUARD, "report", (Reading("two", State.COMPLIANT),), more=7)
+    _, said = compare(found, look, "2026-11-30T10:00:00Z")
+    assert "one" not in [json.loads(one)["subject"] for one in said]
+
+
+def test_a_fault_in_what_it_would_change_is_unknown_too(around: Make, memory: Kept) -> None:
+    class Faulty(FileGuard):
+        def changes(
+            self, surroundings: Surroundings, readings: Sequence[Reading]
+        ) -> Iterable[Change]:
+            raise LookupError(self.place(surroundings))
+
+        def without(self, place: str, held: bytes) -> bytes | None:
+            raise LookupError(place)
+
+    place = around().home / "settings"
+    place.write_bytes(b"keep = 30\n")
+    assert state(check(Faulty(), around(), "enforce", Enforcer(memory, "p"))) == (
+        "drifted",
+        "fault",
+    )
+    assert Enforcer(memory, "p").planned(Faulty(), around(), []) == ([], "fault")
+    checked(around(), memory)
+    place.write_bytes(place.read_bytes() + b"font = large\n")
+    found = check(Faulty(), around(), "report", Enforcer(memory, "p"))
+    assert ("unknown", "fault") in [(str(one.state), one.reason) for one in found.readings]
+
+
 def test_thousands_of_subjects_are_stated_over_several_looks() -> None:
     many = [Reading(f"chat {n}", State.COMPLIANT) for n in range(MAX_STATED * 2 + 1)]
     look: Looked | None = None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -204,6 +205,20 @@ def test_other_phones_and_sources_without_messages_are_not_looked_into(around, p
     assert readings(GUARD, read_out(around, phones.parent, apps=("whatsapp",))) == []
     assert readings(GUARD, read_out(around, phones.parent, phones=())) == []
     assert readings(GUARD, read_out(around, phones.parent, excluded=(READOUT.UDID,))) == []
+
+
+def test_a_folder_of_backups_that_nobody_may_list_is_unknown(around, phones, monkeypatch) -> None:
+    real = os.scandir
+
+    def refused(path: Any) -> Any:
+        if os.fsencode(path) == os.fsencode(phones):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    label = read_out(around, phones).sources[0].label
+    assert states(readings(GUARD, read_out(around, phones))) == {label: ("unknown", "unreadable")}
+    assert readings(GUARD, read_out(around, phones, apps=("whatsapp",))) == []
 
 
 def test_an_encrypted_backup_is_read_with_its_passphrase_alone(around, phones, tmp_path) -> None:

@@ -238,6 +238,20 @@ def test_without_preferences_that_are_understood_no_folder_is_known(around: Make
     }
 
 
+def test_preferences_that_were_cut_between_two_lines_hide_no_folder(
+    around: Make, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "msgFilterRules.dat").write_text(HEADER + rule(*action("Delete")))
+    none = 'user_pref("mail.server.server2.directory-rel", "");'
+    root = profile(around().home, none, f'user_pref("mail.server.server2.directory", "{outside}");')
+    whole = (root / "prefs.js").read_bytes()
+    cut = whole.index(b'user_pref("mail.accountmanager')
+    (root / "prefs.js").write_bytes(whole[:cut])
+    assert states(readings(GUARD, around())) == {"abcd.default": ("unknown", "half-written")}
+
+
 def test_a_folder_outside_the_profile_counts_too(around: Make, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

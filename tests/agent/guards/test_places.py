@@ -99,6 +99,20 @@ def kind(request, tmp_path) -> Kind:
     return request.param(tmp_path)
 
 
+def test_names_that_end_in_an_error_are_not_all_there_are(tmp_path, monkeypatch):
+    place = winreg(tmp_path).place
+    place.write(rf"{KEY}\One", b"1")
+    whole = place.read(f"{KEY}\\")
+    assert b"One" in whole
+
+    def broken(*_):
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(Winreg, "EnumValue", broken)
+    with pytest.raises(PlaceError, match="unreadable"):
+        place.read(f"{KEY}\\")
+
+
 def test_where_nothing_is_none_is_read(kind):
     assert kind.place.read(kind.one) is None
 

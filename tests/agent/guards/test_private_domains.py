@@ -13,6 +13,7 @@ from email.header import Header
 from email.utils import format_datetime, getaddresses
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -371,6 +372,22 @@ def test_a_folder_that_cannot_be_looked_through_is_unknown(
     put(root / "1.eml", mail(CITIZEN, OWN))
     monkeypatch.setattr(of_newmail, "MAX_ENTRIES", 1)
     assert look(around, root)["source s0"] == ("unknown", "too-many")
+
+
+def test_a_folder_that_tells_names_and_shows_no_file_is_unknown(
+    around: Make, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root / "1.eml", mail(CITIZEN, OWN))
+    put(root / "2.eml", mail(CITIZEN, OWN))
+    real = os.lstat
+
+    def refused(path: Any, **how: Any) -> os.stat_result:
+        if os.fsencode(path).endswith(b"/2.eml"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, **how)
+
+    monkeypatch.setattr(os, "lstat", refused)
+    assert look(around, root)["source s0"] == ("unknown", "unreadable")
 
 
 def test_notes_of_another_version_are_found_anew(around: Make, root: Path) -> None:

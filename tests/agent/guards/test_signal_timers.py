@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -303,6 +304,22 @@ def test_a_backup_of_a_phone_is_closed(around, tmp_path, name, found) -> None:
     path.write_bytes(b"\0")
     source = ("signal-android-backup", tmp_path / "backups")
     assert states(readings(GUARD, around(source, excluded=("Privé",)))) == found
+
+
+def test_a_folder_of_backups_that_cannot_be_looked_through_is_unknown(
+    around, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "backups").mkdir()
+    real = os.scandir
+
+    def refused(path):
+        if os.fsencode(path).endswith(b"/backups"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    source = ("signal-android-backup", tmp_path / "backups")
+    assert states(readings(GUARD, around(source))) == {"Bron 0": ("unknown", "unreadable")}
 
 
 def test_where_signal_is_not_there_is_nothing_to_guard(around, tmp_path) -> None:

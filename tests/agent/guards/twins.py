@@ -233,7 +233,9 @@ class Winreg:
     @staticmethod
     def _at(names: list[str], index: int) -> str:
         if index >= len(names):
-            raise OSError(22, "No more data is available")
+            error = OSError(22, "No more data is available")
+            error.winerror = 259  # type: ignore[attr-defined]  # ERROR_NO_MORE_ITEMS, on Windows
+            raise error
         return names[index]
 
     @staticmethod
