@@ -6,6 +6,7 @@ Dutch has tests of its own (docs/adr/0018).
 """
 
 import os
+import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from hypothesis import settings
 
 os.environ["LANGUAGE"] = "en"
 os.environ["TPM2TOOLS_TCTI"] = "device:/nowhere"  # no test uses this machine's own TPM
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    # hundreds of processes are started: each compiles what it imports, unless one of them keeps it
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "pycache"))
 
 WHOLE_CUSTODIES = "tests/path/"
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,6 +111,7 @@ class World:
     more: str = ""  # more tables of the policy
     said: dict = field(default_factory=dict)  # more lines of a source in the policy, by its name
     hidden: tuple = ()  # more lines of the annex
+    made_once: Callable | None = None  # gives a custody that stands still after enrolment
 
     @property
     def office_home(self):
@@ -215,12 +217,25 @@ class World:
         return folder
 
     def ready(self):
-        """Everything set up until the first capture."""
-        self.found()
-        self.configure()
-        self.enrol()
-        self.pull()
+        """Everything set up until the first capture; only the policy is made for each test."""
+        if self.made_once is None:
+            self.found()
+            self.configure()
+            self.enrol()
+            self.pull()
+        else:
+            self.become(self.made_once())
         self.set_policy()
+
+    def become(self, other):
+        """Take over a custody that stands still, and serve."""
+        shutil.copytree(other.root, self.root, dirs_exist_ok=True, symlinks=True)
+        self.serial = other.serial
+        self.server.start()
+        old = f"http://{other.server.listen}"
+        for file in (self.config, self.office_home / "office.toml"):
+            text = file.read_text().replace(old, self.server.url)
+            file.write_text(text.replace(str(other.root), str(self.root)))
 
     def once(self, expect=0):
         done = self.agent("once", "--json", expect=expect)
@@ -269,19 +284,36 @@ def same(left, right):
     return differ
 
 
+@pytest.fixture(scope="session")
+def enrolled(tmp_path_factory):
+    """A custody whose device is enrolled and has no policy yet, made once; it stands still."""
+    root = tmp_path_factory.mktemp("enrolled")
+    made = World(root, Server(root / "server"))
+    try:
+        made.found()
+        made.configure()
+        made.enrol()
+        made.pull()
+        made.server.stop()
+    finally:
+        made.close()
+    return made
+
+
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path, request):
     """Folders only; nothing runs yet."""
     made = World(tmp_path, Server(tmp_path / "server"))
+    made.made_once = lambda: request.getfixturevalue("enrolled")
     yield made
     made.close()
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory):
+def template(tmp_path_factory, enrolled):
     """A custody whose device watches one folder, made once; it stands still."""
     root = tmp_path_factory.mktemp("template")
-    made = World(root, Server(root / "server"))
+    made = World(root, Server(root / "server"), made_once=lambda: enrolled)
     try:
         made.watch("folder", root / "device" / "map")
         made.ready()
@@ -294,14 +326,8 @@ def template(tmp_path_factory):
 @pytest.fixture
 def ready(world, template):
     """A copy of the template that serves, before its device's first capture."""
-    shutil.copytree(template.root, world.root, dirs_exist_ok=True, symlinks=True)
+    world.become(template)
     world.sources = {"map": ("folder", world.root / "device" / "map")}
-    world.serial = template.serial
-    world.server.start()
-    old = f"http://{template.server.listen}"
-    for file in (world.config, world.office_home / "office.toml"):
-        text = file.read_text().replace(old, world.server.url)
-        file.write_text(text.replace(str(template.root), str(world.root)))
     return world
 
 

@@ -14,7 +14,7 @@ _spec = importlib.util.spec_from_file_location("lakzegel_path", HERE.parent / "p
 _path = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = _path
 _spec.loader.exec_module(_path)
-world, template, ready = _path.world, _path.template, _path.ready
+enrolled, world, template, ready = _path.enrolled, _path.world, _path.template, _path.ready
 same_tree, lakzegel = _path.same_tree, _path.lakzegel
 
 

@@ -80,7 +80,7 @@ def _whole():
 
 
 _path = _whole()
-template, world, ready = _path.template, _path.world, _path.ready
+enrolled, template, world, ready = _path.enrolled, _path.template, _path.world, _path.ready
 
 
 @pytest.fixture
