@@ -111,6 +111,16 @@ def test_init_makes_the_key_in_the_token_and_check_needs_no_other(tmp_path, toke
         assert any(d.startswith("keys/log.pkcs11: ") for d in found), place
 
 
+def test_a_backup_says_which_key_the_log_has_and_needs_no_token(tmp_path, token, capsys):
+    layout = initialise(tmp_path, token)
+    token.leave()
+    out, new = tmp_path / "out", tmp_path / "new"
+    assert main(["backup", "--data", str(layout.data), str(out), "--keys"]) == 0
+    assert main(["restore", "--from", str(out), "--data", str(new), "--check"]) == 0
+    assert "0 doubts" in capsys.readouterr().out
+    assert sorted(p.name for p in (new / "keys").iterdir()) == ["log.mldsa", "log.pkcs11"]
+
+
 def test_init_uses_a_key_that_is_there(tmp_path, token, key):
     layout = initialise(tmp_path, token)
     assert VerifierKey.from_text(layout.vkey.read_text().strip()) == key.verifier

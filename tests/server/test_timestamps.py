@@ -17,6 +17,7 @@ from lakzegel_core.note import parse
 from lakzegel_core.timenames import Name
 from lakzegel_core.timerenewal import parse_list
 from lakzegel_core.timetoken import open_token
+from lakzegel_server.__main__ import main
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.fsck.run import check
@@ -509,6 +510,22 @@ def test_check_looks_at_renewals_as_at_tokens(bench, authority):
         "timestamps/renewal-1-first.list: renews 1-first, which is not the token that is here"
         in (bench.doubts())
     )
+
+
+def test_a_backup_has_the_tokens(bench, authority, tmp_path, capsys):
+    authority.use(stamping(authority.root, days=(-1, 30)))
+    bench.turn()
+    authority.use(stamping(authority.root))
+    bench.stamps.renewer.turn()
+    bench.log.settle()
+    out, new = tmp_path / "out", tmp_path / "new"
+    assert main(["backup", "--data", str(bench.layout.data), str(out), "--keys"]) == 0
+    assert main(["restore", "--from", str(out), "--data", str(new), "--check"]) == 0
+    assert "0 doubts" in capsys.readouterr().out
+    for file in bench.files():
+        assert (new / "timestamps" / file).read_bytes() == (
+            bench.layout.timestamps / file
+        ).read_bytes()
 
 
 LINE = "token 1-a 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= " + "0" * 64

@@ -25,7 +25,7 @@ from lakzegel_server.backup.objects import Objects, digest_of
 from lakzegel_server.database import Database
 from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
-from lakzegel_server.layout import ED25519, MLDSA, Layout
+from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout
 from lakzegel_server.logstore import LogStore
 
 MANIFEST: Final = "manifest"
@@ -160,7 +160,10 @@ class _Copying:
             self._fixed(f"timestamps/{ROOTS}/{root}.pem")
 
     def _rest(self) -> None:
-        for place in (*_ALWAYS, *(_KEYS if self._made.manifest.keys else ())):
+        in_token = self._layout.key(PKCS11).exists()
+        keys = (f"keys/{MLDSA}",) if in_token else _KEYS
+        told = (f"keys/{PKCS11}",) if in_token else ()  # no secret: a verifier key
+        for place in (*_ALWAYS, *told, *(keys if self._made.manifest.keys else ())):
             self._file(place)
         if self._layout.settings.exists():
             self._file("settings.toml")

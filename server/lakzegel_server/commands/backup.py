@@ -13,7 +13,7 @@ from lakzegel_server.backup.restoring import restore
 from lakzegel_server.commands.check import printable
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import ED25519, MLDSA, Layout, load_log_keys, load_origin
+from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout, load_log_keys, load_origin
 
 
 def add(commands: Commands) -> None:
@@ -56,7 +56,8 @@ def run_restore(arguments: argparse.Namespace) -> int:
         print(f"lakzegel-server: {place}: missing or damaged in the backup", file=sys.stderr)
     tree = manifest.tree
     print(f"{tree.origin}: {tree.size} entries of the log, {len(manifest.files)} files")
-    keyless = not all(layout.key(name).exists() for name in (ED25519, MLDSA))
+    first = PKCS11 if layout.key(PKCS11).exists() else ED25519
+    keyless = not all(layout.key(name).exists() for name in (first, MLDSA))
     doubts = 0
     if arguments.check:
         doubts = _check(layout, keyless=keyless)
