@@ -18,8 +18,7 @@ from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import FOLDERS, Layout, load_signer
 from lakzegel_server.settings import Settings
 from lakzegel_server.settings_timestamps import TimestampAuthority
-
-from .tsa import OPENSSL, Authority, answering
+from tests.tsa import OPENSSL, Authority, answering
 
 DERIVED = {"listening", "serve.lock", "sequence.lock", "index.sqlite", "restored"}
 
