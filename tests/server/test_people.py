@@ -31,7 +31,7 @@ class Browser:
         self.url = url
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.headers["Accept-Language"] = "en"
+        self.session.headers.update({"Accept": "text/html", "Accept-Language": "en"})
 
     def __call__(self, method, path, data=None, *, origin=True, **headers):
         if origin is not None:

@@ -20,16 +20,20 @@ from lakzegel_server.web.routes import RULES
 
 OPEN = frozenset()  # no login is asked for; signatures or nothing prove the sender
 IT, RECORDS, ADMIN, AUDIT = ({role.value} for role in AccountRole)
+EVERYBODY = IT | RECORDS | ADMIN | AUDIT
 EXPECTED = {
     "GET /log/checkpoint": OPEN,
     "GET /log/tile/entries/{tile}": RECORDS | AUDIT,
     "GET /log/tile/{tile}": OPEN,
+    "GET /v1/wait": RECORDS | AUDIT,
     "GET /v1/health": OPEN,
     "GET /v1/wait": RECORDS | AUDIT,
     "GET /healthz": OPEN,  # without the details that IT is told: test_vitals.py
     "GET /metrics": IT,
     "GET /v1/timestamps": RECORDS | AUDIT,
     "GET /v1/timestamps/{name}": RECORDS | AUDIT,
+    "GET /healthz": OPEN,
+    "GET /metrics": IT,
     "PUT /v1/batches/{name}": OPEN,
     "GET /v1/batches/{name}": RECORDS,
     "GET /v1/keyrings/{name}": RECORDS,
@@ -52,10 +56,19 @@ EXPECTED = {
     "GET /receiver": IT | RECORDS | ADMIN | AUDIT,
     "GET /mine/{name}": OPEN,  # the link says who may
     "POST /mine/{name}": OPEN,
+    "GET /": EVERYBODY,
+    "GET /fleet.csv": IT,
+    "GET /devices/{name}": IT,
+    "GET /problems": IT,
+    "GET /runbooks": EVERYBODY,
+    "GET /in-force": RECORDS | ADMIN | AUDIT,
+    "GET /receiver": EVERYBODY,
     "GET /publish": ADMIN,
     "POST /publish": ADMIN,
     "GET /v1/trail": AUDIT,
     "GET /v1/trail/{name}": AUDIT,
+    "GET /v1/timestamps": RECORDS | AUDIT,
+    "GET /v1/timestamps/{name}": RECORDS | AUDIT,
     "GET /login": OPEN,
     "POST /login": OPEN,
     "GET /login/sso": OPEN,

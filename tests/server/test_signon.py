@@ -190,7 +190,7 @@ class Browser:
         self.url, self.provider = world.client.url, provider
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.headers["Accept-Language"] = "en"
+        self.session.headers.update({"Accept": "text/html", "Accept-Language": "en"})
 
     def get(self, path):
         return self.session.get(self.url + path, allow_redirects=False, timeout=30)

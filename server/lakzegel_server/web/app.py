@@ -24,9 +24,8 @@ from lakzegel_server.web.counted import counted, counted_refusal
 from lakzegel_server.web.headers import Headers
 from lakzegel_server.web.identity import identify, require_role
 from lakzegel_server.web.login import to_login
-from lakzegel_server.web.origin import is_secure
+from lakzegel_server.web.origin import is_secure, sender
 from lakzegel_server.web.refusals import refusal_page
-from lakzegel_server.web.requests import host_of
 from lakzegel_server.web.routes import RULES, Rule
 from lakzegel_server.web.telling import tell_denial, tell_success
 
@@ -77,7 +76,7 @@ async def _admit(desk: Desk, rule: Rule, request: Request) -> None:
     if asked:
         require_role(request, rule.roles)
     else:
-        desk.limits.address(host_of(request))
+        desk.limits.address(sender(desk.settings.web, request))
     if rule.newest:
         desk.log.standing.require_sealing()
 

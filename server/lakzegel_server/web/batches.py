@@ -13,11 +13,11 @@ from starlette.responses import Response, StreamingResponse
 
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import DamageError, LostError, MissingError
+from lakzegel_server.web.origin import sender
 from lakzegel_server.web.receipts import receipt
 from lakzegel_server.web.requests import (
     BINARY,
     TEXT,
-    host_of,
     id_to_find,
     id_to_store,
     old_size,
@@ -31,7 +31,9 @@ async def put_batch(desk: Desk, request: Request) -> Response:
     """The receipt of a batch; its header's signature is the credential."""
     name, old, length = id_to_store(request), old_size(request), stated_length(request)
     await desk.workers.run(desk.log.refresh)
-    sealed = await desk.intake.take(name, request.stream(), length, host=host_of(request))
+    sealed = await desk.intake.take(
+        name, request.stream(), length, host=sender(desk.settings.web, request)
+    )
     if sealed.size:
         desk.vitals.traffic.sealed(sealed.size)
     since = sealed.seen_size if old is None else old

@@ -31,11 +31,6 @@ def stated_length(request: Request) -> int | None:
     return None if text is None else parse_decimal(text, what="Content-Length")
 
 
-def host_of(request: Request) -> str | None:
-    """The address that a request comes from, as far as that is known."""
-    return None if request.client is None else request.client.host
-
-
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body of at most ``limit`` bytes.
 
