@@ -32,7 +32,7 @@ from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.link import LogAlarmError
 from lakzegel_agent.outlet import Open, Outlet
 from lakzegel_agent.ship import Shipper, StoppedError
-from lakzegel_agent.transport import LaterError, NeverError
+from lakzegel_agent.transport import LaterError, NeverError, UnsureError
 from lakzegel_core.errors import LakzegelError
 
 POLL: Final = 5.0  # seconds: how often the log is consulted at most
@@ -267,6 +267,9 @@ class Courier:
             if isinstance(error, LedgerDamagedError):
                 self._add(liaison, "state-lost", error)
         else:
+            if isinstance(error, UnsureError):  # the log's own word, which only a device may have
+                with suppress(AgentError, LakzegelError):
+                    liaison.link.cosign(self._current.keys.witness)
             code = cause_of(error).code
             self._clear(liaison, _PASSING - {code})
             self._add(liaison, code, error)

@@ -28,6 +28,7 @@ PROBLEMS: Final = "https://lakzegel.nl/problems/"  # begins every problem type o
 MAX_PROBLEM: Final = 16_384  # bytes of a refusal
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a receiver may not silence a device for longer
 _FINE: Final = 2  # hundreds
+CATCHING_UP: Final = "catching-up"  # the problem's code, docs/spec/http.md §3
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _DETAIL: Final = 300  # characters of somebody else's text
 _CERTIFICATE: Final = re.compile(r"certificate verify failed: ([^()\"]{1,120})")
@@ -50,6 +51,10 @@ class LaterError(UnreachableError):
     def __init__(self, message: str, *, after: float | None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class UnsureError(LaterError):
+    """The receiver finds out whether its log is the newest: who saw it should say what he saw."""
 
 
 class ProxyError(UnreachableError):
@@ -223,7 +228,8 @@ def _refusal(answer: requests.Response, body: bytes, path: str) -> UnreachableEr
     status = answer.status_code
     text = f"{path.partition('?')[0]}: the receiver answered {status} {detail}".rstrip()
     if again if again is not None and status // 100 == 5 else status in _AGAIN:  # noqa: PLR2004
-        return LaterError(text, after=_seconds(answer.headers.get("Retry-After", "")))
+        kind = UnsureError if code == CATCHING_UP else LaterError
+        return kind(text, after=_seconds(answer.headers.get("Retry-After", "")))
     return NeverError(text, status=status, code=code)
 
 

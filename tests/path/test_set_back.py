@@ -122,6 +122,41 @@ def test_wiped_and_put_back_it_seals_nothing_until_it_is_whole_and_agents_just_g
     ready.check()
 
 
+@pytest.mark.soak
+def test_what_only_a_device_holds_a_receipt_for_is_not_written_over(ready, lakzegel):
+    folder = ready.sources["map"][1]
+    office = Office(ready, lakzegel)
+    with office.there() as url:
+        ready.server.stop()
+        (ready.server.data / "settings.toml").write_text(
+            f'[office]\nurl = "{url}"\ntoken_file = "{office.token}"\n'
+        )
+        ready.server.start()
+        await_phase(ready, "sealing")
+        (folder / "gisteren.txt").write_text("gisteren")
+        ready.once()
+        lakzegel("server", "backup", "--data", ready.server.data, ready.root / "backup", "--keys")
+        ready.pull()
+    (folder / "vandaag.txt").write_text("vandaag")
+    ready.once()  # sealed, and the office has not pulled it
+    ready.server.stop()
+    shutil.move(ready.server.data, ready.root / "apart")
+    put_back_the_backup(ready, lakzegel)
+    ready.server.start()
+    await_phase(ready, "asking")
+    (folder / "daarna.txt").write_text("daarna")
+    agent = once(ready)
+    await_that((ready.server.data / "ahead").exists, "the device's word was not kept")
+    with office.there():
+        await_phase(ready, "short")
+        agent.terminate()
+        agent.communicate(timeout=60)
+        assert not alarms(ready)
+        ready.server.stop()
+        ready.server.start()
+        await_phase(ready, "short")
+
+
 def once(world):
     """A look at everything that goes on meanwhile."""
     program = [sys.executable, "-m", "lakzegel_agent", "once", "--json"]

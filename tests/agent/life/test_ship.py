@@ -11,7 +11,14 @@ from lakzegel_agent.backoff import Backoff, Cause
 from lakzegel_agent.courier import Courier, Parts
 from lakzegel_agent.errors import DiskFailedError, LedgerDamagedError
 from lakzegel_agent.ship import Interruptible, Shipper, StoppedError
-from lakzegel_agent.transport import LaterError, NeverError, ProxyError, TlsError, UnreachableError
+from lakzegel_agent.transport import (
+    LaterError,
+    NeverError,
+    ProxyError,
+    TlsError,
+    UnreachableError,
+    UnsureError,
+)
 from lakzegel_core.errors import FormatError
 from lakzegel_core.keys import Algorithm
 
@@ -288,6 +295,14 @@ def test_it_tries_again_until_the_receiver_is_back(device, courier, receiver):
     outcome = courier(tries=9).finish()
     assert outcome.sent == 1
     assert not device.again_in_thread().problems.has("unreachable")
+
+
+def test_a_receiver_that_may_not_be_the_newest_is_told_what_was_seen(device, courier, receiver):
+    device.seal()
+    receiver.broken = [UnsureError("catching up", after=None), LaterError("later", after=None)]
+    receiver.calls.clear()
+    assert courier(tries=9).finish().sent == 1
+    assert receiver.calls[:3] == ["batch", "cosignature", "batch"]
 
 
 def test_it_gives_up_as_often_as_it_was_told(device, courier, receiver):

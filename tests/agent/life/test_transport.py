@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What the device sends and takes over HTTP; the other end may be anything."""
 
+import json
 import socket
 import threading
 import time
@@ -9,7 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from lakzegel_agent import bounded, transport
-from lakzegel_agent.transport import HttpReceiver, LaterError, NeverError, UnreachableError
+from lakzegel_agent.transport import (
+    HttpReceiver,
+    LaterError,
+    NeverError,
+    UnreachableError,
+    UnsureError,
+)
 
 PROBLEM = b'{"type":"https://lakzegel.nl/problems/gap","title":"gap","detail":"a\\u0007b","x":1}'
 
@@ -150,6 +157,15 @@ def test_what_may_pass_is_tried_again_later(server, receiver, status):
     with pytest.raises(LaterError) as caught:
         receiver.checkpoint()
     assert caught.value.after == 30.0
+
+
+@pytest.mark.parametrize(("code", "unsure"), [("catching-up", True), ("busy", False)])
+def test_a_receiver_that_may_not_be_the_newest_is_told_apart(server, receiver, code, unsure):
+    body = {"type": f"https://lakzegel.nl/problems/{code}", "title": code, "retry": True}
+    server.answers = [(503, {}, json.dumps(body).encode())]
+    with pytest.raises(LaterError) as caught:
+        receiver.checkpoint()
+    assert isinstance(caught.value, UnsureError) is unsure
 
 
 @pytest.mark.parametrize(
