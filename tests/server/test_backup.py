@@ -229,5 +229,6 @@ def test_timestamps_are_in_it(tmp_path, kit):
 def test_every_folder_of_a_receiver_is_in_a_backup_or_has_a_reason_not_to_be():
     work = {"incoming"}
     assert set(FOLDERS) - work == {
-        *("keys", "log", "batches", "keyrings", "annexes", "timestamps", "timestamps/roots")
+        *("keys", "log", "batches", "keyrings", "annexes", "timestamps", "timestamps/roots"),
+        "trail",
     }

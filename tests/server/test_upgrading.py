@@ -10,6 +10,7 @@ from lakzegel_server.__main__ import main
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
 from lakzegel_server.fsck.run import check
+from lakzegel_server.register import Register
 from lakzegel_server.schema import SCHEMA, VERSION, row_digest
 
 # as the version made it that had no number yet
@@ -56,12 +57,12 @@ def version_of(path):
 @pytest.fixture
 def former(tmp_path, kit):
     """A receiver with a history, whose index an earlier version made."""
-    with kit.world_at(tmp_path / "data") as world:
-        device = world.enrol()
-        upload = device.seal()
-        world.receipt(world.client.put(upload), upload)
-        world.client.put(device.seal(batch=7))  # refused, and written down
-    path = world.layout.database
+    layout, _, _ = kit.make_receiver(tmp_path / "data", kit.Office())
+    register = Register.open(layout.database, lambda: kit.NOW)
+    register.refuse(device="minister", code="gap", entry_id="0" * 64, proven=True)
+    register.keep_cosignature("minister", 1, "a line")
+    register.close()
+    path = layout.database
     new = path.rename(path.with_name("new"))
     kept = rows(new)
     connection = sqlite3.connect(path)
@@ -73,7 +74,7 @@ def former(tmp_path, kit):
     connection.commit()
     connection.close()
     new.unlink()
-    return world.layout, kept
+    return layout, kept
 
 
 def test_an_earlier_versions_database_is_made_this_ones_with_all_its_rows(former):

@@ -27,11 +27,15 @@ from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.people import trailrows
+from lakzegel_server.people.trailkey import TRAIL_KEY
+from lakzegel_server.people.trailrows import State
 
 MANIFEST: Final = "manifest"
 MAX_MANIFEST: Final = 2**31  # bytes: some ten million files
 _ALWAYS: Final = ("server.toml", "log.vkey", "log.keys")
-_KEYS: Final = (f"keys/{ED25519}", f"keys/{MLDSA}")
+_SECRET: Final = (f"keys/{ED25519}", f"keys/{MLDSA}", f"keys/{TRAIL_KEY}")
+_OPTIONAL: Final = ("settings.toml", f"keys/{PKCS11}")  # the latter is public
 
 
 @dataclass(slots=True)
@@ -119,6 +123,12 @@ def _moment(layout: Layout, keys: LogKeys) -> Iterator[_Moment]:
         yield _Moment(tree, checkpoint, held, index)
 
 
+def _has_table(index: sqlite3.Connection, name: str) -> bool:
+    """Whether it is there; an index of an earlier version lacks some."""
+    found = index.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    return found is not None
+
+
 class _Copying:
     """One run."""
 
@@ -147,12 +157,19 @@ class _Copying:
         for (name,) in moment.index.execute("SELECT id FROM annexes"):
             self._fixed(f"annexes/{name}")
         self._timestamps(moment.index)
+        self._trail(moment.index)
         self._rest()
 
+    def _trail(self, index: sqlite3.Connection) -> None:
+        if not _has_table(index, "trail_segments"):
+            return
+        for segment in trailrows.segments(index):
+            if segment.state is not State.LOST:
+                self._fixed(f"trail/{segment.number}.jsonl")
+
     def _timestamps(self, index: sqlite3.Connection) -> None:
-        there = "SELECT 1 FROM sqlite_master WHERE name = 'timestamps'"
-        if index.execute(there).fetchone() is None:
-            return  # an index of an earlier version
+        if not _has_table(index, "timestamps"):
+            return
         for name, root in index.execute("SELECT name, root FROM timestamps"):
             known = Name.parse(name)
             for file in (known.stamped, known.answer):
@@ -160,13 +177,11 @@ class _Copying:
             self._fixed(f"timestamps/{ROOTS}/{root}.pem")
 
     def _rest(self) -> None:
-        in_token = self._layout.key(PKCS11).exists()
-        keys = (f"keys/{MLDSA}",) if in_token else _KEYS
-        told = (f"keys/{PKCS11}",) if in_token else ()  # no secret: a verifier key
-        for place in (*_ALWAYS, *told, *(keys if self._made.manifest.keys else ())):
+        for place in _ALWAYS:
             self._file(place)
-        if self._layout.settings.exists():
-            self._file("settings.toml")
+        for place in (*_OPTIONAL, *(_SECRET if self._made.manifest.keys else ())):
+            if (self._layout.data / place).exists():
+                self._file(place)
         if self._layout.evidence.is_dir():
             for path in self._layout.evidence.iterdir():
                 self._fixed(f"evidence/{path.name}")

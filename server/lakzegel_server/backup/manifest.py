@@ -30,7 +30,8 @@ KIND: Final = "lakzegel.nl/backup/v1"
 _LABELS: Final = ("log", "size", "root", "at", "keys", "files")
 _PATH: Final = re.compile(
     r"(?:server\.toml|settings\.toml|log\.vkey|log\.keys|held|index\.sqlite"
-    r"|keys/log\.(?:ed25519|mldsa|pkcs11)|log/checkpoint|log/tile(?:/[a-z0-9]+(?:\.p)?)+"
+    r"|keys/log\.(?:ed25519|mldsa|pkcs11)|keys/trail\.ed25519|trail/[0-9]+\.jsonl"
+    r"|log/checkpoint|log/tile(?:/[a-z0-9]+(?:\.p)?)+"
     r"|batches/[0-9a-f]{64}\.batch|keyrings/[0-9a-f]{64}\.keyring"
     r"|(?:annexes|evidence)/[0-9a-f]{64}"
     r"|timestamps/(?:renewal-)?[1-9][0-9]{0,15}-[a-z0-9-]{1,63}\.(?:checkpoint|list|tsr)"

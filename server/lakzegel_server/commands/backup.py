@@ -56,8 +56,8 @@ def run_restore(arguments: argparse.Namespace) -> int:
         print(f"lakzegel-server: {place}: missing or damaged in the backup", file=sys.stderr)
     tree = manifest.tree
     print(f"{tree.origin}: {tree.size} entries of the log, {len(manifest.files)} files")
-    first = PKCS11 if layout.key(PKCS11).exists() else ED25519
-    keyless = not all(layout.key(name).exists() for name in (first, MLDSA))
+    first = layout.key(PKCS11 if layout.key(PKCS11).exists() else ED25519)
+    keyless = not (first.exists() and layout.key(MLDSA).exists())
     doubts = 0
     if arguments.check:
         doubts = _check(layout, keyless=keyless)
