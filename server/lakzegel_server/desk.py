@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Final, Protocol, TypeVar
 
+from lakzegel_server.alerting.alerts import Alerts
 from lakzegel_server.chores import Chores
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
@@ -57,6 +58,7 @@ class Desk:
     trail: AuditTrail
     limits: Limits
     waiting: Waiting
+    alerts: Alerts
 
 
 @contextmanager
@@ -93,6 +95,7 @@ def _assemble(
     trail = _kept(stack, AuditTrail.open(layout, log.origin, clock))
     people = _kept(stack, People.open(layout.database, clock, trail, settings.login))
     fleet = _kept(stack, FleetRecords.open(layout, clock))
+    alerts = _kept(stack, Alerts.open(layout.database, settings, log.origin, clock=clock))
     accounts = _kept(stack, Database.open_readonly(layout.database))
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
@@ -132,6 +135,7 @@ def _assemble(
         trail=trail,
         limits=limits,
         waiting=Waiting(log),
+        alerts=alerts,
     )
 
 

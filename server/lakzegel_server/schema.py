@@ -69,6 +69,12 @@ CREATE TABLE IF NOT EXISTS links (
 CREATE TABLE IF NOT EXISTS notices (
     device TEXT NOT NULL, notice INTEGER NOT NULL, at TEXT NOT NULL, link TEXT NOT NULL,
     digest BLOB NOT NULL, PRIMARY KEY (device, notice)) STRICT;
+CREATE TABLE IF NOT EXISTS alerts (
+    cause TEXT PRIMARY KEY, since INTEGER NOT NULL, count INTEGER NOT NULL, told INTEGER NOT NULL,
+    gone INTEGER NOT NULL, until INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS messages (
+    number INTEGER PRIMARY KEY, place TEXT NOT NULL, alert TEXT NOT NULL, tries INTEGER NOT NULL,
+    due INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -89,6 +95,8 @@ DIGESTED: Final = (
     "trail_segments",
     "links",
     "notices",
+    "alerts",
+    "messages",
 )
 
 

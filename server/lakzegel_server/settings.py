@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
+from lakzegel_server.settings_alerts import AlertSettings, Mail, Webhooks
 from lakzegel_server.settings_fleet import FleetSettings
 from lakzegel_server.settings_limits import LimitSettings
 from lakzegel_server.settings_logkey import LogKey
@@ -53,6 +54,9 @@ class Settings(Section):
     metrics: Metrics = Metrics()
     pages: PagesSettings = PagesSettings()
     login: Login | None = None
+    mail: Mail | None = None
+    webhook: Webhooks = ()
+    alerts: AlertSettings = AlertSettings()
 
 
 def load(layout: Layout) -> Settings:

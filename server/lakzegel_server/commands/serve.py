@@ -6,10 +6,12 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from lakzegel_server import memory, serving
+from lakzegel_server.alerting.observed import observe
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
@@ -57,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             replace_file(layout.listening, f"{url}\n".encode(), work=layout.incoming)
             print(f"{desk.log.origin} at {url}", flush=True)
 
+        desk.alerts.begin(desk.chores, partial(observe, desk))
         memory.begin()
         try:
             serving.run(build(desk), endpoint, bound, ready)

@@ -65,6 +65,7 @@ async def post_login(desk: Desk, request: Request) -> Response:
         )
         answer.headers["Retry-After"] = str(math.ceil(error.seconds))
         return answer
+    await desk.workers.run(desk.alerts.happened, "break-glass")
     answer = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
     give_cookie(desk, request, answer, session)
     return answer

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Looks again and again what holds, decides what is told, and has it sent (docs/spec/alerts.md)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Self
+
+from lakzegel_server.alerting.model import Damping, Standing, step
+from lakzegel_server.alerting.senders import MailSender, Sender, SendError, WebhookSender
+from lakzegel_server.alerting.store import Store
+from lakzegel_server.chores import Chore, Chores
+from lakzegel_server.settings import Settings
+from lakzegel_server.words import read_words
+
+EVERY: Final = 15.0  # seconds between two looks
+MAIL: Final = "mail"
+MOMENT_SECONDS: Final = 3600  # what happens in a moment holds so long
+Observe = Callable[[int], Mapping[str, int]]  # the causes that hold now, by code
+_log: Final = logging.getLogger(__name__)
+
+
+class Alerts:
+    """One receiver's."""
+
+    def __init__(
+        self,
+        store: Store,
+        senders: Mapping[str, Sender],
+        damping: Damping,
+        clock: Callable[[], float],
+    ) -> None:
+        self.store = store
+        self._senders = senders
+        self._damping = damping
+        self._clock = clock
+        self._turn = threading.Lock()
+        self._chore: Chore | None = None
+
+    @classmethod
+    def open(
+        cls, path: Path, settings: Settings, origin: str, *, clock: Callable[[], float]
+    ) -> Self:
+        """With a connection of its own, and the places that the settings name.
+
+        Raises:
+            ConfigError: a file of a secret is not what it must be.
+        """
+        chosen = settings.alerts
+        damping = Damping(chosen.settle, chosen.recover)
+        senders = senders_of(settings, origin)
+        return cls(Store.open(path), senders, damping, clock)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.store.close()
+
+    def begin(self, chores: Chores, observe: Observe) -> None:
+        """Look from now on, where there is somebody to tell."""
+        if self._senders:
+            self._chore = chores.add("alerts", EVERY, lambda: self.work(observe))
+
+    def work(self, observe: Observe) -> None:
+        """Look, decide, send what is due."""
+        now = int(self._clock())
+        found = observe(now)
+        with self._turn:
+            before = self.store.standings()
+            after, alerts = step(before, found, self._damping, now=now)
+            if after != before or alerts:
+                self.store.decide(after, alerts, self._senders)
+        self.send(now)
+
+    def happened(self, cause: str) -> None:
+        """Something happened that is over in a moment: it is told at the next look."""
+        now = int(self._clock())
+        with self._turn:
+            standings = self.store.standings()
+            known = standings.get(cause, Standing(cause, now, 0))
+            seen = replace(known, count=known.count + 1, gone=None, until=now + MOMENT_SECONDS)
+            self.store.decide({**standings, cause: seen}, [], ())
+        if self._chore is not None:
+            self._chore.wake()
+
+    def send(self, now: int) -> None:
+        """Send what is due; what does not arrive is due again later."""
+        for message in self.store.due(now):
+            sender = self._senders.get(message.place)
+            try:
+                if sender is not None:  # else the settings do not name it any more
+                    sender.send(message.alert)
+            except SendError as error:
+                _log.warning("an alert did not leave: %s", error)
+                self.store.failed(message, now)
+            else:
+                self.store.sent(message)
+
+
+def senders_of(settings: Settings, origin: str) -> dict[str, Sender]:
+    """Every place that alerts go to, by a name that stays while the settings do.
+
+    Raises:
+        ConfigError: a file of a secret is not what it must be.
+    """
+    found: dict[str, Sender] = {}
+    words, url = read_words(settings.alerts.language), settings.web.url
+    if settings.mail is not None:
+        found[MAIL] = MailSender(settings.mail, origin, words, url)
+    for hook in settings.webhook:
+        found[hook.url] = WebhookSender(hook, origin)
+    return found

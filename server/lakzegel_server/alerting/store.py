@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""How causes stand and what has to be sent, durable in ``index.sqlite`` (docs/spec/alerts.md §3).
+
+That a cause was told and the message about it are one transaction; a message goes when its sender
+was told that it arrived. So a crash sends twice at worst, and loses none.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from lakzegel_server.alerting.model import Alert, Kind, Standing
+from lakzegel_server.database import Database
+from lakzegel_server.schema import row_digest
+
+FIRST_PAUSE: Final = 30  # seconds before what failed is sent again; doubles
+LONGEST_PAUSE: Final = 3600
+_NEVER: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One alert on its way to one place."""
+
+    number: int
+    place: str
+    alert: Alert
+    tries: int
+
+
+class Store:
+    """One connection, one lock."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a connection of its own."""
+        return cls(Database.open(path))
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._database.close()
+
+    def standings(self) -> dict[str, Standing]:
+        """Every cause that holds, or held a moment ago."""
+        with self._lock:
+            rows = self._database.connection.execute(
+                "SELECT cause, since, count, told, gone, until FROM alerts"
+            ).fetchall()
+        return {
+            cause: Standing(
+                cause, since, count, bool(told), None if gone == _NEVER else gone, until
+            )
+            for cause, since, count, told, gone, until in rows
+        }
+
+    def decide(
+        self, standings: Mapping[str, Standing], alerts: Sequence[Alert], places: Iterable[str]
+    ) -> None:
+        """Remember how causes stand now, together with what is to be told to each place."""
+        wanted = [(place, alert) for alert in alerts for place in places]
+        with self._lock, self._database.transaction() as change:
+            change.execute("DELETE FROM alerts")
+            for one in standings.values():
+                gone = _NEVER if one.gone is None else one.gone
+                row = (one.cause, one.since, one.count, int(one.told), gone, one.until)
+                change.execute(
+                    "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_digest(*row))
+                )
+            for place, alert in wanted:
+                number = change.execute(
+                    "SELECT coalesce(max(number), 0) + 1 FROM messages"
+                ).fetchone()[0]
+                message = (number, place, json.dumps(asdict(alert)), 0, alert.at)
+                change.execute(
+                    "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)",
+                    (*message, row_digest(*message)),
+                )
+
+    def due(self, now: int) -> list[Message]:
+        """What is to be sent, the oldest first."""
+        with self._lock:
+            rows = self._database.connection.execute(
+                "SELECT number, place, alert, tries FROM messages WHERE due <= ? ORDER BY number",
+                (now,),
+            ).fetchall()
+        return [Message(n, place, _alert(text), tries) for n, place, text, tries in rows]
+
+    def sent(self, message: Message) -> None:
+        """It arrived."""
+        with self._lock, self._database.transaction() as change:
+            change.execute("DELETE FROM messages WHERE number = ?", (message.number,))
+
+    def failed(self, message: Message, now: int) -> None:
+        """It did not; later again."""
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(message.tries, 10))
+        text, tries, due = json.dumps(asdict(message.alert)), message.tries + 1, now + pause
+        digest = row_digest(message.number, message.place, text, tries, due)
+        with self._lock, self._database.transaction() as change:
+            change.execute(
+                "UPDATE messages SET tries = ?, due = ?, digest = ? WHERE number = ?",
+                (tries, due, digest, message.number),
+            )
+
+    def refusals(self, since: str) -> int:
+        """How many requests were refused since then, of those that are kept."""
+        with self._lock:
+            row = self._database.connection.execute(
+                "SELECT count(*) FROM refusals WHERE at >= ?", (since,)
+            ).fetchone()
+        return int(row[0])
+
+
+def _alert(text: str) -> Alert:
+    fields = json.loads(text)
+    return Alert(**{**fields, "kind": Kind(fields["kind"])})
