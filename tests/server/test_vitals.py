@@ -20,6 +20,7 @@ from lakzegel_server.vitals import probes as module
 from lakzegel_server.vitals import tests as made
 from lakzegel_server.vitals.gauges import Gauges
 from lakzegel_server.vitals.probes import Probes
+from lakzegel_server.web.vitals import others
 from lakzegel_server.workers import Workers
 
 NAMES = ["database", "disk", "keys", "checkpoint", "sealing", "chores", "clock"]
@@ -220,3 +221,23 @@ def test_devices_are_counted_by_condition_and_named_only_where_that_was_decided(
     assert by["lakzegel_devices", "capturing"] == 0
     assert by["lakzegel_problems", "clock-off"] == 3
     assert (("lakzegel_device", "laptop-1", "silent") in by) is devices
+
+
+def test_the_age_of_each_cosignature_and_token_is_told(world, monkeypatch):
+    class Named:
+        name, last_success, at = "records.example/w", 40.0, 60
+
+    class Never:
+        name, last_success, at = "other.example/w", None, None
+
+    monkeypatch.setattr(type(world.desk.witnesses), "states", lambda _: (Named(), Never()))
+    monkeypatch.setattr(type(world.desk.timestamps), "states", lambda _: (Named(), Never()))
+    found = {
+        (s.name, *s.labels.values()): s.value
+        for family in others(world.desk, lambda: 100.0)
+        for s in family.samples
+    }
+    assert found == {
+        ("lakzegel_witness_age_seconds", "records.example/w"): 60.0,
+        ("lakzegel_timestamp_age_seconds", "records.example/w"): 40.0,
+    }

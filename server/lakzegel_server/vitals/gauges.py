@@ -35,6 +35,7 @@ class Gauges(Collector):
     clock: Callable[[], float]
     devices: bool  # whether a device has a series of its own
     fleet: Reading | None = None
+    others: Callable[[], Families] | None = None  # who speaks of the log beside this receiver
 
     def collect(self) -> Families:
         """Every gauge."""
@@ -47,6 +48,8 @@ class Gauges(Collector):
         for chore in self.chores:
             failed.add_metric([chore.name], chore.failed is not None or not chore.alive)
         yield failed
+        if self.others is not None:
+            yield from self.others()
         if self.fleet is not None:
             with suppress(BusyError):  # no fleet is better than none of the rest
                 yield from self._fleet(self.fleet())

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,6 +18,7 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.problems import document
+from lakzegel_server.vitals.gauges import Families
 from lakzegel_server.vitals.probes import Outcome
 from lakzegel_server.web.identity import identify
 
@@ -37,8 +41,27 @@ async def metrics(desk: Desk, _request: Request) -> Response:
     """Counts in the text format of Prometheus."""
     gauges = desk.vitals.gauges
     gauges.fleet = lambda: read_fleet(desk, datetime.fromtimestamp(gauges.clock(), UTC))
+    gauges.others = partial(others, desk, gauges.clock)
     data = await desk.workers.run(generate_latest, desk.vitals.registry)
     return Response(data, media_type=CONTENT_TYPE_PLAIN_0_0_4, headers=_NEVER)
+
+
+def others(desk: Desk, clock: Callable[[], float]) -> Families:
+    """How long ago each witness cosigned, and each authority stamped; none that never did."""
+    cosigned = GaugeMetricFamily(
+        "lakzegel_witness_age_seconds", "Since a witness cosigned", labels=["witness"]
+    )
+    for witness in desk.witnesses.states():
+        if witness.last_success is not None:
+            cosigned.add_metric([witness.name], max(0.0, clock() - witness.last_success))
+    yield cosigned
+    stamped = GaugeMetricFamily(
+        "lakzegel_timestamp_age_seconds", "Since an authority stamped", labels=["authority"]
+    )
+    for authority in desk.timestamps.states():
+        if authority.at is not None:
+            stamped.add_metric([authority.name], max(0.0, clock() - authority.at))
+    yield stamped
 
 
 def may_scrape(desk: Desk, request: Request) -> bool:
