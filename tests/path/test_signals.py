@@ -211,3 +211,24 @@ def await_that(process, status, true):
         return status.exists() and true(json.loads(status.read_text()))
 
     until(looks)
+
+
+def test_an_office_that_follows_has_a_batch_within_a_second(ready):
+    arguments = (
+        "pull",
+        "--home",
+        ready.office_home,
+        "--passphrase-file",
+        ready.root / "passphrase",
+    )
+    with started(ready, "office", *arguments, "--follow", "--every", "600") as office:
+        assert "entries" in office.stdout.readline()
+        (ready.sources["map"][1] / "een.txt").write_text("een")
+        ready.once()
+        began = time.monotonic()
+        assert "1 new" in office.stdout.readline()
+        took = time.monotonic() - began
+        assert took < 5.0  # a second, and what a laden machine adds
+        office.send_signal(signal.SIGTERM)
+        code, _, _ = ended(office)
+    assert code == 0
