@@ -310,10 +310,29 @@ def test_a_crash_before_an_entry_was_remembered_leaves_nothing_behind(kit, tmp_p
             patch.setattr(trailrows, "add_segment", None)
             with pytest.raises(TypeError):
                 seal(world)
+        assert len(list(world.layout.trail.iterdir())) == 1
         left = trail.AuditTrail.open(world.layout, world.desk.log.origin, lambda: 0.0)
+        assert len(list(world.layout.trail.iterdir())) == 1  # not before it is the newest log
+        left.tend(world.desk.log, world.desk.sequencer)
         assert list(world.layout.trail.iterdir()) == []
         left.close()
     assert world.doubts() == []
+
+
+def test_an_index_that_was_set_back_costs_no_segment_whose_file_is_here(kit, tmp_path):
+    with kit.world_at(tmp_path / "data") as world:
+        world.enrol("one")
+        seal(world)
+        database = Database.open(world.layout.database)
+        for table in ("trail", "trail_head", "trail_segments"):
+            database.connection.execute(f"DELETE FROM {table}")
+        database.close()
+        kept = world.layout.segment(0).read_bytes()
+        back = trail.AuditTrail.open(world.layout, world.desk.log.origin, lambda: 0.0)
+        back.tend(world.desk.log, world.desk.sequencer)
+        assert world.layout.segment(0).read_bytes() == kept
+        assert [segment.state for segment in back.segments()] == [trailrows.State.BACK]
+        back.close()
 
 
 def test_after_a_restore_the_trail_goes_on_and_says_what_is_lost(kit, tmp_path):

@@ -61,6 +61,7 @@ class AuditTrail:
         self._clock = clock
         self._lock = threading.Lock()
         self._sealing = threading.Lock()
+        self._swept = False
         self._counted: Counter[Event] = Counter()
         self._listeners: list[Listener] = []
         self._full: Callable[[], None] = lambda: None
@@ -69,9 +70,7 @@ class AuditTrail:
     def open(cls, layout: Layout, origin: str, clock: Callable[[], float]) -> Self:
         """Open a connection of its own; the key is made where there is none."""
         key = trailkey.ensure(layout, origin, secrets.token_bytes(trailkey.SEED_SIZE))
-        trail = cls(layout, Database.open(layout.database), key, clock)
-        trail._sweep()
-        return trail
+        return cls(layout, Database.open(layout.database), key, clock)
 
     def close(self) -> None:
         """Close the connection."""
@@ -138,6 +137,7 @@ class AuditTrail:
         """What there is to do every minute: write down, and seal what is enough or old enough."""
         self.flush()
         self.take_back(log)
+        self._sweep(log)
         while self._is_due():
             if not self.seal(log, sequencer):
                 return
@@ -253,10 +253,18 @@ class AuditTrail:
             trailrows.add_segment(self._database, segment)
         return segment
 
-    def _sweep(self) -> None:
-        """Take away a file that a crash left before its entry was remembered."""
-        known = {s.number for s in trailrows.segments(self._database.connection)}
-        for path in self._layout.trail.iterdir():
-            name = path.name.removesuffix(".jsonl")
-            if name.isdecimal() and int(name) > max(known, default=-1):
-                path.unlink()
+    def _sweep(self, log: LogState) -> None:
+        """Take away a file that a crash left before its entry was remembered.
+
+        Once, and not before this is known to be the newest log: what an index that was set back
+        does not know may well be in the log.
+        """
+        if self._swept or not log.standing.sealing:
+            return
+        with self._sealing, self._lock:
+            known = {s.number for s in trailrows.segments(self._database.connection)}
+            for path in self._layout.trail.iterdir():
+                name = path.name.removesuffix(".jsonl")
+                if name.isdecimal() and int(name) > max(known, default=-1):
+                    path.unlink()
+            self._swept = True
