@@ -15,30 +15,27 @@ before it was set back is taken over from those who saw it (`recovery/`).
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
-from lakzegel_core.batch import Header
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from lakzegel_core.cosignature import add_cosignature
 from lakzegel_core.custody import Custody
-from lakzegel_core.custody_state import CheckedEntry
-from lakzegel_core.errors import LakzegelError, LimitError, ReplayError, RootMismatchError
+from lakzegel_core.errors import LakzegelError, LimitError, RootMismatchError
 from lakzegel_core.merkle import Frontier, leaf_hash
 from lakzegel_core.note import Signature
 from lakzegel_core.tiles import HashReader
 from lakzegel_server.database import Database
 from lakzegel_server.errors import BusyError, DamageError
+from lakzegel_server.grouping import Group, Outcome, choose
 from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.standing import SEALING, Standing
 
 MAX_PENDING: Final = 512  # entries whose tiles may be made durable later, all at once
-Outcome = int | Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +174,7 @@ class LogState:
             outcomes: dict[int, Outcome] = {}
             waiting = list(enumerate(wanted))
             while waiting:
-                taken, waiting = self._choose(waiting, outcomes)
+                taken, waiting = choose(self._custody, self._database.index_of, waiting, outcomes)
                 self._commit(taken, outcomes)
             self._show()
             return [outcomes[place] for place in range(len(wanted))]
@@ -247,61 +244,9 @@ class LogState:
         with self._guard:
             return self._database.tree()
 
-    def _choose(
-        self, waiting: list[tuple[int, bytes]], outcomes: dict[int, Outcome]
-    ) -> tuple[dict[bytes, tuple[CheckedEntry, list[int]]], list[tuple[int, bytes]]]:
-        """Entries that do not depend on each other, and those that must wait for them.
-
-        Batches of different devices are independent; everything else goes one by one.
-        """
-        taken: dict[bytes, tuple[CheckedEntry, list[int]]] = {}
-        devices: set[str] = set()
-        later = []
-        for place, data in waiting:
-            entry_id = hashlib.sha256(data).digest()
-            known = self._database.index_of(entry_id)
-            if known is not None:
-                outcomes[place] = known
-            elif entry_id in taken:
-                taken[entry_id][1].append(place)
-            elif taken and not devices:
-                later.append((place, data))
-            elif self._fits(data, place, taken, devices, outcomes):
-                continue
-            else:
-                later.append((place, data))
-        return taken, later
-
-    def _fits(
-        self,
-        data: bytes,
-        place: int,
-        taken: dict[bytes, tuple[CheckedEntry, list[int]]],
-        devices: set[str],
-        outcomes: dict[int, Outcome],
-    ) -> bool:
-        """Take or refuse an entry now; False when what was taken may change the answer."""
-        try:
-            checked = self._custody.check(data)
-        except ReplayError:
-            outcomes[place] = DamageError("index.sqlite: an entry of the log is missing from it")
-            return True
-        except LakzegelError as refusal:
-            if taken:
-                return False
-            outcomes[place] = refusal
-            return True
-        header = checked.entry if isinstance(checked.entry, Header) else None
-        if taken and (header is None or header.device in devices):
-            return False
-        if header is not None:
-            devices.add(header.device)
-        taken[checked.id] = (checked, [place])
-        return True
-
     def _commit(
         self,
-        taken: dict[bytes, tuple[CheckedEntry, list[int]]],
+        taken: Group,
         outcomes: dict[int, Outcome],
     ) -> None:
         if not taken:
