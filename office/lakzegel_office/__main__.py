@@ -20,6 +20,7 @@ from lakzegel_office.commands import (
     pull,
     report,
     restore,
+    revoke,
     succession,
     verify,
     witness,
@@ -42,6 +43,7 @@ COMMANDS: Final = (
     report,
     succession,
     witness,
+    revoke,
 )
 
 

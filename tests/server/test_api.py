@@ -4,6 +4,9 @@
 import base64
 import hashlib
 import os
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from lakzegel_core.hold import HOLD, Mark, sign_mark
 from lakzegel_core.merkle import leaf_hash, verify_consistency, verify_inclusion
 from lakzegel_core.tiles import decode_entries, split_tile
 from lakzegel_server.sequencer import TICK_SECONDS
+
+START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
 
 def code(answer):
@@ -121,6 +126,34 @@ def test_an_enrolment_that_saw_another_log_is_refused(world, kit):
     device = kit.unsealed_device(world.office, "nieuw", tree)
     world.as_("admin")("POST", "/v1/notes", device.admission)
     assert code(world.client("POST", "/v1/notes", device.enrolment)) == (409, "root-mismatch")
+
+
+def test_what_is_older_than_the_log_is_refused_as_a_replay(world, device):
+    admin = world.as_("admin")
+    mark = Mark(HOLD, world.desk.log.origin, "woo-2027-014", "on", None, START)
+    on, off = (
+        sign_mark(replace(mark, state=state, at=at), world.office.approval[0])
+        for state, at in (("on", START), ("off", START + timedelta(days=1)))
+    )
+    assert admin("POST", "/v1/notes", off).status_code == 200
+    assert code(admin("POST", "/v1/notes", on)) == (409, "replay")
+    world.client.put(device.seal())
+    assert admin("POST", "/v1/notes", world.office.revocation("minister")).status_code == 200
+    later = world.office.revocation("minister", batch=0)
+    assert code(admin("POST", "/v1/notes", later)) == (409, "replay")
+
+
+def test_an_entry_that_the_index_lost_is_damage_and_no_replay(world, device):
+    row = (
+        world.desk.register.index_of(hashlib.sha256(device.admission).digest()),
+        hashlib.sha256(device.admission).digest(),
+    )
+    database = sqlite3.connect(world.layout.database, isolation_level=None)
+    database.execute("DELETE FROM entries WHERE idx = ?", row[:1])
+    again = world.as_("admin")("POST", "/v1/notes", device.admission)
+    assert code(again) == (503, "damage")
+    database.execute("INSERT INTO entries VALUES (?, ?)", row)
+    database.close()
 
 
 def test_a_batch_header_is_no_note_to_publish(world, device):
