@@ -28,6 +28,7 @@ class Doorbell:
         """Keep how to reach the receiver by a connection of its own."""
         self._open = open_waiter
         self._rung = threading.Event()
+        self._pressed = False  # which a question that fails meanwhile must not undo
         self._known = 0
         self._asked = threading.Event()
         self._failed = False
@@ -35,6 +36,7 @@ class Doorbell:
 
     def press(self) -> None:
         """Ring now; for signal handlers."""
+        self._pressed = True
         self._rung.set()
 
     def wait(self, known: int | None, every: float) -> None:
@@ -42,8 +44,9 @@ class Doorbell:
 
         Where nothing is known, or the receiver cannot be asked, after ``every`` seconds.
         """
-        if known is None or not self._is_asked(known):
+        if (known is None or not self._is_asked(known)) and not self._pressed:
             self._rung.wait(every)
+        self._pressed = False
         self._rung.clear()
 
     def _is_asked(self, known: int) -> bool:
