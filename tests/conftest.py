@@ -10,7 +10,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 os.environ["LANGUAGE"] = "en"
 os.environ["TPM2TOOLS_TCTI"] = "device:/nowhere"  # no test uses this machine's own TPM
@@ -21,7 +21,12 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
 WHOLE_CUSTODIES = "tests/path/"
 
 # each run tries others; where a test names a number of its own, that one counts
-settings.register_profile("suite", max_examples=50)
+settings.register_profile(
+    "suite",
+    max_examples=50,
+    deadline=None,  # no test is timed
+    suppress_health_check=[HealthCheck.too_slow],  # of a machine that has other work
+)
 settings.load_profile("suite")
 
 
