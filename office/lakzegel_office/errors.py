@@ -3,6 +3,7 @@
 
     OfficeError            4
     ├── DoubtError         1   a check found something
+    ├── GoneError          1   it was destroyed, with a certificate
     ├── UsageError         2   arguments, configuration, a file the user gave
     └── UnreachableError   3   the receiver cannot be reached, or refused
         ├── MissingError       the receiver does not have what its log names
@@ -22,6 +23,12 @@ class OfficeError(Exception):
 
 class DoubtError(OfficeError):
     """The evidence does not fit."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class GoneError(OfficeError):
+    """What is asked for was destroyed; the text names the certificate."""
 
     exit_code: ClassVar[int] = 1
 
