@@ -5,6 +5,7 @@ office.toml            public: whom this office trusts, its own public keys, the
 keys/NAME.age          private keys; `master.age` opens with the passphrase, it opens the rest
 notes/                 what was signed here: delegation, admissions, policies
 mirror/                the evidence; a closed set of files, docs/spec/mirror.md
+records/               journals of what was decided and done; docs/spec/journal.md
 witness/               the newest tree that was cosigned; docs/spec/witness.md §6
 state/                 may be thrown away: index, marks of what was opened, temporary files
 """
@@ -59,6 +60,11 @@ class Home:
     def mirror(self) -> Path:
         """The folder of evidence."""
         return self.root / "mirror"
+
+    @property
+    def records(self) -> Path:
+        """The folder of journals, docs/spec/journal.md: what was decided and done here."""
+        return self.root / "records"
 
     @property
     def state(self) -> Path:
