@@ -59,6 +59,21 @@ def append_line(path: Path, line: bytes) -> None:
         os.close(descriptor)
 
 
+def append_at(descriptor: int, size: int, data: bytes) -> None:
+    """Leave an open file as its first `size` bytes and `data`, on disk before this returns.
+
+    Where that fails it is left as its first `size` bytes.
+    """
+    os.ftruncate(descriptor, size)
+    os.lseek(descriptor, size, os.SEEK_SET)
+    try:
+        _write_all(descriptor, data)
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+
+
 def sync_folders(paths: Iterable[Path]) -> None:
     """Make the names of these files durable."""
     for folder in {path.parent for path in paths}:

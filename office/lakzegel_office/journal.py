@@ -30,7 +30,7 @@ from lakzegel_core.encoding import (
     unb64,
 )
 from lakzegel_core.errors import LakzegelError
-from lakzegel_office.durable import sync_folders
+from lakzegel_office.durable import append_at, sync_folders
 from lakzegel_office.errors import DoubtError
 
 MAX_LINE: Final = 4 << 20  # bytes of a line on disk
@@ -103,10 +103,7 @@ class Journal:
                 head = Head(head.count + 1, hashlib.sha256(line).digest())
                 pieces.append(line + b"\n")
             data = b"".join(pieces)
-            os.ftruncate(descriptor, before.size)
-            os.lseek(descriptor, before.size, os.SEEK_SET)
-            _write(descriptor, data, before.size)
-            os.fsync(descriptor)
+            append_at(descriptor, before.size, data)
         finally:
             os.close(descriptor)
         sync_folders([self._path])
@@ -231,14 +228,3 @@ def _lines(path: Path, offset: int) -> Iterator[bytes]:
                 yield line
     except FileNotFoundError:
         return
-
-
-def _write(descriptor: int, data: bytes, begin: int) -> None:
-    """Write all of it, or leave the file as long as it was."""
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-    except OSError:
-        os.ftruncate(descriptor, begin)
-        raise

@@ -17,7 +17,7 @@ FOREIGN = {
     "agent-pac": {"starlette", "uvicorn", "httptools", "uvloop", "sqlcipher3"},
     "server": {"watchdog", "apscheduler", "psutil", "pydantic-settings", "python-pkcs11"},
     "server-hsm": {"watchdog", "apscheduler", "psutil", "pydantic-settings"},
-    "office": {"watchdog", "apscheduler", "psutil", "pydantic", "jinja2"},
+    "office": {"watchdog", "apscheduler", "psutil", "pydantic", "authlib"},
 }
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==\S+", re.MULTILINE)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lakzegel_office import journal as module
+from lakzegel_office import durable
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.journal import EMPTY, Journal, journal_key
 
@@ -104,7 +104,7 @@ def test_a_full_disk_leaves_the_journal_as_it_was(journal, tmp_path, monkeypatch
             raise OSError(28, "No space left on device")
         return real(descriptor, data[: len(data) - 90])
 
-    monkeypatch.setattr(module.os, "write", some)
+    monkeypatch.setattr(durable.os, "write", some)
     with pytest.raises(OSError, match="No space"):
         journal.append({"n": 2}, NOW)
     monkeypatch.undo()
