@@ -15,6 +15,7 @@ from lakzegel_server.chores import Chores
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fleet.records import TEND_SECONDS, FleetRecords
+from lakzegel_server.handover.handover import Handover
 from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout, LogSigner, prepare
@@ -59,6 +60,7 @@ class Desk:
     limits: Limits
     waiting: Waiting
     alerts: Alerts
+    handover: Handover
 
 
 @contextmanager
@@ -106,9 +108,11 @@ def _assemble(
     witnesses = Witnesses(log, settings, clock=clock, suspect=recovery.suspect)
     stack.callback(witnesses.close)
     timestamps = Timestamps.open(layout, log, settings.timestamp, clock=clock)
+    handover = Handover.open(layout, log, settings.handover, clock=clock)
     recovery.begin(chores)
     witnesses.begin(chores)
     timestamps.add_chores(chores)
+    handover.begin(chores)
     chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
     intake = Intake(layout, log, sequencer, register, workers, fleet.sealed, limits)
     sequencer.start()
@@ -131,11 +135,12 @@ def _assemble(
         witnesses=witnesses,
         people=people,
         timestamps=timestamps,
-        vitals=Vitals.open(layout, log, intake, chores, settings, clock=clock),
+        vitals=Vitals.open(layout, log, intake, chores, handover, settings, clock=clock),
         trail=trail,
         limits=limits,
         waiting=Waiting(log),
         alerts=alerts,
+        handover=handover,
     )
 
 

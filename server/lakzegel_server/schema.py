@@ -75,6 +75,8 @@ CREATE TABLE IF NOT EXISTS alerts (
 CREATE TABLE IF NOT EXISTS messages (
     number INTEGER PRIMARY KEY, place TEXT NOT NULL, alert TEXT NOT NULL, tries INTEGER NOT NULL,
     due INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS told (
+    place TEXT PRIMARY KEY, size INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -97,6 +99,7 @@ DIGESTED: Final = (
     "notices",
     "alerts",
     "messages",
+    "told",
 )
 
 

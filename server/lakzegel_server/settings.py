@@ -18,6 +18,7 @@ from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings_alerts import AlertSettings, Mail, Webhooks
 from lakzegel_server.settings_fleet import FleetSettings
+from lakzegel_server.settings_handover import HandoverSettings
 from lakzegel_server.settings_limits import LimitSettings
 from lakzegel_server.settings_logkey import LogKey
 from lakzegel_server.settings_pages import PagesSettings
@@ -57,6 +58,7 @@ class Settings(Section):
     mail: Mail | None = None
     webhook: Webhooks = ()
     alerts: AlertSettings = AlertSettings()
+    handover: HandoverSettings = HandoverSettings()
 
 
 def load(layout: Layout) -> Settings:

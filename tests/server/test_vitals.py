@@ -23,7 +23,7 @@ from lakzegel_server.vitals.probes import Probes
 from lakzegel_server.web.vitals import others
 from lakzegel_server.workers import Workers
 
-NAMES = ["database", "disk", "keys", "checkpoint", "sealing", "chores", "clock"]
+NAMES = ["database", "disk", "keys", "checkpoint", "sealing", "chores", "clock", "handover"]
 
 
 @pytest.fixture

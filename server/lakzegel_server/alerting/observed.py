@@ -16,7 +16,7 @@ from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.standing import Phase
 
 SURGE: Final = timedelta(minutes=10)
-AWAY_SECONDS: Final = 600  # that a witness or an authority may be away
+AWAY_SECONDS: Final = 600  # that a witness, an authority or a place of hand-over may be away
 _PHASES: Final = {
     Phase.ASKING: "catching-up",
     Phase.CATCHING_UP: "catching-up",
@@ -44,6 +44,8 @@ def observe(desk: Desk, now: int) -> dict[str, int]:
         one.failing is not None and now - one.failing > max(AWAY_SECONDS, one.every)
         for one in desk.timestamps.states()
     )
+    failing = [one.failing_since for one in desk.handover.states() if one.failing_since is not None]
+    found["handover-failing"] = sum(now - began > AWAY_SECONDS for began in failing)
     found["chore-failing"] = sum(chore.failed is not None for chore in desk.chores)
     if desk.alerts.store.refusals(format_time(moment - SURGE)) >= desk.settings.alerts.refusals:
         found["refusals"] = 1

@@ -10,6 +10,7 @@ from typing import Self
 from prometheus_client import CollectorRegistry
 
 from lakzegel_server.chores import Chores
+from lakzegel_server.handover.handover import Handover
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
@@ -37,6 +38,7 @@ class Vitals:
         log: LogState,
         intake: Intake,
         chores: Chores,
+        handover: Handover,
         settings: Settings,
         *,
         clock: Callable[[], float],
@@ -50,7 +52,9 @@ class Vitals:
         traffic = Traffic(registry)
         gauges = Gauges(layout, log, intake, chores, clock, settings.metrics.devices)
         registry.register(gauges)
+        registry.register(handover)
         token = settings.metrics.token_file
         tested = Receiver(layout, log, chores, settings.healthz.free, clock)
         secret = read_secret(token) if token else None
-        return cls(Probes(tested.tests()), registry, gauges, traffic, secret)
+        tests = {**tested.tests(), "handover": handover.test}
+        return cls(Probes(tests), registry, gauges, traffic, secret)
