@@ -22,6 +22,7 @@ from lakzegel_server.settings_limits import LimitSettings
 MAX_KNOWN: Final = 65_536  # senders that are counted; the one longest unheard makes room
 LONGEST_WAIT: Final = 3600  # seconds that anybody is told to wait
 _MINUTE: Final = 60.0
+_QUARTER: Final = 900.0
 _DAY: Final = 86_400.0
 _NETWORK: Final = 64  # bits of an IPv6 address that are one sender's
 K = TypeVar("K")
@@ -86,6 +87,7 @@ class Limits:
         self._requests = Buckets(decided.device_requests, _MINUTE, clock)
         self._bytes = Buckets(decided.device_bytes, _DAY, clock)
         self._addresses = Buckets(decided.address_requests, _MINUTE, clock)
+        self._links = Buckets(decided.address_links, _QUARTER, clock)
         self._uploads: Counter[str] = Counter()
         self._unproven: Counter[str] = Counter()
         self._met: Counter[str] = Counter()
@@ -107,6 +109,19 @@ class Limits:
         with self._lock:
             self._require(self._addresses.wait(sender), "address_requests")
             self._addresses.take(sender)
+
+    def wrong_link(self, host: str | None) -> None:
+        """Count a personal link that opens nothing; one that opens something is never counted.
+
+        Raises:
+            TooManyError: too many came from there.
+        """
+        sender = network_of(host)
+        if sender is None:
+            return
+        with self._lock:
+            self._require(self._links.wait(sender), "address_links")
+            self._links.take(sender)
 
     def device(self, name: str) -> None:
         """Count a request that this device has signed.

@@ -21,3 +21,4 @@ class LimitSettings(Section):
     device_bytes: Annotated[Size, Field(ge=2**20)] | None = None  # a day
     address_uploads: Annotated[int, Field(ge=1, le=64)] = 16  # at a time, before they are proven
     address_requests: Count = 30_000  # a minute, without login; many devices may share an address
+    address_links: Count = 20  # personal links that open nothing, in a quarter of an hour

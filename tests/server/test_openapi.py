@@ -51,6 +51,11 @@ def test_statuses_tell_never_from_again(spec):
                 assert kind in {wanted, "Page"}, (method, path)
 
 
+def test_whatever_asks_for_no_login_may_be_too_many(spec):
+    opened = {(m, p) for m, p, o in operations(spec) if not o.get("x-roles")}
+    assert opened <= {(m, p) for m, p, o in operations(spec) if "429" in o["responses"]}
+
+
 def test_every_error_of_ours_has_a_status():
     from lakzegel_core import errors as core  # noqa: PLC0415 - walked, not used
     from lakzegel_server import errors as own  # noqa: PLC0415

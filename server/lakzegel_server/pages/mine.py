@@ -16,7 +16,7 @@ from lakzegel_core.policy import Policy
 from lakzegel_server import links
 from lakzegel_server.database import Database
 from lakzegel_server.desk import Desk
-from lakzegel_server.errors import MissingError
+from lakzegel_server.errors import MissingError, TooManyError
 from lakzegel_server.fleet.model import Condition, Readout
 from lakzegel_server.pages import sources
 from lakzegel_server.pages.conditions import CONDITIONS
@@ -24,7 +24,8 @@ from lakzegel_server.pages.coverage import calendar
 from lakzegel_server.pages.device import STATES, guards_of, span_of
 from lakzegel_server.pages.language import text
 from lakzegel_server.pages.rendering import timed_page
-from lakzegel_server.web.origin import require_same_origin
+from lakzegel_server.people.records import Action, Event, Thing, Who
+from lakzegel_server.web.origin import require_same_origin, sender
 
 KINDS: Final = (  # what the kind of a source begins with, in plain words
     ("ios-backup", text("phone, by its backup on a host")),
@@ -50,6 +51,7 @@ async def mine(desk: Desk, request: Request) -> Response:
 
     Raises:
         MissingError: the link opens nothing.
+        TooManyError: and neither did many others from there.
     """
     found = await _find(desk, request)
     fleet = await desk.workers.run(sources.fleet_of, desk)
@@ -82,6 +84,7 @@ async def acknowledge(desk: Desk, request: Request) -> Response:
 
     Raises:
         MissingError: the link opens nothing.
+        TooManyError: and neither did many others from there.
         ForgeryError: another site sent this.
     """
     require_same_origin(desk.settings.web, request)
@@ -114,8 +117,24 @@ def next_of(readouts: tuple[Readout, ...]) -> Readout | None:
 async def _find(desk: Desk, request: Request) -> links.Link:
     found = links.find(desk.accounts, str(request.path_params["name"]), desk.fleet.now())
     if found is None:
+        _count_wrong(desk, request)
         raise MissingError("this link leads nowhere, or not any more; ask who gave it to you")
     return found
+
+
+def _count_wrong(desk: Desk, request: Request) -> None:
+    """One more link that opens nothing, from there.
+
+    Raises:
+        TooManyError: somebody guesses; the trail says from where.
+    """
+    address = sender(desk.settings.web, request)
+    try:
+        desk.limits.wrong_link(address)
+    except TooManyError as error:
+        guess = Event(Who(address=address), Action.ASK, Thing.ROUTE, id="/mine")
+        desk.trail.count(guess.refused(error.code))
+        raise
 
 
 def _keep(desk: Desk, link: links.Link) -> None:

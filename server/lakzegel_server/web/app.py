@@ -88,7 +88,7 @@ def _refusal(desk: Desk, rule: Rule, request: Request, error: Exception) -> Resp
     nobody = isinstance(error, DeniedError) and not error.known
     if isinstance(error, DeniedError):
         tell_denial(desk, f"{rule.method} {rule.path}", request, error)
-    if nobody and rule.method == "GET" and _is_looked_at(rule, request):
+    if nobody and rule.roles and rule.method == "GET" and _is_looked_at(rule, request):
         return to_login(request)
     answer = problem(error)
     if answer.status_code >= 500:  # noqa: PLR2004 - our fault, so our log says it

@@ -19,7 +19,7 @@ TITLES: Final = {
     403: text("You may not do this"),
     404: text("There is no such page"),
     413: text("This is too large"),
-    429: text("Too many failures"),
+    429: text("Too many requests"),
     503: text("Not now; try again"),
     507: text("The receiver has no room left"),
 }

@@ -81,6 +81,23 @@ def test_every_link_that_leads_nowhere_is_refused_in_the_same_words(world, link,
     assert main(["link", "--data", data, "--revoke", "nobody"]) == 2
 
 
+def test_who_tries_links_has_to_wait_but_a_link_that_opens_something_opens_it(world, link):
+    asked = {"Accept": "text/html", "Accept-Language": "nl"}
+
+    def get(path, address):
+        headers = {**asked, "X-Forwarded-For": address}
+        return world.client.session.get(world.client.url + path, headers=headers)
+
+    tried = [get(f"/mine/{'A' * n}", "192.0.2.7") for n in range(30, 51)]
+    assert [answer.status_code for answer in tried] == [404] * 20 + [429]
+    assert 40 < int(tried[-1].headers["retry-after"]) <= 46
+    assert "<h1>Te veel verzoeken</h1>" in tried[-1].text
+    assert get(link, "192.0.2.7").status_code == 200
+    assert get(f"/mine/{'A' * 43}", "192.0.2.8").status_code == 404
+    world.desk.trail.flush()
+    assert '"address":"192.0.2.7"' in str(world.desk.trail._oldest(9)[-1])
+
+
 def test_a_link_ends_with_its_last_day(database, kit):
     token = links.make(
         database, "minister", secret=bytes(32), now=kit.START, expires=kit.START + timedelta(days=1)
