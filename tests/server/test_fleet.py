@@ -21,11 +21,12 @@ from lakzegel_server.fleet import model
 from lakzegel_server.fleet.assess import Facts, assess, is_older
 from lakzegel_server.fleet.beat import Beat
 from lakzegel_server.fleet.model import Condition
-from lakzegel_server.fleet.reading import GRACE, read_fleet
-from lakzegel_server.fleet.records import FleetRecords
+from lakzegel_server.fleet.reading import read_fleet
+from lakzegel_server.fleet.records import GRACE, FleetRecords
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings import load
 from lakzegel_server.settings_fleet import FleetSettings
+from lakzegel_server.standing import SEALING, Phase, Standing
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LIMITS = FleetSettings()
@@ -151,6 +152,21 @@ def test_nobody_falls_silent_while_the_receiver_itself_was_away(kit, tmp_path, h
         assert found.condition is Condition.SILENT
 
 
+def test_nobody_falls_late_while_the_receiver_seals_nothing(timed, kit, hands):
+    device = timed.enrol()
+    timed.client.put(device.seal())
+    hands.now += 20 * HOUR
+    timed.desk.log.stand(Standing(Phase.CATCHING_UP))
+    assert one(timed, hands.now).condition is Condition.CAPTURING
+    hands.now += 20 * HOUR
+    beat(timed, device.heartbeat(at=hands.now))
+    assert one(timed, hands.now).troubles == ()
+    timed.desk.log.stand(SEALING)
+    assert one(timed, hands.now).troubles == ()
+    hands.now += GRACE
+    assert one(timed, hands.now).condition is Condition.LATE
+
+
 def test_a_reading_is_fresh_as_soon_as_something_came(world, device, kit):
     before = read_fleet(world.desk, kit.START)
     assert read_fleet(world.desk, kit.START) is before
@@ -190,7 +206,7 @@ def assessed(facts, said=None, *, after=timedelta(0), limits=LIMITS):
     now = facts.newest.at + after
     if said is not None:
         facts = replace(facts, beat=said)
-    condition, troubles = assess(facts, limits, now=now, quiet=now)
+    condition, troubles = assess(facts, limits, now=now, quiet=now, owed=now)
     return condition, [trouble.code for trouble in troubles]
 
 

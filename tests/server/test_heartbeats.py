@@ -7,6 +7,7 @@ import pytest
 
 from lakzegel_core.limits import MAX_HEARTBEAT
 from lakzegel_server.layout import load_signer
+from lakzegel_server.standing import SEALING, Phase, Standing
 
 ROUTE = "/v1/heartbeats"
 
@@ -86,6 +87,28 @@ def test_a_revoked_device_is_refused_and_nobody_else_learns_that_it_is(world, de
     assert code(send(world, device.heartbeat())) == "revoked"
     other = device.heartbeat(key=kit.new_key(device.header.verifier.name))
     assert code(send(world, other)) == "unknown-key"
+
+
+@pytest.mark.parametrize("phase", [Phase.ASKING, Phase.CATCHING_UP, Phase.SHORT, Phase.FORKED])
+def test_a_receiver_that_seals_nothing_goes_on_to_hear_how_devices_fare(world, device, phase):
+    world.desk.log.stand(Standing(phase))
+    assert send(world, device.heartbeat(7)).status_code == 204
+    assert newest(world, device).counter == 7
+    assert code(send(world, device.heartbeat(7))) == "replay"
+    fleet = world.as_("it")("GET", "/devices/minister", Accept="text/html")
+    assert fleet.status_code == 200
+    world.desk.log.stand(SEALING)
+
+
+def test_what_an_older_log_does_not_know_is_not_refused_for_good(world, device, kit):
+    key = kit.new_key(kit.device_key_name(kit.ORIGIN, device.name, 1, "header"))
+    unknown = world.enrol("stranger", send=False)
+    world.desk.log.stand(Standing(Phase.CATCHING_UP))
+    for data in (unknown.heartbeat(), device.heartbeat(epoch=1, key=key)):
+        answer = send(world, data)
+        assert (answer.status_code, code(answer)) == (503, "catching-up")
+    assert world.desk.fleet.beats() == {}
+    world.desk.log.stand(SEALING)
 
 
 def test_a_changed_row_is_doubted(world, device):

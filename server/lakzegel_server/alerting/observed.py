@@ -10,7 +10,6 @@ from typing import Final
 
 from lakzegel_core.encoding import format_time
 from lakzegel_server.desk import Desk
-from lakzegel_server.errors import BusyError
 from lakzegel_server.fleet.causes import is_trouble
 from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.standing import Phase
@@ -29,11 +28,8 @@ def observe(desk: Desk, now: int) -> dict[str, int]:
     """Every cause that holds, with how many devices or parts it is of."""
     moment = datetime.fromtimestamp(now, UTC)
     found: Counter[str] = Counter()
-    try:
-        for device in read_fleet(desk, moment).devices:
-            found.update({trouble.code for trouble in device.troubles if is_trouble(trouble.code)})
-    except BusyError:
-        pass  # the log is being caught up with, which is told below
+    for device in read_fleet(desk, moment).devices:
+        found.update({trouble.code for trouble in device.troubles if is_trouble(trouble.code)})
     phase = _PHASES.get(desk.log.standing.phase)
     if phase is not None:
         found[phase] = 1

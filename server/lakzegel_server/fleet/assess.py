@@ -54,7 +54,12 @@ class Facts:
 
 
 def assess(
-    facts: Facts, limits: FleetSettings, *, now: datetime, quiet: datetime
+    facts: Facts,
+    limits: FleetSettings,
+    *,
+    now: datetime,
+    quiet: datetime,
+    owed: datetime,
 ) -> tuple[Condition, tuple[Trouble, ...]]:
     """The condition of a device, and its troubles, by code.
 
@@ -64,28 +69,33 @@ def assess(
         now: the receiver's clock.
         quiet: the moment up to which silence counts: earlier than ``now`` when the receiver itself
             was away.
+        owed: the moment up to which lateness counts: earlier while this receiver seals nothing.
     """
     found = {} if facts.beat is None else {one.code: one for one in facts.beat.troubles}
-    found |= {one.code: one for one in _own(facts, limits, now, quiet)}
+    found |= {one.code: one for one in _own(facts, limits, now, quiet, owed)}
     troubles = tuple(found[code] for code in sorted(found))
     return _condition(facts, frozenset(found)), troubles
 
 
-def _own(facts: Facts, limits: FleetSettings, now: datetime, quiet: datetime) -> Iterator[Trouble]:
+def _own(
+    facts: Facts, limits: FleetSettings, now: datetime, quiet: datetime, owed: datetime
+) -> Iterator[Trouble]:
     """What the receiver finds; of a device that ended, nothing but that it was revoked."""
     if facts.revoked is not None:
         yield Trouble(REVOKED, facts.revoked, 1)
     elif not facts.final:
-        yield from _overdue(facts, limits, quiet)
+        yield from _overdue(facts, limits, quiet, owed)
         yield from _of_heartbeat(facts, limits, now)
 
 
-def _overdue(facts: Facts, limits: FleetSettings, quiet: datetime) -> Iterator[Trouble]:
+def _overdue(
+    facts: Facts, limits: FleetSettings, quiet: datetime, owed: datetime
+) -> Iterator[Trouble]:
     since = facts.heard or facts.enrolled
     if quiet - since > limits.silent:
         yield Trouble(SILENT, since, 1)
     sealed = facts.enrolled if facts.newest is None else facts.newest.at
-    if quiet - sealed > limits.late:
+    if owed - sealed > limits.late:
         yield Trouble(LATE, sealed, 1)
 
 

@@ -16,21 +16,20 @@ from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.assess import Facts, assess
 from lakzegel_server.fleet.health import of_device, of_expected
 from lakzegel_server.fleet.model import Arrival, DeviceHealth, Fleet
-from lakzegel_server.fleet.records import FleetRecords
+from lakzegel_server.fleet.records import GRACE, FleetRecords
 
 FRESH: Final = timedelta(seconds=1)  # that a reading is good for while nothing came in
-GRACE: Final = timedelta(minutes=30)  # after a start, in which nobody becomes late or silent
 
 
 def read_fleet(desk: Desk, now: datetime) -> Fleet:
     """The health of every device, by name; at most a second old.
 
-    Raises:
-        BusyError: what was committed last could not be shown yet.
+    By what is committed, so that health is seen also while nothing is shown or sealed.
     """
     records = desk.fleet
-    with desk.log.reading() as (custody, _):
-        state = (records.changes, custody.size)
+    with desk.log.looking() as custody:
+        standing = desk.log.standing
+        state = (records.changes, custody.size, standing.phase)
         known = records.reading
         if known is not None and known[0] == state and abs(now - known[1].at) < FRESH:
             return known[1]
@@ -38,7 +37,10 @@ def read_fleet(desk: Desk, now: datetime) -> Fleet:
         expected = list(_expected(custody, now))
     limits = desk.settings.fleet
     quiet = min(now, records.alive) if now - records.began < GRACE else now
-    devices = [of_device(one, *assess(one, limits, now=now, quiet=quiet)) for one in facts]
+    owed = min(quiet, records.owed(standing, now))
+    devices = [
+        of_device(one, *assess(one, limits, now=now, quiet=quiet, owed=owed)) for one in facts
+    ]
     fleet = Fleet(now, tuple(sorted([*devices, *expected], key=lambda one: one.device)))
     records.reading = state, fleet
     return fleet

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
 from lakzegel_core import note
@@ -30,7 +30,9 @@ from lakzegel_server.fleet.model import Fleet
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.schema import row_digest
+from lakzegel_server.standing import Phase, Standing
 
+GRACE: Final = timedelta(minutes=30)  # after a start or a stop of sealing: nobody becomes late
 TEND_SECONDS: Final = 5.0  # how much of when batches came a crash may make less exact
 Clock = Callable[[], float]
 _log: Final = logging.getLogger(__name__)
@@ -48,7 +50,11 @@ class FleetRecords:
         self.began = self.now()
         self.alive = self.began  # the newest sign of life of any device before that
         self.changes = 0  # of what a reading of the fleet shows
-        self.reading: tuple[tuple[int, int], Fleet] | None = None  # the newest, and of what state
+        self._idle: datetime | None = None  # since when this receiver seals nothing
+        self._resumed: datetime | None = None  # and when it sealed again
+        self.reading: tuple[tuple[int, int, Phase], Fleet] | None = (
+            None  # the newest, and of what state
+        )
 
     @classmethod
     def open(cls, layout: Layout, clock: Clock) -> Self:
@@ -104,8 +110,24 @@ class FleetRecords:
         self.arrivals.tell(header, index, size)
         self.changes += 1
 
+    def owed(self, standing: Standing, now: datetime) -> datetime:
+        """The moment up to which devices owe batches: none while nothing is sealed of anybody.
+
+        Nor for a while after that, since devices then come one after another.
+        """
+        with self._lock:
+            if not standing.sealing:
+                began = min(now, self.alive) if now - self.began < GRACE else now
+                self._idle, self._resumed = self._idle or began, None
+            elif self._idle is not None and self._resumed is None:
+                self._resumed = now
+            elif self._resumed is not None and now - self._resumed >= GRACE:
+                self._idle = self._resumed = None
+            return now if self._idle is None else self._idle
+
     def tend(self, log: LogState) -> None:
         """Write down, make good from the log, and forget: a chore's work."""
+        self.owed(log.standing, self.now())
         self.arrivals.follow(log)
         self.arrivals.prune()
 

@@ -15,11 +15,7 @@ SPAN: Final = timedelta(days=35)  # that a device's page looks back
 
 
 def fleet_of(desk: Desk) -> Fleet:
-    """The fleet now.
-
-    Raises:
-        BusyError: what was committed last could not be shown yet.
-    """
+    """The fleet now."""
     return read_fleet(desk, desk.fleet.now())
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily
@@ -14,7 +13,6 @@ from prometheus_client.registry import Collector
 
 from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_server.chores import Chores
-from lakzegel_server.errors import BusyError
 from lakzegel_server.fleet.model import Condition, Fleet
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout
@@ -51,8 +49,7 @@ class Gauges(Collector):
         if self.others is not None:
             yield from self.others()
         if self.fleet is not None:
-            with suppress(BusyError):  # no fleet is better than none of the rest
-                yield from self._fleet(self.fleet())
+            yield from self._fleet(self.fleet())
 
     def _log(self) -> Families:
         shown = self.log.shown

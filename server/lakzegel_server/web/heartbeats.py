@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,25 +14,33 @@ from lakzegel_core.errors import EpochError, FormatError, NotAdmittedError, Revo
 from lakzegel_core.heartbeat import Heartbeat, open_heartbeat, peek_heartbeat
 from lakzegel_core.limits import MAX_HEARTBEAT
 from lakzegel_server.desk import Desk
+from lakzegel_server.errors import BusyError
 from lakzegel_server.web.requests import read_body
 
 
 async def post_heartbeat(desk: Desk, request: Request) -> Response:
     """Nothing, once the heartbeat is kept."""
     data = await read_body(request, MAX_HEARTBEAT)
-    await desk.workers.run(desk.log.refresh)
-    await desk.workers.run(_take, desk, data)
+    with suppress(BusyError):  # what cannot be shown at present tells of the device all the same
+        await desk.workers.run(desk.log.refresh)
+    try:
+        await desk.workers.run(_take, desk, data)
+    except (NotAdmittedError, EpochError):
+        desk.log.standing.require_sealing()  # else a newer log may know the device, or its epoch
+        raise
     return Response(status_code=204)
 
 
 def _take(desk: Desk, data: bytes) -> None:
     """docs/spec/heartbeat.md §4: of this log and an enrolled device, by its key, not revoked, new.
 
+    By what is committed, whether it is shown or not: the answer says nothing of the log.
+
     Raises:
         FormatError, NotAdmittedError, EpochError, SignatureError, RevokedError, ReplayError.
     """
     peeked = peek_heartbeat(data)
-    with desk.log.reading() as (custody, _):
+    with desk.log.looking() as custody:
         device = _device(custody, peeked)
         key, revoked = device.header_key, device.revoked
     heartbeat = open_heartbeat(data, key)
