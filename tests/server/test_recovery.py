@@ -510,6 +510,26 @@ def test_publish_asks_too_and_refuses_what_may_fork(old, capsys, tmp_path):
     assert main(publish) == 0
 
 
+def test_publish_seals_nothing_that_serve_would_not_though_nobody_can_be_asked(
+    old, capsys, tmp_path
+):
+    from lakzegel_server.__main__ import main  # noqa: PLC0415
+
+    newest = old.contents()["log/checkpoint"]
+    old.restore()
+    size = seen_of(old.contents()["log/checkpoint"], old.keys).size
+    note = tmp_path / "policy.note"
+    note.write_bytes(old.office.policy_note(7, "group:x"))
+    publish = ["publish", "--data", str(old.layout.data), str(note)]
+    for path, why in ((old.layout.ahead, "DATA/ahead"), (old.layout.restored, "from a backup")):
+        path.write_bytes(newest)
+        assert main(publish) == 3
+        assert why in capsys.readouterr().err
+        path.unlink()
+    assert seen_of(old.contents()["log/checkpoint"], old.keys).size == size
+    assert main(publish) == 0
+
+
 def test_a_restart_of_the_service_asks_nobody(site, monkeypatch, tmp_path):
     runtime = tmp_path / "run"
     runtime.mkdir()

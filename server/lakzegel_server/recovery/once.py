@@ -40,13 +40,22 @@ def require_newest(layout: Layout, log: LogState, settings: Settings) -> None:
     if settings.office is not None:
         _ask_office(found, log, settings)
     ask_witnesses(found, log, witnesses)
-    known, who = max(found.largest, (log.stated, "the checkpoint in DATA/log"))
+    known, who = max(
+        found.largest,
+        (log.stated, "the checkpoint in DATA/log"),
+        (evidence.ahead(layout, log.keys), "the checkpoint in DATA/ahead"),
+    )
     if known > log.edge().size:
         raise ReadOnlyError(
             f"{who} knows a log of {known} entries, this one has {log.edge().size};"
             " start 'serve', which catches up"
         )
     asked = settings.office is not None or bool(witnesses)
+    if not asked and layout.restored.exists():
+        raise ReadOnlyError(
+            f"{layout.restored}: DATA was restored from a backup, and nobody is named who could"
+            " tell what was sealed since; name the office in settings.toml"
+        )
     with log.looking() as custody:
         if asked and not is_enough(found, custody, witnesses, office=settings.office is not None):
             silent = ", ".join(sorted(found.silent))
