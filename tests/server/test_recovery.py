@@ -684,3 +684,22 @@ def test_the_logs_own_word_of_another_tree_is_a_fork(old, kit):
         assert world.client("POST", "/v1/cosignatures", mine).status_code == 503
         assert world.desk.log.standing.phase == "forked"
     assert mine in {path.read_bytes() for path in old.layout.evidence.iterdir()}
+
+
+def test_a_checkpoint_that_is_heard_while_its_entries_are_taken_over_is_no_fork(old, monkeypatch):
+    newest = old.contents()["log/checkpoint"]
+    old.restore()
+    old.mirror.silent = True
+    with old.up(wait="asking") as world:
+        recovery, verify = world.desk.recovery, module.open_checkpoint
+
+        def take_over_first(data, keys):
+            """While the signatures are verified, the log becomes as large as what was shown."""
+            old.mirror.silent, recovery._due = False, 0.0
+            await_phase(world.desk, "sealing")
+            return verify(data, keys)
+
+        monkeypatch.setattr(module, "open_checkpoint", take_over_first)
+        recovery.hear(newest)
+        assert world.desk.log.standing.phase == "sealing"
+    assert not old.layout.evidence.exists()

@@ -141,7 +141,8 @@ class Recovery:
             return
         with self._deciding:
             if tree.size <= self._state.edge().size:
-                self._fork(ForkFoundError(signed))
+                if not self._has(tree):  # once more: it may have been caught up with meanwhile
+                    self._fork(ForkFoundError(signed))
             elif tree.size > self._state.stated:
                 self._go_back(signed)
 
