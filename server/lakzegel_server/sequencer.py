@@ -11,13 +11,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
-from lakzegel_core.errors import LakzegelError
-from lakzegel_server.errors import BusyError, FullError, ServerError
+from lakzegel_server.errors import BusyError, FullError
 from lakzegel_server.logstate import LogState
 
 MAX_GROUP: Final = 256
 TICK_SECONDS: Final = 0.25  # how soon an entry that another process published is noticed
-_EXPECTED: Final = (OSError, sqlite3.Error, ServerError, LakzegelError)
 _STOP: Final = object()
 _log: Final = logging.getLogger(__name__)
 
@@ -76,7 +74,11 @@ class Sequencer:
         return group, True
 
     def _settle_group(self, group: list[_Waiting]) -> None:
-        """Settle every future of the group, whatever happens."""
+        """Settle every future of the group, whatever happens.
+
+        One that was cancelled until now is not sealed; from here on none can be.
+        """
+        group = [waiting for waiting in group if waiting.done.set_running_or_notify_cancel()]
         try:
             outcomes = self._state.append([waiting.data for waiting in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
@@ -95,7 +97,7 @@ class Sequencer:
         try:
             self._state.refresh()
             self._state.settle()
-        except _EXPECTED as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, others wait for this thread
             _log.warning("the log could not be tidied: %s", type(error).__name__)
 
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The one thread that writes the log goes on whatever becomes of those who wait for it."""
+
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from lakzegel_server.sequencer import Sequencer
+
+
+class Log:
+    """A log that takes everything, as fast as a test lets it."""
+
+    def __init__(self):
+        self.entries, self.failures = [], []
+        self.begun, self.free, self.tidied = (threading.Event() for _ in range(3))
+        self.free.set()
+
+    def append(self, wanted):
+        self.begun.set()
+        assert self.free.wait(10)
+        first = len(self.entries)
+        self.entries += wanted
+        return list(range(first, len(self.entries)))
+
+    def refresh(self):
+        if self.failures:
+            raise self.failures.pop()
+        self.tidied.set()
+
+    def settle(self):
+        pass
+
+
+@pytest.fixture
+def log():
+    return Log()
+
+
+@pytest.fixture
+def sequencer(log):
+    made = Sequencer(log)
+    made.start()
+    yield made
+    log.free.set()
+    made.stop()
+
+
+def test_whoever_stops_waiting_takes_nobody_elses_answer_away(log, sequencer):
+    log.free.clear()
+    gone = sequencer.submit(b"gone")
+    assert log.begun.wait(10)
+    also_gone, waiting = sequencer.submit(b"also gone"), sequencer.submit(b"waiting")
+    assert isinstance(gone, Future)
+    gone.cancel()  # as asyncio does with what a cancelled request waits for
+    also_gone.cancel()
+    log.free.set()
+    assert waiting.result(10) >= 1
+    assert sequencer.submit(b"later").result(10) >= 2
+
+
+def test_a_failure_that_nobody_foresaw_does_not_end_it(log, sequencer):
+    log.failures.append(RuntimeError("a library's own"))
+    assert log.tidied.wait(10)
+    assert sequencer.submit(b"later").result(10) == 0
