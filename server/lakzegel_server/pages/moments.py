@@ -54,7 +54,7 @@ class Moments:
 
     def day(self, moment: datetime) -> str:
         """``3 November 2026``."""
-        local = moment.astimezone(self.zone)
+        local = self._local(moment)
         return f"{local.day} {self.said(MONTHS[local.month - 1])} {local.year}"
 
     def short_day(self, day: date) -> str:
@@ -76,7 +76,7 @@ class Moments:
 
     def full(self, moment: datetime) -> str:
         """``3 November 2026, 09:05``."""
-        return f"{self.day(moment)}, {moment.astimezone(self.zone):%H:%M}"
+        return f"{self.day(moment)}, {self._local(moment):%H:%M}"
 
     def ago(self, moment: datetime) -> str:
         """How long ago it was, or how soon it will be, in one unit."""
@@ -112,3 +112,13 @@ class Moments:
             value, unit = value / _THOUSAND, unit + 1
         shown = f"{value:.1f}" if unit and value < _PLAIN else f"{value:.0f}"
         return f"{shown.replace('.', ',') if self.language == DUTCH else shown} {UNITS[unit]}"
+
+    def _local(self, moment: datetime) -> datetime:
+        """The moment in the page's zone; in UTC where a device states one at the end of all times.
+
+        What a device says of itself must not take a page away.
+        """
+        try:
+            return moment.astimezone(self.zone)
+        except OverflowError:
+            return moment.astimezone(UTC)
