@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
@@ -17,6 +17,7 @@ from lakzegel_server.errors import MissingError
 from lakzegel_server.fleet.cause import OWNERS, Cause, Severity
 from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth, GuardCount, Trouble
+from lakzegel_server.fleet.timeline import EpochOf
 from lakzegel_server.pages import sources
 from lakzegel_server.pages.conditions import CONDITIONS, Tone, code_of, since
 from lakzegel_server.pages.coverage import Span, calendar, gaps
@@ -57,7 +58,8 @@ async def device(desk: Desk, request: Request) -> Response:
     if found is None:
         raise MissingError("no device has this name")
     timeline = await desk.workers.run(sources.timeline_of, desk, name, fleet.at)
-    weeks = calendar(timeline.days if timeline else (), span_of(found), fleet.at)
+    epochs = timeline.epochs if timeline else ()
+    weeks = calendar(timeline.days if timeline else (), span_of(found, epochs), fleet.at)
     return timed_page(
         desk,
         request,
@@ -76,7 +78,7 @@ async def device(desk: Desk, request: Request) -> Response:
         receipts=timeline.arrivals[:RECEIPTS] if timeline else (),
         guards=guards_of(found.guards),
         states=STATES,
-        epochs=timeline.epochs[::-1] if timeline else (),
+        epochs=epochs[::-1],
         used=full(found),
     )
 
@@ -88,9 +90,12 @@ def troubles_of(device: DeviceHealth) -> list[tuple[Trouble, Cause]]:
     return sorted(found, key=lambda pair: (order.index(pair[1].severity), pair[0].since))
 
 
-def span_of(device: DeviceHealth) -> Span:
-    """The days of which the device owes something: one batch each, from its enrolment on."""
-    first = _day(device.enrolled)
+def span_of(device: DeviceHealth, epochs: Sequence[EpochOf]) -> Span:
+    """The days of which the device owes something: one batch each, from its enrolment on.
+
+    That is of its first epoch: whoever opens a new one hides no day before it.
+    """
+    first = _day(epochs[0].enrolled if epochs else device.enrolled)
     ended = device.newest.at if device.newest and device.condition in ENDED else None
     return Span(first, _day(ended) or (first if device.condition in ENDED else None))
 

@@ -58,6 +58,7 @@ async def mine(desk: Desk, request: Request) -> Response:
     device = found.device
     health = next((one for one in fleet.devices if one.device == device), None)
     timeline = await desk.workers.run(sources.timeline_of, desk, device, fleet.at)
+    span = span_of(health, timeline.epochs) if timeline and health else None
     policy = await desk.workers.run(policy_of, desk, device)
     return timed_page(
         desk,
@@ -67,7 +68,7 @@ async def mine(desk: Desk, request: Request) -> Response:
         link=found,
         health=health,
         said=CONDITIONS[health.condition if health else Condition.EXPECTED],
-        weeks=calendar(timeline.days, span_of(health), fleet.at) if timeline and health else (),
+        weeks=calendar(timeline.days, span, fleet.at) if timeline and span else (),
         policy=policy,
         excluded=policy is not None and device in policy.annexes,
         kind_of=kind_of,

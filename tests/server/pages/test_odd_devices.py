@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: EUPL-1.2
 """One device that says odd things of itself takes the pages away from nobody."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from lakzegel_core.heartbeatrows import ProblemCount, ReadoutDue
+from lakzegel_server.fleet.model import Condition, DeviceHealth
+from lakzegel_server.fleet.timeline import EpochOf
+from lakzegel_server.pages import sources
+from lakzegel_server.pages.coverage import calendar, gaps
+from lakzegel_server.pages.device import span_of
 from lakzegel_server.pages.moments import Moments
 from lakzegel_server.settings_pages import zone_of
 
@@ -35,3 +41,19 @@ def test_the_first_and_the_last_moment_have_words(zone):
     show = Moments(str, "en", zone_of(zone), datetime(2026, 11, 24, tzinfo=UTC))
     for moment in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
         assert str(moment.year) in show.full(moment)
+
+
+def test_a_new_epoch_hides_no_day_that_was_owed_before_it(world, device, kit):
+    fleet = sources.fleet_of(world.desk)
+    (found,) = fleet.devices
+    days = [fleet.at - timedelta(days=n) for n in (20, 0)]
+    epochs = [EpochOf(n, day, "first", n, 0) for n, day in enumerate(days)]
+    found = replace(found, enrolled=days[-1])  # of the epoch that it opened today
+    weeks = calendar((), span_of(found, epochs), fleet.at)
+    assert len(list(gaps(weeks))) == 20
+    assert len(list(gaps(calendar((), span_of(found, epochs[1:]), fleet.at)))) == 0
+
+
+def test_a_device_without_an_epoch_owes_nothing(world):
+    expected = DeviceHealth("laptop", None, "x", 0, None, Condition.EXPECTED)
+    assert list(gaps(calendar((), span_of(expected, ()), world.desk.fleet.now()))) == []
