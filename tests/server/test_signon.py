@@ -446,6 +446,29 @@ def test_many_failures_from_one_address_are_enough(browser, provider):
     assert browser.log_in().status_code == 429
 
 
+def test_a_provider_that_is_away_shuts_nobody_out_of_breaking_the_glass(browser, provider):
+    provider.metadata = {"token_endpoint": "http://127.0.0.1:1/token"}
+    for _ in range(ADDRESS + 1):
+        assert browser.log_in().status_code == 503
+    wrong = {"name": "niemand", "password": "x", "code": "1"}
+    answer = browser.session.post(
+        f"{browser.url}/login", wrong, headers={"Origin": browser.url}, timeout=30
+    )
+    assert answer.status_code == 401
+
+
+def test_colleagues_without_a_role_shut_nobody_out(browser):
+    for number in range(ADDRESS + 1):
+        assert refused(browser.log_in(("x",), sub=f"collega-{number}"))
+    assert browser.log_in().status_code == 303
+
+
+def test_another_site_that_sends_browsers_back_for_nothing_shuts_nobody_out(browser):
+    for _ in range(ADDRESS + 1):
+        assert refused(browser.get("/login/callback?state=x&code=y"))
+    assert browser.log_in().status_code == 303
+
+
 def test_what_happened_is_in_the_trail_with_who_it_was(world, browser):
     assert browser.log_in(sub="jansen").status_code == 303
     assert refused(browser.log_in(("x",), sub="pieters"))

@@ -50,11 +50,19 @@ class BegunLogins:
             raise SignOnError("sso-state")
         now = self._clock()
         with self._lock:
-            self._used = {one: over for one, over in self._used.items() if over > now}
+            self._forget(now)
             if until <= now or begun.state in self._used:
                 raise SignOnError("sso-state")
             self._used[begun.state] = until
         return begun, wanted
+
+    def _forget(self, now: float) -> None:
+        """Drop those that are over, from the one that was used first on; the rest in its turn."""
+        while self._used:
+            first = next(iter(self._used))
+            if self._used[first] > now:
+                return
+            del self._used[first]
 
     def _unseal(self, cookie: str) -> tuple[Begun, str, float]:
         try:

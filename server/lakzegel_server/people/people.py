@@ -124,7 +124,15 @@ class People:
         if self.sign_on is None:
             raise SignOnError("sso-state")
         self._throttle.attempt(None, address, self._clock())
-        proven = self.sign_on.finish(answer, begun)
+        try:
+            proven = self.sign_on.finish(answer, begun)
+        except SignOnError as error:
+            if error.name is not None:  # somebody, who has no role: that is no guess
+                self._throttle.success(None, address)
+            raise
+        except BusyError:
+            self._throttle.success(None, address)
+            raise
         self._throttle.success(None, address)
         return self.begin(proven.account, proven.value, old, address=address)
 
