@@ -29,6 +29,8 @@ from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
 from lakzegel_server.timestamping.desk import Timestamps
+from lakzegel_server.vitals.certificate import Served
+from lakzegel_server.vitals.office import EVERY, Visits
 from lakzegel_server.vitals.vitals import Vitals
 from lakzegel_server.waiting import Waiting
 from lakzegel_server.witnessing.witnesses import Witnesses
@@ -42,6 +44,8 @@ class Desk:
     """One receiver at work."""
 
     layout: Layout
+    certificate: Served  # of this receiver, as it is served
+    visits: Visits  # of the records office
     log: LogState
     sequencer: Sequencer
     register: Register
@@ -70,6 +74,7 @@ def open_desk(
     *,
     clock: Callable[[], float],
     settings: Settings | None = None,
+    certificate: Served | None = None,
 ) -> Iterator[Desk]:
     """A receiver that is ready for requests; everything is durable when it was left.
 
@@ -81,7 +86,11 @@ def open_desk(
         _claim(lock, layout)
         prepare(layout, signer.keys)
         with ExitStack() as stack:
-            yield _assemble(stack, layout, signer, clock, settings or Settings())
+            desk = _assemble(
+                stack, layout, signer, clock, settings or Settings(), certificate or Served(None)
+            )
+            desk.vitals.probes.add("certificate", lambda: desk.certificate.test(clock))
+            yield desk
 
 
 def _assemble(
@@ -90,6 +99,7 @@ def _assemble(
     signer: LogSigner,
     clock: Callable[[], float],
     settings: Settings,
+    certificate: Served,
 ) -> Desk:
     """All parts, at work; the stack ends them, the last one first."""
     log = _kept(stack, LogState.open(layout, signer, clock=clock))
@@ -97,6 +107,7 @@ def _assemble(
     trail = _kept(stack, AuditTrail.open(layout, log.origin, clock))
     people = _kept(stack, People.open(layout.database, clock, trail, settings.login))
     fleet = _kept(stack, FleetRecords.open(layout, clock))
+    visits = _kept(stack, Visits.open(layout.database, clock))
     alerts = _kept(stack, Alerts.open(layout.database, settings, log.origin, clock=clock))
     accounts = _kept(stack, Database.open_readonly(layout.database))
     sequencer = Sequencer(log)
@@ -114,6 +125,7 @@ def _assemble(
     timestamps.add_chores(chores)
     handover.begin(chores)
     chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
+    chores.add("office", EVERY, visits.tend)
     intake = Intake(layout, log, sequencer, register, workers, fleet.sealed, limits)
     sequencer.start()
     _keep_trail(layout, log, sequencer, trail, chores)
@@ -122,6 +134,8 @@ def _assemble(
     chores.start()
     return Desk(
         layout=layout,
+        certificate=certificate,
+        visits=visits,
         log=log,
         sequencer=sequencer,
         register=register,

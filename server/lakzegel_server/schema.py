@@ -77,6 +77,9 @@ CREATE TABLE IF NOT EXISTS messages (
     due INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS told (
     place TEXT PRIMARY KEY, size INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS office_visit (
+    one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, came INTEGER NOT NULL,
+    digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -100,6 +103,7 @@ DIGESTED: Final = (
     "alerts",
     "messages",
     "told",
+    "office_visit",
 )
 
 

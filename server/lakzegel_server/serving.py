@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from lakzegel_server.errors import ConfigError
 from lakzegel_server.gate import Gate
 from lakzegel_server.manager import notify, watchdog_seconds
 from lakzegel_server.settings import is_loopback
+from lakzegel_server.vitals.certificate import Served
 
 MAX_CONNECTIONS: Final = 512
 KEEP_ALIVE_SECONDS: Final = 75
@@ -43,6 +44,7 @@ class Endpoint:
     cert: Path | None
     key: Path | None
     held: socket.socket | None = None  # by the service manager, which keeps it over a restart
+    served: Served = field(default_factory=lambda: Served(None), compare=False)
 
     @classmethod
     def inherited(cls, held: socket.socket, *, cert: Path | None, key: Path | None) -> Endpoint:
@@ -54,7 +56,7 @@ class Endpoint:
         host, port = held.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         found = cls.parse(f"{shown}:{port}", cert=cert, key=key)
-        return cls(found.host, found.port, cert, key, held)
+        return cls(found.host, found.port, cert, key, held, found.served)
 
     @classmethod
     def parse(cls, listen: str, *, cert: Path | None, key: Path | None) -> Endpoint:
@@ -74,7 +76,7 @@ class Endpoint:
                 f"--listen {listen}: plain HTTP is for loopback addresses only;"
                 " give --tls-cert and --tls-key"
             )
-        return cls(host, int(port), cert, key)
+        return cls(host, int(port), cert, key, served=Served(cert))
 
     def bind(self) -> socket.socket:
         """A socket that listens there.
@@ -102,7 +104,7 @@ class Endpoint:
         Raises:
             ConfigError: they cannot.
         """
-        self.load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
     def load_certificate(self, context: ssl.SSLContext) -> None:
         """Use certificate and key, as they lie there now, for connections from now on.
@@ -110,6 +112,11 @@ class Endpoint:
         Raises:
             ConfigError: they cannot be used.
         """
+        found = self.served.look()  # before: what replaces it meanwhile is then found to be unread
+        self._load(context)
+        self.served.take(found)
+
+    def _load(self, context: ssl.SSLContext) -> None:
         if self.cert is None:
             return
         try:
@@ -205,6 +212,7 @@ def _only_waits(cycle: Any) -> bool:  # noqa: ANN401 - uvicorn's own
 
 def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> uvicorn.Server:
     """A server for the application; ``ready`` is called once it answers."""
+    endpoint.served.take(endpoint.served.look())
     fast = importlib.util.find_spec("uvloop") is not None
     # a class is what it asks for, to call it is all it does
     connections: Any = partial(Connection, memoryview(bytearray(BUFFER)), Gate())

@@ -27,6 +27,7 @@ from lakzegel_server.settings_people import Login, Web
 from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl, is_loopback
 from lakzegel_server.settings_timestamps import Timestamps
 from lakzegel_server.settings_vitals import Healthz, Metrics
+from lakzegel_server.settings_watch import WatchSettings
 
 __all__ = [
     "AbsolutePath",
@@ -52,6 +53,7 @@ class Settings(Section):
     log_key: LogKey | None = None
     timestamp: Timestamps = ()
     healthz: Healthz = Healthz()
+    watch: WatchSettings = WatchSettings()
     metrics: Metrics = Metrics()
     pages: PagesSettings = PagesSettings()
     login: Login | None = None

@@ -359,7 +359,7 @@ class World:
 def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None, settings=None):
     """A receiver in a thread; yields its URL and its desk."""
     endpoint = Endpoint.parse("127.0.0.1:0", cert=cert, key=key)
-    opened = open_desk(layout, signer, clock=clock, settings=settings)
+    opened = open_desk(layout, signer, clock=clock, settings=settings, certificate=endpoint.served)
     with opened as desk, endpoint.bind() as bound:
         ready = threading.Event()
         server = make_server(build(desk), endpoint, ready.set)

@@ -23,7 +23,17 @@ from lakzegel_server.vitals.probes import Probes
 from lakzegel_server.web.vitals import others
 from lakzegel_server.workers import Workers
 
-NAMES = ["database", "disk", "keys", "checkpoint", "sealing", "chores", "clock", "handover"]
+NAMES = [
+    "database",
+    "disk",
+    "keys",
+    "checkpoint",
+    "sealing",
+    "chores",
+    "clock",
+    "handover",
+    "certificate",
+]
 
 
 @pytest.fixture

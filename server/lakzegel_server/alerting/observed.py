@@ -1,27 +1,36 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Which causes hold at this moment, and how often: of devices, and of this receiver itself."""
+"""Which causes hold at this moment, and how often: of devices, and of this receiver itself.
+
+One fault is one cause: what is told by a cause of its own is not told by that of its effects too.
+docs/spec/alerts.md §1
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lakzegel_core.encoding import format_time
 from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.causes import is_trouble
+from lakzegel_server.fleet.model import DeviceHealth
 from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.standing import Phase
 
 SURGE: Final = timedelta(minutes=10)
 AWAY_SECONDS: Final = 600  # that a witness, an authority or a place of hand-over may be away
+OFFICE_GRACE: Final = timedelta(minutes=30)  # after a start, in which the office comes back
 _PHASES: Final = {
     Phase.ASKING: "catching-up",
     Phase.CATCHING_UP: "catching-up",
     Phase.SHORT: "short",
     Phase.FORKED: "forked",
 }
+_ENDING: Final = "certificate-ending"
+_FULL: Final = frozenset({"OSError", "OperationalError", "FullError"})  # of a disk without room
 
 
 def observe(desk: Desk, now: int) -> dict[str, int]:
@@ -29,7 +38,7 @@ def observe(desk: Desk, now: int) -> dict[str, int]:
     moment = datetime.fromtimestamp(now, UTC)
     found: Counter[str] = Counter()
     for device in read_fleet(desk, moment).devices:
-        found.update({trouble.code for trouble in device.troubles if is_trouble(trouble.code)})
+        found.update(_of_device(desk, device))
     phase = _PHASES.get(desk.log.standing.phase)
     if phase is not None:
         found[phase] = 1
@@ -42,8 +51,54 @@ def observe(desk: Desk, now: int) -> dict[str, int]:
     )
     failing = [one.failing_since for one in desk.handover.states() if one.failing_since is not None]
     found["handover-failing"] = sum(now - began > AWAY_SECONDS for began in failing)
-    found["chore-failing"] = sum(chore.failed is not None for chore in desk.chores)
+    found["chore-failing"] = len(list(_chores(desk, is_full=bool(found["disk"]))))
+    found.update(_of_certificate(desk, moment))
+    found["office-unreachable"] = int(is_office_away(desk, moment))
     if desk.alerts.store.refusals(format_time(moment - SURGE)) >= desk.settings.alerts.refusals:
         found["refusals"] = 1
     quiet = desk.settings.alerts.quiet
     return {code: count for code, count in found.items() if count and code not in quiet}
+
+
+def is_office_away(desk: Desk, now: datetime) -> bool:
+    """Whether the records office, which there is, has not fetched anything for too long."""
+    with desk.log.looking() as custody:
+        if custody.delegation is None:
+            return False
+    last = datetime.fromtimestamp(desk.visits.last.at, UTC)
+    return now - last > desk.settings.watch.office and now - desk.fleet.began > OFFICE_GRACE
+
+
+def _chores(desk: Desk, *, is_full: bool) -> Iterator[str]:
+    """The chores whose failure no other cause tells of, now or soon."""
+    told: list[str] = []
+    if any(one.failing_since is not None for one in desk.witnesses.states()):
+        told.append("witness-")
+    if any(one.failing is not None for one in desk.timestamps.states()):
+        told.append("timestamp-")
+    if not desk.log.standing.sealing:
+        told += ["recovery", "recovered-files"]
+    for chore in desk.chores:
+        if chore.failed is None or (is_full and chore.failed in _FULL):
+            continue
+        if not chore.name.startswith(tuple(told)):
+            yield chore.name
+
+
+def _of_device(desk: Desk, device: DeviceHealth) -> set[str]:
+    """The causes that hold of one device, but for what is the receiver's own certificate's."""
+    codes = {one.code for one in device.troubles if is_trouble(one.code)}
+    end = device.certificate
+    return codes - {_ENDING} if end is not None and desk.certificate.is_own(end) else codes
+
+
+def _of_certificate(desk: Desk, now: datetime) -> Iterator[str]:
+    found = desk.certificate.state()
+    if found is None:
+        return
+    if now >= found.ends:
+        yield "receiver-certificate-over"
+    elif found.ends - now < desk.settings.watch.certificate:
+        yield "receiver-certificate-ending"
+    if found.unread:
+        yield "receiver-certificate-unread"

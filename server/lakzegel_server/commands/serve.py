@@ -51,7 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     require_index(layout, settings)
     endpoint = _endpoint(arguments)
     endpoint.check_certificate()
-    opened = open_desk(layout, signer, clock=wall_clock, settings=settings)
+    opened = open_desk(
+        layout, signer, clock=wall_clock, settings=settings, certificate=endpoint.served
+    )
     with opened as desk, endpoint.bind() as bound:
         url = endpoint.url(bound)
 

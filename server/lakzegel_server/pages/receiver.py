@@ -22,6 +22,7 @@ TESTS: Final = {  # of docs/spec/monitoring.md §1, by their names
     "sealing": text("Batches are taken in"),
     "chores": text("What it does by itself is being done"),
     "clock": text("Its clock is right"),
+    "certificate": text("Its certificate holds"),
 }
 
 

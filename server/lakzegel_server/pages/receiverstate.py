@@ -6,17 +6,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_core.note import parse
+from lakzegel_server.alerting.observed import is_office_away
 from lakzegel_server.cosigners import cosigners
 from lakzegel_server.desk import Desk
 from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.language import text
 from lakzegel_server.standing import Phase
+from lakzegel_server.vitals.certificate import State
 
 LOW, LEAST = 15, 5  # hundredths of the disk that are free
 PHASES: Final = {
@@ -63,6 +65,10 @@ class ReceiverState:
     free: int  # bytes
     disk: int
     failing: tuple[tuple[str, str], ...]  # chores and the kind of their newest failure
+    certificate: State | None = None  # of this receiver; None: plain HTTP
+    certificate_tone: Tone = Tone.CALM
+    visited: datetime | None = None  # by the records office, which fetched something
+    office_tone: Tone = Tone.CALM
 
     @property
     def percent_free(self) -> int:
@@ -88,6 +94,8 @@ def state_of(desk: Desk) -> ReceiverState:
     signed = open_checkpoint(data, desk.log.keys)
     lines = {line.name for line in parse(data, max_size=MAX_CHECKPOINT).signatures}
     disk = os.statvfs(desk.layout.data)
+    certificate, now = desk.certificate.state(), desk.fleet.now()
+    visit = desk.visits.last
     return ReceiverState(
         origin=desk.log.origin,
         size=size,
@@ -100,7 +108,20 @@ def state_of(desk: Desk) -> ReceiverState:
         free=disk.f_bavail * disk.f_frsize,
         disk=disk.f_blocks * disk.f_frsize,
         failing=tuple((one.name, one.failed) for one in _chores(desk) if one.failed),
+        certificate=certificate,
+        certificate_tone=_tone_of(certificate, desk.settings.watch.certificate, now),
+        visited=_moment(visit.at) if visit.came else None,
+        office_tone=Tone.WARN if is_office_away(desk, now) else Tone.GOOD,
     )
+
+
+def _tone_of(certificate: State | None, ending: timedelta, now: datetime) -> Tone:
+    if certificate is None:
+        return Tone.CALM
+    if now >= certificate.ends:
+        return Tone.BAD
+    soon = certificate.ends - now < ending
+    return Tone.WARN if soon or certificate.unread else Tone.GOOD
 
 
 def _witnesses(desk: Desk) -> tuple[Voucher, ...]:

@@ -48,6 +48,10 @@ class Probes:
         self._outcomes: tuple[Outcome, ...] = ()
         self._ended = 0.0
 
+    def add(self, name: str, test: Test) -> None:
+        """One more test, after the others."""
+        self._tests[name] = test
+
     async def outcomes(
         self, workers: Workers, *, patience: float = PATIENCE
     ) -> tuple[Outcome, ...]:

@@ -56,6 +56,7 @@ def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
             await _admit(desk, rule, request)
             answer = await rule.handler(desk, request)
             tell_success(desk, rule.told, request)
+            desk.visits.asked(rule.method, rule.path, getattr(request.state, "account", None))
             return answer  # noqa: TRY300 - what fails above is a refusal
         except _EXPECTED as error:
             return _refusal(desk, rule, request, error)

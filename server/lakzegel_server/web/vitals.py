@@ -18,7 +18,7 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.problems import document
-from lakzegel_server.vitals.gauges import Families
+from lakzegel_server.vitals.gauges import Families, one
 from lakzegel_server.vitals.probes import Outcome
 from lakzegel_server.web.identity import identify
 
@@ -62,6 +62,20 @@ def others(desk: Desk, clock: Callable[[], float]) -> Families:
         if authority.at is not None:
             stamped.add_metric([authority.name], max(0.0, clock() - authority.at))
     yield stamped
+    yield from _around(desk, clock())
+
+
+def _around(desk: Desk, now: float) -> Families:
+    """What this receiver depends on: its own certificate, and that the office comes."""
+    found = desk.certificate.state()
+    if found is not None:
+        left = found.ends.timestamp() - now
+        yield one("certificate_seconds", "Until this receiver's certificate ends", left)
+        yield one("certificate_unread", "Whether another lies in its file", found.unread)
+    visit = desk.visits.last
+    if visit.came:
+        age = max(0.0, now - visit.at)
+        yield one("office_age_seconds", "Since the records office last fetched", age)
 
 
 def may_scrape(desk: Desk, request: Request) -> bool:
