@@ -80,6 +80,9 @@ CREATE TABLE IF NOT EXISTS told (
 CREATE TABLE IF NOT EXISTS office_visit (
     one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, came INTEGER NOT NULL,
     digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS lives (
+    device TEXT PRIMARY KEY, epoch INTEGER NOT NULL, names BLOB NOT NULL, returns INTEGER NOT NULL,
+    since TEXT NOT NULL, last TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -104,6 +107,7 @@ DIGESTED: Final = (
     "messages",
     "told",
     "office_visit",
+    "lives",
 )
 
 

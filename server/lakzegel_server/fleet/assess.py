@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from lakzegel_server.fleet import absence
+from lakzegel_server.fleet.absence import Span
 from lakzegel_server.fleet.beat import Beat
 from lakzegel_server.fleet.causes import is_trouble
 from lakzegel_server.fleet.model import Arrival, Condition, Trouble
@@ -28,7 +30,9 @@ REVOKED: Final = "revoked"
 CLOCK_OFF: Final = "clock-off"
 OLD_VERSION: Final = "old-version"
 CERTIFICATE_ENDING: Final = "certificate-ending"
-OWN: Final = (SILENT, LATE, REVOKED, CLOCK_OFF, OLD_VERSION, CERTIFICATE_ENDING)
+CLONED: Final = "cloned"
+OWN: Final = (SILENT, LATE, REVOKED, CLOCK_OFF, OLD_VERSION, CERTIFICATE_ENDING, CLONED)
+_WELL: Final = frozenset({Condition.EXPECTED, Condition.CAPTURING})
 _NUMBERS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
 
@@ -46,6 +50,18 @@ class Facts:
     newest: Arrival | None
     beat: Beat | None
     heard: datetime | None
+    away: tuple[Span, ...] = ()  # planned absences
+    cloned: datetime | None = None  # since when two copies of it are alive
+
+    @property
+    def since_heard(self) -> datetime:
+        """Since when nothing was heard of it."""
+        return self.heard or self.enrolled
+
+    @property
+    def since_sealed(self) -> datetime:
+        """Since when nothing of it was sealed."""
+        return self.enrolled if self.newest is None else self.newest.at
 
     @property
     def skew(self) -> int | None:
@@ -74,7 +90,10 @@ def assess(
     found = {} if facts.beat is None else {one.code: one for one in facts.beat.troubles}
     found |= {one.code: one for one in _own(facts, limits, now, quiet, owed)}
     troubles = tuple(found[code] for code in sorted(found))
-    return _condition(facts, frozenset(found)), troubles
+    condition = _condition(facts, frozenset(found))
+    if condition in _WELL and _is_absent(facts, limits, now, quiet, owed):
+        condition = Condition.ABSENT
+    return condition, troubles
 
 
 def _own(
@@ -91,18 +110,28 @@ def _own(
 def _overdue(
     facts: Facts, limits: FleetSettings, quiet: datetime, owed: datetime
 ) -> Iterator[Trouble]:
-    since = facts.heard or facts.enrolled
-    if quiet - since > limits.silent:
-        yield Trouble(SILENT, since, 1)
-    sealed = facts.enrolled if facts.newest is None else facts.newest.at
-    if owed - sealed > limits.late:
-        yield Trouble(LATE, sealed, 1)
+    if absence.owed(facts.away, facts.since_heard, quiet) > limits.silent:
+        yield Trouble(SILENT, facts.since_heard, 1)
+    if absence.owed(facts.away, facts.since_sealed, owed) > limits.late:
+        yield Trouble(LATE, facts.since_sealed, 1)
+
+
+def _is_absent(
+    facts: Facts, limits: FleetSettings, now: datetime, quiet: datetime, owed: datetime
+) -> bool:
+    """Whether it would be silent or late now, were it not away as planned."""
+    if absence.absent_until(facts.away, now) is None:
+        return False
+    silent = quiet - facts.since_heard > limits.silent
+    return silent or owed - facts.since_sealed > limits.late
 
 
 def _of_heartbeat(facts: Facts, limits: FleetSettings, now: datetime) -> Iterator[Trouble]:
     if facts.beat is None:
         return
     heartbeat, skew = facts.beat.heartbeat, facts.skew
+    if facts.cloned is not None:
+        yield Trouble(CLONED, facts.cloned, 1)
     if skew is not None and abs(skew) > limits.skew.total_seconds():
         yield Trouble(CLOCK_OFF, facts.beat.at, 1)
     if limits.oldest_version is not None and is_older(heartbeat.agent, limits.oldest_version):

@@ -26,6 +26,17 @@ FOUND: Final = (
         text("Look at the device's other problems first; without one, run doctor on it."),
     ),
     Cause(
+        "cloned",
+        Severity.CRITICAL,
+        Owner.IT,
+        text("Two copies of one device"),
+        text(
+            "Two agents with the keys of this device are alive at once; what one of them captures"
+            " is refused."
+        ),
+        text("Find both machines, stop the copy, and set it up as a device of its own."),
+    ),
+    Cause(
         "clock-off",
         Severity.WARNING,
         Owner.IT,

@@ -22,6 +22,7 @@ def of_device(facts: Facts, condition: Condition, troubles: tuple[Trouble, ...])
         troubles=troubles,
         newest=facts.newest,
         heard=facts.heard,
+        away=facts.away,
     )
 
 

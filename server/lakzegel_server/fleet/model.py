@@ -24,6 +24,7 @@ class Condition(StrEnum):
     CERTIFICATE = "certificate-ending"
     OLD_VERSION = "old-version"
     TROUBLED = "troubled"  # another problem of `problems`
+    ABSENT = "absent"  # it would be silent or late, but for an absence that its policy plans
     CAPTURING = "capturing"
     CLOSED = "closed"  # its last batch says that its custody is final
     EXPECTED = "expected"  # admitted or enrolled, and nothing sealed yet
@@ -108,6 +109,7 @@ class DeviceHealth:
     excluded: int = 0
     failed: int = 0
     certificate: datetime | None = None  # end of what the device trusts the receiver by
+    away: tuple[tuple[datetime, datetime], ...] = ()  # planned absences: from, and until before
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lakzegel_core.custody import Custody
-from lakzegel_core.custody_state import DeviceState
+from lakzegel_core.custody_state import DeviceState, PolicyEntry
 from lakzegel_server.desk import Desk
+from lakzegel_server.fleet.absence import Span, planned
 from lakzegel_server.fleet.assess import Facts, assess
 from lakzegel_server.fleet.health import of_device, of_expected
 from lakzegel_server.fleet.model import Arrival, DeviceHealth, Fleet
@@ -48,6 +49,8 @@ def read_fleet(desk: Desk, now: datetime) -> Fleet:
 
 def _facts(custody: Custody, records: FleetRecords, now: datetime) -> Iterator[Facts]:
     beats, arrivals = records.beats(), records.arrivals.newest()
+    clones = records.clones(now)
+    away: dict[bytes, tuple[Span, ...]] = {}  # of the devices that follow one policy
     for device in custody.devices.values():
         beat = beats.get(device.name)
         newest = _newest(device, arrivals.get(device.name), now)
@@ -63,7 +66,17 @@ def _facts(custody: Custody, records: FleetRecords, now: datetime) -> Iterator[F
             newest=newest,
             beat=beat,
             heard=max(times, default=None),
+            away=_away(custody.policy_for(device.name), away),
+            cloned=clones.get(device.name),
         )
+
+
+def _away(entry: PolicyEntry | None, known: dict[bytes, tuple[Span, ...]]) -> tuple[Span, ...]:
+    if entry is None:
+        return ()
+    if entry.id not in known:
+        known[entry.id] = planned(entry.policy)
+    return known[entry.id]
 
 
 def _newest(device: DeviceState, told: Arrival | None, now: datetime) -> Arrival | None:

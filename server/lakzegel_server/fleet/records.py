@@ -26,6 +26,7 @@ from lakzegel_server.database import Database
 from lakzegel_server.fleet.arrivals import Arrivals
 from lakzegel_server.fleet.beat import Beat
 from lakzegel_server.fleet.days import Day, add_days
+from lakzegel_server.fleet.lives import Lives, read, write
 from lakzegel_server.fleet.model import Fleet
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
@@ -47,6 +48,7 @@ class FleetRecords:
         self._lock = threading.Lock()
         self.arrivals = Arrivals(database, self._lock, layout, self.now)
         self._beats: dict[str, Beat] = {}
+        self._lives: dict[str, Lives] = {}
         self.began = self.now()
         self.alive = self.began  # the newest sign of life of any device before that
         self.changes = 0  # of what a reading of the fleet shows
@@ -102,8 +104,22 @@ class FleetRecords:
                     (*row, row_digest(*row)),
                 )
                 add_days(change, {(heartbeat.device, at.date()): Day().with_beat(at)})
+                self._live(change, heartbeat, at)
             self._beats[heartbeat.device] = Beat.of(heartbeat, at)
             self.changes += 1
+
+    def clones(self, now: datetime) -> dict[str, datetime]:
+        """The devices of which two copies are alive, and since when."""
+        with self._lock:
+            found = ((name, lives.cloned(now)) for name, lives in self._lives.items())
+            return {name: since for name, since in found if since is not None}
+
+    def _live(self, change: sqlite3.Connection, heartbeat: Heartbeat, at: datetime) -> None:
+        known = self._lives.get(heartbeat.device, Lives(heartbeat.epoch))
+        lives = known.heard(heartbeat.epoch, heartbeat.boot, at)
+        if lives != known:
+            write(change, heartbeat.device, lives)
+            self._lives[heartbeat.device] = lives
 
     def sealed(self, header: Header, index: int, size: int) -> None:
         """Take note of a batch that was sealed just now; its file has so many bytes."""
@@ -139,6 +155,7 @@ class FleetRecords:
                 self._beats[device] = Beat.of(Heartbeat.from_text(text), parse_time(at, what="at"))
             except LakzegelError:
                 _log.warning("a heartbeat that was kept cannot be read; run 'check'")
+        self._lives = dict(read(self._database.connection))
         times = [beat.at for beat in self._beats.values()]
         times += [arrival.at for arrival in self.arrivals.newest().values()]
         self.alive = min(self.began, max(times, default=self.began))

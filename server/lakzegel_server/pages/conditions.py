@@ -62,6 +62,11 @@ CONDITIONS: Final = {
     Condition.TROUBLED: Said(
         text("Other problem"), Tone.WARN, text("The device reports a problem of another kind.")
     ),
+    Condition.ABSENT: Said(
+        text("Planned absence"),
+        Tone.CALM,
+        text("The policy plans that nothing comes of this device at present."),
+    ),
     Condition.CAPTURING: Said(
         text("Capturing"), Tone.GOOD, text("What appears is captured and sealed.")
     ),
@@ -116,5 +121,6 @@ def since(device: DeviceHealth) -> datetime | None:
         Condition.SILENT: device.heard or newest or device.enrolled,
         Condition.LATE: newest or device.enrolled,
         Condition.EXPECTED: device.enrolled,
+        Condition.ABSENT: device.heard or newest or device.enrolled,
         Condition.CLOSED: newest,
     }.get(device.condition)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +21,7 @@ class Cover(StrEnum):
     SEALED = "sealed"
     HEARD = "heard"  # the device was awake, and nothing of it was sealed
     GAP = "gap"  # nothing came at all
+    PLANNED = "planned"  # nothing came, in an absence that the policy plans
     NOW = "now"  # today, and nothing yet
     OUTSIDE = "outside"  # before the device was enrolled, after its custody, or in the future
 
@@ -44,10 +45,16 @@ class Span:
 
     first: date | None
     last: date | None = None
+    away: tuple[tuple[datetime, datetime], ...] = ()  # planned absences
 
     def holds(self, day: date, today: date) -> bool:
         """Whether something is owed of that day."""
         return self.first is not None and self.first <= day <= min(self.last or today, today)
+
+    def is_planned(self, day: date) -> bool:
+        """Whether a planned absence is on that day."""
+        begin = datetime.combine(day, time(), UTC)
+        return any(one < begin + timedelta(days=1) and end > begin for one, end in self.away)
 
 
 def first_day(now: datetime) -> date:
@@ -71,6 +78,8 @@ def _day(day: date, known: DayOf | None, span: Span, today: date) -> CalendarDay
         cover = Cover.SEALED
     elif not span.holds(day, today):
         cover = Cover.OUTSIDE
+    elif span.is_planned(day):
+        cover = Cover.PLANNED
     elif day == today:
         cover = Cover.NOW
     else:

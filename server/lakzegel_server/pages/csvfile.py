@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from lakzegel_core.encoding import format_time
+from lakzegel_server.fleet.absence import absent_until
 from lakzegel_server.fleet.model import DeviceHealth
 from lakzegel_server.pages.conditions import since
 
@@ -18,17 +19,23 @@ _OBEYED: Final = tuple("=+-@\t\r\n")  # what a spreadsheet takes for the beginni
 COLUMNS: Final = (
     *("device", "group", "custody", "epoch", "condition", "since", "problems"),
     *("sealed_at", "heard_at", "version", "policy", "clock_ahead_seconds"),
-    *("waiting_batches", "waiting_bytes", "waiting_limit_bytes", "certificate_ends"),
+    *(
+        "waiting_batches",
+        "waiting_bytes",
+        "waiting_limit_bytes",
+        "certificate_ends",
+        "absent_until",
+    ),
 )
 
 
-def table(devices: Iterable[DeviceHealth]) -> str:
+def table(devices: Iterable[DeviceHealth], now: datetime) -> str:
     """A row a device, after the names of the columns."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for device in devices:
-        writer.writerow([cell(value) for value in _row(device)])
+        writer.writerow([cell(value) for value in _row(device, now)])
     return file.getvalue()
 
 
@@ -42,7 +49,7 @@ def cell(value: str | int | datetime | None) -> str:
     return f"'{shown}" if shown.startswith(_OBEYED) else shown
 
 
-def _row(device: DeviceHealth) -> tuple[str | int | datetime | None, ...]:
+def _row(device: DeviceHealth, now: datetime) -> tuple[str | int | datetime | None, ...]:
     return (
         device.device,
         device.group,
@@ -60,4 +67,5 @@ def _row(device: DeviceHealth) -> tuple[str | int | datetime | None, ...]:
         device.spool_bytes,
         device.spool_limit,
         device.certificate,
+        absent_until(device.away, now),
     )

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import MissingError
+from lakzegel_server.fleet.absence import absent_until
 from lakzegel_server.fleet.cause import OWNERS, Cause, Severity
 from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth, GuardCount, Trouble
@@ -68,6 +69,7 @@ async def device(desk: Desk, request: Request) -> Response:
         device=found,
         said=CONDITIONS[found.condition],
         since=since(found),
+        absent=absent_until(found.away, fleet.at),
         step=cause_of(code) if (code := code_of(found)) else None,
         troubles=troubles_of(found),
         tones=TONES,
@@ -97,7 +99,7 @@ def span_of(device: DeviceHealth, epochs: Sequence[EpochOf]) -> Span:
     """
     first = _day(epochs[0].enrolled if epochs else device.enrolled)
     ended = device.newest.at if device.newest and device.condition in ENDED else None
-    return Span(first, _day(ended) or (first if device.condition in ENDED else None))
+    return Span(first, _day(ended) or (first if device.condition in ENDED else None), device.away)
 
 
 def guards_of(counts: Iterable[GuardCount]) -> list[Guard]:

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
+from lakzegel_server.fleet.absence import absent_until
 from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet
 from lakzegel_server.pages import sources
@@ -89,6 +90,7 @@ async def fleet(desk: Desk, request: Request) -> Response:
         cause_of=cause_of,
         since=since,
         full_of=full,
+        absent_until=absent_until,
     )
 
 
@@ -98,7 +100,7 @@ async def fleet_csv(desk: Desk, request: Request) -> Response:
     found: Fleet = await desk.workers.run(sources.fleet_of, desk)
     name = f"lakzegel-{found.at:%Y%m%d-%H%M}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(table(chosen(found, query)), media_type="text/csv", headers=headers)
+    return Response(table(chosen(found, query), found.at), media_type="text/csv", headers=headers)
 
 
 def _acting(selection: Selection) -> int:

@@ -170,13 +170,13 @@ def test_the_table_for_programs_has_all_that_is_asked_for(ministry, fleet):
 def test_a_cell_is_never_a_formula(evil):
     assert cell(evil) == f"'{evil}"
     device = DeviceHealth("d", evil, "c", 0, None, Condition.EXPECTED)
-    (row,) = csv.DictReader(io.StringIO(table([device]), newline=""))
+    (row,) = csv.DictReader(io.StringIO(table([device], device.heard), newline=""))
     assert row["group"] == f"'{evil}"
 
 
 def test_a_number_below_zero_stays_one(fleet):
     late = replace(fleet.devices[0], skew=-1840)
-    (row,) = csv.DictReader(io.StringIO(table([late])))
+    (row,) = csv.DictReader(io.StringIO(table([late], late.heard)))
     assert row["clock_ahead_seconds"] == "-1840"
 
 

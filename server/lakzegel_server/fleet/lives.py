@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Whether two copies of one device are alive: a life that was over goes on (spec/heartbeat.md §6).
+
+    A A B B B       the agent was started anew
+    A B A           a machine that was put back to a moment when A ran; or a copy
+    A B A B         two copies: neither life can come back twice by itself
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from lakzegel_core.encoding import format_time, parse_time
+from lakzegel_server.schema import row_digest
+
+KNOWN: Final = 8  # lives that are remembered, the newest
+ENOUGH: Final = 2  # returns that no single device makes
+WINDOW: Final = timedelta(hours=26)  # between two returns: twice the slowest cadence, and some
+_SIZE: Final = 16  # bytes of a life's name
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """Those of one device's epoch: their random names, the newest last, and who came back."""
+
+    epoch: int
+    names: tuple[bytes, ...] = ()
+    returns: int = 0  # in a row
+    since: datetime | None = None  # of that row
+    last: datetime | None = None
+
+    def heard(self, epoch: int, name: bytes, at: datetime) -> Lives:
+        """With a heartbeat of a life; the same when that is the newest one known."""
+        if epoch != self.epoch:
+            return Lives(epoch, (name,))
+        if self.names[-1:] == (name,):
+            return self
+        names = (*(one for one in self.names if one != name), name)[-KNOWN:]
+        if name not in self.names:
+            return replace(self, names=names)
+        goes_on = self.last is not None and at - self.last < WINDOW
+        returns, since = (self.returns, self.since) if goes_on else (0, at)
+        return Lives(epoch, names, returns + 1, since, at)
+
+    def cloned(self, now: datetime) -> datetime | None:
+        """Since when two copies are alive; None when that is not so, or not any more."""
+        over = self.last is None or now - self.last >= WINDOW
+        return None if over or self.returns < ENOUGH else self.since
+
+
+def write(change: sqlite3.Connection, device: str, lives: Lives) -> None:
+    """Remember a device's lives, within the caller's transaction."""
+    moments = [format_time(one) if one else "" for one in (lives.since, lives.last)]
+    row: tuple[str | bytes | int, ...] = (
+        device, lives.epoch, b"".join(lives.names), lives.returns, *moments,
+    )  # fmt: skip
+    change.execute(
+        "INSERT OR REPLACE INTO lives VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_digest(*row))
+    )
+
+
+def read(connection: sqlite3.Connection) -> Iterator[tuple[str, Lives]]:
+    """Every device's, as they were written."""
+    rows = connection.execute("SELECT device, epoch, names, returns, since, last FROM lives")
+    for device, epoch, names, returns, *moments in rows:
+        since, last = (parse_time(one, what="time") if one else None for one in moments)
+        split = tuple(names[at : at + _SIZE] for at in range(0, len(names), _SIZE))
+        yield device, Lives(epoch, split, returns, since, last)
