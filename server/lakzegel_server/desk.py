@@ -12,6 +12,7 @@ from typing import IO, Final, Protocol, TypeVar
 
 from lakzegel_server.alerting.alerts import Alerts
 from lakzegel_server.chores import Chores
+from lakzegel_server.counter import Counter
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fleet.records import TEND_SECONDS, FleetRecords
@@ -128,10 +129,13 @@ def _assemble(
     chores.add("office", EVERY, visits.tend)
     intake = Intake(layout, log, sequencer, register, workers, fleet.sealed, limits)
     sequencer.start()
+    counter = Counter(layout, log, sequencer, register)
+    stack.callback(counter.stop)
     _keep_trail(layout, log, sequencer, trail, chores)
     stack.callback(trail.stop, log, sequencer)
     stack.callback(chores.stop)
     chores.start()
+    counter.start()
     return Desk(
         layout=layout,
         certificate=certificate,

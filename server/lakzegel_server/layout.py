@@ -117,6 +117,11 @@ class Layout:
         return self.data / "listening"
 
     @property
+    def handing(self) -> Path:
+        """The socket where ``serve`` takes notes from ``publish``, while it does."""
+        return self.data / "publish.sock"
+
+    @property
     def vkey(self) -> Path:
         """The Ed25519 verifier key alone, for foreign tools."""
         return self.data / "log.vkey"

@@ -149,7 +149,8 @@ def test_two_swapped_files_are_both_named(data, folder):
 @pytest.mark.parametrize(
     "place",
     ["x", "batches/x", f"batches/{'0' * 64}.batch", "log/tile/0/001", "log/tile/0/000.p/1",
-     f"annexes/{'0' * 64}", "incoming/x", "keys/log.old", "listening", "log/tile/8/000"],
+     f"annexes/{'0' * 64}", "incoming/x", "keys/log.old", "listening", "log/tile/8/000",
+     "publish.sock"],
 )  # fmt: skip
 def test_an_extra_file_is_named(data, place):
     (data / place).parent.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,7 @@ from lakzegel_server.recovery.witnesses import Witness as Named
 from lakzegel_server.settings import Office, Settings
 
 ORIGIN = "log.example/test"
+NO_SOCKET = shutil.ignore_patterns("publish.sock")  # of a receiver that runs
 TOKEN = "receiver.secret"
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
@@ -162,7 +163,7 @@ class Site:
 
     def back_up(self):
         shutil.rmtree(self.folder / "backup", ignore_errors=True)
-        shutil.copytree(self.layout.data, self.folder / "backup")
+        shutil.copytree(self.layout.data, self.folder / "backup", ignore=NO_SOCKET)
 
     def restore(self):
         shutil.rmtree(self.layout.data)
@@ -703,3 +704,55 @@ def test_a_checkpoint_that_is_heard_while_its_entries_are_taken_over_is_no_fork(
         recovery.hear(newest)
         assert world.desk.log.standing.phase == "sealing"
     assert not old.layout.evidence.exists()
+
+
+def test_publish_beside_a_receiver_that_seals_asks_nobody(old, capsys, tmp_path):
+    from lakzegel_server.__main__ import main  # noqa: PLC0415
+
+    old.layout.settings.write_text(
+        f'[office]\nurl = "{old.mirror.url}"\ntoken_file = "{old.mirror.token_file}"\n'
+    )
+    note = tmp_path / "policy.note"
+    note.write_bytes(old.office.policy_note(7, "group:x"))
+    publish = ["publish", "--data", str(old.layout.data), str(note)]
+    with old.up() as world:
+        old.mirror.silent = True
+        size = world.client.checkpoint().checkpoint.size
+        assert [main(publish), main(publish)] == [0, 0]
+        assert capsys.readouterr().out == f"policy {size}\n" * 2
+        assert world.client.checkpoint().checkpoint.size == size + 1
+        note.write_bytes(b"no note")
+        assert main(publish) == 1
+    capsys.readouterr()
+    note.write_bytes(old.office.policy_note(8, "group:x"))
+    assert main(publish) == 3
+    assert "no answer from the office" in capsys.readouterr().err
+
+
+def test_nothing_is_handed_to_a_receiver_that_may_not_be_the_newest(old, capsys, tmp_path):
+    from lakzegel_server.__main__ import main  # noqa: PLC0415
+
+    old.restore()
+    old.mirror.silent = True
+    note = tmp_path / "policy.note"
+    note.write_bytes(old.office.policy_note(7, "group:x"))
+    with old.up(wait=None) as world:
+        assert main(["publish", "--data", str(old.layout.data), str(note)]) == 3
+        assert "nothing is sealed until" in capsys.readouterr().err
+        assert not world.desk.log.standing.sealing
+
+
+def test_data_set_back_under_a_running_receiver_makes_no_other_log(old, capsys, tmp_path):
+    """The socket is beside an older index now; who listens still knows what it showed."""
+    from lakzegel_server.__main__ import main  # noqa: PLC0415
+
+    note = tmp_path / "policy.note"
+    note.write_bytes(old.office.policy_note(7, "group:x"))
+    with old.up() as world:
+        size = world.client.checkpoint().checkpoint.size
+        for name in ("index.sqlite-wal", "index.sqlite-shm"):
+            (old.layout.data / name).unlink(missing_ok=True)
+        (old.layout.data / "index.sqlite").unlink()
+        shutil.copy(old.folder / "backup" / "index.sqlite", old.layout.database)
+        assert main(["publish", "--data", str(old.layout.data), str(note)]) == 0
+        assert capsys.readouterr().out == f"policy {size}\n"

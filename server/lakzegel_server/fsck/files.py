@@ -12,6 +12,7 @@ from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.layout import FOLDERS, Layout
 
 _LOCKS = ("serve.lock", "sequence.lock")
+_SOCKET = "publish.sock"  # holds nothing; left behind by a receiver that was killed, it is dead
 _JOURNALS = ("index.sqlite-wal", "index.sqlite-shm")
 _SETTINGS = "settings.toml"  # the operator's own; `serve` says when it cannot be read
 _RESTORED = "restored"  # says when the backup was made; gone once `serve` has caught up
@@ -47,7 +48,7 @@ def _note(found: Survey, place: str, path: Path) -> None:
         return
     if stat.S_ISREG(mode):
         found.files.add(place)
-    elif not stat.S_ISDIR(mode):
+    elif not stat.S_ISDIR(mode) and not (stat.S_ISSOCK(mode) and place == _SOCKET):
         found.doubt(place, "is no regular file")
 
 
