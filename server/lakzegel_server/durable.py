@@ -33,6 +33,17 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; the name of each new one is durable."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True, mode=FOLDER)
+        sync_folder(new.parent)
+
+
 def sync_files(paths: Iterable[Path]) -> None:
     """Make the bytes of files durable; call ``sync_folder`` for their names."""
     for path in paths:
@@ -51,7 +62,10 @@ def replace_file(
 
     ``work`` is a folder on the same file system. Without ``sync`` it is atomic, not yet durable.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    if sync:
+        make_folder(path.parent)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
     part = work / f"{secrets.token_hex(16)}.part"
     try:
         with create(part, mode=mode) as file:

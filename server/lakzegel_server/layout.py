@@ -12,7 +12,7 @@ from typing import Final
 from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import Algorithm, Signer, SigningKey, VerifierKey, check_name
-from lakzegel_server.durable import FOLDER, replace_file, sync_folder
+from lakzegel_server.durable import FOLDER, make_folder, replace_file, sync_folder
 from lakzegel_server.errors import ConfigError
 
 _SEED: Final = 32
@@ -210,10 +210,10 @@ def prepare(layout: Layout, keys: LogKeys) -> None:
 
 def make_folders(layout: Layout) -> None:
     """Make DATA and its folders, closed to others."""
-    layout.data.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    make_folder(layout.data)
     layout.data.chmod(FOLDER)
     for name in FOLDERS:
-        (layout.data / name).mkdir(exist_ok=True, mode=FOLDER)
+        make_folder(layout.data / name)
 
 
 def _handed_out(layout: Layout, keys: LogKeys) -> tuple[tuple[Path, str], ...]:
