@@ -65,6 +65,7 @@ class LogState:
         self._listeners: list[Callable[[], None]] = []
         self._before: list[Callable[[Checkpoint], None]] = []
         self._standing = SEALING
+        self._unsynced = False  # the tiles may have been lost by a sync that failed
         self.stated = 0  # the size of the newest checkpoint of its own that lay there at the start
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
         self._shown = Shown(Checkpoint(self.origin, 0, self.store.root(0)), b"", self._reader(0))
@@ -222,7 +223,7 @@ class LogState:
                 raise BusyError("the log grew while it was being caught up")
             self._replay(self._custody.size + len(entries), Frontier())
             tree = self._database.tree()
-            self._write_tiles(tree)
+            self._write_tiles(tree, self._shown.checkpoint.size)
             self._make_durable(tree.size)
 
     def show_as(self, data: bytes) -> None:
@@ -310,7 +311,7 @@ class LogState:
         tree = self._database.tree()
         if tree.size == self._shown.checkpoint.size and self._shown.data:
             return
-        self._write_tiles(tree)
+        self._write_tiles(tree, self._shown.checkpoint.size)
         checkpoint = Checkpoint(self.origin, tree.size, tree.root())
         data = self._adopt(checkpoint) or self._sign(checkpoint)
         self._reveal(checkpoint, data)
@@ -325,8 +326,8 @@ class LogState:
         for listener in self._listeners:
             listener()
 
-    def _write_tiles(self, tree: Frontier) -> None:
-        pending = self._database.pending(self._shown.checkpoint.size)
+    def _write_tiles(self, tree: Frontier, start: int) -> None:
+        pending = self._database.pending(start)
         if pending and self.store.append(pending[0][0], [d for _, d in pending]) != tree.root():
             raise DamageError(
                 f"log: the tiles do not give the root of the {tree.size} entries that"
@@ -363,7 +364,11 @@ class LogState:
         if start is None:
             return
         size = self._shown.checkpoint.size if size is None else size
+        if self._unsynced:  # the system takes pages that it could not write for clean: no
+            self._write_tiles(self._database.tree(), start)  # second sync would notice
+        self._unsynced = True
         self.store.sync(start, size)
+        self._unsynced = False
         self._database.forget_pending(size)
 
     def _database_size(self) -> int:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from lakzegel_server import durable
+from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import FOLDERS, Layout, make_folders
+from lakzegel_server.logstate import LogState
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def synced(monkeypatch):
     found, fsync = [], os.fsync
 
     def note(descriptor):
-        found.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        found.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)
@@ -40,3 +42,29 @@ def test_folders_that_a_newer_version_adds_are_durable_before_anything_is_in_the
     synced.clear()
     make_folders(Layout(data))
     assert synced == []
+
+
+def test_tiles_that_could_not_be_synced_are_written_again_and_not_believed(
+    tmp_path, kit, monkeypatch
+):
+    """After a failed fsync the system takes the lost pages for clean, and the next one succeeds."""
+    office, fsync = kit.Office(), os.fsync
+    layout, signer, _ = kit.make_receiver(tmp_path / "data", office)
+    log = LogState.open(layout, signer, clock=lambda: kit.NOW)
+    log.append([office.admission(kit.new_key("token"), device="d")])
+    tile = layout.log / "tile/entries/000.p/2"
+    whole, failures = tile.read_bytes(), [5]
+
+    def fail_once(descriptor):
+        if failures:
+            tile.write_bytes(bytes(len(whole)))
+            raise OSError(failures.pop(), "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_once)
+    with pytest.raises(OSError, match="Input/output error"):
+        log.settle()
+    log.settle()
+    assert tile.read_bytes() == whole
+    log.close()
+    assert check(layout).doubts == ()
