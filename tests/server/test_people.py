@@ -156,6 +156,17 @@ def test_whatever_is_wrong_the_answer_is_the_same(browser, glass, wrong):
     assert browser.cookie is None
 
 
+def test_a_failure_waits_for_the_disk_as_little_for_a_name_that_there_is(world, browser, glass):
+    trail, kept = world.desk.trail, []
+    trail.flush()
+    for form in (glass(password="x"), glass(code="1"), glass(name="niemand")):
+        kept.append(trail.waiting())
+        assert browser("POST", "/login", form).status_code == 401
+    assert kept == [trail.waiting()] * 3
+    trail.flush()
+    assert trail.waiting() == kept[0] + 2  # two of a name that there is, one of nobody
+
+
 def test_a_code_is_good_once_and_so_is_every_one_before_it(open_browser, glass):
     assert open_browser()("POST", "/login", glass()).status_code == 303
     assert open_browser()("POST", "/login", glass()).status_code == 401

@@ -43,6 +43,9 @@ class Local:
         return self.name, self.role.value, self.password, self.secret, self.used, self.created
 
 
+_NOBODY: Final = Local("", AccountRole.IT, "", base64.b32encode(bytes(_SECRET)).decode(), 0, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What its owner is told, once."""
@@ -78,8 +81,8 @@ def find(database: Database, name: str) -> Local | None:
 def verify(local: Local | None, password: str, code: str, *, now: float) -> int | None:
     """The step of the code, when password and code are right; the same work whatever is wrong."""
     right = _password_is(local.password if local else _nobodys(), password)
-    step = _step(local, code, now) if local else None
-    return step if right else None
+    step = _step(local or _NOBODY, code, now)
+    return step if right and local else None
 
 
 def spend(database: Database, local: Local, step: int) -> bool:

@@ -180,11 +180,8 @@ class People:
             raise
 
     def _note_failure(self, who: Who, *, shuts: bool) -> None:
-        refused = Event(who, Action.LOGIN, Thing.SESSION).refused(DeniedError.code)
-        if who.name == NOTHING:
-            self._trail.count(refused)
-        else:
-            self._trail.note(refused)
+        """Record it within a minute: to wait for the disk here would tell which names there are."""
+        self._trail.count(Event(who, Action.LOGIN, Thing.SESSION).refused(DeniedError.code))
         if shuts:
             self._trail.note(Event(who, Action.LOCK_OUT, Thing.SESSION))
 
