@@ -22,6 +22,7 @@ from lakzegel_office.commands import (
     restore,
     revoke,
     succession,
+    trail,
     verify,
     witness,
 )
@@ -41,6 +42,7 @@ COMMANDS: Final = (
     restore,
     prove,
     report,
+    trail,
     succession,
     witness,
     revoke,

@@ -1,66 +1,106 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Who opened what and why: `state/audit.jsonl`, each line chained to the one before.
+"""Who did what here, on what, from where, why, and how it ended: `records/audit.jsonl`.
 
-    {"action":"open","at":"…Z","item":"d/0/3/17","n":4,"previous":"<b64>","reason":"…","user":"…"}
-
-`previous` is the SHA-256 of the previous line without its end; of nothing for line 0. Canonical
-JSON. A line is on disk before anything that it tells of is shown.
+docs/spec/journal.md §2, with the fields that BIO2 8.15.01 asks for. A line is on disk before
+anything that it tells of is shown or written.
 """
 
+import getpass
 import hashlib
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from lakzegel_core.encoding import b64, canonical_json, format_time, parse_canonical_json
-from lakzegel_core.errors import FormatError
-from lakzegel_office import durable
-from lakzegel_office.errors import DoubtError
+from lakzegel_core.encoding import b64
+from lakzegel_office.errors import UsageError
+from lakzegel_office.home import Home
+from lakzegel_office.journal import Entry, Journal, journal_key
 
-MAX_LINE: Final = 16_384  # bytes
+DONE: Final = "done"
+REFUSED: Final = "refused"
+FAILED: Final = "failed"
+RESULTS: Final = (DONE, REFUSED, FAILED)
+MAX_REASON: Final = 2000  # characters
+_FORMER: Final = "audit.jsonl"  # below state/, until this trail began
 
 
-def record(path: Path, *, action: str, item: str, reason: str, user: str, now: datetime) -> None:
-    """Add one line, on disk before this returns.
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, as far as this program knows, and on which machine."""
 
-    Raises:
-        DoubtError: the log that is there is broken; nothing is added.
-    """
-    count, last = check(path)
-    line = canonical_json(
-        {
+    name: str
+    origin: str
+
+    @classmethod
+    def here(cls, name: str | None = None) -> Self:
+        """Return who runs this process, or the member of staff whose passphrase was given."""
+        return cls(name or getpass.getuser(), f"{getpass.getuser()}@{socket.gethostname()}")
+
+
+class AuditTrail:
+    """The trail of one office."""
+
+    def __init__(self, home: Home, index_key: bytes, actor: Actor) -> None:
+        """Keep the place, the vault's index key and who acts."""
+        self.journal = Journal(home.records / "audit.jsonl", journal_key(index_key))
+        self._former = home.state / _FORMER
+        self._actor = actor
+
+    def record(
+        self,
+        action: str,
+        what: Mapping[str, str],
+        *,
+        now: datetime,
+        reason: str = "",
+        result: str = DONE,
+    ) -> Entry:
+        """Add a line, on disk before this returns.
+
+        Args:
+            action: a verb: `open`, `prove`, `restore`, `export`, `destroy`, …
+            what: what it was done to, by kind: `{"item": "d/0/3/17"}`.
+            now: the time.
+            reason: why, in the person's words.
+            result: one of RESULTS.
+
+        Raises:
+            DoubtError: the trail that is there is broken; nothing is added.
+            UsageError: the reason is too long.
+        """
+        if len(reason) > MAX_REASON:
+            raise UsageError(f"reason: {len(reason)} characters; at most {MAX_REASON}")
+        rows = [self._line(action, what, reason, result)]
+        if self._former.exists() and self.journal.head().count == 0:
+            rows.insert(0, self._line("continue", {"trail": _digest(self._former)}, "", DONE))
+        return self.journal.append_all(rows, now)[-1]
+
+    def _line(
+        self, action: str, what: Mapping[str, str], reason: str, result: str
+    ) -> dict[str, object]:
+        return {
             "action": action,
-            "at": format_time(now),
-            "item": item,
-            "n": count,
-            "previous": b64(hashlib.sha256(last).digest()),
+            "actor": self._actor.name,
+            "object": dict(what),
+            "origin": self._actor.origin,
             "reason": reason,
-            "user": user,
+            "result": result,
         }
-    )
-    durable.append_line(path, line)
 
 
-def check(path: Path) -> tuple[int, bytes]:
-    """Return the number of lines and the last one, every link proven.
+def why(reason: str) -> str:
+    """Return a reason that says something.
 
     Raises:
-        DoubtError: a line is not canonical, or does not follow from the one before.
+        UsageError: it is empty.
     """
-    count, last = 0, b""
-    try:
-        lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
-        if lines.pop() != b"":
-            raise DoubtError(f"{path}: the last line is cut off")
-        for line in lines:
-            value = parse_canonical_json(line, what="audit line", max_size=MAX_LINE)
-            expected = b64(hashlib.sha256(last).digest())
-            if not isinstance(value, dict) or (value.get("n"), value.get("previous")) != (
-                count,
-                expected,
-            ):
-                raise DoubtError(f"{path}: line {count + 1} does not follow from the one before")
-            count, last = count + 1, line
-    except FormatError as error:
-        raise DoubtError(f"{path}: line {count + 1}: {error}") from error
-    return count, last
+    if not reason.strip():
+        raise UsageError("--reason: say why; it is kept with your name")
+    return reason.strip()
+
+
+def _digest(path: Path) -> str:
+    return b64(hashlib.sha256(path.read_bytes()).digest())

@@ -76,11 +76,6 @@ class Home:
         """The folder of what is not yet whole or not yet proven."""
         return self.state / "incoming"
 
-    @property
-    def audit(self) -> Path:
-        """The log of every opening."""
-        return self.state / "audit.jsonl"
-
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the home for one command that changes the mirror.

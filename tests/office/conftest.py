@@ -24,8 +24,9 @@ from lakzegel_office.__main__ import main
 from lakzegel_office.config import read_config
 from lakzegel_office.errors import MissingError
 from lakzegel_office.home import Home
+from lakzegel_office.journal import Journal, journal_key
 from lakzegel_office.pull import Puller
-from lakzegel_office.vault import Vault
+from lakzegel_office.vault import INDEX, Vault
 
 ORIGIN = "log.example/test"
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -258,6 +259,11 @@ class World:
         """Run a command of the office on this home; return its exit code."""
         home = ["--home", str(self.home.root), "--passphrase-file", str(self.passphrase_file)]
         return main([*arguments, *home])
+
+    def trail(self):
+        """What the audit trail says, oldest first."""
+        key = journal_key(self.vault.load(INDEX))
+        return [entry.says for entry in Journal(self.home.records / "audit.jsonl", key).read()]
 
     def puller(self):
         texts = [self.vault.identity(name).to_text() for name in ("records", "escrow")]

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Looking at items: what is listed, what is recorded, what is written."""
 
+import getpass
+import hashlib
 import json
 
 import pytest
 
-from lakzegel_office import audit
+from lakzegel_core.encoding import b64
+from lakzegel_office.commands import browse
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.names import ItemId
 
@@ -128,9 +131,36 @@ def test_opening_an_item_is_recorded_before_its_bytes_are_shown(pulled, tmp_path
     out = tmp_path / "out"
     assert pulled.run("open", "minister/0/0/0", "--reason", "Woo 2026-14", "--out", str(out)) == 0
     assert out.read_bytes() == b"een "
-    line = json.loads(pulled.home.audit.read_text())
-    assert (line["item"], line["reason"], line["n"]) == ("minister/0/0/0", "Woo 2026-14", 0)
-    assert audit.check(pulled.home.audit)[0] == 1
+    (line,) = pulled.trail()
+    assert (line["action"], line["object"]) == ("open", {"item": "minister/0/0/0"})
+    assert (line["reason"], line["result"]) == ("Woo 2026-14", "done")
+    assert line["actor"] == getpass.getuser()
+    assert line["origin"].startswith(f"{getpass.getuser()}@")
+
+
+def test_an_item_that_does_not_open_was_recorded_all_the_same(pulled, monkeypatch):
+    def break_off(*_):
+        raise DoubtError("broken off")
+
+    monkeypatch.setattr(browse, "_bytes_of", break_off)
+    assert pulled.run("open", "minister/0/0/0", "--reason", "x") == 1
+    assert len(pulled.trail()) == 1
+
+
+def test_the_trail_begins_with_what_the_former_one_came_to(pulled):
+    former = pulled.home.state / "audit.jsonl"
+    former.write_bytes(b'{"action":"open"}\n')
+    for _ in range(2):
+        assert pulled.run("open", "minister/0/0/0", "--reason", "x") == 0
+    digest = b64(hashlib.sha256(b'{"action":"open"}\n').digest())
+    assert [line["action"] for line in pulled.trail()] == ["continue", "open", "open"]
+    assert pulled.trail()[0]["object"] == {"trail": digest}
+
+
+def test_a_restore_is_recorded_too(pulled, tmp_path):
+    assert pulled.run("restore", "--device", "minister", "--out", str(tmp_path / "out")) == 0
+    (line,) = pulled.trail()
+    assert (line["action"], line["object"]["device"]) == ("restore", "minister")
 
 
 def test_opening_a_capture_writes_the_whole_file(pulled, capfdbinary):
@@ -147,18 +177,31 @@ def test_opening_never_overwrites_and_never_goes_without_a_reason(pulled, tmp_pa
     assert out.read_bytes() == b"mine"
 
 
-def test_a_changed_audit_line_stops_the_next_opening(pulled, capsys):
+def test_a_changed_audit_line_stops_the_next_opening(pulled, tmp_path):
     for _ in range(3):
         assert pulled.run("open", "minister/0/0/0", "--reason", "echt") == 0
-    text = pulled.home.audit.read_text()
-    pulled.home.audit.write_text(text.replace("echt", "vals", 1))
-    with pytest.raises(DoubtError, match="line 2 does not follow"):
-        audit.check(pulled.home.audit)
-    assert pulled.run("open", "minister/0/0/0", "--reason", "x") == 1
-    pulled.home.audit.write_text(
-        text[: text.index("\n") + 1] + text[text.rindex("\n", 0, -1) + 1 :]
-    )
-    assert pulled.run("open", "minister/0/0/0", "--reason", "x") == 1
+    path = pulled.home.records / "audit.jsonl"
+    first, _, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + third)
+    out = tmp_path / "out"
+    assert pulled.run("open", "minister/0/0/0", "--reason", "x", "--out", str(out)) == 1
+    assert not out.exists()
+
+
+def test_the_trail_is_shown_as_lines_and_as_json(pulled, tmp_path, capsys):
+    assert pulled.run("open", "minister/0/0/0", "--reason", "een\nregel") == 0
+    assert pulled.run("restore", "--device", "minister", "--out", str(tmp_path / "out")) == 0
+    capsys.readouterr()
+    assert pulled.run("trail", "--action", "open") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split("\t")[2:] == ["open", "item minister/0/0/0", "done", "een\\nregel"]
+    assert pulled.run("trail", "--json", "--actor", getpass.getuser()) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["number"] for row in rows] == [0, 1]
+    assert pulled.run("trail", "--actor", "nobody") == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "2 lines" in shown.err
 
 
 def test_an_item_that_is_not_there_is_a_usage_error(pulled, capsys):

@@ -97,7 +97,7 @@ def test_what_was_sealed_under_replaced_keys_is_proven_by_the_ones_before(
 
 
 def test_proving_is_recorded(proven):
-    assert '"action":"prove"' in proven.home.audit.read_text()
+    assert [line["action"] for line in proven.trail()] == ["prove"]
 
 
 def test_another_file_is_not_proven(proven, tmp_path, capsys):

@@ -2,7 +2,6 @@
 """`list`, `show`, `open`: the items of the mirror, one by one."""
 
 import argparse
-import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from lakzegel_office import audit, durable
 from lakzegel_office.capture import read_capture, read_path
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.commands.common import Commands, answer, command, say, unlock
-from lakzegel_office.commands.evidence import catalog_of
+from lakzegel_office.commands.evidence import catalog_of, trail_of
 from lakzegel_office.errors import UsageError
 from lakzegel_office.history import captures_of, pieces_of
 from lakzegel_office.index import IndexedItem
@@ -98,16 +97,8 @@ def open_item(arguments: argparse.Namespace) -> int:
     catalog = catalog_of(office)
     item: ItemId = arguments.item
     catalog.find(item)
-    if not arguments.reason.strip():
-        raise UsageError("--reason: say why")
-    audit.record(
-        office.home.audit,
-        action="open",
-        item=str(item),
-        reason=arguments.reason,
-        user=getpass.getuser(),
-        now=datetime.now(UTC),
-    )
+    reason = audit.why(arguments.reason)
+    trail_of(office).record("open", {"item": str(item)}, reason=reason, now=datetime.now(UTC))
     if arguments.out is None:
         for piece in _bytes_of(catalog, item):
             sys.stdout.buffer.write(piece)

@@ -2,6 +2,7 @@
 """The mirror, replayed and ready to be looked through."""
 
 from lakzegel_core.age import Identity
+from lakzegel_office.audit import Actor, AuditTrail
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office
@@ -46,3 +47,8 @@ def catalog_from(office: Office, replay: Replay) -> Catalog:
     """Return the items of a mirror whose log was replayed already."""
     mirror = Mirror(office.home.mirror)
     return Catalog(mirror, replay.accepted, index_store(office), identities(office))
+
+
+def trail_of(office: Office) -> AuditTrail:
+    """Return the office's audit trail, to which this person's acts are added."""
+    return AuditTrail(office.home, office.vault.load(INDEX), Actor.here())

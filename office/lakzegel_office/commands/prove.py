@@ -2,7 +2,6 @@
 """`prove`: one item's bytes and the proof of them, for somebody who trusts only keys."""
 
 import argparse
-import getpass
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Final
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import judge_item
-from lakzegel_office import audit, durable
+from lakzegel_office import durable
 from lakzegel_office.batchfile import open_batch
 from lakzegel_office.checkpoints import Checkpoints, replay_mirror
 from lakzegel_office.commands.common import Commands, command, unlock
-from lakzegel_office.commands.evidence import catalog_from, identities
+from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.config import judge_keys
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.mirror import Mirror
@@ -61,13 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     except (LakzegelError, FileNotFoundError) as error:
         raise DoubtError(f"{item}: cannot be proven: {error}") from error
-    audit.record(
-        office.home.audit,
-        action="prove",
-        item=str(item),
-        reason=arguments.reason,
-        user=getpass.getuser(),
-        now=datetime.now(UTC),
+    trail_of(office).record(
+        "prove", {"item": str(item)}, reason=arguments.reason, now=datetime.now(UTC)
     )
     durable.write_new(out, opened.payload)
     durable.write_new(proof_file, proof.to_bytes())

@@ -3,16 +3,20 @@
 
 import argparse
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
-from lakzegel_office.commands.evidence import catalog_of, identities
+from lakzegel_office.commands.evidence import catalog_of, identities, trail_of
 from lakzegel_office.errors import UsageError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.restore import Restored, batch_places, restore
 from lakzegel_office.restoreplan import make_plan
+
+DEFAULT_REASON: Final = "restore"
 
 
 def add(commands: Commands) -> None:
@@ -24,6 +28,9 @@ def add(commands: Commands) -> None:
         "--all", action="store_true", help="each device, into OUT/<device>/<source>/"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+    parser.add_argument(
+        "--reason", default=DEFAULT_REASON, metavar="TEXT", help="recorded with your name"
+    )
     parser.add_argument("--latest", action="store_true", help="leave out older versions")
     parser.add_argument("--json", action="store_true", help="say what was done as JSON")
 
@@ -39,7 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{arguments.device}: no batch of this device in the mirror")
         devices = [arguments.device]
     results = []
+    trail = trail_of(office)
     for device in devices:
+        what = {"device": device, "versions": "latest" if arguments.latest else "all"}
+        trail.record("restore", what, reason=arguments.reason, now=datetime.now(UTC))
         out = arguments.out / device if arguments.all else arguments.out
         done = _restore_device(office, catalog, device, out, latest_only=arguments.latest)
         results.append((device, done))
