@@ -239,6 +239,78 @@ def test_what_flaps_is_one_alert_and_what_was_short_is_none():
     assert [(alert.kind, alert.cause) for alert in told] == [(Kind.RAISED, "silent")]
 
 
+def day_of(on, off, *, cause="tsa-failing", hours=24):
+    """What is told in a day of a cause that holds and is gone for so many seconds in turn."""
+    state, told = {}, []
+    for now in range(0, hours * 3600, 15):
+        found = {cause: 1} if now % (on + off) < on else {}
+        state, alerts = step(state, found, CALM, now=now)
+        told += alerts
+    return told, state
+
+
+def test_what_flaps_faster_than_it_settles_is_told_once():
+    told, _ = day_of(60, 45)
+    assert [alert.kind for alert in told] == [Kind.RAISED]
+    assert told[0].at <= 240
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "most"), [(300, 1200, 3), (300, 2400, 5), (600, 3 * 3600, 9), (150, 901, 3)]
+)
+def test_what_comes_back_again_and_again_is_told_less_and_less(on, off, most):
+    told, _ = day_of(on, off)
+    assert len(told) <= most
+    assert most < 2 * 24 * 3600 // (on + off), "a raise and a recovery each time"
+    assert len({alert.id for alert in told}) == len(told), "programs tell alerts apart by their ids"
+    kinds = [alert.kind for alert in told]
+    assert kinds == [(Kind.RAISED, Kind.RECOVERED)[n % 2] for n in range(len(kinds))]
+
+
+def test_once_it_is_calm_for_long_enough_it_recovers_and_after_a_day_it_is_as_new():
+    told, state = day_of(300, 1200)
+    assert told[-1].kind is Kind.RAISED
+    end = 24 * 3600
+    state, alerts = step(state, {}, CALM, now=end)
+    state, alerts = step(state, {}, CALM, now=end + 2 * CALM.recover)
+    assert [alert.kind for alert in alerts] == [Kind.RECOVERED]
+    state, alerts = step(state, {}, CALM, now=end + 2 * CALM.recover + 86_400)
+    assert (state, alerts) == ({}, [])
+
+
+def test_how_often_a_cause_came_back_outlives_a_restart_and_break_glass_is_never_held(
+    tmp_path, decided, hook
+):
+    now = [1_800_000_000]
+    states = {"disk": 1}
+    with alerting(tmp_path, decided, lambda: now[0]) as alerts:
+        for seconds, found in ((0, states), (120, states), (1, {}), (900, {}), (60, states),
+                               (120, states), (1, {}), (900, {})):  # fmt: skip
+            now[0] += seconds
+            alerts.work(lambda _, f=found: f)
+    with alerting(tmp_path, decided, lambda: now[0]) as alerts:
+        assert alerts.store.standings()["disk"].raised == 2
+        assert alerts.store.standings()["disk"].told, "twice as long"
+        now[0] += 900
+        alerts.work(lambda _: {})
+        for _ in range(3):
+            alerts.happened("break-glass")
+            alerts.work(lambda _: {})
+            for seconds in (3600, 900):
+                now[0] += seconds
+                alerts.work(lambda _: {})
+    told = [(b["cause"], b["kind"]) for b in (json.loads(body) for body, _ in hook.got)]
+    assert (
+        told
+        == [("disk", "raised"), ("disk", "recovered")] * 2
+        + [
+            ("break-glass", "raised"),
+            ("break-glass", "recovered"),
+        ]
+        * 3
+    )
+
+
 def test_causes_of_the_receiver_and_of_devices_are_found(world, device):
     desk, now = world.desk, int(world.desk.vitals.gauges.clock())
     assert observe(desk, now) == {}

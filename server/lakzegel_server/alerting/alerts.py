@@ -80,7 +80,9 @@ class Alerts:
         now = int(self._clock())
         with self._turn:
             standings = self.store.standings()
-            known = standings.get(cause, Standing(cause, now, 0))
+            known = standings.get(cause)
+            if known is None or not known.told:
+                known = Standing(cause, now, 0, raised=known.raised if known else 0)
             seen = replace(known, count=known.count + 1, gone=None, until=now + MOMENT_SECONDS)
             self.store.decide({**standings, cause: seen}, [], ())
         if self._chore is not None:

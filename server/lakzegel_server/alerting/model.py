@@ -7,6 +7,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
+
+DAY: Final = 86_400  # seconds that a cause which recovered is remembered
+MOST_DOUBLINGS: Final = 4  # of the time that one which comes back must be gone
 
 
 class Kind(StrEnum):
@@ -26,6 +30,7 @@ class Standing:
     told: bool = False
     gone: int | None = None  # since when it does not hold
     until: int = 0  # it holds at least so long: for what happens in a moment
+    raised: int = 0  # how often it was, each time within a day of when it had recovered
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +57,22 @@ class Damping:
     settle: int
     recover: int
 
+    def hold(self, standing: Standing) -> int:
+        """How long this cause must be gone: the longer, the oftener it came back."""
+        again = 0 if standing.until else min(max(standing.raised - 1, 0), MOST_DOUBLINGS)
+        return self.recover << again
+
 
 def step(
     before: Mapping[str, Standing], found: Mapping[str, int], damping: Damping, *, now: int
 ) -> tuple[dict[str, Standing], list[Alert]]:
     """How every cause stands now, and what there is to tell.
 
-    1. A cause that holds for ``settle`` is raised, once.
+    1. A cause that holds for ``settle`` is raised, once; what is away for less than that meanwhile
+       was never away.
     2. One that was raised and is gone for ``recover`` has recovered, once; what comes back before
        that was never gone.
-    3. One that goes before it was raised is forgotten.
+    3. One that is raised again within a day must be gone for twice as long, and so on.
     """
     after: dict[str, Standing] = {}
     alerts = []
@@ -81,20 +92,27 @@ def _one(
 ) -> tuple[Standing | None, Alert | None]:
     if not count:
         return _gone(known, damping, now)
-    standing = replace(known or Standing(cause, now, count), count=count, gone=None)
+    known = known or Standing(cause, now, count)
+    away = 0 if known.gone is None or known.told else now - known.gone
+    since = known.since if away < damping.settle else now
+    standing = replace(known, since=since, count=count, gone=None)
     due = now - standing.since >= damping.settle or standing.until
     if standing.told or not due:
         return standing, None
-    told = replace(standing, told=True)
+    told = replace(standing, told=True, raised=standing.raised + 1)
     return told, Alert(Kind.RAISED, cause, count, standing.since, now)
 
 
 def _gone(
     known: Standing | None, damping: Damping, now: int
 ) -> tuple[Standing | None, Alert | None]:
-    if known is None or not known.told:
+    if known is None:
         return None, None
     gone = now if known.gone is None else known.gone
-    if now - gone < damping.recover:
+    if not known.told:
+        kept = now - gone < (DAY if known.raised else damping.settle)
+        return replace(known, gone=gone, until=0) if kept else None, None
+    if now - gone < damping.hold(known):
         return replace(known, gone=gone), None
-    return None, Alert(Kind.RECOVERED, known.cause, known.count, known.since, now)
+    resting = Standing(known.cause, now, known.count, gone=now, raised=known.raised)
+    return resting, Alert(Kind.RECOVERED, known.cause, known.count, known.since, now)

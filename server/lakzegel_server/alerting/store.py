@@ -58,7 +58,13 @@ class Store:
             ).fetchall()
         return {
             cause: Standing(
-                cause, since, count, bool(told), None if gone == _NEVER else gone, until
+                cause,
+                since,
+                count,
+                told > 0,
+                None if gone == _NEVER else gone,
+                until,
+                abs(told),
             )
             for cause, since, count, told, gone, until in rows
         }
@@ -72,7 +78,8 @@ class Store:
             change.execute("DELETE FROM alerts")
             for one in standings.values():
                 gone = _NEVER if one.gone is None else one.gone
-                row = (one.cause, one.since, one.count, int(one.told), gone, one.until)
+                told = one.raised if one.told else -one.raised  # above 0 while it stands
+                row = (one.cause, one.since, one.count, told, gone, one.until)
                 change.execute(
                     "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_digest(*row))
                 )
