@@ -221,10 +221,16 @@ class LogState:
         with self.turn():
             if not self._database.commit(self._custody.size, entries):
                 raise BusyError("the log grew while it was being caught up")
-            self._replay(self._custody.size + len(entries), Frontier())
-            tree = self._database.tree()
-            self._write_tiles(tree, self._shown.checkpoint.size)
-            self._make_durable(tree.size)
+            self._complete()
+
+    def complete(self) -> None:
+        """Bring custody and tiles up to what is committed, when that failed; it shows nothing.
+
+        Raises:
+            DamageError: what was committed is no log.
+        """
+        with self.turn():
+            self._complete()
 
     def show_as(self, data: bytes) -> None:
         """Show the committed tree by a checkpoint that this log signed before.
@@ -305,6 +311,12 @@ class LogState:
         if size > self._custody.size:
             self._replay(size, Frontier())
         self._show()
+
+    def _complete(self) -> None:
+        tree = self._database.tree()
+        self._replay(tree.size, Frontier())
+        self._write_tiles(tree, self._shown.checkpoint.size)
+        self._make_durable(tree.size)
 
     def _show(self) -> None:
         """Tiles, then the signed checkpoint, of the committed tree."""

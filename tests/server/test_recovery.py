@@ -756,3 +756,27 @@ def test_data_set_back_under_a_running_receiver_makes_no_other_log(old, capsys, 
         shutil.copy(old.folder / "backup" / "index.sqlite", old.layout.database)
         assert main(["publish", "--data", str(old.layout.data), str(note)]) == 0
         assert capsys.readouterr().out == f"policy {size}\n"
+
+
+@pytest.mark.parametrize("failing", ["append", "entries"])
+def test_a_disk_that_was_full_at_the_last_step_needs_no_restart(old, monkeypatch, failing):
+    before = old.contents()
+    old.restore()
+    old.mirror.silent = True
+    with old.up(wait="asking") as world:
+        store, failures = world.desk.log.store, [28]
+        real = getattr(store, failing)
+
+        def full_once(*arguments):
+            if failures:
+                raise OSError(failures.pop(), "No space left on device")
+            return real(*arguments)
+
+        monkeypatch.setattr(store, failing, full_once)
+        old.mirror.silent, world.desk.recovery._due = False, 0.0
+        settled(world, lambda: not failures)
+        world.desk.recovery._due = 0.0
+        await_phase(world.desk, "sealing")
+        settled(world, lambda: old.contents() == before)
+        seal(world, old.device)
+    assert check(old.layout).doubts == ()

@@ -62,6 +62,7 @@ def follow(
         BusyError, DamageError, OSError, sqlite3.Error: it cannot be taken over here.
     """
     target = signed.checkpoint
+    log.complete()  # what was committed before a disk was full, or before this process ended
     reader = compare(log, office, signed)
     edge = log.edge()
     while edge.size < target.size:
