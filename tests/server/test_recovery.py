@@ -780,3 +780,41 @@ def test_a_disk_that_was_full_at_the_last_step_needs_no_restart(old, monkeypatch
         settled(world, lambda: old.contents() == before)
         seal(world, old.device)
     assert check(old.layout).doubts == ()
+
+
+def test_a_fork_stops_the_log_at_once_though_its_evidence_cannot_be_kept_yet(old, monkeypatch):
+    tree = Checkpoint(ORIGIN, 3, os.urandom(32))
+    word = sign_checkpoint(tree, old.signer.ed25519, old.signer.mldsa, now=1)
+    keep, failures = module.evidence.keep, [28]
+
+    def full_once(*arguments):
+        if failures:
+            raise OSError(failures.pop(), "No space left on device")
+        keep(*arguments)
+
+    monkeypatch.setattr(module.evidence, "keep", full_once)
+    with old.up() as world:
+        assert world.client("POST", "/v1/cosignatures", word).status_code == 507
+        assert world.desk.log.standing.phase == "forked"
+        settled(world, old.layout.evidence.exists)
+    with old.up(wait="forked"):
+        pass
+
+
+def test_a_larger_tree_stops_the_log_at_once_though_it_cannot_be_kept_yet(old, monkeypatch):
+    newest = old.contents()["log/checkpoint"]
+    old.restore()
+    away = old.mirror.folder.rename(old.folder / "away")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with old.up() as world:
+        monkeypatch.setattr(module.evidence, "keep_ahead", full)
+        assert world.client("POST", "/v1/cosignatures", newest).status_code == 507
+        assert not world.desk.log.standing.sealing
+        monkeypatch.undo()
+        assert world.client("POST", "/v1/cosignatures", newest).status_code == 503
+        assert old.layout.ahead.exists()
+        away.rename(old.mirror.folder)
+        await_phase(world.desk, "sealing")

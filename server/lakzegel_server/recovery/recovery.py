@@ -82,6 +82,7 @@ class Recovery:
         self._pause = FIRST_PAUSE
         self._due = 0.0
         self._asked_at = -SUSPICION_PAUSE
+        self._unkept: ForkFoundError | None = None  # whose evidence could not be stored yet
         self._suspected = threading.Event()
         self._deciding = threading.Lock()  # what is heard, and what was found out by asking
         self._chores: Chores | None = None
@@ -143,7 +144,7 @@ class Recovery:
             if tree.size <= self._state.edge().size:
                 if not self._has(tree):  # once more: it may have been caught up with meanwhile
                     self._fork(ForkFoundError(signed))
-            elif tree.size > self._state.stated:
+            elif tree.size > self._state.stated or not self._layout.ahead.exists():
                 self._go_back(signed)
 
     def work(self) -> None:
@@ -155,8 +156,11 @@ class Recovery:
                     self._asked_at = now
                     self._suspected.clear()
                     self._ask_while_sealing()
-            elif phase is not Phase.FORKED and now >= self._due:
-                self._attempt()
+            elif now >= self._due:
+                if phase is Phase.FORKED:
+                    self._keep_evidence()
+                else:
+                    self._attempt()
         except ForkFoundError as fork:
             with self._deciding:
                 self._fork(fork)
@@ -276,24 +280,31 @@ class Recovery:
             self._chores[FILES_CHORE].wake()
 
     def _fork(self, fork: ForkFoundError) -> None:
-        evidence.keep(self._layout, fork.signed.data, self._state.shown.data)
+        """Never seal again; first of all stop, for to keep the evidence may fail."""
+        self._unkept = fork
         self._stop_sealing(Standing(Phase.FORKED, str(fork), fork.signed.checkpoint.size))
         _log.error(
             "FORK: this log signed another tree of %d entries than the one in DATA; nothing is"
             " sealed any more; both checkpoints are in DATA/evidence",
             fork.signed.checkpoint.size,
         )
+        self._keep_evidence()
+
+    def _keep_evidence(self) -> None:
+        if self._unkept is not None:
+            evidence.keep(self._layout, self._unkept.signed.data, self._state.shown.data)
+            self._unkept = None
 
     def _go_back(self, signed: SignedCheckpoint) -> None:
         """This log showed more than DATA has: seal nothing until that is here, over any restart."""
         size, here = signed.checkpoint.size, self._state.edge().size
-        evidence.keep_ahead(self._layout, signed.data)
-        self._state.stated = size
+        self._state.stated = max(self._state.stated, size)
         _log.error("somebody shows a signed checkpoint of %d entries, DATA has %d", size, here)
         if self._state.standing.sealing:
             self._since, self._due = here, 0.0
             detail = f"this log showed {size} entries, DATA has {here}"
             self._stop_sealing(Standing(Phase.ASKING, detail, size))
+        evidence.keep_ahead(self._layout, signed.data)
 
     def _has(self, tree: Checkpoint) -> bool:
         """Whether DATA's log begins with this tree."""
@@ -343,6 +354,8 @@ class Recovery:
 
     def _stop_sealing(self, standing: Standing) -> None:
         """Be read-only, also after another start."""
-        if self._continuity is not None:
-            self._continuity.forget()
-        self._state.stand(standing)
+        try:
+            if self._continuity is not None:
+                self._continuity.forget()
+        finally:
+            self._state.stand(standing)
