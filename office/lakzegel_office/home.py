@@ -7,6 +7,7 @@ notes/                 what was signed here: delegation, admissions, policies
 mirror/                the evidence; a closed set of files, docs/spec/mirror.md
 records/               journals of what was decided and done; docs/spec/journal.md
 witness/               the newest tree that was cosigned; docs/spec/witness.md §6
+replies/               what is to be carried to a receiver that hands over by folder
 state/                 may be thrown away: index, marks of what was opened, temporary files
 """
 
@@ -75,6 +76,11 @@ class Home:
     def incoming(self) -> Path:
         """The folder of what is not yet whole or not yet proven."""
         return self.state / "incoming"
+
+    @property
+    def replies(self) -> Path:
+        """The folder of statements that somebody carries to the receiver."""
+        return self.root / "replies"
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -125,6 +125,11 @@ class Puller:
         report.fetched = fetcher.fetched.batches
         return report
 
+    @property
+    def replay(self) -> Replay:
+        """The log as it was pulled."""
+        return self._replay
+
     def _signed_at(self, size: int) -> int | None:
         return self._checkpoints.signed_at(size) if self._checkpoints is not None else None
 

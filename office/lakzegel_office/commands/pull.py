@@ -6,7 +6,7 @@ import signal
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office import settings
@@ -14,11 +14,20 @@ from lakzegel_office.commands.common import Commands, Office, answer, command, s
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.doorbell import Doorbell
 from lakzegel_office.errors import OfficeError, UnreachableError, UsageError
+from lakzegel_office.handed.pull import FolderPuller
+from lakzegel_office.handed.receiver import FolderReceiver
 from lakzegel_office.pull import Puller, PullReport
-from lakzegel_office.transport import HttpReceiver
+from lakzegel_office.transport import HttpReceiver, Receiver
 from lakzegel_office.vault import ACCOUNT
 
 EVERY: Final = 5.0  # seconds between two pulls of --follow where the receiver cannot be asked
+
+
+class Pulls(Protocol):
+    """What is pulled with."""
+
+    def run(self) -> PullReport:
+        """Carry out one pull."""
 
 
 def add(commands: Commands) -> None:
@@ -27,6 +36,21 @@ def add(commands: Commands) -> None:
     parser.add_argument("--server", metavar="URL", help="instead of office.toml's")
     parser.add_argument("--ca-file", type=Path, metavar="F", help="instead of office.toml's")
     parser.add_argument("--account-file", type=Path, metavar="F", help="holds the bearer token")
+    parser.add_argument(
+        "--from-folder",
+        type=Path,
+        metavar="DIR",
+        help="take what a receiver handed over into a folder, and ask no network",
+    )
+    parser.add_argument(
+        "--replies",
+        type=Path,
+        metavar="DIR",
+        help="with --from-folder: where cosignatures and statements go (default HOME/replies)",
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="with --from-folder: remove nothing that was taken"
+    )
     parser.add_argument("--follow", action="store_true", help="when the log grew, until stopped")
     parser.add_argument(
         "--every",
@@ -41,6 +65,16 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Pull once, or until stopped; 1 where something did not fit."""
+    if arguments.from_folder is None:
+        if arguments.replies is not None or arguments.keep:
+            raise UsageError("--replies and --keep are for --from-folder")
+        return _from_server(arguments)
+    if arguments.server is not None:
+        raise UsageError("--server and --from-folder: give one of them")
+    return _from_folder(arguments)
+
+
+def _from_server(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     server = arguments.server or office.config.server
     if server is None:
@@ -51,21 +85,38 @@ def run(arguments: argparse.Namespace) -> int:
         office.home.exclusive(),
         HttpReceiver.open(server, token=token, ca_file=ca_file) as receiver,
     ):
-        puller = Puller(
-            office.home,
-            office.config,
-            office.vault,
-            receiver,
-            [identity.to_text() for identity in identities(office)],
-            _silent if arguments.quiet or arguments.json else say,
-        )
-        if arguments.follow:
-            bell = Doorbell(partial(HttpReceiver.open, server, token=token, ca_file=ca_file))
-            return _follow(puller, bell, arguments)
-        return _tell(puller.run(), as_json=arguments.json)
+        bell = Doorbell(partial(HttpReceiver.open, server, token=token, ca_file=ca_file))
+        return _pull(_puller(office, receiver, arguments), bell, arguments)
 
 
-def _follow(puller: Puller, bell: Doorbell, arguments: argparse.Namespace) -> int:
+def _from_folder(arguments: argparse.Namespace) -> int:
+    office = unlock(arguments)
+    replies = arguments.replies or office.home.replies
+    with office.home.exclusive():
+        receiver = FolderReceiver(arguments.from_folder, office.home, office.config, replies)
+        puller = _puller(office, receiver, arguments)
+        taking = FolderPuller(puller, receiver, keep=arguments.keep)
+        return _pull(taking, Doorbell(lambda: receiver), arguments)
+
+
+def _puller(office: Office, receiver: Receiver, arguments: argparse.Namespace) -> Puller:
+    return Puller(
+        office.home,
+        office.config,
+        office.vault,
+        receiver,
+        [identity.to_text() for identity in identities(office)],
+        _silent if arguments.quiet or arguments.json else say,
+    )
+
+
+def _pull(puller: Pulls, bell: Doorbell, arguments: argparse.Namespace) -> int:
+    if arguments.follow:
+        return _follow(puller, bell, arguments)
+    return _tell(puller.run(), as_json=arguments.json)
+
+
+def _follow(puller: Pulls, bell: Doorbell, arguments: argparse.Namespace) -> int:
     """Pull until a signal asks to stop; a pull under way is ended first, at once by a second."""
     told: list[int] = []
 
@@ -89,7 +140,7 @@ def _follow(puller: Puller, bell: Doorbell, arguments: argparse.Namespace) -> in
 class _Following:
     """Pulls of one run, of which only what changed is told."""
 
-    def __init__(self, puller: Puller, *, as_json: bool) -> None:
+    def __init__(self, puller: Pulls, *, as_json: bool) -> None:
         self._puller = puller
         self._as_json = as_json
         self._before: tuple[int, int, bool] | None = None
