@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
-from lakzegel_server.commands import account, backup, check, init, link, publish, serve
+from lakzegel_server.commands import account, backup, check, handover, init, link, publish, serve
 from lakzegel_server.errors import ConfigError, DamageError, ServerError
 
 FOUND: Final = 1
@@ -27,7 +27,7 @@ _CODES: Final = (
     (ServerError, UNREACHABLE),
     (LakzegelError, USAGE),
 )
-COMMANDS: Final = (init, serve, publish, account, link, check, backup)
+COMMANDS: Final = (init, serve, publish, account, link, check, backup, handover)
 
 
 def parser() -> argparse.ArgumentParser:

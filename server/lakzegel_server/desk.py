@@ -120,7 +120,14 @@ def _assemble(
     witnesses = Witnesses(log, settings, clock=clock, suspect=recovery.suspect)
     stack.callback(witnesses.close)
     timestamps = Timestamps.open(layout, log, settings.timestamp, clock=clock)
-    handover = Handover.open(layout, log, settings.handover, clock=clock)
+    handover = Handover.open(
+        layout,
+        log,
+        settings.handover,
+        cosigned=witnesses.quorum_met,
+        tell=trail.note,
+        clock=clock,
+    )
     recovery.begin(chores)
     witnesses.begin(chores)
     timestamps.add_chores(chores)

@@ -7,6 +7,7 @@ left behind without searching the rest of DATA.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterable
@@ -42,6 +43,15 @@ def make_folder(folder: Path) -> None:
     for new in reversed(missing):
         new.mkdir(exist_ok=True, mode=FOLDER)
         sync_folder(new.parent)
+
+
+def sync_open_file(fd: int) -> None:
+    """Make what is open durable; a network share that cannot do that with a folder is let be."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
 
 
 def sync_files(paths: Iterable[Path]) -> None:

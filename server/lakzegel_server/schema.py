@@ -83,6 +83,14 @@ CREATE TABLE IF NOT EXISTS office_visit (
 CREATE TABLE IF NOT EXISTS lives (
     device TEXT PRIMARY KEY, epoch INTEGER NOT NULL, names BLOB NOT NULL, returns INTEGER NOT NULL,
     since TEXT NOT NULL, last TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS packages (
+    number INTEGER PRIMARY KEY, start INTEGER NOT NULL, size INTEGER NOT NULL,
+    annexes_from INTEGER NOT NULL, annexes INTEGER NOT NULL, tokens_from INTEGER NOT NULL,
+    tokens INTEGER NOT NULL, note BLOB NOT NULL, bytes INTEGER NOT NULL, step INTEGER NOT NULL,
+    digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS handed (
+    one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, size INTEGER NOT NULL,
+    annexes INTEGER NOT NULL, tokens INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
 """
 DIGESTED: Final = (
@@ -108,6 +116,8 @@ DIGESTED: Final = (
     "told",
     "office_visit",
     "lives",
+    "packages",
+    "handed",
 )
 
 

@@ -11,11 +11,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from lakzegel_server.chores import Chores
+from lakzegel_server.handover.contents import Contents
+from lakzegel_server.handover.folder import Folder
+from lakzegel_server.handover.packages import Packages
 from lakzegel_server.handover.state import PlaceState
 from lakzegel_server.handover.told import Told
 from lakzegel_server.handover.webhook import Hook
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
+from lakzegel_server.people.records import Event
 from lakzegel_server.settings_handover import HandoverSettings
 
 TICK: Final = 1.0  # seconds; how often it looks whether it is time for one that waits
@@ -24,9 +28,9 @@ TICK: Final = 1.0  # seconds; how often it looks whether it is time for one that
 class Handover(Collector):
     """Metrics, alerts and tests read ``states``."""
 
-    def __init__(self, log: LogState, hooks: tuple[Hook, ...]) -> None:
+    def __init__(self, log: LogState, places: tuple[Hook | Folder, ...]) -> None:
         self._log = log
-        self._hooks = hooks
+        self._places = places
 
     @classmethod
     def open(
@@ -35,6 +39,8 @@ class Handover(Collector):
         log: LogState,
         settings: HandoverSettings,
         *,
+        cosigned: Callable[[], bool],
+        tell: Callable[[Event], None],
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> Self:
@@ -44,21 +50,33 @@ class Handover(Collector):
             ConfigError: a file of a secret is not what it must be.
         """
         told = Told(layout.database)
-        hooks = tuple(
+        places: list[Hook | Folder] = [
             Hook(f"webhook-{n}", hook, log=log, told=told, clock=clock, monotonic=monotonic)
             for n, hook in enumerate(settings.webhook, 1)
-        )
-        return cls(log, hooks)
+        ]
+        if settings.folder is not None:
+            contents = Contents(layout, log.store, Packages(layout.database))
+            folder = Folder(
+                settings.folder,
+                log=log,
+                contents=contents,
+                cosigned=cosigned,
+                tell=tell,
+                clock=clock,
+                monotonic=monotonic,
+            )
+            places.insert(0, folder)
+        return cls(log, tuple(places))
 
     def begin(self, chores: Chores) -> None:
         """Push from now on."""
-        for hook in self._hooks:
-            chore = chores.add(hook.state.name, TICK, hook.work)
+        for place in self._places:
+            chore = chores.add(f"handover-{place.state.name}", TICK, place.work)
             self._log.when_shown(chore.wake)
 
     def states(self) -> tuple[PlaceState, ...]:
         """How each place fares, in the order of the settings."""
-        return tuple(hook.state for hook in self._hooks)
+        return tuple(place.state for place in self._places)
 
     def test(self) -> str:
         """What `/healthz` tells: a place that cannot be reached is not this receiver."""

@@ -24,8 +24,13 @@ class PlaceState:
 
     def succeeded(self, size: int) -> None:
         """So much arrived."""
-        self.size, self.failing_since, self.reason, self._tries = size, None, "", 0
+        self.size = size
         self.done += 1
+        self.recovered()
+
+    def recovered(self) -> None:
+        """Nothing is in the way any more."""
+        self.failing_since, self.reason, self._tries = None, "", 0
 
     def fails(self, reason: str, now: float) -> float:
         """It did not arrive; how many seconds later it is tried again."""
