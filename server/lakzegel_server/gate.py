@@ -9,6 +9,7 @@ for one more, the slowest goes.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -68,11 +69,15 @@ class Gate:
 
     def _make_room(self) -> None:
         now = self._monotonic()
-        speeds = [
-            (speed, guest) for guest in self._guests if (speed := guest.speed(now)) is not None
-        ]
-        if speeds:
-            self._drop(min(speeds, key=lambda pair: pair[0])[1])  # the oldest of equals
+        slowest, least = None, math.inf
+        for guest in self._guests:
+            speed = guest.speed(now)
+            if speed is not None and speed < least:  # the oldest of equals
+                slowest, least = guest, speed
+                if speed == 0.0:  # nobody is slower
+                    break
+        if slowest is not None:
+            self._drop(slowest)
 
     def _drop(self, guest: Guest) -> None:
         self.dropped += 1

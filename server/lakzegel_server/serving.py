@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from lakzegel_server.connection import BUFFER, Connection, Http
+from lakzegel_server.doorway import Doorway
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.gate import Gate
 from lakzegel_server.manager import notify, watchdog_seconds
@@ -30,7 +31,7 @@ MAX_CONNECTIONS: Final = 512
 KEEP_ALIVE_SECONDS: Final = 75
 GRACE_SECONDS: Final = 5  # for requests under way when it is told to stop
 IDLE_SECONDS: Final = 0.5  # for connections on which nothing is under way
-BACKLOG: Final = 256
+BACKLOG: Final = 2048
 _MAX_PORT: Final = 65_535
 _log: Final = logging.getLogger(__name__)
 
@@ -134,20 +135,37 @@ class _Server(uvicorn.Server):
     """Says when it is ready, takes a new certificate, and loses no request when it stops."""
 
     def __init__(
-        self, config: uvicorn.Config, endpoint: Endpoint, ready: Callable[[], None]
+        self, config: uvicorn.Config, endpoint: Endpoint, ready: Callable[[], None], gate: Gate
     ) -> None:
         super().__init__(config)
         self._endpoint = endpoint
         self._ready = ready
+        self._gate = gate
+        self._doorways: list[Doorway] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self.config.ssl is None:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            self._doorways = [
+                Doorway(bound, self.config.ssl, self._connection, self._gate)
+                for bound in sockets or []
+            ]
+            self.servers: list[Any] = [*self._doorways]
         if self.started:
             if threading.current_thread() is threading.main_thread():
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
             self._ready()
             notify("READY=1")
             self._give_sign()
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        make: Any = self.config.http_protocol_class
+        made: asyncio.BaseProtocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     def reload(self) -> None:
         """Use the certificate that lies there now; when it is no good, the one before."""
@@ -199,6 +217,8 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(IDLE_SECONDS)
 
     def _abort(self, idle_only: bool) -> None:  # noqa: FBT001 - a callback's argument
+        for doorway in self._doorways:
+            doorway.drop()
         for connection in list(self.server_state.connections):
             cycle = getattr(connection, "cycle", None)
             if not idle_only or cycle is None or cycle.response_complete or _only_waits(cycle):
@@ -215,7 +235,8 @@ def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> 
     endpoint.served.take(endpoint.served.look())
     fast = importlib.util.find_spec("uvloop") is not None
     # a class is what it asks for, to call it is all it does
-    connections: Any = partial(Connection, memoryview(bytearray(BUFFER)), Gate())
+    gate = Gate()
+    connections: Any = partial(Connection, memoryview(bytearray(BUFFER)), gate)
     config = uvicorn.Config(
         app,
         http=connections,
@@ -231,7 +252,7 @@ def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> 
         ssl_certfile=endpoint.cert,
         ssl_keyfile=endpoint.key,
     )
-    return _Server(config, endpoint, ready)
+    return _Server(config, endpoint, ready, gate)
 
 
 def run(app: ASGIApp, endpoint: Endpoint, bound: socket.socket, ready: Callable[[], None]) -> None:
