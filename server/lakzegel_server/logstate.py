@@ -269,13 +269,19 @@ class LogState:
 
     def _load(self) -> None:
         tree = self._database.tree()
-        self.stated = self._stated_size()
+        stated = self._stated()
+        self.stated = stated.size
         self._repair_tiles(tree.size)
         found = self._replay(tree.size, Frontier())
         if found.to_hashes() != tree.to_hashes() or self.store.root(tree.size) != tree.root():
             raise DamageError(
                 f"log: entries and tiles do not give the root of the {tree.size} entries that"
                 " index.sqlite committed; run 'lakzegel-server check'"
+            )
+        if stated.size <= tree.size and self.store.root(stated.size) != stated.root:
+            raise DamageError(
+                f"log/checkpoint: this log signed another tree of {stated.size} entries than"
+                " index.sqlite has; keep that file, and restore a backup of the whole of DATA"
             )
         self._show()
 
@@ -364,12 +370,13 @@ class LogState:
             self.store.write_checkpoint(data)
         return data
 
-    def _stated_size(self) -> int:
+    def _stated(self) -> Checkpoint:
+        """The signed checkpoint that lies there; of nothing when there is none, or it is torn."""
         data = self.store.read_checkpoint()
         try:
-            return open_checkpoint(data or b"", self._signer.keys).checkpoint.size
+            return open_checkpoint(data or b"", self._signer.keys).checkpoint
         except (LakzegelError, ValueError):
-            return 0
+            return Checkpoint(self.origin, 0, self.store.root(0))
 
     def _make_durable(self, size: int | None = None) -> None:
         start = self._database.pending_start()

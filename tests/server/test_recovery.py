@@ -818,3 +818,38 @@ def test_a_larger_tree_stops_the_log_at_once_though_it_cannot_be_kept_yet(old, m
         assert old.layout.ahead.exists()
         away.rename(old.mirror.folder)
         await_phase(world.desk, "sealing")
+
+
+def test_what_a_device_showed_must_be_of_the_log_that_is_caught_up_with(old):
+    old.restore()
+    away = old.mirror.folder.rename(old.folder / "away")
+    other = Checkpoint(ORIGIN, 100, os.urandom(32))
+    word = sign_checkpoint(other, old.signer.ed25519, old.signer.mldsa, now=1)
+    with old.up() as world:
+        assert world.client("POST", "/v1/cosignatures", word).status_code == 503
+    with old.up(wait=None) as world:
+        away.rename(old.mirror.folder)
+        await_phase(world.desk, "forked")
+    assert word in {path.read_bytes() for path in old.layout.evidence.iterdir()}
+
+
+def test_the_checkpoint_in_data_must_be_of_the_log_that_is_caught_up_with(old):
+    other = Checkpoint(ORIGIN, 100, os.urandom(32))
+    old.restore()
+    word = sign_checkpoint(other, old.signer.ed25519, old.signer.mldsa, now=1)
+    old.layout.log.joinpath("checkpoint").write_bytes(word)
+    with old.up(wait="forked"):
+        pass
+    assert word in {path.read_bytes() for path in old.layout.evidence.iterdir()}
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_a_checkpoint_in_data_of_another_tree_is_not_signed_over(old, less):
+    path = old.layout.log / "checkpoint"
+    size = open_checkpoint(path.read_bytes(), old.keys).checkpoint.size - less
+    other = Checkpoint(ORIGIN, size, os.urandom(32))
+    word = sign_checkpoint(other, old.signer.ed25519, old.signer.mldsa, now=1)
+    path.write_bytes(word)
+    with pytest.raises(DamageError, match="another tree"), old.up():
+        pass
+    assert path.read_bytes() == word

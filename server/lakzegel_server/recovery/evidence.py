@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 
-from lakzegel_core.checkpoint import LogKeys, open_checkpoint
+from lakzegel_core.checkpoint import LogKeys, SignedCheckpoint, open_checkpoint
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.durable import replace_file
 from lakzegel_server.layout import Layout
@@ -36,9 +36,15 @@ def keep_ahead(layout: Layout, checkpoint: bytes) -> None:
     replace_file(layout.ahead, checkpoint, work=layout.incoming)
 
 
-def ahead(layout: Layout, keys: LogKeys) -> int:
-    """The size of the checkpoint that is kept so; 0 when none is, or it is damaged."""
+def ahead(layout: Layout, keys: LogKeys) -> SignedCheckpoint | None:
+    """The checkpoint that is kept so; None when none is, or it is damaged."""
     try:
-        return open_checkpoint(layout.ahead.read_bytes(), keys).checkpoint.size
+        return open_checkpoint(layout.ahead.read_bytes(), keys)
     except (FileNotFoundError, LakzegelError, ValueError):
-        return 0
+        return None
+
+
+def size_ahead(layout: Layout, keys: LogKeys) -> int:
+    """Its size, 0 when there is none."""
+    found = ahead(layout, keys)
+    return found.checkpoint.size if found else 0

@@ -43,7 +43,7 @@ def require_newest(layout: Layout, log: LogState, settings: Settings) -> None:
     known, who = max(
         found.largest,
         (log.stated, "the checkpoint in DATA/log"),
-        (evidence.ahead(layout, log.keys), "the checkpoint in DATA/ahead"),
+        (evidence.size_ahead(layout, log.keys), "the checkpoint in DATA/ahead"),
     )
     if known > log.edge().size:
         raise ReadOnlyError(

@@ -101,8 +101,21 @@ class Recovery:
         Raises:
             DamageError: DATA was set back, and nobody is named who could be asked.
         """
+        try:
+            self._decide()
+        except ForkFoundError as fork:
+            self._fork(fork)
+        self._chores = chores
+        chores.add(CHORE, TICK, self.work)
+        chores.add(FILES_CHORE, FILES_EVERY, self.fetch_files)
+        if self._continuity is not None:
+            self._state.before_shown(self._continuity.note)
+            chores.add("continuity", EVERY, self._still_here)
+
+    def _decide(self) -> None:
+        """Whether to seal at once, by what DATA and this machine know."""
         log = self._state
-        log.stated = max(log.stated, evidence.ahead(self._layout, log.keys))
+        log.stated = max(log.stated, evidence.size_ahead(self._layout, log.keys))
         if evidence.is_kept(self._layout):
             self._state.stand(Standing(Phase.FORKED, "two trees that contradict each other"))
         elif not self.state.asked:
@@ -112,14 +125,9 @@ class Recovery:
         elif self._is_continuous():
             self._open()
         else:
+            self._keep_own_word()
             self._state.stand(Standing(Phase.ASKING, "those who saw the log are being asked"))
             self._files_due = self._office is not None
-        self._chores = chores
-        chores.add(CHORE, TICK, self.work)
-        chores.add(FILES_CHORE, FILES_EVERY, self.fetch_files)
-        if self._continuity is not None:
-            self._state.before_shown(self._continuity.note)
-            chores.add("continuity", EVERY, self._still_here)
 
     def suspect(self, why: str) -> None:
         """Somebody who can be believed to be a party names a larger log: ask again, soon."""
@@ -260,7 +268,14 @@ class Recovery:
     # what follows from the answers
 
     def _open(self) -> None:
-        """Seal from now on. At a start, first take away what was never sealed."""
+        """Seal from now on. At a start, first take away what was never sealed.
+
+        Raises:
+            ForkFoundError: this log showed another tree than the one that DATA has now.
+        """
+        word = evidence.ahead(self._layout, self._state.keys)
+        if word is not None and not self._has(word.checkpoint):
+            raise ForkFoundError(word)
         if not self._swept:
             count = sweep_unsealed(self._layout, self._register)
             self._swept = True
@@ -336,6 +351,15 @@ class Recovery:
                 f"log: this log signed {stated} entries, index.sqlite has {here}: it was set back;"
                 " restore the newest backup whole, or name the office in settings.toml"
             )
+
+    def _keep_own_word(self) -> None:
+        """A signed checkpoint beyond DATA's tree stays until DATA has that very tree."""
+        if self._state.stated > max(
+            self._state.edge().size, evidence.size_ahead(self._layout, self._state.keys)
+        ):
+            data = self._state.store.read_checkpoint()
+            if data is not None:
+                evidence.keep_ahead(self._layout, data)
 
     def _is_continuous(self) -> bool:
         """Whether DATA has all that this machine showed until just now."""
