@@ -21,6 +21,7 @@ from lakzegel_core.enrolment import Enrolment
 from lakzegel_core.entries import kind_of
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.finding import Finding
+from lakzegel_core.followed import followed
 from lakzegel_core.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from lakzegel_core.policy import Policy
 from lakzegel_core.quorum import Quorum
@@ -189,6 +190,6 @@ def annexes_of(replay: Replay) -> list[str]:
 
 def quorums_of(replay: Replay) -> Iterator[Quorum]:
     """Yield the quorum of each policy that a device of this log is under."""
-    entries = (replay.custody.policy_for(device) for device in replay.custody.devices)
-    for entry in {entry.id: entry for entry in entries if entry is not None}.values():
+    entries = followed(replay.custody).values()
+    for entry in {entry.id: entry for entry in entries}.values():
         yield entry.policy.quorum

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lakzegel_core.custody import Custody
+from lakzegel_core.followed import followed
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.quorum import Quorum
 
@@ -37,5 +38,5 @@ def cosigners(custody: Custody) -> Cosigners:
 
 def quorums(custody: Custody) -> list[Quorum]:
     """Those of the policies in force for a device that demand anybody."""
-    policies = {id(p): p for d in custody.devices if (p := custody.policy_for(d)) is not None}
-    return [p.policy.quorum for p in policies.values() if p.policy.quorum.threshold]
+    policies = {entry.id: entry.policy for entry in followed(custody).values()}
+    return [one.quorum for one in policies.values() if one.quorum.threshold]

@@ -12,6 +12,7 @@ from typing import Final
 
 from lakzegel_core.custody import Custody
 from lakzegel_core.custody_state import DeviceState, PolicyEntry
+from lakzegel_core.followed import followed
 from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.absence import Span, planned
 from lakzegel_server.fleet.assess import Facts, assess
@@ -49,7 +50,7 @@ def read_fleet(desk: Desk, now: datetime) -> Fleet:
 
 def _facts(custody: Custody, records: FleetRecords, now: datetime) -> Iterator[Facts]:
     beats, arrivals = records.beats(), records.arrivals.newest()
-    clones = records.clones(now)
+    clones, policies = records.clones(now), followed(custody)
     away: dict[bytes, tuple[Span, ...]] = {}  # of the devices that follow one policy
     for device in custody.devices.values():
         beat = beats.get(device.name)
@@ -66,7 +67,7 @@ def _facts(custody: Custody, records: FleetRecords, now: datetime) -> Iterator[F
             newest=newest,
             beat=beat,
             heard=max(times, default=None),
-            away=_away(custody.policy_for(device.name), away),
+            away=_away(policies.get(device.name), away),
             cloned=clones.get(device.name),
         )
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lakzegel_core.custody import Custody
+from lakzegel_core.followed import followed
 from lakzegel_server.desk import Desk
 from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.language import text
@@ -124,7 +126,7 @@ def _admissions(custody: Custody, now: datetime) -> Iterator[AdmissionRow]:
 
 
 def _policies(custody: Custody, now: datetime) -> Iterator[PolicyRow]:
-    followed = [one.id for name in custody.devices if (one := custody.policy_for(name))]
+    devices = Counter(one.id for one in followed(custody).values())
     for entry in custody.policies.values():
         policy = entry.policy
         yield PolicyRow(
@@ -132,7 +134,7 @@ def _policies(custody: Custody, now: datetime) -> Iterator[PolicyRow]:
             policy.audience,
             policy.expires,
             entry.index,
-            followed.count(entry.id),
+            devices[entry.id],
             policy.expires <= now,
         )
 
