@@ -100,7 +100,8 @@ async def fleet_csv(desk: Desk, request: Request) -> Response:
     found: Fleet = await desk.workers.run(sources.fleet_of, desk)
     name = f"lakzegel-{found.at:%Y%m%d-%H%M}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(table(chosen(found, query), found.at), media_type="text/csv", headers=headers)
+    text = await desk.workers.run(lambda: table(chosen(found, query), found.at))
+    return Response(text, media_type="text/csv", headers=headers)
 
 
 def _acting(selection: Selection) -> int:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,8 @@ from lakzegel_server.desk import Desk
 from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.language import text
 from lakzegel_server.pages.rendering import timed_page
+
+MOST: Final = 500  # rows of a table; a log keeps each used admission for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class InForce:
     admissions: list[AdmissionRow]
     policies: list[PolicyRow]
     ended: list[EndedRow]
+    left_out: tuple[int, int, int] = (0, 0, 0)  # of each: rows beyond the most that are shown
 
 
 async def in_force(desk: Desk, request: Request) -> Response:
@@ -87,19 +91,30 @@ def read_in_force(desk: Desk, now: datetime) -> InForce:
         entry = custody.delegation
         admissions = sorted(_admissions(custody, now), key=_pressing)
         policies = sorted(_policies(custody, now), key=lambda row: (not row.devices, -row.serial))
-        ended = sorted(_ended(custody), key=lambda row: row.device)
+        ended = sorted(_ended(custody), key=_newest)
     return InForce(
         entry.delegation.serial if entry else None,
         entry.delegation.threshold if entry else 0,
-        admissions,
-        policies,
-        ended,
+        admissions[:MOST],
+        policies[:MOST],
+        ended[:MOST],
+        (_beyond(admissions), _beyond(policies), _beyond(ended)),
     )
 
 
-def _pressing(row: AdmissionRow) -> tuple[bool, datetime]:
-    """Those that can still be used first, the one that ends soonest first."""
-    return row.tone is Tone.CALM, row.expires
+def _beyond(rows: Sequence[object]) -> int:
+    return max(0, len(rows) - MOST)
+
+
+def _newest(row: EndedRow) -> tuple[int, str]:
+    """The one that ended last in the log first."""
+    return -1 if row.index is None else -row.index, row.device
+
+
+def _pressing(row: AdmissionRow) -> tuple[bool, float]:
+    """Those that can still be used first, the one that ends soonest first; then the newest."""
+    over = row.tone is Tone.CALM
+    return over, -row.index if over else row.expires.timestamp()
 
 
 def _admissions(custody: Custody, now: datetime) -> Iterator[AdmissionRow]:

@@ -3,6 +3,8 @@
 
 import re
 
+from lakzegel_server.pages import inforce
+
 
 def get(world, role="admin"):
     answer = world.as_(role)("GET", "/in-force", **{"Accept-Language": "en"})
@@ -41,3 +43,16 @@ def test_a_revoked_device_is_listed_with_its_last_batch_that_counts(world, devic
 
 def test_it_support_has_no_business_there(world):
     assert world.as_("it")("GET", "/in-force").status_code == 403
+
+
+def test_what_was_used_up_long_ago_makes_way_and_is_counted(world, kit, monkeypatch):
+    monkeypatch.setattr(inforce, "MOST", 2)
+    for name in ("een", "twee"):
+        world.enrol(name)
+    token = kit.new_key(f"{kit.ORIGIN}/token/0badcafe")
+    note = world.office.admission(token, device="drie")
+    assert world.as_("admin")("POST", "/v1/notes", note).status_code == 200
+    text = get(world)
+    assert re.search(r"drie device can be used .* twee device used up ", text)
+    assert "een device" not in text
+    assert "Older, and not shown here: 1." in text
