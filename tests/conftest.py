@@ -6,11 +6,15 @@ Dutch has tests of its own (docs/adr/0018).
 """
 
 import os
+import subprocess
 import sys
 from itertools import groupby
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import starting
 
 os.environ["LANGUAGE"] = "en"
 os.environ["TPM2TOOLS_TCTI"] = "device:/nowhere"  # no test uses this machine's own TPM
@@ -32,6 +36,21 @@ settings.load_profile("suite")
 
 def pytest_addoption(parser):
     parser.addoption("--screenshots", type=Path, help="leave pictures of the pages there")
+
+
+def pytest_configure(config):
+    if starting.possible(config.option.markexpr):
+        subprocess.Popen = starting.Forked
+
+
+def pytest_unconfigure():
+    subprocess.Popen = starting.RealPopen
+    starting.end()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    starting.real = item.get_closest_marker("real_start") is not None
 
 
 def pytest_collection_modifyitems(items):

@@ -20,6 +20,8 @@ KEYS = {
     *("found", "sealed", "excluded", "failed", "batches", "bytes_read", "bytes_sealed"),
     *("seconds", "seconds_capture", "seconds_pull", "seconds_restore"),
 }
+pytestmark = pytest.mark.real_start
+
 COMMAND = [sys.executable, "-m", "lakzegel_demo", "demo"]
 
 

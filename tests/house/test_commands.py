@@ -52,6 +52,7 @@ def test_the_judges_verifier_explains_its_exit_codes():
     assert "0 proven" in done.stdout
 
 
+@pytest.mark.real_start
 @pytest.mark.parametrize("program", [*PROGRAMS, "lakzegel_verify"])
 def test_an_unknown_word_is_a_usage_error(program):
     assert run(program, "--no-such-thing").returncode == 2

@@ -106,6 +106,7 @@ def test_it_sees_that_something_drifted_and_not_what(world, prefs):
         assert b"kanarie" not in place
 
 
+@pytest.mark.real_start
 def test_a_running_agent_has_its_guards_look(world, prefs):
     save(prefs, **KEPT, **DELETES)
     command = [sys.executable, "-m", "lakzegel_agent", "run", "--config", str(world.config)]

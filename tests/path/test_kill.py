@@ -12,7 +12,6 @@ import time
 import pytest
 
 FILES = 20  # that come between two kills
-LONGEST = 1.6  # seconds into a run; a run that is left alone takes about as long
 
 
 def write_files(folder, first, count):
@@ -53,11 +52,15 @@ def test_kills_lose_nothing_and_double_nothing(world, tmp_path, same_tree, kills
     world.limits = 'batch = "64 KiB"'
     world.ready()
     killed = collections.Counter()
+    write_files(source, 0, FILES)
+    began = time.monotonic()
+    assert start_agent(world).wait(60) == 0
+    usual = time.monotonic() - began  # what a run takes here and now that is left alone
     for kill in range(kills):
-        write_files(source, kill * FILES, FILES)
+        write_files(source, (kill + 1) * FILES, FILES)
         agent = start_agent(world)
         victim = chance.choice(("agent", "server", "both"))
-        moment = chance.uniform(0.05, LONGEST)
+        moment = chance.uniform(0, usual)
         with contextlib.suppress(subprocess.TimeoutExpired):
             agent.wait(moment)  # the moment is chance; there is nothing to await
         killed[victim, agent.poll() is None] += 1
@@ -72,7 +75,7 @@ def test_kills_lose_nothing_and_double_nothing(world, tmp_path, same_tree, kills
             world.pull()
     assert sum(count for (_, alive), count in killed.items() if alive) > kills // 4, killed
     last = world.once()
-    files = kills * FILES
+    files = (kills + 1) * FILES
     assert (last["found"], last["sealed"], last["failed"]) == (files, files, 0)
     world.pull()
     world.verify("--quiet")

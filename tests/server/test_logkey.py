@@ -130,6 +130,7 @@ def test_init_uses_a_key_that_is_there(tmp_path, token, key):
     assert VerifierKey.from_text(layout.vkey.read_text().strip()) == key.verifier
 
 
+@pytest.mark.real_start
 def test_a_receiver_seals_with_a_key_that_never_leaves_the_token(tmp_path, token, kit):
     layout = initialise(tmp_path, token)
     office = kit.Office()
