@@ -35,6 +35,7 @@ STATES: Final = {  # of a guard's subjects, the worst first
     "compliant": (text("in order"), Tone.GOOD),
     "not-applicable": (text("does not apply"), Tone.CALM),
 }
+OVERDUE: Final = "readout-overdue"  # a heartbeat can lack the name (docs/spec/heartbeat.md §1)
 ENDED: Final = frozenset({Condition.CLOSED, Condition.REVOKED})
 
 
@@ -57,7 +58,7 @@ async def device(desk: Desk, request: Request) -> Response:
     fleet = await desk.workers.run(sources.fleet_of, desk)
     found = next((one for one in fleet.devices if one.device == name), None)
     if found is None:
-        raise MissingError("no device has this name")
+        raise MissingError(text("no device has this name"))
     timeline = await desk.workers.run(sources.timeline_of, desk, name, fleet.at)
     epochs = timeline.epochs if timeline else ()
     weeks = calendar(timeline.days if timeline else (), span_of(found, epochs), fleet.at)
@@ -82,6 +83,7 @@ async def device(desk: Desk, request: Request) -> Response:
         states=STATES,
         epochs=epochs[::-1],
         used=full(found),
+        nameless=any(one.code == OVERDUE for one in found.troubles),
     )
 
 

@@ -119,7 +119,7 @@ async def _find(desk: Desk, request: Request) -> links.Link:
     found = links.find(desk.accounts, str(request.path_params["name"]), desk.fleet.now())
     if found is None:
         _count_wrong(desk, request)
-        raise MissingError("this link leads nowhere, or not any more; ask who gave it to you")
+        raise MissingError(text("this link leads nowhere, or not any more; ask who gave it to you"))
     return found
 
 

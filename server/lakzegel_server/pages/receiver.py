@@ -23,6 +23,7 @@ TESTS: Final = {  # of docs/spec/monitoring.md §1, by their names
     "chores": text("What it does by itself is being done"),
     "clock": text("Its clock is right"),
     "certificate": text("Its certificate holds"),
+    "handover": text("What was sealed is handed over"),
 }
 
 

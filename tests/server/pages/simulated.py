@@ -22,6 +22,7 @@ from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.inforce import AdmissionRow, EndedRow, InForce, PolicyRow
 from lakzegel_server.pages.receiverstate import ReceiverState, Voucher
 from lakzegel_server.standing import Phase
+from lakzegel_server.vitals.certificate import State
 
 NOW = datetime(2026, 11, 30, 8, 41, tzinfo=UTC)
 MINISTRIES = ("az", "bz", "bzk", "def", "ez", "fin", "ienw", "jenv", "lvvn", "ocw", "szw", "vws")
@@ -38,6 +39,7 @@ SHARE = {  # devices of 500
     Condition.TROUBLED: 13,
     Condition.CLOSED: 12,
     Condition.EXPECTED: 8,
+    Condition.ABSENT: 5,
 }
 CODES = {
     Condition.REVOKED: "revoked",
@@ -49,7 +51,9 @@ CODES = {
     Condition.CERTIFICATE: "certificate-ending",
     Condition.OLD_VERSION: "old-version",
 }
-OTHERS = ("files-failed", "readout-overdue", "source-missing", "no-policy", "tls-failed")
+OTHERS = ("files-failed", "source-missing", "reader-unknown", "tls-failed")
+OVERDUE = "readout-overdue"  # of phones alone
+DAYS_AWAY = timedelta(days=9)
 GUARDS = (
     "thunderbird-retention",
     "whatsapp-store-timers",
@@ -87,15 +91,21 @@ def device(name, condition, chance, at):
         enrolled = chance.choice((None, at - timedelta(hours=3)))
         of = group(name, chance) if enrolled else None
         return DeviceHealth(name, of, "kabinet-2026", 0, enrolled, condition)
-    enrolled = at - timedelta(days=chance.randint(20, 400), minutes=chance.randint(0, 1000))
+    enrolled = at - timedelta(days=chance.randint(60, 400), minutes=chance.randint(0, 1000))
     heard, newest = times(condition, chance, at)
-    troubles = [trouble(condition, chance, at, since=newest)]
+    phone = "telefoon" in name
+    troubles = [trouble(condition, chance, at, since=newest, phone=phone)]
+    if condition is Condition.SILENT:
+        troubles.append(Trouble("late", newest, 1))
+    if condition is Condition.TROUBLED and chance.random() < 0.1:
+        troubles = [Trouble("cloned", at - timedelta(hours=5), 1)]
     if condition in {Condition.SILENT, Condition.DRIFTED, Condition.CLOCK_OFF}:
-        troubles.append(trouble(Condition.TROUBLED, chance, at))
+        troubles.append(trouble(Condition.TROUBLED, chance, heard, phone=phone))
+    codes = {one.code: one.count for one in troubles if one}
     waiting = spool(condition, chance)
     version = "0.4.2" if condition is Condition.OLD_VERSION else chance.choice(("0.5.0", "0.5.1"))
     found = chance.randint(2_000, 190_000)
-    failed = chance.randint(1, 40) if chance.random() < 0.1 else 0
+    failed = codes.get("files-failed", 0)
     excluded = chance.randint(0, 200)
     return DeviceHealth(
         device=name,
@@ -106,7 +116,7 @@ def device(name, condition, chance, at):
         condition=condition,
         troubles=tuple(sorted({one.code: one for one in troubles if one}.values(), key=by_code)),
         guards=guards(condition, chance),
-        readouts=readouts(name, chance, at),
+        readouts=readouts(chance, at, late=OVERDUE in codes) if phone else (),
         newest=arrival(newest, chance),
         heard=heard,
         version=version,
@@ -120,6 +130,9 @@ def device(name, condition, chance, at):
         excluded=excluded,
         failed=failed,
         certificate=at + timedelta(days=11 if condition is Condition.CERTIFICATE else 260),
+        away=((newest + timedelta(hours=5), newest + DAYS_AWAY),)
+        if condition is Condition.ABSENT
+        else (),
     )
 
 
@@ -127,13 +140,15 @@ def by_code(trouble):
     return trouble.code
 
 
-def trouble(condition, chance, at, since=None):
+def trouble(condition, chance, at, since=None, *, phone=False):
     code = CODES.get(condition)
     if condition is Condition.TROUBLED:
-        code = chance.choice(OTHERS)
+        code = chance.choice((*OTHERS, OVERDUE, OVERDUE) if phone else OTHERS)
     if code is None:
         return None
-    if condition not in {Condition.SILENT, Condition.LATE}:
+    if condition is Condition.CERTIFICATE:
+        since = at + timedelta(days=11 - 30)
+    elif condition not in {Condition.SILENT, Condition.LATE}:
         since = at - timedelta(hours=chance.choice((3, 9, 30, 31, 49, 77, 130, 200)))
     return Trouble(code, since, chance.randint(1, 12) if code == "files-failed" else 1)
 
@@ -144,11 +159,14 @@ def times(condition, chance, at):
     if condition is Condition.SILENT:
         away = at - timedelta(hours=chance.choice((31, 52, 80, 150, 420)), minutes=5)
         return away, away
+    if condition is Condition.ABSENT:
+        left = at - timedelta(hours=chance.choice((40, 70, 100)), minutes=12)
+        return left, left
     if condition is Condition.LATE:
         return at - minutes, at - timedelta(hours=chance.choice((27, 34, 60)))
     if condition in {Condition.CLOSED, Condition.REVOKED}:
         return at - timedelta(days=40), at - timedelta(days=40)
-    return at - minutes, at - timedelta(minutes=chance.randint(2, 600))
+    return at - minutes, at - max(minutes, timedelta(minutes=chance.randint(2, 600)))
 
 
 def spool(condition, chance):
@@ -179,19 +197,29 @@ def timeline(device, at=NOW):
     while moment > max(at - timedelta(days=36), device.enrolled) and batch >= 0:
         if moment.date() not in away:
             one = arrival(moment, chance)
-            found.append(replace(one, batch=batch, index=batch * 7))
+            found.append(replace(one, epoch=device.epoch, batch=batch, index=batch * 7))
             batch -= 1
         moment -= timedelta(minutes=chance.randint(15, 400))
     counts = Counter(one.at.date() for one in found)
     days = [at.date() - timedelta(days=n) for n in range(35, -1, -1)]
     awake = {day for day in days if counts[day] or (day in away and chance.random() < 0.5)}
+    if device.newest and device.heard > device.newest.at:
+        awake |= {day for day in days if device.newest.at.date() < day <= device.heard.date()}
     return Timeline(
         device.device,
         tuple(DayOf(d, counts[d], counts[d] * 13, 0, (), (9,) if d in awake else ()) for d in days),
         tuple(found),
         (),
-        (EpochOf(0, device.enrolled, "first", 12, batch + len(found) + 1),),
+        epochs(device, device.newest.batch + 1 if device.newest else 0),
     )
+
+
+def epochs(device, batches):
+    """Its sets of keys; a second one where it had to begin anew."""
+    first = EpochOf(0, device.enrolled, "first", 12, batches if device.epoch == 0 else 4_410)
+    if device.epoch == 0:
+        return (first,)
+    return (first, EpochOf(1, device.enrolled + timedelta(days=12), "rotated", 3_310, batches))
 
 
 def guards(condition, chance):
@@ -205,10 +233,7 @@ def guards(condition, chance):
     return tuple(sorted(found, key=lambda one: (one.guard, one.state)))
 
 
-def readouts(name, chance, at):
-    if "telefoon" not in name:
-        return ()
-    late = chance.random() < 0.2
+def readouts(chance, at, *, late):
     due = at + timedelta(days=-2 if late else chance.randint(1, 6))
     return (Readout("telefoon", due.replace(minute=0), late),)
 
@@ -234,6 +259,10 @@ def receiver(at=NOW):
         free=412_000_000_000,
         disk=2_000_000_000_000,
         failing=(),
+        certificate=State(at - timedelta(days=60), at + timedelta(days=305), unread=False),
+        certificate_tone=Tone.GOOD,
+        visited=ago[0],
+        office_tone=Tone.GOOD,
     )
 
 
@@ -264,7 +293,7 @@ def in_force(at=NOW):
 
 def admission(token, whom, used, count, expires, state):
     tone = Tone.GOOD if state == "can be used" else Tone.CALM
-    index = 9_000 + count
+    index = 9_000 + int(token, 16) % 900
     return AdmissionRow(token, *whom, used, count, expires, "kabinet-2026", index, tone, state)
 
 

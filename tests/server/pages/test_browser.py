@@ -7,6 +7,7 @@
 import shutil
 import sys
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ PAGES = {  # name: role, path
     "receiver": ("it", "/receiver"),
     "device-expected": ("it", "/devices/ez-laptop-017"),
 }
+PICTURES = {  # more of these, for people to look at
+    **PAGES,
+    "device-absent": ("it", "/devices/fin-laptop-016"),
+    "device-cloned": ("it", "/devices/az-laptop-020"),
+    "device-overdue": ("it", "/devices/bz-telefoon-005"),
+    "fleet-absent": ("it", "/?condition=absent"),
+}
 SCHEMES = ("light", "dark")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
@@ -57,7 +65,7 @@ def opened(chromium, ministry):
 
     @contextmanager
     def opened(name, *, language="nl", scheme="light", viewport=WIDE, script=True):
-        role, path = PAGES[name]
+        role, path = PICTURES[name]
         window = chromium.new_context(
             java_script_enabled=script,
             color_scheme=scheme,
@@ -174,11 +182,11 @@ def test_pictures_to_be_looked_at(opened, pytestconfig):
     if folder is None:
         pytest.skip("no --screenshots DIR was given")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in PAGES:
-        for scheme in SCHEMES:
-            for kind, viewport in (("desktop", WIDE), ("phone", NARROW)):
-                with opened(name, scheme=scheme, viewport=viewport) as page:
-                    high = min(page.evaluate("document.documentElement.scrollHeight"), 2400)
-                    clip = {"x": 0, "y": 0, "width": viewport["width"], "height": high}
-                    path = folder / f"{name}-{kind}-{scheme}.png"
-                    page.screenshot(path=path, clip=clip, full_page=True)
+    sizes = (("desktop", WIDE), ("phone", NARROW))
+    for name, scheme, language in product(PICTURES, SCHEMES, ("nl", "en")):
+        for kind, viewport in sizes:
+            with opened(name, language=language, scheme=scheme, viewport=viewport) as page:
+                high = min(page.evaluate("document.documentElement.scrollHeight"), 2400)
+                clip = {"x": 0, "y": 0, "width": viewport["width"], "height": high}
+                path = folder / f"{name}-{kind}-{scheme}-{language}.png"
+                page.screenshot(path=path, clip=clip, full_page=True)

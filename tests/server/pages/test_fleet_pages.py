@@ -11,7 +11,10 @@ from datetime import timedelta
 import pytest
 from starlette.datastructures import QueryParams
 
+from lakzegel_server.fleet.assess import Facts
+from lakzegel_server.fleet.assess import _condition as condition_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet, Trouble
+from lakzegel_server.pages import sources
 from lakzegel_server.pages.conditions import CONDITIONS, LISTED, code_of, since
 from lakzegel_server.pages.csvfile import COLUMNS, cell, table
 from lakzegel_server.pages.fleetquery import PAGE, Query, chosen, select
@@ -153,7 +156,19 @@ def test_every_device_has_a_page_in_both_languages(ministry, fleet):
 
 
 def test_a_device_that_nobody_admitted_has_no_page(ministry):
-    assert get(ministry, "/devices/nobody").status_code == 404
+    answer = get(ministry, "/devices/nobody", language="nl")
+    assert answer.status_code == 404
+    assert "Er is geen apparaat met deze naam." in answer.text
+    assert "Naar de eerste pagina" in answer.text
+    assert "/login" not in answer.text, "he is logged in"
+
+
+def test_a_refusal_is_in_one_language(ministry):
+    answer = get(ministry, "/devices/nobody", role="audit", language="nl")
+    assert answer.status_code == 403
+    assert "Dit mag u niet" in answer.text
+    assert "may not do this" not in answer.text
+    assert "may not do this" in get(ministry, "/devices/nobody", role="audit").text
 
 
 def test_the_table_for_programs_has_all_that_is_asked_for(ministry, fleet):
@@ -244,3 +259,40 @@ def test_a_refusal_is_a_page_to_a_browser_and_a_problem_document_to_a_program(mi
     nobody = asker.session.get(url, headers=html, allow_redirects=False)
     assert nobody.headers["location"] == "/login?next=/devices/nobody"
     assert ministry.client("GET", "/devices/nobody").status_code == 401
+
+
+def test_the_simulated_fleet_says_nothing_that_a_real_one_cannot(fleet, simulated):
+    limit = timedelta(hours=26)
+    for one in fleet.devices:
+        codes = {trouble.code for trouble in one.troubles}
+        if one.newest is None:
+            assert one.condition is Condition.EXPECTED
+            continue
+        owes = one.condition not in {Condition.CLOSED, Condition.REVOKED, Condition.ABSENT}
+        assert ("late" in codes) is (owes and simulated.NOW - one.newest.at > limit)
+        assert ("silent" in codes) is (owes and simulated.NOW - one.heard > limit)
+        assert ("readout-overdue" in codes) is any(row.overdue for row in one.readouts)
+        assert ("guard-drifted" in codes) is any(row.state == "drifted" for row in one.guards)
+        assert ("files-failed" in codes) is (one.failed > 0)
+        assert one.found == one.sealed + one.excluded + one.failed
+        assert all(one.enrolled < trouble.since <= simulated.NOW for trouble in one.troubles)
+        assert one.enrolled < one.newest.at <= one.heard
+        ended = simulated.NOW if one.condition is Condition.REVOKED else None
+        final = one.condition is Condition.CLOSED
+        facts = Facts(one.device, one.group, "c", 0, one.enrolled, ended, final=final,
+                      newest=one.newest, beat=None, heard=one.heard, away=one.away)  # fmt: skip
+        if one.condition is not Condition.ABSENT:
+            assert condition_of(facts, frozenset(codes)) is one.condition, one.device
+
+
+def test_an_overdue_readout_of_which_no_name_is_known_is_no_agreement_that_is_not_there(
+    ministry, fleet, monkeypatch
+):
+    phone = next(one for one in fleet.devices if any(row.overdue for row in one.readouts))
+    page = get(ministry, f"/devices/{phone.device}").text
+    assert "overdue" in page
+    nameless = Fleet(fleet.at, (replace(phone, readouts=()),))
+    monkeypatch.setattr(sources, "fleet_of", lambda _: nameless)
+    page = get(ministry, f"/devices/{phone.device}").text
+    assert "None is agreed" not in page
+    assert "The device did not say which one is overdue." in page
