@@ -853,3 +853,43 @@ def test_a_checkpoint_in_data_of_another_tree_is_not_signed_over(old, less):
     with pytest.raises(DamageError, match="another tree"), old.up():
         pass
     assert path.read_bytes() == word
+
+
+def test_a_restart_that_asks_nobody_still_fetches_the_files_that_are_lacking(
+    old, monkeypatch, tmp_path
+):
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(runtime))
+    before = old.contents()
+    with old.up():
+        pass
+    gone = sorted(name for name in before if name.startswith(("batches/", "annexes/")))
+    for name in gone:
+        old.layout.data.joinpath(name).unlink()
+        old.mirror.folder.joinpath(name).rename(tmp_path / name.partition("/")[2])
+    with old.up(wait=None) as world:
+        assert world.desk.log.standing.sealing
+        settled(world, lambda: world.desk.recovery.state.lacking == len(gone))
+        for name in gone:
+            (tmp_path / name.partition("/")[2]).rename(old.mirror.folder / name)
+        world.desk.chores[module.FILES_CHORE].wake()
+        settled(world, lambda: old.contents() == before)
+
+
+def test_files_of_entries_that_come_in_while_others_are_fetched_are_fetched_after(old, monkeypatch):
+    fetched = []
+    with old.up() as world:
+        recovery = world.desk.recovery
+
+        def fetch(_office, since, _stopping):
+            fetched.append(since)
+            if len(fetched) == 1:
+                recovery._catching_up(10_000)
+                await_phase(world.desk, "sealing")
+            return 0
+
+        monkeypatch.setattr(recovery._files, "fetch", fetch)
+        recovery._files_due = True
+        world.desk.chores[module.FILES_CHORE].wake()
+        settled(world, lambda: len(fetched) == 2)

@@ -76,7 +76,7 @@ class Recovery:
         self._files = Files(layout, log, register)
         self._since = log.edge().size
         self._swept = False
-        self._files_due = False
+        self._files_due = True  # which were lacking at the last start is not remembered
         self._lacking = 0
         self._silent: dict[str, str] = {}
         self._pause = FIRST_PAUSE
@@ -127,7 +127,6 @@ class Recovery:
         else:
             self._keep_own_word()
             self._state.stand(Standing(Phase.ASKING, "those who saw the log are being asked"))
-            self._files_due = self._office is not None
 
     def suspect(self, why: str) -> None:
         """Somebody who can be believed to be a party names a larger log: ask again, soon."""
@@ -180,10 +179,15 @@ class Recovery:
         """Fetch what the log names and DATA lacks, once it is known what the log is."""
         if not self._files_due or self._office is None or not self._state.standing.sealing:
             return
-        with Office.open(self._office, self._state.keys) as office:
-            lacking = self._files.fetch(office, self._since, self._stopping(FILES_CHORE))
-        self._lacking = lacking
-        self._files_due = lacking > 0 or self._stopping(FILES_CHORE)()
+        self._files_due = False  # before, for meanwhile the log may have to catch up again
+        again = True
+        try:
+            with Office.open(self._office, self._state.keys) as office:
+                lacking = self._files.fetch(office, self._since, self._stopping(FILES_CHORE))
+            self._lacking = lacking
+            again = lacking > 0 or self._stopping(FILES_CHORE)()
+        finally:
+            self._files_due = self._files_due or again
         if lacking:
             _log.warning("%d files are lacking that the office does not have", lacking)
 
