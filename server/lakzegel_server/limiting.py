@@ -103,12 +103,7 @@ class Limits:
         Raises:
             TooManyError: too many came from there.
         """
-        sender = network_of(host)
-        if sender is None:
-            return
-        with self._lock:
-            self._require(self._addresses.wait(sender), "address_requests")
-            self._addresses.take(sender)
+        self._from(host, self._addresses, "address_requests")
 
     def wrong_link(self, host: str | None) -> None:
         """Count a personal link that opens nothing; one that opens something is never counted.
@@ -116,12 +111,7 @@ class Limits:
         Raises:
             TooManyError: too many came from there.
         """
-        sender = network_of(host)
-        if sender is None:
-            return
-        with self._lock:
-            self._require(self._links.wait(sender), "address_links")
-            self._links.take(sender)
+        self._from(host, self._links, "address_links")
 
     def device(self, name: str) -> None:
         """Count a request that this device has signed.
@@ -175,6 +165,14 @@ class Limits:
             else:
                 _less(self._uploads, device)
                 self._bytes.take(device, size)
+
+    def _from(self, host: str | None, buckets: Buckets, limit: str) -> None:
+        sender = network_of(host)
+        if sender is None:
+            return
+        with self._lock:
+            self._require(buckets.wait(sender), limit)
+            buckets.take(sender)
 
     def _require(self, wait: float, limit: str) -> None:
         if wait > 0:

@@ -2,8 +2,6 @@
 """The office hands its mirror out over HTTP, to whoever shows a token; hashes to everybody."""
 
 import hashlib
-import threading
-from contextlib import contextmanager
 
 import pytest
 import requests
@@ -12,26 +10,10 @@ from lakzegel_core import tiles
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.witness.app import MirrorRoutes, build
 from lakzegel_office.witness.folder import Folder
-from lakzegel_office.witness.listening import Endpoint, make_server
 from lakzegel_office.witness.tokens import Tokens
+from tests.office.serving import serving_app
 
 ORIGIN = "log.example/test"
-
-
-@contextmanager
-def serving(app, *, cert=None, key=None):
-    endpoint = Endpoint.parse("127.0.0.1:0", cert=cert, key=key)
-    with endpoint.bind() as bound:
-        ready = threading.Event()
-        server = make_server(app, endpoint, ready.set)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        assert ready.wait(10)
-        try:
-            yield endpoint.url(bound)
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture
@@ -55,7 +37,7 @@ def served(world, mirror, session, capsys):
     assert world.run("witness", "--new-token", "herstel") == 0
     token = capsys.readouterr().out.splitlines()[-1]
     tokens = Tokens(Folder.below(world.home.root).tokens)
-    with serving(build(MirrorRoutes(mirror, tokens, ORIGIN).routes())) as url:
+    with serving_app(build(MirrorRoutes(mirror, tokens, ORIGIN).routes())) as url:
 
         def ask(path, token=token):
             headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -149,7 +131,7 @@ def test_whoever_read_the_checkpoint_before_a_pull_still_gets_its_tiles(world, d
 def test_before_the_first_pull_there_is_nothing_to_hand_out(world, session):
     tokens = Tokens(Folder.below(world.home.root).tokens)
     app = build(MirrorRoutes(Mirror(world.home.mirror), tokens, ORIGIN).routes())
-    with serving(app) as url:
+    with serving_app(app) as url:
         assert session.get(f"{url}/log/checkpoint", timeout=10).status_code == 404
         assert session.get(f"{url}/v1/held", timeout=10).status_code == 404
         health = session.get(f"{url}/v1/health", timeout=10)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -29,9 +29,9 @@ from lakzegel_office.witness import connection, route
 from lakzegel_office.witness.app import build
 from lakzegel_office.witness.cosigning import Witness
 from lakzegel_office.witness.folder import Folder
-from lakzegel_office.witness.listening import Endpoint, make_server
 from lakzegel_office.witness.parties import new_key, office_state, read_key
 from lakzegel_office.witness.state import State
+from tests.office.serving import serving_app
 
 ORIGIN = "log.example/test"
 NOW = 1_800_000_000
@@ -82,22 +82,6 @@ def folder(tmp_path):
 @pytest.fixture
 def witness(folder, log):
     return Witness(read_key(folder), State(folder, log.keys), clock=lambda: NOW)
-
-
-@contextmanager
-def serving_app(app):
-    endpoint = Endpoint.parse("127.0.0.1:0", cert=None, key=None)
-    with endpoint.bind() as bound:
-        ready = threading.Event()
-        server = make_server(app, endpoint, ready.set)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-        thread.start()
-        assert ready.wait(10)
-        try:
-            yield endpoint.url(bound)
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def serving(witness):

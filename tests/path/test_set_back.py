@@ -77,6 +77,19 @@ def put_back_the_keys(world, _lakzegel):
     shutil.copytree(world.root / "apart" / "keys", world.server.data / "keys")
 
 
+def back_up_yesterday(ready, lakzegel, office, url):
+    """A receiver that asks this office, has sealed a file, and was backed up after it."""
+    ready.server.stop()
+    (ready.server.data / "settings.toml").write_text(
+        f'[office]\nurl = "{url}"\ntoken_file = "{office.token}"\n'
+    )
+    ready.server.start()
+    await_phase(ready, "sealing")
+    (ready.sources["map"][1] / "gisteren.txt").write_text("gisteren")
+    ready.once()
+    lakzegel("server", "backup", "--data", ready.server.data, ready.root / "backup", "--keys")
+
+
 @pytest.mark.parametrize(
     "put_back", [put_back_the_backup, pytest.param(put_back_the_keys, marks=pytest.mark.soak)]
 )
@@ -86,15 +99,7 @@ def test_wiped_and_put_back_it_seals_nothing_until_it_is_whole_and_agents_just_g
     folder = ready.sources["map"][1]
     office = Office(ready, lakzegel)
     with office.there() as url:
-        ready.server.stop()
-        (ready.server.data / "settings.toml").write_text(
-            f'[office]\nurl = "{url}"\ntoken_file = "{office.token}"\n'
-        )
-        ready.server.start()
-        await_phase(ready, "sealing")
-        (folder / "gisteren.txt").write_text("gisteren")
-        ready.once()
-        lakzegel("server", "backup", "--data", ready.server.data, ready.root / "backup", "--keys")
+        back_up_yesterday(ready, lakzegel, office, url)
         (folder / "vandaag.txt").write_text("vandaag")
         ready.once()
         ready.pull()
@@ -127,15 +132,7 @@ def test_what_only_a_device_holds_a_receipt_for_is_not_written_over(ready, lakze
     folder = ready.sources["map"][1]
     office = Office(ready, lakzegel)
     with office.there() as url:
-        ready.server.stop()
-        (ready.server.data / "settings.toml").write_text(
-            f'[office]\nurl = "{url}"\ntoken_file = "{office.token}"\n'
-        )
-        ready.server.start()
-        await_phase(ready, "sealing")
-        (folder / "gisteren.txt").write_text("gisteren")
-        ready.once()
-        lakzegel("server", "backup", "--data", ready.server.data, ready.root / "backup", "--keys")
+        back_up_yesterday(ready, lakzegel, office, url)
         ready.pull()
     (folder / "vandaag.txt").write_text("vandaag")
     ready.once()  # sealed, and the office has not pulled it

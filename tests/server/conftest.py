@@ -40,6 +40,7 @@ from lakzegel_server import accounts
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
 from lakzegel_server.desk import open_desk
+from lakzegel_server.fleet.records import GRACE
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout, create
 from lakzegel_server.logstate import LogState
@@ -413,6 +414,30 @@ def world(tmp_path):
 @pytest.fixture
 def device(world):
     return world.enrol()
+
+
+class Hands:
+    """The receiver's clock, set by a test."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now.timestamp()
+
+
+@pytest.fixture
+def hands():
+    return Hands(START)
+
+
+@pytest.fixture
+def timed(tmp_path, hands):
+    """A receiver whose clock a test sets, up for long enough; what it kept is sound in the end."""
+    with world_at(tmp_path / "data", clock=hands) as world:
+        world.desk.fleet.began -= GRACE
+        yield world
+    assert world.doubts() == []
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,11 @@ import io
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
-
 from lakzegel_core.policy import parse_policy_toml, sign_policy
 from lakzegel_server.alerting.observed import observe
 from lakzegel_server.fleet.absence import absent_until, owed, planned
 from lakzegel_server.fleet.model import Condition
 from lakzegel_server.fleet.reading import read_fleet
-from lakzegel_server.fleet.records import GRACE
 from lakzegel_server.pages.coverage import Cover, Span, calendar
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -65,28 +62,6 @@ def test_time_in_a_planned_absence_does_not_count():
     assert absent_until(away, begin - HOUR) is None
     assert absent_until(away, begin) == begin + 5 * DAY
     assert absent_until(away, begin + 5 * DAY) is None
-
-
-class Hands:
-    """The receiver's clock, set by a test."""
-
-    def __init__(self, now):
-        self.now = now
-
-    def __call__(self):
-        return self.now.timestamp()
-
-
-@pytest.fixture
-def hands(kit):
-    return Hands(kit.START)
-
-
-@pytest.fixture
-def timed(kit, tmp_path, hands):
-    with kit.world_at(tmp_path / "data", clock=hands) as world:
-        world.desk.fleet.began -= GRACE
-        yield world
 
 
 def publish(world, kit, absences):

@@ -41,29 +41,6 @@ def one(world, now):
     return found
 
 
-class Hands:
-    """The receiver's clock, set by a test."""
-
-    def __init__(self, now):
-        self.now = now
-
-    def __call__(self):
-        return self.now.timestamp()
-
-
-@pytest.fixture
-def hands(kit):
-    return Hands(kit.START)
-
-
-@pytest.fixture
-def timed(kit, tmp_path, hands):
-    """A receiver whose clock a test sets, and that has been up for long enough."""
-    with kit.world_at(tmp_path / "data", clock=hands) as world:
-        world.desk.fleet.began -= GRACE
-        yield world
-
-
 # what is known of a device
 
 

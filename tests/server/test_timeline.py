@@ -3,37 +3,12 @@
 
 from datetime import timedelta
 
-import pytest
-
 from lakzegel_server.fleet import arrivals as module
 from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.fleet.records import FleetRecords
 from lakzegel_server.fleet.timeline import read_timeline
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-class Hands:
-    """The receiver's clock, set by a test."""
-
-    def __init__(self, now):
-        self.now = now
-
-    def __call__(self):
-        return self.now.timestamp()
-
-
-@pytest.fixture
-def hands(kit):
-    return Hands(kit.START)
-
-
-@pytest.fixture
-def timed(kit, tmp_path, hands):
-    """A receiver whose clock a test sets; what was kept is sound in the end."""
-    with kit.world_at(tmp_path / "data", clock=hands) as world:
-        yield world
-    assert world.doubts() == []
 
 
 def seal(world, device, hands, *, at, payloads=(b"x",), **changes):

@@ -336,22 +336,35 @@ def test_an_index_that_was_set_back_costs_no_segment_whose_file_is_here(kit, tmp
         back.close()
 
 
+def trail_rows(world):
+    """What the index holds of the trail, as a backup would."""
+    database = Database.open(world.layout.database)
+    tables = ("trail", "trail_head", "trail_segments")
+    rows = {t: database.connection.execute(f"SELECT * FROM {t}").fetchall() for t in tables}
+    database.close()
+    return rows
+
+
+def put_back(world, old):
+    """Leave the index as it was when `old` was read of it."""
+    database = Database.open(world.layout.database)
+    for table, rows in old.items():
+        database.connection.execute(f"DELETE FROM {table}")
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            database.connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)
+    database.close()
+
+
 def test_after_a_restore_the_trail_goes_on_and_says_what_is_lost(kit, tmp_path):
     with kit.world_at(tmp_path / "data") as world:
         world.enrol("one")
         seal(world)
-        database = Database.open(world.layout.database)
-        tables = ("trail", "trail_head", "trail_segments")
-        old = {t: database.connection.execute(f"SELECT * FROM {t}").fetchall() for t in tables}
+        old = trail_rows(world)
         world.enrol("two")
         seal(world)
         world.layout.segment(1).unlink()
-        for table, rows in old.items():  # as they were in yesterday's backup
-            database.connection.execute(f"DELETE FROM {table}")
-            for row in rows:
-                marks = ", ".join("?" * len(row))
-                database.connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)
-        database.close()
+        put_back(world, old)
         world.enrol("three")
         assert seal(world)
         assert [e.number for e in entries(world)] == [0, 1, 2]
@@ -366,17 +379,10 @@ def test_after_a_restore_of_the_index_alone_segments_are_taken_in_again(kit, tmp
     with kit.world_at(tmp_path / "data") as world:
         world.enrol("one")
         seal(world)
-        database = Database.open(world.layout.database)
-        tables = ("trail", "trail_head", "trail_segments")
-        old = {t: database.connection.execute(f"SELECT * FROM {t}").fetchall() for t in tables}
+        old = trail_rows(world)
         world.enrol("two")
         seal(world)
-        for table, rows in old.items():
-            database.connection.execute(f"DELETE FROM {table}")
-            for row in rows:
-                marks = ", ".join("?" * len(row))
-                database.connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)
-        database.close()
+        put_back(world, old)
         world.enrol("three")
         assert seal(world)
         told = world.as_("audit")("GET", "/v1/trail").json()["segments"]

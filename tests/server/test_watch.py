@@ -25,16 +25,6 @@ from lakzegel_server.web.vitals import others
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 
 
-class Hands:
-    """The receiver's clock, set by a test."""
-
-    def __init__(self, now):
-        self.now = now
-
-    def __call__(self):
-        return self.now.timestamp()
-
-
 def write_certificate(folder, now, *, days):
     """A certificate of so many days, and its key, where a receiver looks for them."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -125,7 +115,7 @@ def test_devices_that_name_the_own_certificate_are_no_second_alert(world, kit, s
 
 
 def test_an_office_that_does_not_come_is_told_until_it_does(tmp_path, kit):
-    hands = Hands(kit.START)
+    hands = kit.Hands(kit.START)
     with kit.world_at(tmp_path / "data", clock=hands) as world:
 
         def away():
@@ -153,7 +143,7 @@ def test_an_office_that_does_not_come_is_told_until_it_does(tmp_path, kit):
 
 
 def test_an_office_is_given_time_after_the_receiver_was_away(tmp_path, kit):
-    hands = Hands(kit.START)
+    hands = kit.Hands(kit.START)
     with kit.world_at(tmp_path / "data", clock=hands) as world:
         layout, signer = world.layout, world.desk.log._signer
     hands.now += 5 * DAY
