@@ -16,6 +16,7 @@ from lakzegel_server.counter import Counter
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fleet.records import TEND_SECONDS, FleetRecords
+from lakzegel_server.handover.folder import Ties
 from lakzegel_server.handover.handover import Handover
 from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
@@ -124,8 +125,7 @@ def _assemble(
         layout,
         log,
         settings.handover,
-        cosigned=witnesses.quorum_met,
-        tell=trail.note,
+        Ties(witnesses.quorum_met, trail.note, visits.fetched),
         clock=clock,
     )
     recovery.begin(chores)

@@ -9,13 +9,17 @@ import subprocess
 import time
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
 from lakzegel_core import tiles
 from lakzegel_core.checkpoint import Checkpoint, sign_checkpoint
 from lakzegel_core.finding import open_finding
 from lakzegel_core.held import open_held
 from lakzegel_core.merkle import leaf_hash, root_of
+from lakzegel_core.timetoken import fingerprint
 from lakzegel_office.handed.receiver import FolderReceiver
+from tests.tsa import OPENSSL, Authority, openssl_verifies
 
 
 class Share:
@@ -25,7 +29,7 @@ class Share:
         self.world, self.path, self.number, self.size = world, path, 0, 0
         path.mkdir()
 
-    def hand_over(self, start=None, *, leave_out=()):
+    def hand_over(self, start=None, *, leave_out=(), more=()):
         """Everything that is new, or from an entry on; returns the folder."""
         receiver = self.world.receiver
         start = self.size if start is None else start
@@ -40,6 +44,7 @@ class Share:
                 files[f"{name}.batch"] = receiver.batches[name]
                 files[f"{name}.keyring"] = receiver.keyrings[name]
         files |= {f"{name}.annex": data for name, data in receiver.annexes.items()}
+        files |= dict(more)
         there = self.path / f"{self.number:08}-{start}-{self.size}"
         there.mkdir()
         for name, data in files.items():
@@ -145,6 +150,33 @@ def test_what_was_lost_on_its_way_comes_again_and_both_are_removed(share, world,
     share.hand_over(3)
     assert share.pull() == 0
     assert share.left() == []
+    assert world.run("verify", "--quiet") == 0
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+def test_tokens_arrive_are_judged_and_one_that_does_not_hold_stays(share, world, tmp_path):
+    authority = Authority(tmp_path / "tsa")
+    tree, root = world.receiver.checkpoint(), fingerprint(authority.root[1])
+    request = TimestampRequestBuilder().data(tree).hash_algorithm(HashAlgorithm.SHA256).build()
+    answer = authority.reply(request.as_bytes())
+    listed = [{"name": "1-first", "time": 1_796_000_000, "root": root}]
+    files = {
+        "1-first.checkpoint": tree,
+        "1-first.tsr": answer,
+        f"{root}.pem": authority.root[1].public_bytes(Encoding.PEM),
+        "timestamps": json.dumps({"timestamps": listed, "more": False}).encode(),
+    }
+    there = share.hand_over(more=files)
+    (there / "1-first.tsr").write_bytes(answer[:-1] + bytes([answer[-1] ^ 1]))
+    assert share.pull() == 1
+    assert share.left() == [there.name]
+    (there / "timestamps").write_bytes(b"[")
+    assert share.pull() == 1
+    share.hand_over(1, more=files)
+    shutil.rmtree(there)
+    assert share.pull() == 0
+    assert share.left() == []
+    assert openssl_verifies(world.home.mirror / "timestamps", "1-first")
     assert world.run("verify", "--quiet") == 0
 
 

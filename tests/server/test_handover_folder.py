@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -20,11 +21,14 @@ from lakzegel_server.fsck.run import check
 from lakzegel_server.handover import folder as module
 from lakzegel_server.handover import share
 from lakzegel_server.handover.contents import Contents
-from lakzegel_server.handover.folder import Folder
+from lakzegel_server.handover.folder import Folder, Ties
 from lakzegel_server.handover.packages import Packages, Step
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings import load
 from lakzegel_server.settings_handover import HandoverFolder
+from lakzegel_server.settings_timestamps import TimestampAuthority
+from lakzegel_server.timestamping.desk import Timestamps
+from tests.tsa import OPENSSL, Authority, answering
 
 
 @dataclass
@@ -50,8 +54,7 @@ class Handing:
             HandoverFolder.model_validate({"path": str(self.path), **self.more}),
             log=desk.log,
             contents=Contents(layout, desk.log.store, self.packages),
-            cosigned=lambda: self.cosigned,
-            tell=self.told.append,
+            ties=Ties(lambda: self.cosigned, self.told.append, desk.visits.fetched),
             clock=lambda: self.now,
             monotonic=lambda: self.now,
         )
@@ -105,6 +108,28 @@ def test_a_hand_over_has_all_that_its_entries_name_and_sha256sum_agrees(handing,
     assert len((there / "ready").read_text().splitlines()) == len(list(there.iterdir())) - 1
     (event,) = handing.told
     assert (event.action, event.thing, event.id, event.count) == ("hand-out", "entries", name, 1)
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+def test_tokens_are_handed_over_with_their_roots_once_and_without_other_news(handing, tmp_path):
+    handing.work()
+    authority = Authority(tmp_path / "tsa")
+    with answering(authority) as url:
+        asked = TimestampAuthority(name="first", url=url, roots_file=authority.roots_file)
+        stamps = Timestamps.open(
+            handing.world.layout, handing.world.desk.log, (asked,), clock=time.time
+        )
+        stamps.stampers[0].turn()
+    handing.work()
+    assert handing.whole() == ["00000001-0-1", "00000002-1-1"]
+    there = handing.path / "00000002-1-1"
+    listed = json.loads((there / "timestamps").read_text())["timestamps"]
+    assert listed == handing.world.as_("audit")("GET", "/v1/timestamps").json()["timestamps"]
+    expected = {"1-first.checkpoint", "1-first.tsr", f"{listed[0]['root']}.pem"}
+    names = {path.name for path in there.iterdir()}
+    assert names == expected | {"checkpoint", "timestamps", "ready"}
+    handing.work()
+    assert len(handing.whole()) == 2
 
 
 def test_each_hand_over_begins_where_the_one_before_ended_and_nothing_new_is_none(handing, device):
@@ -166,8 +191,10 @@ def test_what_lies_there_unfetched_is_limited_and_fetching_it_lets_it_go_on(hand
     assert handing.work() == "unfetched"
     assert len(list(handing.path.iterdir())) == 1
     (handing.path / handing.whole()[0]).rename(handing.path.with_name("fetched"))
+    assert not handing.world.desk.visits.last.came
     assert handing.work() == ""
     assert handing.whole() == ["00000002-4-5"]
+    assert handing.world.desk.visits.last.came
 
 
 def test_one_that_is_larger_than_the_limit_is_handed_over_by_itself(handing, device):

@@ -7,7 +7,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lakzegel_server.handover.contents import Contents, File
@@ -36,6 +36,15 @@ class HeldUpError(Exception):
     """Nothing can be handed over at present; the code says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """What a hand-over asks and tells of the rest of the receiver."""
+
+    cosigned: Callable[[], bool]  # whether what is shown has the cosigners that policies demand
+    tell: Callable[[Event], None]  # the audit trail
+    fetched: Callable[[], None]  # somebody took a hand-over away
+
+
 class Folder:
     """The folder of one receiver."""
 
@@ -45,8 +54,7 @@ class Folder:
         *,
         log: LogState,
         contents: Contents,
-        cosigned: Callable[[], bool],
-        tell: Callable[[Event], None],
+        ties: Ties,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
@@ -54,8 +62,7 @@ class Folder:
         self._log = log
         self._contents = contents
         self._packages = contents.packages
-        self._cosigned = cosigned
-        self._tell = tell
+        self._ties = ties
         self._clock = clock
         self._monotonic = monotonic
         self._look = self._decide = monotonic()
@@ -106,7 +113,7 @@ class Folder:
         return True
 
     def _is_cosigned(self, now: float) -> bool:
-        if self._cosigned():
+        if self._ties.cosigned():
             self._lacking = None
             return True
         if self._lacking is None:
@@ -134,7 +141,7 @@ class Folder:
             deliver(share, package.name, files)
             batches = sum(file.name.endswith(".batch") for file in files)
             event = Event(SELF, Action.HAND_OUT, Thing.ENTRIES, id=package.name, count=batches)
-            self._tell(event)
+            self._ties.tell(event)
             self._packages.finish(replace(package, length=need, step=Step.LYING))
             lying += need
             self.state.succeeded(package.end.size)
@@ -148,6 +155,7 @@ class Folder:
                     lying += package.length
                 else:
                     self._packages.forget(package)
+                    self._ties.fetched()
         return lying
 
     def _require_mounted(self) -> None:

@@ -12,14 +12,13 @@ from prometheus_client.registry import Collector
 
 from lakzegel_server.chores import Chores
 from lakzegel_server.handover.contents import Contents
-from lakzegel_server.handover.folder import Folder
+from lakzegel_server.handover.folder import Folder, Ties
 from lakzegel_server.handover.packages import Packages
 from lakzegel_server.handover.state import PlaceState
 from lakzegel_server.handover.told import Told
 from lakzegel_server.handover.webhook import Hook
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
-from lakzegel_server.people.records import Event
 from lakzegel_server.settings_handover import HandoverSettings
 
 TICK: Final = 1.0  # seconds; how often it looks whether it is time for one that waits
@@ -38,9 +37,8 @@ class Handover(Collector):
         layout: Layout,
         log: LogState,
         settings: HandoverSettings,
+        ties: Ties,
         *,
-        cosigned: Callable[[], bool],
-        tell: Callable[[Event], None],
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> Self:
@@ -60,8 +58,7 @@ class Handover(Collector):
                 settings.folder,
                 log=log,
                 contents=contents,
-                cosigned=cosigned,
-                tell=tell,
+                ties=ties,
                 clock=clock,
                 monotonic=monotonic,
             )

@@ -80,7 +80,11 @@ class Visits:
         if account is None or (account.role, account.way) != (AccountRole.RECORDS, Way.TOKEN):
             return
         if (method, path) in FETCHES:
-            self.last = Visit(int(self._clock()), came=True)
+            self.fetched()
+
+    def fetched(self) -> None:
+        """It fetched something; also from the folder of a hand-over."""
+        self.last = Visit(int(self._clock()), came=True)
 
     def tend(self) -> None:
         """Write down what is new: a chore's work."""
