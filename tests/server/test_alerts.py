@@ -22,9 +22,7 @@ from lakzegel_server.alerting.model import Alert, Damping, Kind, step
 from lakzegel_server.alerting.observed import observe
 from lakzegel_server.alerting.senders import MailSender, SendError
 from lakzegel_server.alerting.store import Store
-from lakzegel_server.alerting.words import OWN, cause_for
 from lakzegel_server.database import Database
-from lakzegel_server.fleet.cause import Severity
 from lakzegel_server.settings import Settings
 from lakzegel_server.settings_alerts import Mail
 from lakzegel_server.standing import Phase, Standing
@@ -337,9 +335,3 @@ def test_a_receiver_that_serves_tells_and_its_rows_are_checked(tmp_path, kit, de
     database.connection.execute("UPDATE alerts SET told = 0")
     database.close()
     assert any("table alerts" in doubt for doubt in world.doubts())
-
-
-def test_nothing_in_an_alert_is_of_one_device_and_every_own_cause_is_whole():
-    for cause in OWN:
-        assert cause_for(cause.code) == cause
-        assert cause.severity is not Severity.NOTICE

@@ -5,52 +5,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from typing import Final
 
 from lakzegel_core.encoding import format_time
 from lakzegel_core.words import Words
 from lakzegel_server.alerting.model import Alert, Kind
-from lakzegel_server.fleet.cause import Cause, Owner, Severity
-from lakzegel_server.fleet.causes import CAUSES, cause_of
+from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.words import text
-
-OWN: Final = (
-    Cause(
-        "break-glass",
-        Severity.CRITICAL,
-        Owner.ADMIN,
-        text("Break-glass account used"),
-        text("Somebody logged in with a break-glass account."),
-        text("Find out who and why, in the audit trail; change its password afterwards."),
-    ),
-    Cause(
-        "refusals",
-        Severity.WARNING,
-        Owner.IT,
-        text("Many refusals"),
-        text("The receiver refuses far more batches and notes than usual."),
-        text("See in the metrics and the dashboard which code it is, and of which devices."),
-    ),
-    Cause(
-        "forked",
-        Severity.CRITICAL,
-        Owner.RECORDS,
-        text("Log forked"),
-        text("The log signed two trees that contradict each other; nothing is sealed any more."),
-        text("Keep everything as it is, and tell the records office."),
-    ),
-)
-_OWN: Final = {cause.code: cause for cause in OWN}
-
-
-def cause_for(code: str) -> Cause:
-    """The cause of a code, the receiver's and the alerts' own."""
-    return CAUSES.get(code) or _OWN.get(code) or cause_of(code)
 
 
 def document(alert: Alert, origin: str) -> dict[str, object]:
     """The alert as a webhook gets it (docs/spec/alerts.md §5)."""
-    cause = cause_for(alert.cause)
+    cause = cause_of(alert.cause)
     return {
         "id": alert.id,
         "kind": alert.kind.value,
@@ -68,7 +33,7 @@ def document(alert: Alert, origin: str) -> dict[str, object]:
 
 def mail(alert: Alert, origin: str, words: Words, *, url: str | None) -> EmailMessage:
     """The alert as a person gets it; addresses are the sender's to add."""
-    cause = cause_for(alert.cause)
+    cause = cause_of(alert.cause)
     over = alert.kind is Kind.RECOVERED
     state = words.one(text("over") if over else text("holds"))
     message = EmailMessage()

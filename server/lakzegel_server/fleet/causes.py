@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from lakzegel_server.fleet.cause import Cause, Severity
+from lakzegel_server.fleet.causesalerted import ALERTED
 from lakzegel_server.fleet.causescapturing import CAPTURING
 from lakzegel_server.fleet.causesreceiver import FOUND
 from lakzegel_server.fleet.causessending import SENDING
 
 UNKNOWN: Final = "unknown-code"
 STATED: Final = (*SENDING, *CAPTURING)  # by devices
-CAUSES: Final = {cause.code: cause for cause in (*STATED, *FOUND)}
+CAUSES: Final = {cause.code: cause for cause in (*STATED, *FOUND, *ALERTED)}
 
 
 def cause_of(code: str) -> Cause:

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from lakzegel_server.fleet.cause import Severity
+from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth, Trouble
 from lakzegel_server.pages.language import text
 
@@ -95,12 +97,26 @@ CODES: Final = {  # the problems that make a condition, the likeliest first
 
 
 def leading(device: DeviceHealth) -> Trouble | None:
-    """The problem to begin with: of those behind the condition, the one that is oldest."""
+    """The problem to begin with: of those behind the condition the gravest, then the oldest."""
     if device.condition not in {*CODES, Condition.TROUBLED}:
         return None
     codes = CODES.get(device.condition)
     found = [one for one in device.troubles if codes is None or one.code in codes]
-    return min(found, key=lambda one: (one.since, one.code), default=None)
+    return min(found, key=_gravity, default=None)
+
+
+def said_of(device: DeviceHealth) -> Said:
+    """The condition in words; one that says no more than "other problem" has that problem's."""
+    found = leading(device) if device.condition is Condition.TROUBLED else None
+    if found is None:
+        return CONDITIONS[device.condition]
+    cause = cause_of(found.code)
+    tone = Tone.BAD if cause.severity is Severity.CRITICAL else Tone.WARN
+    return Said(cause.title, tone, cause.why)
+
+
+def _gravity(trouble: Trouble) -> tuple[int, datetime, str]:
+    return list(Severity).index(cause_of(trouble.code).severity), trouble.since, trouble.code
 
 
 def code_of(device: DeviceHealth) -> str | None:
@@ -121,6 +137,5 @@ def since(device: DeviceHealth) -> datetime | None:
         Condition.SILENT: device.heard or newest or device.enrolled,
         Condition.LATE: newest or device.enrolled,
         Condition.EXPECTED: device.enrolled,
-        Condition.ABSENT: device.heard or newest or device.enrolled,
         Condition.CLOSED: newest,
     }.get(device.condition)

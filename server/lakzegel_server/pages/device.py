@@ -20,7 +20,7 @@ from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth, GuardCount, Trouble
 from lakzegel_server.fleet.timeline import EpochOf
 from lakzegel_server.pages import sources
-from lakzegel_server.pages.conditions import CONDITIONS, Tone, code_of, since
+from lakzegel_server.pages.conditions import Tone, code_of, said_of, since
 from lakzegel_server.pages.coverage import Span, calendar, gaps
 from lakzegel_server.pages.fleet import full
 from lakzegel_server.pages.language import text
@@ -68,7 +68,7 @@ async def device(desk: Desk, request: Request) -> Response:
         "device.html",
         fleet.at,
         device=found,
-        said=CONDITIONS[found.condition],
+        said=said_of(found),
         since=since(found),
         absent=absent_until(found.away, fleet.at),
         step=cause_of(code) if (code := code_of(found)) else None,

@@ -17,6 +17,7 @@ from lakzegel_server import links
 from lakzegel_server.database import Database
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import MissingError, TooManyError
+from lakzegel_server.fleet.absence import absent_until
 from lakzegel_server.fleet.model import Condition, Readout
 from lakzegel_server.pages import sources
 from lakzegel_server.pages.conditions import CONDITIONS
@@ -67,6 +68,7 @@ async def mine(desk: Desk, request: Request) -> Response:
         fleet.at,
         link=found,
         health=health,
+        absent=absent_until(health.away, fleet.at) if health else None,
         said=CONDITIONS[health.condition if health else Condition.EXPECTED],
         weeks=calendar(timeline.days, span, fleet.at) if timeline and span else (),
         policy=policy,

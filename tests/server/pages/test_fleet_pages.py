@@ -13,9 +13,18 @@ from starlette.datastructures import QueryParams
 
 from lakzegel_server.fleet.assess import Facts
 from lakzegel_server.fleet.assess import _condition as condition_of
+from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet, Trouble
 from lakzegel_server.pages import sources
-from lakzegel_server.pages.conditions import CONDITIONS, LISTED, code_of, since
+from lakzegel_server.pages.conditions import (
+    CONDITIONS,
+    LISTED,
+    Said,
+    Tone,
+    code_of,
+    said_of,
+    since,
+)
 from lakzegel_server.pages.csvfile import COLUMNS, cell, table
 from lakzegel_server.pages.fleetquery import PAGE, Query, chosen, select
 
@@ -206,7 +215,12 @@ def test_the_problem_to_begin_with_is_the_one_behind_the_condition(simulated):
     assert code_of(drifted) == "guard-drifted"
     assert since(drifted) == troubles[1].since
     assert code_of(replace(drifted, condition=Condition.FULL)) == "spool-full"
-    assert code_of(replace(drifted, condition=Condition.TROUBLED)) == "files-failed"
+    other = (troubles[0], Trouble("source-missing", simulated.NOW - timedelta(hours=1), 1))
+    troubled = replace(drifted, condition=Condition.TROUBLED, troubles=other)
+    assert code_of(troubled) == "source-missing", "the gravest, though another is older"
+    assert said_of(troubled) == Said("Source missing", Tone.BAD, cause_of("source-missing").why)
+    assert said_of(replace(troubled, troubles=other[:1])).tone is Tone.WARN
+    assert said_of(drifted) is CONDITIONS[Condition.DRIFTED]
     assert code_of(replace(drifted, condition=Condition.CAPTURING)) is None
 
 
