@@ -24,6 +24,7 @@ class Entry:
 
 RECEIVER: Final = Entry("/receiver", text("Receiver"))
 RUNBOOKS: Final = Entry("/runbooks", text("Runbooks"))
+TRAIL: Final = Entry("/trail", text("Audit trail"))
 IN_FORCE: Final = Entry("/in-force", text("In force"))
 MENU: Final[dict[AccountRole, tuple[Entry, ...]]] = {
     AccountRole.IT: (
@@ -34,7 +35,7 @@ MENU: Final[dict[AccountRole, tuple[Entry, ...]]] = {
     ),
     AccountRole.RECORDS: (RECEIVER, IN_FORCE, RUNBOOKS),
     AccountRole.ADMIN: (IN_FORCE, Entry("/publish", text("Publish")), RECEIVER, RUNBOOKS),
-    AccountRole.AUDIT: (RECEIVER, IN_FORCE, RUNBOOKS),
+    AccountRole.AUDIT: (RECEIVER, TRAIL, IN_FORCE, RUNBOOKS),
 }
 
 

@@ -58,6 +58,7 @@ class Thing(StrEnum):
     SETTINGS = "settings"
     RECEIVER = "receiver"
     SEGMENT = "segment"
+    RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from lakzegel_server.sequencer import Sequencer
 TEND_SECONDS: Final = 60.0  # what was counted is written down at least this often
 FULL: Final = 256  # records that make a segment at once
 OLDEST_SECONDS: Final = 24 * 60 * 60  # and so does one of this age
+ALL: Final = -1
 MAX_COUNTED: Final = 256  # different things that are counted apart within that time
 FIRST_ENTRY: Final = 2  # the log's second entry may have to be a succession
 Listener = Callable[[Event], None]
@@ -188,6 +189,16 @@ class AuditTrail:
             return [
                 s for s in trailrows.segments(self._database.connection) if s.state > State.WAITING
             ]
+
+    def everything(self) -> tuple[list[Segment], list[tuple[int, bytes]]]:
+        """Every segment whose entry is in the log, and the records that none of them has.
+
+        Both at one moment: no record is in neither.
+        """
+        with self._lock:
+            found = trailrows.segments(self._database.connection)
+            waiting = trailrows.waiting(self._database.connection, ALL)
+        return [s for s in found if s.state > State.WAITING], waiting
 
     def waiting(self) -> int:
         """How many records have no segment yet."""

@@ -13,6 +13,7 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
 from lakzegel_server.pages import assets, fleet, inforce, language, mine, problems, receiver
 from lakzegel_server.pages import device as device_page
+from lakzegel_server.pages import trail as trail_page
 from lakzegel_server.people.records import Action, Thing
 from lakzegel_server.web import (
     annexes,
@@ -60,6 +61,7 @@ class Rule:
 
 
 _OUT: Final = Action.HAND_OUT
+_RECORD: Final = (Action.READ, Thing.RECORD)
 RULES: Final = (
     Rule("GET", "/log/checkpoint", log.checkpoint, newest=True),
     Rule(
@@ -110,6 +112,9 @@ RULES: Final = (
     Rule("GET", "/receiver", receiver.receiver, _ALL, page=True),
     Rule("GET", "/publish", publishing.get_publish, _ADMIN, page=True),
     Rule("POST", "/publish", publishing.post_publish, _ADMIN, newest=True, page=True, form=True),
+    Rule("GET", "/trail", trail_page.trail, _AUDIT, page=True, told=_RECORD),
+    Rule("GET", "/trail.csv", trail_page.trail_csv, _AUDIT, page=True, told=(_OUT, Thing.RECORD)),
+    Rule("GET", "/trail/{name}", trail_page.trail_record, _AUDIT, page=True, told=_RECORD),
     Rule("GET", "/v1/trail", trail.list_segments, _AUDIT, told=(Action.READ, Thing.SEGMENT)),
     Rule("GET", "/v1/trail/{name}", trail.get_segment, _AUDIT, told=(Action.READ, Thing.SEGMENT)),
     Rule("GET", "/v1/timestamps", list_timestamps, _MIRROR),

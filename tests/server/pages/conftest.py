@@ -10,6 +10,7 @@ import pytest
 from lakzegel_server import links
 from lakzegel_server.database import Database
 from lakzegel_server.pages import inforce, mine, receiver, sources
+from lakzegel_server.people.records import Action, Event, Thing, Who
 
 PHONE = "bz-telefoon-030"
 SIMULATED = runpy.run_path(str(Path(__file__).with_name("simulated.py")))
@@ -37,7 +38,35 @@ def ministry(kit, fleet, simulated, tmp_path_factory):
             database, PHONE, secret=bytes(range(32)), now=kit.START, expires=None
         )
         database.close()
+        world.place = work(world)
         yield world
+
+
+def work(world):
+    """A morning at the receiver, some of it sealed in the log; the place of a sealed record."""
+    trail, log = world.desk.trail, world.desk.log
+    anna = Who("a.devries", "admin", "single-sign-on", "10.20.1.14")
+    bo = Who("b.jansen", "it", "single-sign-on", "10.20.1.15")
+    office = Who("archief", "records", "token", "10.20.3.2")
+    for event in (
+        Event(anna, Action.LOGIN, Thing.SESSION),
+        Event(anna, Action.PUBLISH, "policy", id="5f" * 32),
+        Event(bo, Action.LOGIN, Thing.SESSION),
+        Event(bo, Action.ASK, Thing.ROUTE, id="GET /v1/keyrings/{name}").refused("denied"),
+    ):
+        trail.note(event)
+    assert world.as_("admin")("POST", "/v1/notes", world.office.policy_note(1, "group:x")).ok
+    assert trail.seal(log, world.desk.sequencer)
+    for event in (
+        Event(office, Action.HAND_OUT, Thing.BATCH, count=312),
+        Event(
+            Who("-", way="break-glass", address="10.20.9.9"), Action.LOGIN, Thing.SESSION
+        ).refused("denied"),
+        Event(Who("root", way="command"), Action.ADD, Thing.ACCOUNT, id="c.bakker audit token"),
+        Event(anna, Action.LOGOUT, Thing.SESSION),
+    ):
+        trail.note(event)
+    return "0-3"
 
 
 def show(patched, shown, fleet, simulated):

@@ -34,6 +34,8 @@ PAGES = {  # name: role, path
     "mine": (None, "/mine/{link}"),
     "in-force": ("admin", "/in-force"),
     "publish": ("admin", "/publish"),
+    "trail": ("audit", "/trail"),
+    "trail-record": ("audit", "/trail/{place}"),
     "receiver": ("it", "/receiver"),
     "device-expected": ("it", "/devices/ez-laptop-017"),
 }
@@ -79,7 +81,7 @@ def opened(chromium, ministry):
             page.on("console", lambda message: complaints.append(message.text))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("requestfailed", lambda request: complaints.append(request.url))
-            page.goto(ministry.client.url + path.format(link=ministry.link))
+            page.goto(ministry.client.url + path.format(link=ministry.link, place=ministry.place))
             yield page
             assert [one for one in complaints if "404" not in one] == []
         finally:
