@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from lakzegel_server.alerting.alerts import Alerts
 from lakzegel_server.chores import Chores
+from lakzegel_server.claiming import claimed
 from lakzegel_server.counter import Counter
 from lakzegel_server.database import Database
-from lakzegel_server.errors import ConfigError
 from lakzegel_server.fleet.records import TEND_SECONDS, FleetRecords
 from lakzegel_server.handover.folder import Ties
 from lakzegel_server.handover.handover import Handover
@@ -84,8 +83,7 @@ def open_desk(
         ConfigError: another process serves this DATA.
         DamageError: DATA is not what its log says.
     """
-    with layout.serving.open("a") as lock:
-        _claim(lock, layout)
+    with claimed(layout):
         prepare(layout, signer.keys)
         with ExitStack() as stack:
             desk = _assemble(
@@ -189,14 +187,6 @@ def _keep_trail(
     trail.started(layout.settings.read_bytes() if layout.settings.exists() else b"")
     tend = chores.add("trail", audit.TEND_SECONDS, lambda: trail.tend(log, sequencer))
     trail.when_full(tend.wake)
-
-
-def _claim(lock: IO[str], layout: Layout) -> None:
-    layout.serving.chmod(0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigError(f"{layout.data}: is served by another process; stop that first") from None
 
 
 def _tidy_up(layout: Layout, log: LogState, register: Register) -> None:

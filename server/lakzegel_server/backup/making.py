@@ -22,6 +22,7 @@ from lakzegel_core.tiles import paths_for
 from lakzegel_core.timenames import ROOTS, Name
 from lakzegel_server.backup.manifest import Manifest, Stored
 from lakzegel_server.backup.objects import Objects, digest_of
+from lakzegel_server.claiming import claimed_folder
 from lakzegel_server.database import Database
 from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
@@ -55,14 +56,16 @@ def back_up(layout: Layout, keys: LogKeys, out: Path, *, at: datetime, secret: b
         DamageError: DATA is not what its log says.
     """
     objects = Objects(out)
-    earlier = _earlier(out, keys.origin)
+    _earlier(out, keys.origin)  # before anything is made in a folder that is something else
     objects.make()
-    with _moment(layout, keys) as moment:
-        made = Made(Manifest(moment.tree, at, secret, {}))
-        copying = _Copying(layout, objects, earlier, made)
-        copying.run(moment)
-    replace_file(out / MANIFEST, made.manifest.to_bytes(), work=out)
-    objects.tidy(made.manifest.files.values())
+    with claimed_folder(objects.folder, f"{out}: another backup is at work there; try again later"):
+        earlier = _earlier(out, keys.origin)
+        with _moment(layout, keys) as moment:
+            made = Made(Manifest(moment.tree, at, secret, {}))
+            copying = _Copying(layout, objects, earlier, made)
+            copying.run(moment)
+        replace_file(out / MANIFEST, made.manifest.to_bytes(), work=objects.folder)
+        objects.tidy(made.manifest.files.values())
     return made
 
 

@@ -12,7 +12,15 @@ from lakzegel_core.encoding import format_time
 from lakzegel_server.backup.making import load_manifest
 from lakzegel_server.backup.manifest import Manifest, Stored
 from lakzegel_server.backup.objects import Objects
-from lakzegel_server.durable import FOLDER, PRIVATE, create, replace_file, settle, write_all
+from lakzegel_server.claiming import claimed
+from lakzegel_server.durable import (
+    PRIVATE,
+    create,
+    make_folder,
+    replace_file,
+    settle,
+    write_all,
+)
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.layout import Layout, make_folders
 from lakzegel_server.logstore import PUBLIC
@@ -29,14 +37,20 @@ def restore(out: Path, layout: Layout) -> tuple[Manifest, list[str]]:
     manifest, objects = load_manifest(out), Objects(out)
     _require_free(layout)
     make_folders(layout)
+    with claimed(layout):
+        return manifest, _restore(manifest, objects, layout)
+
+
+def _restore(manifest: Manifest, objects: Objects, layout: Layout) -> list[str]:
     note = f"{format_time(manifest.at)}\n".encode()
     replace_file(layout.restored, note, work=layout.incoming)
-    faults = [
+    for end in ("-wal", "-shm"):  # of an index that was served after an earlier try
+        layout.database.with_name(layout.database.name + end).unlink(missing_ok=True)
+    return [
         place
         for place in sorted(manifest.files, key=lambda place: place == _LAST)
         if not _copy(objects, manifest.files[place], layout, place)
     ]
-    return manifest, faults
 
 
 def _require_free(layout: Layout) -> None:
@@ -51,7 +65,7 @@ def _require_free(layout: Layout) -> None:
 def _copy(objects: Objects, stored: Stored, layout: Layout, place: str) -> bool:
     """Whether the file is there now, byte for byte."""
     path, work = layout.data / place, layout.incoming / "restored.part"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+    make_folder(path.parent)
     mode = PUBLIC if place.startswith("log/") else PRIVATE
     hashed = hashlib.sha256()
     work.unlink(missing_ok=True)
