@@ -184,6 +184,12 @@ def create(
     layout = Layout(data)
     if layout.config.exists():
         raise ConfigError(f"{data}: already holds a receiver; choose another folder")
+    for place in (layout.key(ED25519), layout.key(MLDSA), layout.key(PKCS11), layout.database):
+        if place.exists():  # a key that is written over is lost, and its log with it
+            raise ConfigError(
+                f"{place}: is there without {layout.config.name}; put that back, or, if an init of"
+                " new keys was cut off, remove the folder first"
+            )
     try:
         check_name(origin)
         first = SigningKey.from_seed(origin, Algorithm.ED25519, random_seed[:_SEED])

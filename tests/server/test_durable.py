@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from lakzegel_server import durable
+from lakzegel_server.errors import ConfigError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import FOLDERS, Layout, make_folders
+from lakzegel_server.layout import FOLDERS, Layout, create, make_folders
 from lakzegel_server.logstate import LogState
 
 
@@ -68,3 +69,14 @@ def test_tiles_that_could_not_be_synced_are_written_again_and_not_believed(
     assert tile.read_bytes() == whole
     log.close()
     assert check(layout).doubts == ()
+
+
+@pytest.mark.parametrize("lost", [["server.toml"], ["server.toml", "keys/log.ed25519"]])
+def test_init_makes_no_keys_where_a_log_may_have_some(tmp_path, kit, lost):
+    layout, _, _ = kit.make_receiver(tmp_path / "data", kit.Office())
+    for name in lost:
+        layout.data.joinpath(name).unlink()
+    before = {path: path.read_bytes() for path in layout.data.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match="keys"):
+        create(layout.data, kit.ORIGIN, os.urandom(64))
+    assert {path: path.read_bytes() for path in layout.data.rglob("*") if path.is_file()} == before
