@@ -50,13 +50,16 @@ class Line(socketserver.BaseRequestHandler):
                 word = line.split()[0].upper()
                 if word == b"EHLO":
                     offers = not secure and self.server.context is not None
-                    file.write(b"250-relay\r\n250 STARTTLS\r\n" if offers else b"250 relay\r\n")
+                    more = b"STARTTLS" if offers else b"AUTH PLAIN"
+                    file.write(b"250-relay\r\n250 " + more + b"\r\n")
                 elif word == b"STARTTLS":
                     file.write(b"220 go\r\n")
                     connection = self.server.context.wrap_socket(connection, server_side=True)
                     file, secure = connection.makefile("rwb", buffering=0), True
                 elif word == b"DATA":
                     self.take(file, secure)
+                elif word == b"RCPT" and self.server.stranger in line:
+                    file.write(b"550 unknown\r\n")
                 else:
                     file.write(b"221 bye\r\n" if word == b"QUIT" else b"250 fine\r\n")
         file.close()
@@ -66,6 +69,7 @@ class Line(socketserver.BaseRequestHandler):
         file.write(b"354 go\r\n")
         lines = list(iter(file.readline, b".\r\n"))
         self.server.plain += not secure
+        self.server.asked += 1
         if self.server.refuse:
             file.write(b"451 later\r\n")
             return
@@ -79,6 +83,7 @@ class Relay(socketserver.ThreadingTCPServer):
     def __init__(self, context):
         super().__init__(("127.0.0.1", 0), Line)
         self.context, self.mails, self.plain, self.refuse = context, [], 0, 0
+        self.asked, self.stranger = 0, b"\0"
         self.port = self.server_address[1]
         self.thread = threading.Thread(target=self.serve_forever)
         self.thread.start()
@@ -335,3 +340,91 @@ def test_a_receiver_that_serves_tells_and_its_rows_are_checked(tmp_path, kit, de
     database.connection.execute("UPDATE alerts SET told = 0")
     database.close()
     assert any("table alerts" in doubt for doubt in world.doubts())
+
+
+def test_that_it_is_over_never_overtakes_that_it_holds(tmp_path, decided, hook):
+    now = [1_800_000_000]
+    hook.status = 500
+    with alerting(tmp_path, decided, lambda: now[0]) as alerts:
+        for moment, found in [(0, 1), (120, 1), (600, 0), (1500, 0), (1520, 0)]:
+            now[0] = 1_800_000_000 + moment
+            hook.status = 204 if moment == 1520 else 500
+            alerts.work(lambda _, n=found: {"disk": n} if n else {})
+        assert hook.got[-1][0].count(b"raised") == 1
+        for moment in range(1600, 6000, 60):
+            now[0] = 1_800_000_000 + moment
+            alerts.work(lambda _: {})
+    kinds = [json.loads(body)["kind"] for body, _ in hook.got]
+    assert kinds[-2:] == ["raised", "recovered"]
+    assert kinds.count("recovered") == 1
+
+
+def test_a_place_that_is_away_is_asked_once_a_look(tmp_path, decided, relay, hook):
+    relay.refuse = 1
+    with alerting(tmp_path, decided, lambda: 1_800_000_000) as alerts:
+        for cause in ("break-glass", "disk", "late"):
+            alerts.happened(cause)
+        alerts.work(lambda _: {})
+    assert relay.plain == 0
+    assert relay.asked == 1
+    assert len(hook.got) == 3
+
+
+def test_what_waits_is_sent_although_looking_fails(tmp_path, decided, hook):
+    with alerting(tmp_path, decided, lambda: 1_800_000_000) as alerts:
+        alerts.store.decide({}, [Alert(Kind.RAISED, "disk", 1, 0, 0)], [*alerts._senders])
+        with pytest.raises(OverflowError):
+            alerts.work(lambda _: (_ for _ in ()).throw(OverflowError))
+    assert len(hook.got) == 1
+
+
+def test_a_clock_that_was_ahead_puts_nothing_off(tmp_path, decided, hook):
+    now = [1_800_000_000 + 365 * 86_400]
+    hook.status = 500
+    with alerting(tmp_path, decided, lambda: now[0]) as alerts:
+        alerts.happened("break-glass")
+        alerts.work(lambda _: {"disk": 1})
+        hook.status = 204
+        for moment in (0, 120, 240):
+            now[0] = 1_800_000_000 + moment
+            alerts.work(lambda _: {"disk": 1})
+    told = [json.loads(body)["cause"] for body, _ in hook.got[1:]]
+    assert sorted(told) == ["break-glass", "disk"]
+
+
+def test_a_quiet_cause_is_not_told_when_it_happens_either(tmp_path, decided, hook):
+    quiet = decided.model_copy(
+        update={"alerts": decided.alerts.model_copy(update={"quiet": ("break-glass",)})}
+    )
+    with alerting(tmp_path, quiet, lambda: 1_800_000_000) as alerts:
+        alerts.happened("break-glass")
+        alerts.work(lambda _: {})
+    assert hook.got == []
+
+
+def test_a_name_that_the_relay_cannot_be_told_keeps_no_other_alert_back(relay, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("geheim")
+    password.chmod(0o600)
+    mail = Mail(
+        host="127.0.0.1", port=relay.port, sender="a@b.example", to=["c@d.example"], user="é",
+        password_file=password, ca_file=relay.cert,
+    )  # fmt: skip
+    with pytest.raises(SendError):
+        MailSender(mail, "log.example/x", read_words("en"), None).send(
+            Alert(Kind.RAISED, "disk", 1, 0, 0)
+        )
+
+
+def test_an_address_that_the_relay_refuses_is_told_in_its_own_log(relay, caplog):
+    relay.stranger = b"weg@"
+    mail = Mail(
+        host="127.0.0.1", port=relay.port, sender="a@b.example",
+        to=["c@d.example", "weg@d.example"], ca_file=relay.cert,
+    )  # fmt: skip
+    MailSender(mail, "log.example/x", read_words("en"), None).send(
+        Alert(Kind.RAISED, "disk", 1, 0, 0)
+    )
+    assert len(relay.mails) == 1
+    assert "refused 1 of the addresses" in caplog.text
+    assert "weg@" not in caplog.text

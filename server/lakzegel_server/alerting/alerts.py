@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_server.alerting.model import Damping, Standing, step
 from lakzegel_server.alerting.senders import MailSender, Sender, SendError, WebhookSender
-from lakzegel_server.alerting.store import Store
+from lakzegel_server.alerting.store import Message, Store
 from lakzegel_server.chores import Chore, Chores
 from lakzegel_server.settings import Settings
 from lakzegel_server.words import read_words
@@ -33,11 +33,13 @@ class Alerts:
         senders: Mapping[str, Sender],
         damping: Damping,
         clock: Callable[[], float],
+        quiet: Collection[str] = (),
     ) -> None:
         self.store = store
         self._senders = senders
         self._damping = damping
         self._clock = clock
+        self._quiet = quiet
         self._turn = threading.Lock()
         self._chore: Chore | None = None
 
@@ -53,7 +55,7 @@ class Alerts:
         chosen = settings.alerts
         damping = Damping(chosen.settle, chosen.recover)
         senders = senders_of(settings, origin)
-        return cls(Store.open(path), senders, damping, clock)
+        return cls(Store.open(path), senders, damping, clock, chosen.quiet)
 
     def close(self) -> None:
         """Close the connection."""
@@ -65,18 +67,25 @@ class Alerts:
             self._chore = chores.add("alerts", EVERY, lambda: self.work(observe))
 
     def work(self, observe: Observe) -> None:
-        """Look, decide, send what is due."""
+        """Look, decide, send what is due; that goes on when looking fails."""
         now = int(self._clock())
+        try:
+            self._look(observe, now)
+        finally:
+            self.send(now)
+
+    def _look(self, observe: Observe, now: int) -> None:
         found = observe(now)
         with self._turn:
             before = self.store.standings()
             after, alerts = step(before, found, self._damping, now=now)
             if after != before or alerts:
                 self.store.decide(after, alerts, self._senders)
-        self.send(now)
 
     def happened(self, cause: str) -> None:
         """Something happened that is over in a moment: it is told at the next look."""
+        if cause in self._quiet:
+            return
         now = int(self._clock())
         with self._turn:
             standings = self.store.standings()
@@ -89,17 +98,33 @@ class Alerts:
             self._chore.wake()
 
     def send(self, now: int) -> None:
-        """Send what is due; what does not arrive is due again later."""
-        for message in self.store.due(now):
-            sender = self._senders.get(message.place)
-            try:
-                if sender is not None:  # else the settings do not name it any more
-                    sender.send(message.alert)
-            except SendError as error:
-                _log.warning("an alert did not leave: %s", error)
-                self.store.failed(message, now)
-            else:
-                self.store.sent(message)
+        """Send what is due; what does not arrive is due again later.
+
+        That a cause is over never overtakes that it holds. A place that lets one wait until its
+        time is out gets no more in this round: the others are not to wait for it again and again.
+        """
+        kept: set[tuple[str, str]] = set()  # place and cause of what did not leave
+        away: set[str] = set()
+        for message in self.store.unsent():
+            about = message.place, message.alert.cause
+            if message.place in away or about in kept or not message.is_due(now):
+                kept.add(about)
+            elif not self._leaves(message, now):
+                kept.add(about)
+                away.add(message.place)
+
+    def _leaves(self, message: Message, now: int) -> bool:
+        """Whether it arrived, or has no place to go to any more."""
+        sender = self._senders.get(message.place)
+        try:
+            if sender is not None:  # else the settings do not name it any more
+                sender.send(message.alert)
+        except SendError as error:
+            _log.warning("an alert did not leave: %s", error)
+            self.store.failed(message, now)
+            return False
+        self.store.sent(message)
+        return True
 
 
 def senders_of(settings: Settings, origin: str) -> dict[str, Sender]:

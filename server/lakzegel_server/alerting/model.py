@@ -95,6 +95,8 @@ def _one(
     known = known or Standing(cause, now, count)
     away = 0 if known.gone is None or known.told else now - known.gone
     since = known.since if away < damping.settle else now
+    if not known.told:  # a clock that was ahead, and is right now, puts nothing off
+        since = min(since, now)
     standing = replace(known, since=since, count=count, gone=None)
     due = now - standing.since >= damping.settle or standing.until
     if standing.told or not due:
@@ -108,7 +110,7 @@ def _gone(
 ) -> tuple[Standing | None, Alert | None]:
     if known is None:
         return None, None
-    gone = now if known.gone is None else known.gone
+    gone = now if known.gone is None else min(known.gone, now)
     if not known.told:
         kept = now - gone < (DAY if known.raised else damping.settle)
         return replace(known, gone=gone, until=0) if kept else None, None

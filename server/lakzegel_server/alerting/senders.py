@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import smtplib
 import ssl
 from pathlib import Path
@@ -22,6 +23,7 @@ from lakzegel_server.settings_alerts import Mail, Webhook
 SECONDS: Final = 15.0  # for a connection, and between two words of the other side
 SIGNATURE: Final = "X-Lakzegel-Signature"
 _FINE: Final = 2  # hundreds
+_log: Final = logging.getLogger(__name__)
 
 
 class SendError(Exception):
@@ -59,9 +61,11 @@ class MailSender:
             with self._connect() as relay:
                 if self._settings.user is not None and self._password is not None:
                     relay.login(self._settings.user, self._password)
-                relay.send_message(message)
-        except (smtplib.SMTPException, OSError) as error:
+                refused = relay.send_message(message)
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             raise SendError(f"mail: {type(error).__name__}") from None
+        if refused:  # by some; to send it again would be twice for the others
+            _log.warning("mail: the relay refused %d of the addresses in [mail] to", len(refused))
 
     def _connect(self) -> smtplib.SMTP:
         """A connection that is encrypted, unless the relay is on this machine."""

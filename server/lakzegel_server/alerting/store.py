@@ -31,6 +31,11 @@ class Message:
     place: str
     alert: Alert
     tries: int
+    due: int
+
+    def is_due(self, now: int) -> bool:
+        """Whether it is time; also when it would be later than ever, by a clock that was ahead."""
+        return self.due <= now or self.due > now + LONGEST_PAUSE
 
 
 class Store:
@@ -93,14 +98,13 @@ class Store:
                     (*message, row_digest(*message)),
                 )
 
-    def due(self, now: int) -> list[Message]:
-        """What is to be sent, the oldest first."""
+    def unsent(self) -> list[Message]:
+        """What is to be sent, now or later, the oldest first."""
         with self._lock:
             rows = self._database.connection.execute(
-                "SELECT number, place, alert, tries FROM messages WHERE due <= ? ORDER BY number",
-                (now,),
+                "SELECT number, place, alert, tries, due FROM messages ORDER BY number"
             ).fetchall()
-        return [Message(n, place, _alert(text), tries) for n, place, text, tries in rows]
+        return [Message(n, place, _alert(text), tries, due) for n, place, text, tries, due in rows]
 
     def sent(self, message: Message) -> None:
         """It arrived."""
