@@ -21,6 +21,7 @@ from lakzegel_office.commands import (
     report,
     restore,
     revoke,
+    search,
     succession,
     trail,
     verify,
@@ -46,6 +47,7 @@ COMMANDS: Final = (
     succession,
     witness,
     revoke,
+    search,
 )
 
 

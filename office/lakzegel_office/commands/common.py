@@ -71,3 +71,8 @@ def say(text: str) -> None:
 def answer(value: object) -> None:
     """Print a result for a program."""
     print(json.dumps(value, indent=2, sort_keys=True))
+
+
+def answer_line(value: object) -> None:
+    """Print one of many results for a program, on a line."""
+    print(json.dumps(value, sort_keys=True))

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""From an unlocked office to its collection: the one place that joins index, mirror and keys."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Final
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.keyring import DESTROYED
+from lakzegel_office.batchfile import OpenBatch
+from lakzegel_office.catalog import Catalog
+from lakzegel_office.checkpoints import replay_mirror
+from lakzegel_office.collection.bodies import Opened
+from lakzegel_office.collection.database import NAME, open_database
+from lakzegel_office.collection.ids import Names
+from lakzegel_office.collection.indexed import IndexedCollection
+from lakzegel_office.collection.indexing import Indexed, Indexer, Mirrored
+from lakzegel_office.commands.common import Office
+from lakzegel_office.commands.evidence import catalog_from, identities
+from lakzegel_office.errors import DoubtError, GoneError
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.names import ItemId
+from lakzegel_office.opening import OpenTask
+from lakzegel_office.replay import Replay
+from lakzegel_office.vault import INDEX
+
+KEPT: Final = 8  # batches that stay open, mapped: the next unit is most often in one of them
+
+
+class Items:
+    """Opens items of the mirror; batches stay open for a while."""
+
+    def __init__(self, catalog: Catalog, replay: Replay) -> None:
+        """Keep the catalog; `replay` knows what was destroyed."""
+        self._catalog = catalog
+        self._replay = replay
+        self._open: OrderedDict[str, tuple[OpenBatch, ExitStack]] = OrderedDict()
+
+    def fetch(self, item: ItemId) -> bytes:
+        """Return an item's raw bytes.
+
+        Raises:
+            DoubtError: it is not what was committed to, or a file is missing.
+            GoneError: its key was destroyed.
+        """
+        try:
+            batch = self._batch(item)
+            if batch.keyring.slots[item.index] == DESTROYED:
+                raise GoneError(f"{item}: destroyed; {self._certificate(item)}")
+            return batch.item(item.index).payload
+        except LakzegelError as error:
+            raise DoubtError(f"{item}: {error}") from error
+        except FileNotFoundError as error:
+            raise DoubtError(f"{item}: {error.filename} is missing; run pull") from error
+
+    def close(self) -> None:
+        """Close the batches that are open."""
+        while self._open:
+            self._open.popitem()[1][1].close()
+
+    def _batch(self, item: ItemId) -> OpenBatch:
+        record = self._catalog.find(item)
+        known = self._open.get(record.batch_id)
+        if known is None:
+            stack = ExitStack()
+            opened: AbstractContextManager[OpenBatch] = self._catalog.open(record)
+            known = self._open[record.batch_id] = (stack.enter_context(opened), stack)
+            if len(self._open) > KEPT:
+                self._open.popitem(last=False)[1][1].close()
+        self._open.move_to_end(record.batch_id)
+        return known[0]
+
+    def _certificate(self, item: ItemId) -> str:
+        changed = self._replay.custody.keyrings.get((item.device, item.epoch, item.batch))
+        return "its batch's keyring was never changed" if changed is None else "see the log"
+
+
+def custody_of(replay: Replay) -> Callable[[str, str], str]:
+    """Return whose a source of a device is: its phone's custody, else the device's."""
+    policies = replay.policies()
+    phones = {s.custody for policy in policies for s in policy.sources if s.custody}
+
+    def custody(device: str, source: str) -> str:
+        for phone in phones:
+            if source.endswith(f" ({phone})"):
+                return phone
+        state = replay.custody.devices.get(device)
+        return state.custody if state is not None else device
+
+    return custody
+
+
+def open_collection(
+    office: Office, *, progress: Callable[[str], None] | None = None
+) -> tuple[IndexedCollection, Indexed]:
+    """Return the office's collection, brought up to the mirror, and what that took.
+
+    Raises:
+        UsageError: there is no mirror yet, or no recipient's key.
+        DoubtError: the log in it does not verify.
+    """
+    mirror = Mirror(office.home.mirror)
+    replay = replay_mirror(mirror, office.config)
+    catalog = catalog_from(office, replay)
+    key = office.vault.load(INDEX)
+    names = Names(key)
+    db = open_database(office.home.state / NAME, names.database)
+    items = Items(catalog, replay)
+    mirrored = Mirrored(
+        tuple(catalog.headers()),
+        lambda name: OpenTask(name, mirror.batch(name), mirror.keyring(name)),
+        custody_of(replay),
+        items.fetch,
+        (identities(office), office.home.state, key),
+    )
+    done = Indexer(db, names, mirrored, progress or _silent).run()
+    return IndexedCollection(db, Opened(items.fetch)), done
+
+
+def _silent(text: str) -> None:
+    del text

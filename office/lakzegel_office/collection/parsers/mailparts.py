@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The parts of a hostile mail: text, HTML and attachments, within limits, and never an exception.
+
+`email` with its plain policy takes any bytes; what it may still trip over (nesting, charsets,
+transfer codings, its own defects) is caught, and what it does not give is left out of view: the
+raw bytes stay the record.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from email.policy import Policy, compat32
+from typing import Final, TypeAlias
+
+from lakzegel_office.collection.model import Attachment
+from lakzegel_office.collection.parsers.mailheads import decoded, fields_of, first_of
+
+MAX_PARTS: Final = 1_000
+MAX_BOUNDARIES: Final = 200  # multiparts in one mail; honest ones have fewer than ten
+MAX_DEPTH: Final = 20  # parts in parts
+MAX_TEXT: Final = 1 << 20  # characters of text that are kept for search and view
+MAX_HTML: Final = 8 << 20  # characters of HTML that are kept for view
+_BOUNDARY: Final = re.compile(rb"boundary", re.IGNORECASE)
+_HIDDEN: Final = re.compile(r"(?is)<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)")
+_TAG: Final = re.compile(r"<[^<>]{0,4096}>")
+_POLICY: Final[Policy] = compat32
+
+Part: TypeAlias = "Message[str, str]"
+
+
+@dataclass(slots=True)
+class Content:
+    """What a mail holds."""
+
+    text: str = ""
+    html: str = ""
+    attachments: list[Attachment] = field(default_factory=list)
+
+
+def content_of(data: bytes) -> Content:
+    """Return text, HTML and the list of attachments."""
+    found = Content()
+    try:
+        for part in _parts(data):
+            _add(found, part)
+    except Exception:  # noqa: BLE001 - `email` trips over hostile bytes in ways it does not list
+        return found
+    return found
+
+
+def attachment_of(data: bytes, number: int) -> bytes | None:
+    """Return the decoded bytes of the attachment with this number, None where there is none."""
+    try:
+        count = 0
+        for part in _parts(data):
+            if _is_text(part):
+                continue
+            if count == number:
+                return _bytes_of(part)
+            count += 1
+    except Exception:  # noqa: BLE001 - as above
+        return None
+    return None
+
+
+def text_of_html(source: str) -> str:
+    """Return about what a reader sees of HTML: for search and comparison, never for view."""
+    visible = _TAG.sub(" ", _HIDDEN.sub(" ", source[:MAX_HTML]))
+    return html.unescape(visible)[:MAX_TEXT]
+
+
+def _parts(data: bytes) -> Iterator[Part]:
+    """Yield the leaves, in order; a mail within is a leaf."""
+    if len(_BOUNDARY.findall(data)) > MAX_BOUNDARIES:
+        return
+    pending: list[tuple[Part, int]] = [(message_from_bytes(data, policy=_POLICY), 0)]
+    count = 0
+    while pending and count < MAX_PARTS:
+        part, depth = pending.pop()
+        count += 1
+        inner = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
+            if depth < MAX_DEPTH:
+                pending += [(child, depth + 1) for child in _whole(inner)]
+            continue
+        yield part
+
+
+def _whole(inner: object) -> list[Part]:
+    """Return the parts that are parts, the last one first."""
+    found = inner if isinstance(inner, list) else []
+    return [child for child in reversed(found) if isinstance(child, Message)]
+
+
+def _add(found: Content, part: Part) -> None:
+    if _is_text(part):
+        text = _text_of(part)
+        if part.get_content_type() == "text/html":
+            found.html = (found.html + text)[:MAX_HTML]
+        else:
+            found.text = (found.text + "\n" + text if found.text else text)[:MAX_TEXT]
+        return
+    data = _bytes_of(part)
+    kind = part.get_content_type()
+    number = len(found.attachments)
+    found.attachments.append(Attachment(number, _name_of(part, kind), kind, len(data), None))
+
+
+def _is_text(part: Part) -> bool:
+    """Whether a part is what the mail says, and no file that it carries."""
+    if part.get_content_type() not in {"text/plain", "text/html"}:
+        return part.get_content_maintype() == "multipart"  # one whose parts `email` did not find
+    return _disposition(part) != "attachment" and not _file_name(part)
+
+
+def _disposition(part: Part) -> str:
+    return str(part.get("Content-Disposition", "")).split(";", 1)[0].strip().lower()
+
+
+def _file_name(part: Part) -> str:
+    try:
+        name = part.get_filename() or ""
+    except (ValueError, TypeError, LookupError):
+        return "?"
+    return decoded(name.encode("utf-8", "surrogateescape"))[:1024]
+
+
+def _name_of(part: Part, kind: str) -> str:
+    name = _file_name(part)
+    if name or kind != "message/rfc822":
+        return name
+    inner = part.get_payload()
+    first = next(iter(_whole(inner)), None)
+    subject = str(first.get("Subject", "")) if first is not None else ""
+    return decoded(subject.encode("utf-8", "surrogateescape"))[:1000] + ".eml"
+
+
+def _bytes_of(part: Part) -> bytes:
+    inner = part.get_payload()
+    if isinstance(inner, list):  # message/rfc822, message/delivery-status
+        return b"".join(child.as_bytes() for child in reversed(_whole(inner)))
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
+
+
+def _text_of(part: Part) -> str:
+    data = _bytes_of(part)[: 4 * MAX_HTML]
+    charset = str(part.get_content_charset("utf-8"))
+    try:
+        return data.decode(charset)
+    except (LookupError, ValueError):
+        pass
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
+def subject_of(data: bytes) -> str:
+    """Return the subject that the begin of a mail states."""
+    return first_of(fields_of(data), "subject")

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One batch, opened and looked into, in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakzegel_core.age import Identity
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.item import Item
+from lakzegel_office.batchfile import open_batch
+from lakzegel_office.capture import read_path
+from lakzegel_office.collection.parsing import parse, parses
+from lakzegel_office.collection.pieces import Piece
+from lakzegel_office.index import IndexedItem, IndexStore
+from lakzegel_office.opening import Opener, OpenTask
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRead:
+    """What a batch's items say of themselves, and what is in those of its segments that parse."""
+
+    batch_id: str
+    lines: tuple[IndexedItem, ...]
+    pieces: dict[int, Piece]
+    unopened: int  # items that are not to be had: destroyed, or not as sealed
+
+
+class BatchReader:
+    """Reads batches with the office's identities."""
+
+    def __init__(self, identities: Sequence[Identity], store: IndexStore) -> None:
+        """Keep the keys and the index of items."""
+        self._identities = identities
+        self._store = store
+
+    def read(self, task: OpenTask) -> BatchRead:
+        """Return what is in a batch; one that cannot be opened has nothing."""
+        lines = self._lines(task)
+        wanted = {line.index: line for line in lines if _is_looked_into(line)}
+        pieces: dict[int, Piece] = {}
+        if wanted:
+            with open_batch(task.batch, task.keyring, self._identities) as batch:
+                for index, item in batch.items(wanted):
+                    if isinstance(item, Item):
+                        pieces[index] = _piece(wanted[index], item)
+        known = tuple(line for line in lines if line.index not in wanted or line.index in pieces)
+        return BatchRead(task.batch_id, known, pieces, len(lines) - len(known))
+
+    def _lines(self, task: OpenTask) -> list[IndexedItem]:
+        lines = self._store.read(task.batch_id)
+        if lines is None:
+            Opener(self._identities, self._store).open(task)
+            lines = self._store.read(task.batch_id)
+        return list(lines or ())
+
+
+def reader_of(line: IndexedItem) -> str:
+    """Return which reader cut the file."""
+    return str(line.context.get("reader", ""))
+
+
+def _is_looked_into(line: IndexedItem) -> bool:
+    return line.kind == "segment" and parses(reader_of(line))
+
+
+def _piece(line: IndexedItem, item: Item) -> Piece:
+    try:
+        return parse(reader_of(line), read_path(line.context), item.payload)
+    except LakzegelError:
+        return Piece()
+
+
+_worker: list[BatchReader] = []  # the one reader of this process, set by `start_worker`
+
+
+def start_worker(identities: Sequence[str], state: Path, index_key: bytes) -> None:
+    """Give this process its keys."""
+    store = IndexStore(state, index_key)
+    _worker[:] = [BatchReader([Identity.from_text(text) for text in identities], store)]
+
+
+def work(task: OpenTask) -> BatchRead:
+    """Read one batch in a process that `start_worker` prepared."""
+    return _worker[0].read(task)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The tables of the index. Another VERSION is another file: there is no upgrade, it is made anew.
+
+`batch` has a row for each batch that was indexed whole; a batch is one transaction. `segment` and
+`capture` say what the mirror holds, `unit` and `place` what is in it. The full text holds words
+and no text: a unit is opened from its segments.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = 1
+PENDING: Final = 0  # no capture has named it yet
+READ: Final = 1  # its units have places
+OPAQUE: Final = 2  # a part of a file that is a unit as a whole
+
+SCHEMA: Final = (
+    """CREATE TABLE batch (seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, device TEXT NOT NULL,
+        epoch INTEGER NOT NULL, number INTEGER NOT NULL, UNIQUE (device, epoch, number)) STRICT""",
+    """CREATE TABLE file (id INTEGER PRIMARY KEY, device TEXT NOT NULL, custody TEXT NOT NULL,
+        source TEXT NOT NULL, history TEXT NOT NULL, path BLOB NOT NULL, reader TEXT NOT NULL,
+        captures INTEGER NOT NULL DEFAULT 0, newest INTEGER,
+        UNIQUE (device, source, history)) STRICT""",
+    "CREATE INDEX file_path ON file (device, source, path)",
+    """CREATE TABLE segment (id INTEGER PRIMARY KEY, batch INTEGER NOT NULL, item INTEGER NOT NULL,
+        file INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, state INTEGER NOT NULL,
+        labels TEXT NOT NULL, head INTEGER, since INTEGER, until INTEGER,
+        UNIQUE (batch, item)) STRICT""",
+    "CREATE INDEX segment_file ON segment (file)",
+    "CREATE INDEX segment_pending ON segment (id) WHERE state = 0",
+    "CREATE TABLE pending (segment INTEGER PRIMARY KEY, piece TEXT NOT NULL) STRICT",
+    "CREATE TABLE head (id INTEGER PRIMARY KEY, conversation INTEGER, value TEXT UNIQUE) STRICT",
+    """CREATE TABLE capture (id INTEGER PRIMARY KEY, batch INTEGER NOT NULL, item INTEGER NOT NULL,
+        file INTEGER NOT NULL, base INTEGER, rows BLOB NOT NULL, UNIQUE (batch, item)) STRICT""",
+    "CREATE INDEX capture_file ON capture (file)",
+    """CREATE TABLE named (batch INTEGER NOT NULL, item INTEGER NOT NULL, device TEXT NOT NULL,
+        source TEXT NOT NULL, history TEXT NOT NULL, path BLOB NOT NULL) STRICT""",
+    "CREATE INDEX named_history ON named (history) WHERE history <> ''",
+    "CREATE INDEX named_path ON named (device, source, path)",
+    """CREATE TABLE conversation (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
+        app TEXT NOT NULL, title TEXT NOT NULL, custody TEXT NOT NULL, keyed INTEGER NOT NULL,
+        parties TEXT NOT NULL) STRICT""",
+    """CREATE TABLE unit (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, kind TEXT NOT NULL,
+        conversation INTEGER NOT NULL, custody TEXT NOT NULL, device TEXT NOT NULL,
+        source TEXT NOT NULL, app TEXT NOT NULL, undated INTEGER NOT NULL, at INTEGER NOT NULL,
+        at_text TEXT NOT NULL, sender INTEGER, subject TEXT NOT NULL, snippet TEXT NOT NULL,
+        size INTEGER NOT NULL, attachments INTEGER NOT NULL, labels TEXT NOT NULL,
+        first_seen INTEGER, likeness BLOB,
+        back INTEGER GENERATED ALWAYS AS (-at) STORED) STRICT""",
+    "CREATE INDEX unit_at ON unit (undated, at, name)",
+    "CREATE INDEX unit_newest ON unit (undated, back, name)",
+    "CREATE INDEX unit_conversation ON unit (conversation, undated, at, name)",
+    "CREATE INDEX unit_likeness ON unit (likeness) WHERE likeness IS NOT NULL",
+    "CREATE INDEX unit_labels ON unit (labels) WHERE labels <> ''",
+    """CREATE TABLE place (unit INTEGER NOT NULL, segment INTEGER NOT NULL, start INTEGER NOT NULL,
+        length INTEGER NOT NULL, part INTEGER NOT NULL,
+        PRIMARY KEY (segment, start, unit)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX place_unit ON place (unit, segment)",
+    """CREATE TABLE version (unit INTEGER NOT NULL, capture INTEGER NOT NULL,
+        PRIMARY KEY (unit, capture)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX version_capture ON version (capture)",
+    """CREATE TABLE party (id INTEGER PRIMARY KEY, address TEXT NOT NULL, name TEXT NOT NULL,
+        folded TEXT NOT NULL, UNIQUE (address, name)) STRICT""",
+    """CREATE TABLE present (unit INTEGER NOT NULL, party INTEGER NOT NULL, role TEXT NOT NULL,
+        PRIMARY KEY (party, unit, role)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE reply (scope TEXT NOT NULL, message TEXT NOT NULL,
+        conversation INTEGER NOT NULL, PRIMARY KEY (scope, message)) STRICT, WITHOUT ROWID""",
+    """CREATE VIRTUAL TABLE words USING fts5 (subject, body, names, content = '',
+        contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2', prefix = '3')""",
+    "INSERT INTO words (words, rank) VALUES ('secure-delete', 1)",
+)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Which mails belong together: References and In-Reply-To, never the subject.
+
+A thread is named by the oldest mail that it is known to answer to. Two threads that a later mail
+joins become one, under the name of the older. docs/spec/collection.md §2.3
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_office.collection.ids import Names
+from lakzegel_office.collection.parsers.mail import APP
+from lakzegel_office.collection.writing import FileRow, Writer
+
+_ANSWER: Final = re.compile(
+    r"(?i)\A(?:\s*(?:re|antw|aw|fwd?|doorst|betr|vs|sv)\s*(?:\[\d+\])?:)+\s*"
+)
+_TITLE: Final = 512  # characters
+
+
+@dataclass(slots=True)
+class Threads:
+    """Finds and joins the threads of one index."""
+
+    writer: Writer
+    names: Names
+
+    def of(self, file: FileRow, references: Sequence[str], subject: str, unit: str) -> int:
+        """Return the thread of a mail; `references` end with its own id, or nothing."""
+        ids = [one for one in references if one] or [f"unit:{unit}"]
+        found = list(dict.fromkeys(filter(None, (self._known(file.scope, one) for one in ids))))
+        thread = found[0] if found else self._new(file, ids[0], subject)
+        for other in found[1:]:
+            self._join(thread, other)
+        self.writer.db.executemany(
+            "INSERT OR REPLACE INTO reply VALUES (?, ?, ?)",
+            [(file.scope, one, thread) for one in ids],
+        )
+        return thread
+
+    def _known(self, scope: str, message: str) -> int | None:
+        return self.writer.one(
+            "SELECT conversation FROM reply WHERE scope = ? AND message = ?", (scope, message)
+        )
+
+    def _new(self, file: FileRow, root: str, subject: str) -> int:
+        name = self.names.name("conversation", APP, file.scope, root)
+        title = " ".join(_ANSWER.sub("", subject[:_TITLE]).split())
+        return self.writer.conversation(name, APP, title, file.custody, keyed=True)
+
+    def _join(self, thread: int, other: int) -> None:
+        for table in ("unit", "reply"):
+            self.writer.db.execute(
+                f"UPDATE {table} SET conversation = ? WHERE conversation = ?",  # noqa: S608  # ours
+                (thread, other),
+            )
+        self.writer.db.execute("DELETE FROM conversation WHERE id = ?", (other,))
+        self.writer.forget()

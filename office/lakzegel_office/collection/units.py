@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Raw units into rows: their names, their conversations, and where they lie.
+
+docs/spec/collection.md §2: the same mail in an mbox, a folder and a copy is one unit; the same
+message in ten exports is one; two equal messages in one minute are two.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection as Container
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from lakzegel_office.collection.ids import Names
+from lakzegel_office.collection.model import Party, UnitKind
+from lakzegel_office.collection.parsers.mail import APP as MAIL
+from lakzegel_office.collection.pieces import Head, Raw
+from lakzegel_office.collection.schema import READ
+from lakzegel_office.collection.threads import Threads
+from lakzegel_office.collection.writing import FileRow, Writer, spaced
+
+SNIPPET: Final = 200  # characters
+FILE: Final = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The segments that a stretch lies in, one after the other, and what is known of them."""
+
+    file: FileRow
+    segments: Sequence[int]
+    sizes: Sequence[int]
+    labels: tuple[str, ...]
+    seen: int | None  # microseconds; when the version was read
+    others: Container[int]  # the segments of the same capture
+
+
+@dataclass(slots=True)
+class Units:
+    """Adds units; `threads` knows which mails belong together."""
+
+    writer: Writer
+    names: Names
+    threads: Threads
+    added: int = 0
+    _counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    def stretch(self, where: Where, units: Sequence[Raw], heads: dict[int, int]) -> None:
+        """Add the units of one stretch; `heads` has the row of the head that each begins with."""
+        self._counts.clear()
+        for unit in units:
+            self._add(where, unit, heads.get(unit.start))
+        self.writer.db.executemany(
+            "UPDATE segment SET state = ? WHERE id = ?",
+            [(READ, segment) for segment in where.segments],
+        )
+
+    def whole(self, where: Where, capture: int, hashes: Sequence[str], size: int) -> None:
+        """Add one version of a file that nothing is seen in."""
+        raw = Raw(UnitKind.FILE, 0, size, ("version", *hashes), subject=shown(where.file.path))
+        unit = self._file_unit(where, raw)
+        self.writer.db.execute("INSERT OR IGNORE INTO version VALUES (?, ?)", (unit, capture))
+
+    def part(self, where: Where, hashes: Sequence[str], name: str) -> int:
+        """Add a stretch that is none of the units of its file; return its row."""
+        size = sum(where.sizes)
+        subject = shown(where.file.path) + (f"/{name}" if name else "")
+        unit = self._file_unit(
+            where, Raw(UnitKind.FILE, 0, size, ("part", name, *hashes), subject=subject)
+        )
+        self.place(unit, where, 0, size)
+        return unit
+
+    def place(self, unit: int, where: Where, start: int, length: int) -> None:
+        """State that a stretch of these segments together holds a unit."""
+        part = 0
+        begin = 0
+        for segment, size in zip(where.segments, where.sizes, strict=True):
+            low, high = max(start - begin, 0), min(start + length - begin, size)
+            if low < high or (size == length == 0):
+                self.writer.place(unit, segment, low, high - low, part)
+                part += 1
+            begin += size
+
+    def identity(self, head: Head, file: FileRow) -> tuple[str, ...]:
+        """Return what makes a conversation this one."""
+        if head.key:
+            return ("chat", file.scope, head.app, "key", head.key)
+        return ("chat", file.scope, head.app, "title", file.source, head.title)
+
+    def conversation(self, head: Head, file: FileRow) -> int:
+        """Return the row of a chat's conversation."""
+        name = self.names.name("conversation", *self.identity(head, file))
+        return self.writer.conversation(
+            name, head.app, head.title, file.custody, keyed=bool(head.key)
+        )
+
+    def _file_unit(self, where: Where, raw: Raw) -> int:
+        file = where.file
+        identity = ("file", file.scope, file.source, file.path.hex())
+        name = self.names.name("conversation", *identity)
+        conversation = self.writer.conversation(
+            name, FILE, shown(file.path), file.custody, keyed=True
+        )
+        unit = self.names.name("unit", *identity, *raw.key)
+        return self._row(unit, conversation, FILE, where, raw)
+
+    def _add(self, where: Where, raw: Raw, head_row: int | None) -> None:
+        if raw.kind is UnitKind.MAIL:
+            unit = self._mail(where, raw)
+        elif head_row is not None:
+            head, conversation = self.writer.head_at(head_row)
+            unit = self._message(where, raw, head, conversation)
+        else:
+            unit = self._file_unit(
+                where, replace(raw, kind=UnitKind.FILE, subject=shown(where.file.path))
+            )
+        self.place(unit, where, raw.start, raw.length)
+
+    def _mail(self, where: Where, raw: Raw) -> int:
+        name = self.names.name("unit", "mail", where.file.scope, *raw.key)
+        known = self._known(name)
+        conversation = 0
+        if known is None:
+            conversation = self.threads.of(where.file, raw.references, raw.subject, name)
+        return self._row(name, conversation, MAIL, where, raw)
+
+    def _message(self, where: Where, raw: Raw, head: Head, conversation: int) -> int:
+        sender = raw.sender or head.people.get(raw.who)
+        raw = replace(raw, sender=sender)
+        who = (sender.address or sender.name) if sender else raw.who
+        key = ("unit", *self.identity(head, where.file), *raw.key, who)
+        self._counts[key] += 1
+        number = self._counts[key]
+        while self._is_elsewhere(name := self.names.name(*key, str(number)), where):
+            number += 1
+        return self._row(name, conversation, head.app, where, raw)
+
+    def _is_elsewhere(self, name: str, where: Where) -> bool:
+        """Whether another segment of the same capture holds that unit: then this is a second."""
+        known = self._known(name)
+        if known is None:
+            return False
+        rows = self.writer.db.execute("SELECT segment FROM place WHERE unit = ?", (known,))
+        return any(row in where.others and row not in where.segments for (row,) in rows)
+
+    def _known(self, name: str) -> int | None:
+        return self.writer.one("SELECT id FROM unit WHERE name = ?", (name,))
+
+    def _row(self, name: str, conversation: int, app: str, where: Where, raw: Raw) -> int:
+        """Return the row of a unit; what was there already gets this place's size and labels."""
+        db = self.writer.db
+        found = db.execute("SELECT id, labels FROM unit WHERE name = ?", (name,)).fetchone()
+        labels = spaced((*where.labels, *(found[1].split() if found else ())))
+        if found is not None:
+            values = (raw.length, labels, found[0])
+            db.execute("UPDATE unit SET size = ?, labels = ? WHERE id = ?", values)
+            return int(found[0])
+        sender = self.writer.party(replace(raw.sender, role="")) if raw.sender else None
+        file = where.file
+        likeness = self.names.likeness(raw.text) if raw.kind is not UnitKind.FILE else None
+        cursor = db.execute(
+            "INSERT INTO unit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(name, str(raw.kind), conversation, file.custody, file.device, file.source, app),
+                *(int(raw.at is None), raw.at or 0, raw.at_text[:256], sender, _line(raw.subject)),
+                *(_line(raw.text[: 4 * SNIPPET])[:SNIPPET], raw.length, len(raw.attachments)),
+                *(labels, where.seen, likeness),
+            ),
+        )
+        unit = int(cursor.lastrowid)
+        self.added += 1
+        self.writer.present(unit, self._parties(raw))
+        db.execute(
+            "INSERT INTO words (rowid, subject, body, names) VALUES (?, ?, ?, ?)",
+            (unit, clean(raw.subject), clean(raw.text), clean(self._words(raw))),
+        )
+        return unit
+
+    def _parties(self, raw: Raw) -> Sequence[Party]:
+        if raw.kind is UnitKind.MAIL:
+            return raw.parties
+        return (*raw.parties, *((replace(raw.sender, role="from"),) if raw.sender else ()))
+
+    def _words(self, raw: Raw) -> str:
+        people = (f"{party.name} {party.address}" for party in self._parties(raw))
+        return "\n".join((*people, *(part.name for part in raw.attachments)))
+
+
+def shown(path: bytes) -> str:
+    """Return a path as text."""
+    return clean(path.decode("utf-8", "backslashreplace"))
+
+
+def clean(text: str) -> str:
+    """Return a text that any database takes."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+
+
+def _line(text: str) -> str:
+    return " ".join(clean(text).split())

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a person types, as a question to the full text: never a syntax error, never an operator.
+
+    stukken commissie    both words
+    "geachte heer"       this phrase
+    begrot*              a word that begins so
+
+Everything else is taken as blanks between words, as the index itself takes it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAX_QUERY: Final = 2_000  # characters
+MAX_TERMS: Final = 64
+_TERM: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
+_WORDS: Final = re.compile(r"[^\W_]+", re.UNICODE)
+
+
+def match_of(text: str) -> str | None:
+    """Return the question, or None where there is no word in it."""
+    terms = []
+    for phrase, word in _TERM.findall(text[:MAX_QUERY])[:MAX_TERMS]:
+        found = _WORDS.findall(phrase or word)
+        if found:
+            star = "*" if word.endswith("*") else ""
+            terms.append(f'"{" ".join(found)}"{star}')
+    return " AND ".join(terms) or None
+
+
+def has_words(text: str) -> bool:
+    """Whether there is anything to search for."""
+    return match_of(text) is not None

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`index` and `search`: what was opened, as mails, messages and files, found by their words.
+
+The index is brought up to the mirror by either command; nothing of it leaves the office's home.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lakzegel_core.encoding import format_time
+from lakzegel_office.collection.indexed import IndexedCollection
+from lakzegel_office.collection.model import Conversation, Party, Query, Unit
+from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.collection.wording import has_words
+from lakzegel_office.commands.common import Commands, answer_line, command, say, unlock
+from lakzegel_office.errors import UsageError
+
+LIMIT: Final = 50  # units that are shown where no other number is given
+_WORDS: Final = 'words that must all occur; "a phrase"; begin* of a word; "" for everything'
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    parser = command(commands, "index", index, "bring the index of the collection up to the mirror")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser = command(commands, "search", search, "find mails, messages and files by their words")
+    parser.add_argument("text", metavar="TEXT", help=_WORDS)
+    parser.add_argument("--device", metavar="D", action="append", default=[])
+    parser.add_argument("--custody", metavar="C", action="append", default=[])
+    parser.add_argument("--source", metavar="S", action="append", default=[])
+    parser.add_argument(
+        "--app", metavar="A", action="append", default=[], help="mail, whatsapp, telegram, file, …"
+    )
+    parser.add_argument("--party", metavar="P", help="part of a name or an address", default="")
+    parser.add_argument("--label", metavar="L", help="what the device found; any", default="")
+    parser.add_argument("--from", dest="since", metavar="DATE", type=day, help="that day or later")
+    parser.add_argument("--to", dest="until", metavar="DATE", type=day, help="that day included")
+    parser.add_argument("--conversation", metavar="ID", default="", help="of this one alone")
+    parser.add_argument("--newest", action="store_true", help="newest first")
+    parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help="0: all (default 50)")
+    parser.add_argument("--after", metavar="ID", default="", help="the page after this unit")
+    parser.add_argument("--conversations", action="store_true", help="the conversations, not units")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def index(arguments: argparse.Namespace) -> int:
+    """Index what is new."""
+    office = unlock(arguments)
+    collection, done = open_collection(office, progress=None if arguments.quiet else say)
+    total = collection.count(Query())
+    print(f"{done.batches} batches indexed, {done.units} new units, {total} in all")
+    if done.unopened:
+        say(f"{done.unopened} items cannot be opened; see: lakzegel-office verify --open")
+    return 0
+
+
+def search(arguments: argparse.Namespace) -> int:
+    """Print what is found, one line each."""
+    if arguments.text.strip() and not has_words(arguments.text):
+        raise UsageError('TEXT: has no word in it; give words, or "" for everything')
+    office = unlock(arguments)
+    collection, _ = open_collection(office, progress=None if arguments.quiet else say)
+    query = query_of(arguments)
+    if arguments.conversations:
+        return show_conversations(collection, query, as_json=arguments.json)
+    shown = 0
+    last = ""
+    for unit in collection.units(query):
+        shown += 1
+        last = unit.id
+        _show_unit(unit, as_json=arguments.json)
+    if not arguments.json and query.limit and shown == query.limit:
+        total = collection.count(query)
+        say(f"{shown} shown of {total}; the next page: --after {last}")
+    return 0
+
+
+def query_of(arguments: argparse.Namespace) -> Query:
+    """Return the query that the arguments ask."""
+    until = arguments.until
+    return Query(
+        text=arguments.text,
+        custodies=arguments.custody,
+        devices=arguments.device,
+        sources=arguments.source,
+        apps=arguments.app,
+        conversation=arguments.conversation,
+        label=arguments.label,
+        party=arguments.party,
+        since=arguments.since,
+        until=until + timedelta(days=1) if until is not None else None,
+        newest_first=arguments.newest,
+        after=arguments.after,
+        limit=max(arguments.limit, 0),
+    )
+
+
+def show_conversations(collection: IndexedCollection, query: Query, *, as_json: bool) -> int:
+    """Print the conversations, newest first."""
+    for conversation in collection.conversations(query):
+        if as_json:
+            answer_line(_conversation_row(conversation))
+        else:
+            found = conversation
+            columns = (found.id, found.app, _time(found.last), str(found.units), found.title)
+            print("\t".join(map(printable, columns)))
+    return 0
+
+
+def day(text: str) -> datetime:
+    """Return the begin, in UTC, of the day that a person typed.
+
+    Raises:
+        ArgumentTypeError: it is no day.
+    """
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: a day is YYYY-MM-DD") from None
+
+
+def printable(text: str) -> str:
+    """Return a text without what steers a terminal, on one line."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _show_unit(unit: Unit, *, as_json: bool) -> None:
+    if as_json:
+        answer_line(_unit_row(unit))
+        return
+    sender = (unit.sender.name or unit.sender.address) if unit.sender else "-"
+    what = " · ".join(text for text in (unit.subject, unit.snippet) if text)
+    columns = (unit.id, unit.app, _time(unit.at), sender, what)
+    print("\t".join(map(printable, columns)))
+
+
+def _unit_row(unit: Unit) -> dict[str, object]:
+    return {
+        "id": unit.id,
+        "kind": str(unit.kind),
+        "conversation": unit.conversation,
+        "custody": unit.custody,
+        "device": unit.device,
+        "source": unit.source,
+        "app": unit.app,
+        "at": _time(unit.at) if unit.at else None,
+        "at_text": unit.at_text,
+        "sender": _party_row(unit.sender) if unit.sender else None,
+        "subject": unit.subject,
+        "snippet": unit.snippet,
+        "size": unit.size,
+        "attachments": unit.attachments,
+        "labels": list(unit.labels),
+        "first_seen": _time(unit.first_seen) if unit.first_seen else None,
+        "captures": unit.captures,
+    }
+
+
+def _conversation_row(found: Conversation) -> dict[str, object]:
+    return {
+        "id": found.id,
+        "app": found.app,
+        "title": found.title,
+        "parties": _party_rows(found.parties),
+        "units": found.units,
+        "first": _time(found.first) if found.first else None,
+        "last": _time(found.last) if found.last else None,
+        "custodies": list(found.custodies),
+        "readouts": found.readouts,
+    }
+
+
+def _party_rows(parties: Iterable[Party]) -> list[dict[str, str]]:
+    return [_party_row(party) for party in parties]
+
+
+def _party_row(party: Party) -> dict[str, str]:
+    return {"address": party.address, "name": party.name, "role": party.role}
+
+
+def _time(moment: datetime | None) -> str:
+    return format_time(moment.replace(microsecond=0)) if moment is not None else "-"
