@@ -122,18 +122,28 @@ def test_kept_hand_overs_stay_and_replies_go_where_they_are_wanted(share, device
     assert (tmp_path / "back" / "held").exists()
 
 
-def test_every_file_that_was_tampered_with_is_noticed_and_stays(share, world, device, tmp_path):
-    world.receiver.annexes = {}
+def test_every_file_that_was_tampered_with_is_noticed_and_stays(
+    share, world, device, tmp_path, capsys
+):
     device.send_files({"a": b"een"})
     there = share.hand_over()
+    ready = (there / "ready").read_text()
     for file in sorted({path.name for path in there.iterdir()} - {"ready"}):
         data = (there / file).read_bytes()
         place = len(data) // 2
-        (there / file).write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        spoilt = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        (there / file).write_bytes(spoilt)
         before = shutil.copytree(world.home.root, tmp_path / f"before-{file}")
         assert share.pull() == 1, file
+        assert "damaged on its way" in capsys.readouterr().err, file
+        assert there.is_dir(), file
+        digests = [hashlib.sha256(found).hexdigest() for found in (data, spoilt)]
+        (there / "ready").write_text(ready.replace(*digests))
+        assert share.pull() == 1, file
+        assert "damaged on its way" not in capsys.readouterr().err, file
         assert there.is_dir(), file
         (there / file).write_bytes(data)
+        (there / "ready").write_text(ready)
         shutil.rmtree(world.home.root)
         before.rename(world.home.root)
     assert share.pull() == 0

@@ -2,7 +2,7 @@
 """Which hand-overs lie in a folder, and how far they reach (docs/spec/handover.md §2)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,10 +15,10 @@ CHECKPOINT: Final = "checkpoint"
 LATE: Final = 3600  # seconds after its `ready` a hand-over must be complete
 MAX_READY: Final = 2**26  # bytes: some 400,000 files
 _NAME: Final = re.compile(r"([0-9]{8,16})-(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})\Z")
-_LINE: Final = re.compile(r"[0-9a-f]{64}  ([A-Za-z0-9][A-Za-z0-9._-]{0,254})\Z")
+_LINE: Final = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._-]{0,254})\Z")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class HandedOver:
     """One that is complete, as far as names tell."""
 
@@ -26,7 +26,7 @@ class HandedOver:
     start: int
     size: int
     name: str
-    files: frozenset[str]
+    files: Mapping[str, str]  # name and SHA-256 (hex), as its `ready` says
 
     def bundle(self, tile: tiles.TileId) -> str | None:
         """Return the name of its file with this bundle; None where it has another width."""
@@ -71,7 +71,7 @@ def survey(folder: Folder, now: float) -> Survey:
                 there = _regular(inner, files, now)
         except UnreachableError:
             continue
-        if files is None or there < files or CHECKPOINT not in files:
+        if files is None or there < files.keys() or CHECKPOINT not in files:
             incomplete.append((name, age))
         else:
             numbers = (int(match[1]), int(match[2]), int(match[3]))
@@ -85,8 +85,8 @@ def _regular(inner: Folder, files: Iterable[str] | None, now: float) -> frozense
     return frozenset(file for file in files or () if inner.age(file, now) is not None)
 
 
-def _listed(data: bytes) -> frozenset[str] | None:
-    """Return the files that a `ready` lists; None when it is none."""
+def _listed(data: bytes) -> dict[str, str] | None:
+    """Return the files that a `ready` lists, with their digests; None when it is none."""
     try:
         lines = data.decode("ascii").splitlines()
     except UnicodeDecodeError:
@@ -94,7 +94,7 @@ def _listed(data: bytes) -> frozenset[str] | None:
     matches = [_LINE.match(line) for line in lines]
     if not all(matches):
         return None
-    return frozenset(match[1] for match in matches if match is not None)
+    return {match[2]: match[1] for match in matches if match is not None}
 
 
 def refuse_unknown(name: str) -> str:

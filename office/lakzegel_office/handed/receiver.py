@@ -4,6 +4,7 @@
 It is trusted no more than one: what comes from it is bytes, of bounded length, that `pull` judges.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ class FolderReceiver:
         reached, _ = self._found.reach(size)
         for one in reversed(self._found.complete):
             if one.size == reached and one.start <= reached:
-                return self._read(one, CHECKPOINT, limits.MAX_CHECKPOINT)
+                return self._read_log(one, CHECKPOINT, limits.MAX_CHECKPOINT)
         if not size:
             raise UnreachableError(f"{self._path}: nothing is handed over yet")
         return read_limited(self._mirror.checkpoint, limits.MAX_CHECKPOINT)
@@ -90,14 +91,18 @@ class FolderReceiver:
         for one in reversed(self._found.complete):
             name = one.bundle(tile)
             if name is not None:
-                return self._read(one, name, MAX_BUNDLE)
+                return self._read_log(one, name, MAX_BUNDLE)
         raise MissingError(f"{path}: in no hand-over")
 
     def batch(self, batch_id: str) -> Iterator[bytes]:
         """Yield the batch file in pieces."""
         name = f"{batch_id}.batch"
-        with self._folder.inside(self._having(name).name) as inner:
-            yield from inner.pieces(name, limits.MAX_BATCH)
+        one, hashed = self._having(name), hashlib.sha256()
+        with self._folder.inside(one.name) as inner:
+            for piece in inner.pieces(name, limits.MAX_BATCH):
+                hashed.update(piece)
+                yield piece
+        _require_whole(one, name, hashed.hexdigest())
 
     def keyring(self, batch_id: str) -> bytes:
         """Return the keyring file."""
@@ -202,10 +207,10 @@ class FolderReceiver:
         Raises:
             DoubtError: the log signed it, over another tree than is mirrored.
         """
-        data = self._read(one, CHECKPOINT, limits.MAX_CHECKPOINT)
         try:
+            data = self._raw(one, CHECKPOINT, limits.MAX_CHECKPOINT)  # signed is signed
             found = open_checkpoint(data, self._config.log).checkpoint
-        except LakzegelError:
+        except (LakzegelError, MissingError):
             return False
         if found.size > replay.size or found.root == replay.root(found.size):
             return True
@@ -247,5 +252,34 @@ class FolderReceiver:
         return self._read(self._having(name), name, limit)
 
     def _read(self, one: HandedOver, name: str, limit: int) -> bytes:
+        data = self._raw(one, name, limit)
+        _require_whole(one, name, hashlib.sha256(data).hexdigest())
+        return data
+
+    def _raw(self, one: HandedOver, name: str, limit: int) -> bytes:
+        """Return a file as it lies there."""
         with self._folder.inside(one.name) as inner:
             return inner.read(name, limit)
+
+    def _read_log(self, one: HandedOver, name: str, limit: int) -> bytes:
+        """Return a file without which there is no log to go by.
+
+        Raises:
+            DoubtError: it is not as it was handed over.
+        """
+        try:
+            return self._read(one, name, limit)
+        except MissingError as error:
+            raise DoubtError(str(error)) from error
+
+
+def _require_whole(one: HandedOver, name: str, digest: str) -> None:
+    """Return when a file is as it was handed over; that proves nothing else.
+
+    Raises:
+        MissingError: it was damaged on its way, so that it is not there.
+    """
+    if digest != one.files[name]:
+        raise MissingError(
+            f"hand-over {one.name}: {name} was damaged on its way; have it carried again"
+        )
