@@ -170,7 +170,9 @@ def test_what_has_a_cause_of_its_own_is_not_told_as_failing_work_too(world, kit,
 
     names = ("witness-0", "timestamp-qtsp", "recovery")
     assert [of(name) for name in names] == [1, 1, 1], "nothing else tells of it"
-    one = SimpleNamespace(failing_since=kit.NOW, failing=int(kit.NOW), every=60.0)
+    one = SimpleNamespace(
+        failing_since=kit.NOW, failure="unreachable", failing=int(kit.NOW), every=60.0
+    )
     monkeypatch.setattr(type(world.desk.witnesses), "states", lambda _: (one,))
     assert [of(name) for name in names] == [0, 1, 1]
     monkeypatch.setattr(type(world.desk.timestamps), "states", lambda _: (one,))
@@ -182,3 +184,24 @@ def test_what_has_a_cause_of_its_own_is_not_told_as_failing_work_too(world, kit,
     monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly)
     assert of("arrivals", "OperationalError") == 0
     assert of("arrivals", "ValueError") == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "minutes", "told"),
+    [
+        ("unreachable", 9, {}),
+        ("unreachable", 11, {"witness-missing": 1}),
+        ("ahead", 0, {"witness-contradicts": 1}),
+        ("fork", 11, {"witness-contradicts": 1}),
+        ("not-extended", 11, {"witness-contradicts": 1}),
+    ],
+)
+def test_a_witness_that_knows_another_log_is_not_told_as_one_that_is_away(
+    world, kit, monkeypatch, failure, minutes, told
+):
+    one = SimpleNamespace(failing_since=kit.NOW - minutes * 60, failure=failure)
+    monkeypatch.setattr(type(world.desk.witnesses), "states", lambda _: (one,))
+    assert observe(world.desk, int(kit.NOW)) == told
+    world.desk.log.stand(Standing(Phase.ASKING))
+    assert "witness-contradicts" not in observe(world.desk, int(kit.NOW))
+    world.desk.log.stand(SEALING)

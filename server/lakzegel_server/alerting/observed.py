@@ -30,6 +30,7 @@ _PHASES: Final = {
     Phase.FORKED: "forked",
 }
 _ENDING: Final = "certificate-ending"
+_ANOTHER_LOG: Final = frozenset({"ahead", "fork", "not-extended"})  # a witness's failures
 _FULL: Final = frozenset({"OSError", "OperationalError", "FullError"})  # of a disk without room
 
 
@@ -43,8 +44,7 @@ def observe(desk: Desk, now: int) -> dict[str, int]:
     if phase is not None:
         found[phase] = 1
     found["disk"] = int(shutil.disk_usage(desk.layout.data).free < desk.settings.healthz.free)
-    since = [one.failing_since for one in desk.witnesses.states() if one.failing_since is not None]
-    found["witness-missing"] = sum(now - began > AWAY_SECONDS for began in since)
+    found.update(_of_witnesses(desk, now))
     found["tsa-failing"] = sum(
         one.failing is not None and now - one.failing > max(AWAY_SECONDS, one.every)
         for one in desk.timestamps.states()
@@ -90,6 +90,18 @@ def _of_device(desk: Desk, device: DeviceHealth) -> set[str]:
     codes = {one.code for one in device.troubles if is_trouble(one.code)}
     end = device.certificate
     return codes - {_ENDING} if end is not None and desk.certificate.is_own(end) else codes
+
+
+def _of_witnesses(desk: Desk, now: int) -> Iterator[str]:
+    """One for each that fails: one that knows another log is told at once, and as that."""
+    for one in desk.witnesses.states():
+        if one.failing_since is None:
+            continue
+        if one.failure in _ANOTHER_LOG:
+            if desk.log.standing.sealing:  # else this one is being made whole, and tells of it
+                yield "witness-contradicts"
+        elif now - one.failing_since > AWAY_SECONDS:
+            yield "witness-missing"
 
 
 def _of_certificate(desk: Desk, now: datetime) -> Iterator[str]:

@@ -104,6 +104,14 @@ FOUND: Final = (
         text("Check the way to the witness, and ask who runs it."),
     ),
     Cause(
+        "witness-contradicts",
+        Severity.CRITICAL,
+        Owner.ADMIN,
+        text("Witness knows another log"),
+        text("A witness saw more of this log than this receiver has, or another log of its name."),
+        text("Find out whether this receiver was set back or runs twice; change nothing before."),
+    ),
+    Cause(
         "tsa-failing",
         Severity.WARNING,
         Owner.ADMIN,
