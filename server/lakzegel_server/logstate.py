@@ -134,7 +134,7 @@ class LogState:
     def looking(self) -> Iterator[Custody]:
         """The custody of what is committed, whether it is shown or not; nothing changes meanwhile.
 
-        Not for answers to others.
+        Not for answers that tell others of the log.
         """
         with self._guard:
             yield self._custody

@@ -97,12 +97,8 @@ async def acknowledge(desk: Desk, request: Request) -> Response:
 
 
 def policy_of(desk: Desk, device: str) -> Policy | None:
-    """The policy that the device is to follow.
-
-    Raises:
-        BusyError: what was committed last could not be shown yet.
-    """
-    with desk.log.reading() as (custody, _):
+    """The policy that the device is to follow."""
+    with desk.log.looking() as custody:
         entry = custody.policy_for(device)
     return None if entry is None else entry.policy
 

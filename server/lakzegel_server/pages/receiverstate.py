@@ -83,26 +83,23 @@ class ReceiverState:
 
 
 def state_of(desk: Desk) -> ReceiverState:
-    """How this receiver fares.
-
-    Raises:
-        BusyError: what was committed could not be shown yet.
-    """
-    with desk.log.reading() as (custody, shown):
+    """How this receiver fares, also while it catches up and shows nothing new."""
+    with desk.log.looking() as custody:
+        shown = desk.log.shown
         known = {name for name, _ in cosigners(custody).shown}
         size, data = shown.checkpoint.size, shown.data
-    signed = open_checkpoint(data, desk.log.keys)
-    lines = {line.name for line in parse(data, max_size=MAX_CHECKPOINT).signatures}
+    signed = open_checkpoint(data, desk.log.keys).signed_at if data else None
+    lines = parse(data, max_size=MAX_CHECKPOINT).signatures if data else ()
     disk = os.statvfs(desk.layout.data)
     certificate, now = desk.certificate.state(), desk.fleet.now()
     visit = desk.visits.last
     return ReceiverState(
         origin=desk.log.origin,
         size=size,
-        signed=_moment(signed.signed_at),
+        signed=_moment(signed),
         held=desk.register.held_size(),
         phase=desk.log.standing.phase,
-        cosigned=tuple(sorted(known & lines)),
+        cosigned=tuple(sorted(known & {line.name for line in lines})),
         witnesses=_witnesses(desk),
         authorities=_authorities(desk),
         free=disk.f_bavail * disk.f_frsize,

@@ -20,9 +20,5 @@ def fleet_of(desk: Desk) -> Fleet:
 
 
 def timeline_of(desk: Desk, device: str, now: datetime) -> Timeline | None:
-    """What came of a device in the last weeks; None where it is not enrolled.
-
-    Raises:
-        BusyError: what was committed last could not be shown yet.
-    """
+    """What came of a device in the last weeks; None where it is not enrolled."""
     return read_timeline(desk, device, now, span=SPAN)

@@ -9,7 +9,7 @@ import pytest
 from lakzegel_server.pages import receiver
 from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.receiverstate import PHASES, state_of
-from lakzegel_server.standing import Phase
+from lakzegel_server.standing import SEALING, Phase, Standing
 
 
 def get(world, role="audit"):
@@ -75,3 +75,18 @@ def test_a_disk_that_fills_is_told_before_it_is_full(world):
     state = state_of(world.desk)
     tones = [replace(state, free=free, disk=100).disk_tone for free in (50, 14, 4)]
     assert tones == [Tone.GOOD, Tone.WARN, Tone.BAD]
+
+
+def test_health_is_shown_while_the_log_is_caught_up_with_and_nothing_new_is(world, device, kit):
+    log = world.desk.log
+    token = kit.new_key(f"{kit.ORIGIN}/token/next")
+    log.stand(Standing(Phase.CATCHING_UP))
+    log.take_over([world.office.admission(token, device="laptop-9")])
+    it = world.as_("it")
+    assert world.client("POST", "/v1/heartbeats", device.heartbeat()).status_code == 204
+    for path in ("/", "/devices/minister", "/problems", "/receiver", "/fleet.csv", "/metrics"):
+        assert it("GET", path, Accept="text/html").status_code == 200, path
+    assert "Read-only" in get(world)
+    log.stand(SEALING)
+    log.refresh()
+    assert state_of(world.desk).size == 4
