@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import socket
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +106,7 @@ class Counter:
         data = _read(connection, MAX_NOTE + 1)
         try:
             found: dict[str, object] = {"index": self._publish(data)}
-        except (LakzegelError, ServerError, sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next note must be heard
             found = _told(explain(error))
         connection.sendall(json.dumps(found).encode())
 
@@ -149,8 +148,10 @@ def hand_over(layout: Layout, data: bytes) -> Answer | None:
 
 def _told(error: Exception) -> dict[str, object]:
     refused = isinstance(error, LakzegelError | MisplacedError)
-    code = getattr(error, "code", "internal")
-    return {"code": code, "detail": str(error), "refused": refused}
+    if isinstance(error, LakzegelError | ServerError):
+        return {"code": error.code, "detail": str(error), "refused": refused}
+    _log.warning("a note could not be taken: %s", type(error).__name__)
+    return {"code": "internal", "detail": type(error).__name__, "refused": False}
 
 
 def _read(connection: socket.socket, limit: int) -> bytes:

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from lakzegel_server import counter
 from lakzegel_server.sequencer import Sequencer
 
 
@@ -64,3 +65,20 @@ def test_a_failure_that_nobody_foresaw_does_not_end_it(log, sequencer):
     log.failures.append(RuntimeError("a library's own"))
     assert log.tidied.wait(10)
     assert sequencer.submit(b"later").result(10) == 0
+
+
+def test_a_note_that_fails_as_nobody_foresaw_does_not_end_the_counter(tmp_path, kit, monkeypatch):
+    office = kit.Office()
+    with kit.world_at(tmp_path / "data") as world:
+        known, failures = counter.note_kind, [RuntimeError("a fault of ours")]
+
+        def fail_once(data):
+            if failures:
+                raise failures.pop()
+            return known(data)
+
+        monkeypatch.setattr(counter, "note_kind", fail_once)
+        monkeypatch.setattr(counter, "PATIENCE", 10.0)
+        first, second = (counter.hand_over(world.layout, office.delegation()) for _ in range(2))
+        assert (first.index, first.code, first.refused) == (None, "internal", False)
+        assert second.refused
