@@ -282,6 +282,23 @@ def test_an_answer_that_is_none_is_a_failure_until_a_better_one_comes(asked, pee
             seen.clear()
 
 
+def test_a_line_that_could_not_be_stored_is_asked_for_again(asked, peer, monkeypatch):
+    eventually(lambda: state(asked).cosigned == asked.desk.log.shown.checkpoint.size)
+    store, failures = asked.desk.log.store, [28]
+    real = store.write_checkpoint
+
+    def full_once(data):
+        if failures and peer.key.verifier.name.encode() in data:
+            raise OSError(failures.pop(), "No space left on device")
+        real(data)
+
+    monkeypatch.setattr(store, "write_checkpoint", full_once)
+    seal(asked)
+    eventually(lambda: not failures)
+    asked.desk.chores["witness-0"].wake()
+    eventually(asked.desk.witnesses.quorum_met, "the quorum")
+
+
 def test_a_line_that_does_not_hold_is_never_shown(asked, peer):
     eventually(lambda: state(asked).cosigned == asked.desk.log.shown.checkpoint.size)
     tree = Checkpoint(ORIGIN, 1, bytes(32))

@@ -94,8 +94,8 @@ class Asked:
                     return
                 line = self._round(shown)
                 if line is not None:
+                    self._show(shown, line)  # first: one that cannot be stored is asked for again
                     self._succeed(shown)
-                    self._show(shown, line)
                     return
         except FailedError as failed:
             self._fail(failed)
