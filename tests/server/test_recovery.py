@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -893,3 +894,19 @@ def test_files_of_entries_that_come_in_while_others_are_fetched_are_fetched_afte
         recovery._files_due = True
         world.desk.chores[module.FILES_CHORE].wake()
         settled(world, lambda: len(fetched) == 2)
+
+
+def test_a_tile_that_rotted_is_damage_and_no_fork(old):
+    with old.up() as world:
+        reader = world.desk.log.store.reader(world.desk.log.edge().size)
+        tree = Checkpoint(ORIGIN, 3, reader.root(3))
+        word = sign_checkpoint(tree, old.signer.ed25519, old.signer.mldsa, now=1)
+        tile = old.layout.log / "tile/0/000"
+        good = tile.read_bytes()
+        tile.write_bytes(bytes(len(good)))
+        world.desk.log._shown = replace(world.desk.log.shown, reader=world.desk.log._reader(271))
+        answer = world.client("POST", "/v1/cosignatures", word)
+        assert (answer.status_code, answer.json()["title"]) == (503, "damage")
+        assert world.desk.log.standing.phase == "sealing"
+        tile.write_bytes(good)
+    assert not old.layout.evidence.exists()

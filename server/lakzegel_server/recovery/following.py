@@ -17,6 +17,7 @@ from lakzegel_core.merkle import Frontier, leaf_hash, verify_consistency
 from lakzegel_core.note import Note, parse
 from lakzegel_core.tiles import WIDTH, HashReader, decode_entries, entries_path
 from lakzegel_server.cosigners import cosigners
+from lakzegel_server.errors import DamageError
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery.asking import NoAnswerError
 from lakzegel_server.recovery.sources import Office
@@ -42,7 +43,7 @@ def compare(log: LogState, office: Office, signed: SignedCheckpoint) -> HashRead
     theirs, ours = signed.checkpoint, log.edge()
     reader = HashReader(theirs.size, office.tile)
     if theirs.size <= ours.size:
-        if log.store.reader(ours.size).root(theirs.size) != theirs.root:
+        if proven_root(log, theirs.size) != theirs.root:
             raise ForkFoundError(signed)
         return reader
     beginning = _proven(reader, theirs, ours.size)
@@ -80,6 +81,22 @@ def follow(
     return True
 
 
+def proven_root(log: LogState, size: int) -> bytes:
+    """The root that our log had, proven to the committed one: a tile that rotted is no fork.
+
+    Raises:
+        DamageError: our tiles prove none.
+    """
+    ours = log.edge()
+    try:
+        return _proven(log.store.reader(ours.size), Checkpoint("", ours.size, ours.root()), size)
+    except (NoAnswerError, FileNotFoundError):
+        raise DamageError(
+            f"log: its tiles do not prove the root of the first {size} entries;"
+            " run 'lakzegel-server check'"
+        ) from None
+
+
 def _proven(reader: HashReader, tree: Checkpoint, size: int) -> bytes:
     """The root of the first ``size`` entries, as the signed tree has it.
 
@@ -98,9 +115,9 @@ def _proven(reader: HashReader, tree: Checkpoint, size: int) -> bytes:
             proof=reader.consistency(size),
         )
     except ConsistencyError:
-        raise NoAnswerError(f"the office's tiles do not give the log of {tree.size}") from None
+        raise NoAnswerError(f"the tiles do not give the log of {tree.size}") from None
     except LakzegelError as error:
-        raise NoAnswerError(f"the office's tiles: {error}") from None
+        raise NoAnswerError(f"the tiles: {error}") from None
     return root
 
 

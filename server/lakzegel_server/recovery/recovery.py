@@ -27,7 +27,7 @@ from lakzegel_server.recovery.asked import OFFICE, Round, ask_witnesses, is_enou
 from lakzegel_server.recovery.asking import NoAnswerError
 from lakzegel_server.recovery.continuity import EVERY, Continuity, boot_id
 from lakzegel_server.recovery.files import Files
-from lakzegel_server.recovery.following import ForkFoundError, compare, follow
+from lakzegel_server.recovery.following import ForkFoundError, compare, follow, proven_root
 from lakzegel_server.recovery.sources import Office
 from lakzegel_server.recovery.witnesses import witnesses_of
 from lakzegel_server.register import Register
@@ -326,11 +326,17 @@ class Recovery:
         evidence.keep_ahead(self._layout, signed.data)
 
     def _has(self, tree: Checkpoint) -> bool:
-        """Whether DATA's log begins with this tree."""
+        """Whether DATA's log begins with this tree.
+
+        Raises:
+            DamageError: its tiles do not tell.
+        """
         if tree.size <= self._state.shown.checkpoint.size:
-            return self._state.root(tree.size) == tree.root
-        here = self._state.edge().size  # while it catches up, more is committed than is shown
-        return tree.size <= here and self._state.store.reader(here).root(tree.size) == tree.root
+            if self._state.root(tree.size) == tree.root:
+                return True  # as nearly always; only what would be a fork has to be proven
+        elif tree.size > self._state.edge().size:
+            return False
+        return proven_root(self._state, tree.size) == tree.root
 
     def _wait(self) -> None:
         self._due = self._monotonic() + self._pause
