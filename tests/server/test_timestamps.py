@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -289,6 +290,24 @@ def test_a_full_disk_leaves_nothing_half_written(bench, monkeypatch):
     assert bench.turn().reason == "storage"
     monkeypatch.setattr(bench.stamps.kept, "_remember", real)
     bench.begin()  # as a start after a crash at that moment
+    assert bench.stamps.states()[0].size == 1
+    assert bench.doubts() == []
+
+
+def test_a_token_that_cannot_be_read_for_a_moment_is_not_taken_away(bench, monkeypatch):
+    monkeypatch.setattr(bench.stamps.kept, "_remember", lambda _: None)
+    bench.turn()
+    read, failures = Path.read_bytes, [5]
+
+    def fail_once(path):
+        if failures and path.suffix == ".tsr":
+            raise OSError(failures.pop(), "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", fail_once)
+    bench.begin()
+    assert len(bench.files()) == 3
+    bench.begin()
     assert bench.stamps.states()[0].size == 1
     assert bench.doubts() == []
 

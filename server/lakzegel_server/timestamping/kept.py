@@ -7,10 +7,11 @@ A connection is opened when one is needed, which is seldom, by whichever thread 
 from __future__ import annotations
 
 import hashlib
+import logging
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from cryptography.x509 import Certificate
 
@@ -23,6 +24,8 @@ from lakzegel_server.errors import DamageError
 from lakzegel_server.layout import Layout
 from lakzegel_server.schema import row_digest
 from lakzegel_server.timestamping.roots import read_roots
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +111,21 @@ class Kept:
         return (self._layout.timestamps / row.named.stamped).read_bytes()
 
     def tidy(self) -> int:
-        """Remember whole tokens that a crash left without a row, remove what is not whole."""
+        """Remember whole tokens that a crash left without a row, remove what is not whole.
+
+        What cannot be read now may be whole: then nothing is removed, until a later start.
+        """
         folder = self._layout.timestamps
         if not folder.is_dir():
             return 0
         known = {row.name for row in self.rows()}
-        for path in folder.glob(f"*{ANSWER_END}"):
-            if path.stem not in known:
-                self._adopt(path.stem)
+        try:
+            for path in folder.glob(f"*{ANSWER_END}"):
+                if path.stem not in known:
+                    self._adopt(path.stem)
+        except OSError as error:
+            _log.warning("a timestamp cannot be read: %s", error.strerror)
+            return 0
         rows = self.rows()
         wanted = {row.name for row in rows} | {row.root for row in rows}
         files = [path for path in folder.rglob("*") if path.is_file() and is_own(path, folder)]
@@ -128,7 +138,7 @@ class Kept:
 
     def _adopt(self, name: str) -> None:
         folder = self._layout.timestamps
-        with suppress(ValueError, OSError, TimestampError):
+        with suppress(ValueError, FileNotFoundError, TimestampError):
             files = Name.parse(name)
             stamped = (folder / files.stamped).read_bytes()
             answer = (folder / files.answer).read_bytes()[: MAX_ANSWER + 1]
