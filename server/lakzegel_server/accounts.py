@@ -18,10 +18,12 @@ from typing import Final
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError, DeniedError
 from lakzegel_server.schema import row_digest
+from lakzegel_server.words import text
 
 SECRET_SIZE: Final = 32
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
 _MAX_TOKEN: Final = 128
+ASKS_LOGIN: Final = text("log in; a program does with 'Authorization: Bearer NAME.SECRET'")
 
 
 class AccountRole(StrEnum):
@@ -108,11 +110,11 @@ def authenticate(database: Database, authorization: str | None) -> Account:
         DeniedError: no header, or not a token that is known.
     """
     scheme, _, token = (authorization or "").partition(" ")
-    name, dot, text = token.partition(".")
+    name, dot, encoded = token.partition(".")
     if scheme.lower() != "bearer" or not dot or len(token) > _MAX_TOKEN:
-        raise DeniedError("log in with 'Authorization: Bearer NAME.SECRET'", known=False)
+        raise DeniedError(ASKS_LOGIN, known=False)
     try:
-        secret = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        secret = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
     except ValueError:
         secret = b""
     row = database.connection.execute(
@@ -120,5 +122,5 @@ def authenticate(database: Database, authorization: str | None) -> Account:
     ).fetchone()
     stored = row[1] if row else bytes(32)
     if not hmac.compare_digest(hashlib.sha256(secret).digest(), stored) or not row:
-        raise DeniedError("this token is not known", known=False)
+        raise DeniedError(text("this token is not known"), known=False)
     return Account(name, AccountRole(row[0]))

@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from lakzegel_server.words import text
+
 
 class ServerError(Exception):
     """Any refusal by the receiver itself."""
@@ -105,7 +107,7 @@ class SignOnError(ServerError):
     code: ClassVar[str] = "sso"
 
     def __init__(self, why: str, *, name: str | None = None) -> None:
-        super().__init__("this login did not succeed")
+        super().__init__(text("this login did not succeed"))
         self.why = why
         self.name = name  # of whoever proved who he is
 

@@ -18,9 +18,11 @@ from typing import Final, TypeVar
 
 from lakzegel_server.errors import TooManyError
 from lakzegel_server.settings_limits import LimitSettings
+from lakzegel_server.words import text
 
 MAX_KNOWN: Final = 65_536  # senders that are counted; the one longest unheard makes room
 LONGEST_WAIT: Final = 3600  # seconds that anybody is told to wait
+BEYOND: Final = text("beyond {limit}; try again in {after} s")
 _MINUTE: Final = 60.0
 _QUARTER: Final = 900.0
 _DAY: Final = 86_400.0
@@ -178,7 +180,7 @@ class Limits:
         if wait > 0:
             self._met[limit] += 1
             after = min(int(wait) + 1, LONGEST_WAIT)
-            raise TooManyError(f"beyond {limit}; try again in {after} s", seconds=after)
+            raise TooManyError(BEYOND.format(limit=limit, after=after), seconds=after)
 
 
 class Ticket:

@@ -18,7 +18,7 @@ from lakzegel_server.people import breakglass, sessions
 from lakzegel_server.people.begunlogins import BegunLogins
 from lakzegel_server.people.records import NOTHING, Action, Event, Thing, Who
 from lakzegel_server.people.sessions import Session
-from lakzegel_server.people.signon import Answer, Begun, SignOn
+from lakzegel_server.people.signon import MANY, Answer, Begun, SignOn
 from lakzegel_server.people.throttle import Throttle
 from lakzegel_server.people.trail import AuditTrail
 from lakzegel_server.settings import read_secret
@@ -200,7 +200,7 @@ class People:
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._places.acquire(blocking=False):
-            raise BusyError("too many log in at this moment; try again")
+            raise BusyError(MANY)
         try:
             yield
         finally:

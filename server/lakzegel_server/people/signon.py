@@ -25,6 +25,7 @@ from lakzegel_server.accounts import Account, AccountRole, Way
 from lakzegel_server.errors import BusyError, SignOnError
 from lakzegel_server.people.provider import SECONDS, Provider
 from lakzegel_server.settings_people import Login
+from lakzegel_server.words import text
 
 ALGORITHMS: Final = ("ES256", "PS256", "RS256", "EdDSA")
 RANDOM: Final = 43  # characters of 62 kinds: 256 bits
@@ -32,6 +33,7 @@ LEEWAY: Final = 60  # seconds that clocks may differ
 OLDEST: Final = 600  # seconds since a token was issued
 MAX_NAME: Final = 255
 MAX_AT_ONCE: Final = 2
+MANY: Final = text("too many log in at this moment; try again")
 _log: Final = logging.getLogger(__name__)
 
 
@@ -168,7 +170,7 @@ class SignOn:
     def _asking(self) -> Iterator[Any]:
         """A client of the provider's; its failures in our words."""
         if not self._places.acquire(blocking=False):
-            raise BusyError("too many log in at this moment; try again")
+            raise BusyError(MANY)
         client = self._provider.session(
             OAuth2Session(
                 self._settings.client_id,
@@ -182,7 +184,7 @@ class SignOn:
             yield client
         except requests.RequestException as error:
             _log.warning("single sign-on does not answer: %s", type(error).__name__)
-            raise BusyError("single sign-on does not answer; try again") from None
+            raise BusyError(text("single sign-on does not answer; try again")) from None
         except (AuthlibBaseError, ValueError) as error:
             _log.warning("single sign-on refuses: %s", type(error).__name__)
             raise SignOnError("sso-provider") from None

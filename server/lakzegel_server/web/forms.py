@@ -13,6 +13,7 @@ from starlette.types import Message
 
 from lakzegel_core.errors import FormatError
 from lakzegel_server.web.requests import read_body
+from lakzegel_server.words import text
 
 MAX_FORM: Final = 2**17  # bytes: a note of 64 KiB, and what a browser puts around it
 MAX_FIELDS: Final = 16
@@ -42,10 +43,10 @@ async def read_form(request: Request) -> Form:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {URLENCODED, MULTIPART}:
-        raise FormatError("form", "neither urlencoded nor multipart/form-data")
+        raise FormatError("form", text("neither urlencoded nor multipart/form-data"))
     body = await read_body(request, MAX_FORM)
     if kind == MULTIPART and not body.rstrip(b"\r\n").endswith(b"--"):
-        raise FormatError("form", "breaks off")
+        raise FormatError("form", text("breaks off"))
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -58,11 +59,11 @@ async def read_form(request: Request) -> Form:
             fields, files = {}, {}
             for name, part in parts.multi_items():
                 if name in fields or name in files:
-                    raise FormatError("form", "a field comes twice")
+                    raise FormatError("form", text("a field comes twice"))
                 if isinstance(part, UploadFile):
                     files[name] = await part.read()
                 else:
                     fields[name] = part
     except (HTTPException, UnicodeError, ValueError):
-        raise FormatError("form", "cannot be read") from None
+        raise FormatError("form", text("cannot be read")) from None
     return Form(fields, files)

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lakzegel_server.accounts import Account, AccountRole, authenticate
+from lakzegel_server.accounts import ASKS_LOGIN, Account, AccountRole, authenticate
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import DeniedError, ForgeryError
 from lakzegel_server.pages.language import text
@@ -53,9 +53,9 @@ def require_role(request: Request, roles: Collection[AccountRole]) -> Account:
     """
     account: Account | None = request.state.account
     if account is None:
-        raise DeniedError("log in with 'Authorization: Bearer NAME.SECRET'", known=False)
+        raise DeniedError(ASKS_LOGIN, known=False)
     if account.role not in roles:
-        raise DeniedError(f"role {account.role} may not do this", known=True)
+        raise DeniedError(text("role {role} may not do this").format(role=account.role), known=True)
     return account
 
 

@@ -16,6 +16,7 @@ from lakzegel_server.pages.rendering import page
 from lakzegel_server.sealable import note_kind
 from lakzegel_server.web.forms import Form
 from lakzegel_server.web.notes import publish, roles_of
+from lakzegel_server.words import text
 
 FIELD: Final = "note"
 
@@ -36,9 +37,9 @@ async def post_publish(desk: Desk, request: Request) -> Response:
     form: Form = request.state.form
     data = form.files.get(FIELD, b"")
     if not data:
-        raise FormatError("form", "no file was chosen")
+        raise FormatError("form", text("no file was chosen"))
     kind = note_kind(data)
     if AccountRole.ADMIN not in roles_of(kind):
-        raise MisplacedError("a device brings this itself, at /v1/notes")
+        raise MisplacedError(text("a device brings this itself, at /v1/notes"))
     index = await publish(desk, request, data, kind)
     return page(request, "publish.html", kind=kind, index=index)

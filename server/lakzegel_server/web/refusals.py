@@ -9,9 +9,11 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lakzegel_server.pages.language import text
+from lakzegel_core.words import Words
+from lakzegel_server.pages.language import language_of, text
 from lakzegel_server.pages.rendering import page
 from lakzegel_server.problems import BASE
+from lakzegel_server.words import read_words
 
 TITLES: Final = {
     400: text("This form could not be read"),
@@ -34,9 +36,14 @@ def refusal_page(request: Request, answer: Response) -> Response:
         "error.html",
         answer.status_code,
         title=TITLES.get(answer.status_code, OTHER),
-        detail=told["detail"],
+        detail=_detail(told["detail"], read_words(language_of(request))),
         code=told["type"].removeprefix(BASE),
     )
     if "retry-after" in answer.headers:
         shown.headers["Retry-After"] = answer.headers["retry-after"]
     return shown
+
+
+def _detail(told: str, words: Words) -> str:
+    """Why, in the reader's words; nothing where it is not all known in his language."""
+    return words.said(told) if not words.messages or not words.unknown(told) else ""

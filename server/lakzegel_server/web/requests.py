@@ -15,6 +15,7 @@ from lakzegel_server.desk import Desk
 from lakzegel_server.errors import MissingError
 from lakzegel_server.housekeeping import is_id
 from lakzegel_server.pace import timed
+from lakzegel_server.words import text
 
 Handler = Callable[[Desk, Request], Awaitable[Response]]
 BINARY: Final = "application/octet-stream"
@@ -39,12 +40,14 @@ async def read_body(request: Request, limit: int) -> bytes:
     """
     length = stated_length(request)
     if length is not None and length > limit:
-        raise LimitError("body", f"{length} bytes, at most {limit}")
+        raise LimitError(
+            "body", text("{count} bytes, at most {limit}").format(count=length, limit=limit)
+        )
     chunks, size = [], 0
     async for chunk in timed(request.stream()):
         size += len(chunk)
         if size > limit:
-            raise LimitError("body", f"more than {limit} bytes")
+            raise LimitError("body", text("more than {limit} bytes").format(limit=limit))
         chunks.append(chunk)
     return b"".join(chunks)
 

@@ -16,6 +16,7 @@ from lakzegel_server.people.signon import Answer, SignOn
 from lakzegel_server.web.identity import cookie_name, give_cookie
 from lakzegel_server.web.login import HOME, safe_next
 from lakzegel_server.web.origin import is_secure, sender
+from lakzegel_server.words import text
 
 MAX_ANSWER: Final = 4096  # characters of each of the provider's parameters
 _SUFFIX: Final = "-sso"
@@ -61,7 +62,7 @@ def _require(desk: Desk) -> SignOn:
         MissingError: the settings name none.
     """
     if desk.people.sign_on is None:
-        raise MissingError("there is no single sign-on here")
+        raise MissingError(text("there is no single sign-on here"))
     return desk.people.sign_on
 
 
