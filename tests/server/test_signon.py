@@ -64,7 +64,7 @@ class Provider:
     def honest(self):
         self.key = self.signer = ECKey.generate_key("P-256", {"kid": "one", "use": "sig"})
         self.alg, self.claims, self.metadata, self.sign = "ES256", {}, {}, self.signed
-        self.code_status = 200
+        self.code_status, self.odd_keys = 200, []
 
     def signed(self, header, claims):
         return jwt.encode(header, claims, self.signer, algorithms=[self.alg])
@@ -93,7 +93,8 @@ class Provider:
             }
             self.say(handler, found | self.metadata)
         elif where.path == "/keys":
-            self.say(handler, KeySet([self.key]).as_dict(private=False))
+            known = KeySet([self.key]).as_dict(private=False)
+            self.say(handler, {"keys": [*self.odd_keys, *known["keys"]]})
         else:
             self.say(handler, {}, 404)
 
@@ -339,6 +340,17 @@ def test_a_new_key_of_the_providers_is_found_without_a_restart(browser, provider
     provider.key = provider.signer = ECKey.generate_key("P-256", {"kid": "two"})
     assert refused(browser.log_in())  # it was asked a moment ago
     clock.now += 61
+    assert browser.log_in().status_code == 303
+
+
+def test_keys_of_kinds_that_are_not_known_keep_nobody_out(browser, provider):
+    provider.odd_keys = [
+        {"kty": "EC", "crv": "BP-256", "x": "AA", "y": "AA", "kid": "one"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA", "kid": "pq"},
+        {"use": "sig"},
+        {"kty": "RSA", "n": "AA", "e": "AQAB"},
+        5,
+    ]
     assert browser.log_in().status_code == 303
 
 

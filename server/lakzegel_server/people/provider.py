@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import requests
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet
 from pydantic import BaseModel, ValidationError
 
 from lakzegel_server.errors import SignOnError
@@ -21,6 +22,7 @@ SECONDS: Final = 10.0  # for an answer
 KEPT_SECONDS: Final = 3600.0
 ANEW_SECONDS: Final = 60.0  # between two fetches for a key that is not known
 MAX_ANSWER: Final = 2**20  # bytes
+_BAD_KEY: Final = (JoseError, ValueError, KeyError, TypeError)
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 S = TypeVar("S", bound=requests.Session)
 
@@ -91,10 +93,25 @@ class Provider:
                 metadata = Metadata.model_validate(said)
                 if metadata.issuer.rstrip("/") != self._settings.issuer:
                     raise SignOnError("sso-provider")
-                keys = KeySet.import_key_set(_get(session, metadata.jwks_uri))
-            except (ValidationError, JoseError, ValueError, KeyError, TypeError):
+                keys = _keys(_get(session, metadata.jwks_uri))
+            except (ValidationError, *_BAD_KEY):
                 raise SignOnError("sso-provider") from None
         return _Kept(now, metadata, keys)
+
+
+def _keys(said: Any) -> KeySet:  # noqa: ANN401 - JSON, checked here
+    """The keys that can be used; one of a kind that is not known takes the others away from nobody.
+
+    Raises:
+        JoseError, ValueError, KeyError, TypeError: there is none.
+    """
+    found: list[Key] = []
+    for one in said["keys"]:
+        with suppress(*_BAD_KEY):
+            found += KeySet.import_key_set({"keys": [one]}).keys
+    if not found:
+        raise ValueError("no key")
+    return KeySet(found)
 
 
 def _get(session: requests.Session, url: str) -> Any:  # noqa: ANN401 - JSON, checked by the caller
