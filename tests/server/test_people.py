@@ -278,6 +278,7 @@ def test_a_changed_role_ends_the_session(world, browser, glass):
 
 def test_a_wrong_token_is_refused_whatever_the_cookie_says(browser, glass):
     browser("POST", "/login", glass())
+    assert browser("GET", "/publish", Authorization="Bearer a.b").status_code == 401
     assert browser("GET", KNOWN_ONLY, Authorization="Bearer a.b").status_code == 401
 
 
@@ -493,6 +494,10 @@ def test_over_tls_the_cookie_is_bound_to_this_host_and_browsers_stay_with_tls(
     )
     assert (own, loopback) == (403, 401)
     assert browser("POST", "/login", glass(step=1)).status_code == 403  # of another origin
+
+
+def test_behind_a_proxy_with_tls_the_language_is_not_sent_in_plain_either(behind, browser):
+    assert "Secure" in browser("GET", "/language/nl").headers["set-cookie"]
 
 
 def test_only_a_trusted_proxy_is_believed_about_the_sender(behind, browser):

@@ -12,12 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from lakzegel_core.words import DUTCH, ENGLISH
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import MissingError
+from lakzegel_server.web.origin import is_secure, safe_next
 from lakzegel_server.words import text as text  # noqa: PLC0414 - pages take it from here
 
 COOKIE: Final = "lakzegel-language"
 LANGUAGES: Final = (DUTCH, ENGLISH)
 YEAR: Final = 31_536_000  # seconds
-PATH: Final = re.compile(r"/(?:[A-Za-z0-9_.~%=&?+-][A-Za-z0-9/_.~%=&?+-]{0,510})?\Z")
 _MAX_ASKED: Final = 16  # languages that are looked at
 _QUALITY: Final = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")
 
@@ -47,7 +47,7 @@ def asked_for(header: str) -> str:
     return DUTCH if found.get(DUTCH, 0.0) > found.get(ENGLISH, 0.0) else ENGLISH
 
 
-async def choose(_desk: Desk, request: Request) -> Response:
+async def choose(desk: Desk, request: Request) -> Response:
     """Back to where the switch stood, in the other language from now on.
 
     Raises:
@@ -57,12 +57,12 @@ async def choose(_desk: Desk, request: Request) -> Response:
     if wanted not in LANGUAGES:
         raise MissingError("no such language; nl or en")
     back = request.query_params.get("next", "/")
-    answer = RedirectResponse(back if PATH.match(back) else "/", 303)
+    answer = RedirectResponse(safe_next(back), 303)
     answer.set_cookie(
         COOKIE,
         wanted,
         max_age=YEAR,
-        secure=request.url.scheme == "https",
+        secure=is_secure(desk.settings.web, request.scope),
         httponly=True,
         samesite="lax",
     )

@@ -87,6 +87,7 @@ def _refusal(desk: Desk, rule: Rule, request: Request, error: Exception) -> Resp
     if isinstance(error, ConsistencyError):  # whoever said so proved who he is
         desk.recovery.suspect("somebody saw more of this log than there is")
     nobody = isinstance(error, DeniedError) and not error.known
+    nobody = nobody and "authorization" not in request.headers  # a wrong one is no missing one
     if isinstance(error, DeniedError):
         tell_denial(desk, f"{rule.method} {rule.path}", request, error)
     if nobody and rule.roles and rule.method == "GET" and _is_looked_at(rule, request):

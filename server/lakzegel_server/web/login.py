@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import math
-import re
 from http import HTTPStatus
-from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -19,16 +17,7 @@ from lakzegel_server.people.breakglass import MAX_TYPED
 from lakzegel_server.people.people import Attempt
 from lakzegel_server.web.forms import Form
 from lakzegel_server.web.identity import cookie_name, give_cookie, take_cookie
-from lakzegel_server.web.origin import require_same_origin, sender
-
-HOME: Final = "/"
-_MAX_NEXT: Final = 512
-_NEXT: Final = re.compile(r"/(?!/)[A-Za-z0-9/_.~%=&?+-]*\Z")
-
-
-def safe_next(text: str) -> str:
-    """The page to go to after a login: one of this receiver's, or the first."""
-    return text if len(text) <= _MAX_NEXT and _NEXT.match(text) else HOME
+from lakzegel_server.web.origin import HOME, require_same_origin, safe_next, sender
 
 
 def to_login(request: Request) -> Response:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -12,10 +13,13 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from lakzegel_server.errors import ForgeryError
-from lakzegel_server.pages.language import text
 from lakzegel_server.settings_people import Address, Web
+from lakzegel_server.words import text
 
+HOME: Final = "/"
 _UNKNOWN: Final = "-"
+_MAX_NEXT: Final = 512
+_NEXT: Final = re.compile(r"/(?!/)[A-Za-z0-9/_.~%=&?+-]*\Z")
 
 
 def is_secure(web: Web, scope: Scope) -> bool:
@@ -53,6 +57,11 @@ def require_same_origin(web: Web, request: Request) -> None:
         same = request.headers.get("origin") in _own(web, request)
     if not same:
         raise ForgeryError(text("this did not come from a page of this receiver; open it there"))
+
+
+def safe_next(path: str) -> str:
+    """The page to go on to: one of this receiver's, or the first."""
+    return path if len(path) <= _MAX_NEXT and _NEXT.match(path) else HOME
 
 
 def _own(web: Web, request: Request) -> Collection[str]:

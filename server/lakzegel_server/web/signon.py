@@ -14,8 +14,7 @@ from lakzegel_server.errors import MissingError, SignOnError
 from lakzegel_server.people.begunlogins import LASTS
 from lakzegel_server.people.signon import Answer, SignOn
 from lakzegel_server.web.identity import cookie_name, give_cookie
-from lakzegel_server.web.login import HOME, safe_next
-from lakzegel_server.web.origin import is_secure, sender
+from lakzegel_server.web.origin import HOME, is_secure, safe_next, sender
 from lakzegel_server.words import text
 
 MAX_ANSWER: Final = 4096  # characters of each of the provider's parameters
