@@ -16,7 +16,6 @@ from lakzegel_office.mirror import Mirror
 from lakzegel_office.verification import Verifier
 
 ED25519 = Algorithm.ED25519
-POSITIONS = 25  # flips a file, besides its first and last byte
 
 
 @pytest.fixture
@@ -53,12 +52,16 @@ def test_an_honest_mirror_has_every_kind_of_file_and_no_doubt(pulled):
     assert kinds == {"log", "checkpoints", "batches", "keyrings", "held"}
 
 
-def test_every_flipped_bit_is_caught_and_its_file_named(pulled):
-    chance = random.Random(1)
+@pytest.mark.parametrize("flips", [6, pytest.param(100, marks=pytest.mark.soak)])
+def test_every_flipped_bit_is_caught_and_its_file_named(pulled, flips):
+    """So many a file, by chance which, besides its first and last byte."""
+    seed = random.SystemRandom().getrandbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
     for path in mirror_files(pulled):
         data = path.read_bytes()
         name = f"mirror/{path.relative_to(pulled.home.mirror)}"
-        places = {0, len(data) - 1, *(chance.randrange(len(data)) for _ in range(POSITIONS))}
+        places = {0, len(data) - 1, *(chance.randrange(len(data)) for _ in range(flips))}
         for place in sorted(places):
             changed = bytearray(data)
             changed[place] ^= 1 << chance.randrange(8)

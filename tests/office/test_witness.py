@@ -214,7 +214,7 @@ def test_a_crowd_never_gets_a_smaller_size_after_a_larger_one(witness, log, fold
     assert parse(folder.log(ORIGIN).read_bytes()).text == log.tree(9).to_text()
 
 
-KILLED = """
+KILLED = """# fork of lakzegel_office
 import os, signal, sys
 from pathlib import Path
 from lakzegel_core.keys import VerifierKey

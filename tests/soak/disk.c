@@ -49,8 +49,10 @@ static int journal = -1;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-__attribute__((constructor)) static void begin(void) {
+// Looks at what the environment says: when it is loaded, and when a fork is given another one.
+__attribute__((constructor)) void disk_begins(void) {
     const char *at = getenv("LAKZEGEL_DISK"), *below = getenv("LAKZEGEL_DISK_HOME");
+    control = NULL;
     if (!at || !below) return;
     snprintf(folder, sizeof folder, "%s", at);
     snprintf(home, sizeof home, "%s/", below);

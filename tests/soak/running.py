@@ -14,7 +14,7 @@ BIG = 5 * 2**20  # bytes: sealed over several batches
 WAIT = 60  # seconds for what should take one
 # `run` as its command line, but with less patience: what a device tries again in half a minute,
 # or in five, is tried again at once
-QUICK = """
+QUICK = """# fork of lakzegel_agent
 import functools, sys
 from lakzegel_agent import bounded, coveragepulse, daemon, schedule, transport
 bounded.READ = transport.READ = 1.0

@@ -158,7 +158,7 @@ def configured(tmp_path, served, office):
     return config
 
 
-_KILLED = """
+_KILLED = """# fork of lakzegel_agent
 import os, signal, sys
 from pathlib import Path
 step = int(sys.argv.pop(1))

@@ -278,7 +278,7 @@ def test_a_newest_batch_that_is_not_known_here_is_no_time_to_replace_keys(sealed
     assert sealed.keys.newest().enrolment.epoch == 0
 
 
-_KILLED = """
+_KILLED = """# fork of lakzegel_agent
 import os, signal, sys
 step = int(sys.argv.pop(1))
 import lakzegel_agent.durable as durable
