@@ -21,6 +21,8 @@ from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_core.manifest import contents_root
 from lakzegel_core.merkle import leaf_hash, root_of
 from lakzegel_office.__main__ import main
+from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.commands.common import Office
 from lakzegel_office.config import read_config
 from lakzegel_office.errors import MissingError
 from lakzegel_office.home import Home
@@ -161,9 +163,11 @@ class Device:
             compress=_CODED.compress,
         )
 
+    reader: str = "folder"  # which a context names
+
     def context(self, path, file):
         named = {"path": path} if isinstance(path, str) else {"path64": b64(path)}
-        return {"file": file, "mtime": "1700000000000000001", "reader": "folder", **named}
+        return {"file": file, "mtime": "1700000000000000001", "reader": self.reader, **named}
 
     def file_items(self, path, pieces, *, source="mail", version=0, file=None, mode=0o640, first=0):
         """Seal a file of these pieces as segments and a capture."""
@@ -206,6 +210,18 @@ class Device:
         for path, data in files.items():
             items += self.file_items(path, [data], source=source, first=len(items), **more)
         return self.send(items)
+
+    def send_as(self, reader, files, *, version=0, ids=None, **more):
+        """Seal files as this reader cuts them, a list of segments each; returns their histories."""
+        self.reader, ids, items = reader, {} if ids is None else ids, []
+        for path, pieces in files.items():
+            file = ids.setdefault(path, os.urandom(16).hex())
+            items += self.file_items(
+                path, pieces, file=file, version=version, first=len(items), **more
+            )
+        self.send(items)
+        self.reader = "folder"
+        return ids
 
     def send(self, items, *, keys=None, publish=True, **changes):
         """Close a batch over the items and have the receiver seal it; returns its id in hex."""
@@ -352,3 +368,19 @@ def device(world):
 def at():
     """How a time is written."""
     return format_time
+
+
+@pytest.fixture
+def collected(world):
+    """How to pull what was sealed and have the collection of it."""
+    opened = []
+
+    def collect():
+        world.pull()
+        office = Office(world.home, world.config, world.vault)
+        opened.append(open_collection(office)[0])
+        return opened[-1]
+
+    yield collect
+    for collection in opened:
+        collection.close()

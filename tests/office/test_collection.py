@@ -7,8 +7,6 @@ import re
 import pytest
 
 from lakzegel_office.collection.model import Query, UnitKind
-from lakzegel_office.collection.opening import open_collection
-from lakzegel_office.commands.common import Office
 from lakzegel_office.errors import UsageError
 
 
@@ -25,48 +23,8 @@ def mail(number, subject="Stukken", text="Goedemorgen, hierbij de stukken.", **f
     return f"{head}\n{text}\n".encode()
 
 
-@pytest.fixture
-def collected(world):
-    """Pull what was sealed, index it, and return the collection."""
-
-    def collect():
-        world.pull()
-        office = Office(world.home, world.config, world.vault)
-        return open_collection(office)[0]
-
-    return collect
-
-
-def context_of(device, path, file, reader):
-    return {**device.context(path, file), "reader": reader}
-
-
-def send(device, files, *, reader, version=0, ids=None):
-    """Seal files, each a list of segments, as one batch; returns their history ids."""
-    items = []
-    ids = ids if ids is not None else {}
-    usual = device.context
-
-    def context(path, file):
-        return {**usual(path, file), "reader": reader}
-
-    device.context = context
-    try:
-        for path, pieces in files.items():
-            file = ids.setdefault(path, os.urandom(16).hex())
-            items += device.file_items(path, pieces, file=file, version=version, first=len(items))
-    finally:
-        device.context = usual
-    device.send(items)
-    return ids
-
-
-def texts(units):
-    return [unit.snippet for unit in units]
-
-
 def test_a_mail_is_found_by_its_words_and_opened(device, collected):
-    send(device, {"cur/1": [mail(1)], "cur/2": [mail(2, "Lunch", "Broodje?")]}, reader="maildir")
+    device.send_as("maildir", {"cur/1": [mail(1)], "cur/2": [mail(2, "Lunch", "Broodje?")]})
     collection = collected()
     (unit,) = collection.units(Query(text="STÜKKEN goedemorg*"))
     assert unit.kind is UnitKind.MAIL
@@ -88,9 +46,9 @@ def test_one_mail_in_a_folder_an_mbox_and_a_copy_is_one_unit(device, collected):
     letter = mail(1, text="Beste Bas,\n\nFrom hier naar daar.")
     quoted = letter.replace(b"\nFrom hier", b"\n>From hier")
     separator = b"From - Mon Mar 11 08:02:10 2024\n"
-    send(device, {"cur/1": [letter]}, reader="maildir")
-    send(device, {"Inbox": [separator + quoted + b"\n", separator + mail(2)]}, reader="mbox")
-    send(device, {"kopie.eml": [letter.replace(b"\n", b"\r\n")]}, reader="eml")
+    device.send_as("maildir", {"cur/1": [letter]})
+    device.send_as("mbox", {"Inbox": [separator + quoted + b"\n", separator + mail(2)]})
+    device.send_as("eml", {"kopie.eml": [letter.replace(b"\n", b"\r\n")]})
     collection = collected()
     units = list(collection.units(Query()))
     assert [unit.captures for unit in units] == [3, 1]
@@ -99,7 +57,7 @@ def test_one_mail_in_a_folder_an_mbox_and_a_copy_is_one_unit(device, collected):
 
 
 def test_the_same_message_id_with_another_body_is_another_unit_of_one_thread(device, collected):
-    send(device, {"cur/1": [mail(1)], "cur/2": [mail(1, text="Anders")]}, reader="maildir")
+    device.send_as("maildir", {"cur/1": [mail(1)], "cur/2": [mail(1, text="Anders")]})
     collection = collected()
     one, two = collection.units(Query())
     assert one.id != two.id
@@ -111,9 +69,9 @@ def test_answers_are_in_the_thread_of_what_they_answer_whatever_came_first(devic
     first = mail(1)
     second = mail(2, "Re: Stukken", In_Reply_To="<1@minxyz.example>")
     third = mail(3, "Re: Re: Stukken", In_Reply_To="<2@minxyz.example>")
-    send(device, {"cur/3": [third]}, reader="maildir")
-    send(device, {"cur/1": [first]}, reader="maildir")
-    send(device, {"cur/2": [second]}, reader="maildir")
+    device.send_as("maildir", {"cur/3": [third]})
+    device.send_as("maildir", {"cur/1": [first]})
+    device.send_as("maildir", {"cur/2": [second]})
     collection = collected()
     (thread,) = collection.conversations(Query(text="stukken"))
     assert thread.units == 3
@@ -121,8 +79,8 @@ def test_answers_are_in_the_thread_of_what_they_answer_whatever_came_first(devic
 
 
 def test_ids_are_the_same_when_the_index_is_made_anew(world, device, collected):
-    send(device, {"cur/1": [mail(1)], "cur/2": [mail(2)]}, reader="maildir")
-    send(device, {"notitie.odt": [b"PK\x03\x04", b"rest"]}, reader="folder")
+    device.send_as("maildir", {"cur/1": [mail(1)], "cur/2": [mail(2)]})
+    device.send_as("folder", {"notitie.odt": [b"PK\x03\x04", b"rest"]})
     before = [(unit.id, unit.conversation) for unit in collected().units(Query())]
     for path in world.home.state.glob("collection.db*"):
         path.unlink()
@@ -131,15 +89,15 @@ def test_ids_are_the_same_when_the_index_is_made_anew(world, device, collected):
 
 
 def test_what_was_indexed_stays_and_what_is_new_is_added(device, collected):
-    send(device, {"cur/1": [mail(1)]}, reader="maildir")
+    device.send_as("maildir", {"cur/1": [mail(1)]})
     assert collected().count(Query()) == 1
-    send(device, {"cur/2": [mail(2)]}, reader="maildir")
+    device.send_as("maildir", {"cur/2": [mail(2)]})
     assert collected().count(Query()) == 2
 
 
 def test_versions_of_a_file_are_units_of_one_conversation(device, collected):
-    ids = send(device, {"plan.odt": [b"een"]}, reader="folder")
-    send(device, {"plan.odt": [b"twee"]}, reader="folder", version=1, ids=ids)
+    ids = device.send_as("folder", {"plan.odt": [b"een"]})
+    device.send_as("folder", {"plan.odt": [b"twee"]}, version=1, ids=ids)
     collection = collected()
     one, two = collection.units(Query(kinds=[UnitKind.FILE]))
     assert one.conversation == two.conversation
@@ -148,7 +106,7 @@ def test_versions_of_a_file_are_units_of_one_conversation(device, collected):
 
 
 def test_no_word_of_content_is_on_the_disk_in_the_clear(world, device, collected):
-    send(device, {"cur/1": [mail(1, "Kanarievogel", "Zangzaad")]}, reader="maildir")
+    device.send_as("maildir", {"cur/1": [mail(1, "Kanarievogel", "Zangzaad")]})
     collection = collected()
     assert collection.count(Query(text="zangzaad")) == 1
     for path in world.home.state.rglob("*"):
@@ -160,7 +118,7 @@ def test_no_word_of_content_is_on_the_disk_in_the_clear(world, device, collected
 
 
 def test_an_index_under_another_key_or_damaged_is_made_anew(world, device, collected):
-    send(device, {"cur/1": [mail(1)]}, reader="maildir")
+    device.send_as("maildir", {"cur/1": [mail(1)]})
     assert collected().count(Query()) == 1
     for path in world.home.state.glob("collection.db*"):
         path.unlink()
@@ -172,14 +130,14 @@ def test_an_index_under_another_key_or_damaged_is_made_anew(world, device, colle
     "text", ['"', "a AND OR NOT", "subject:x", "NEAR(a b)", "a^2", "*", "(", "'; DROP TABLE unit"]
 )
 def test_whatever_a_person_types_is_no_syntax_error(device, collected, text):
-    send(device, {"cur/1": [mail(1)]}, reader="maildir")
+    device.send_as("maildir", {"cur/1": [mail(1)]})
     list(collected().units(Query(text=text)))
 
 
 def test_pages_follow_each_other_in_both_directions(device, collected):
     files = {f"cur/{n}": [mail(n)] for n in range(10, 17)}
     files["cur/none"] = [mail(9, Date="onbekend")]
-    send(device, files, reader="maildir")
+    device.send_as("maildir", files)
     collection = collected()
     for newest in (False, True):
         whole = [unit.id for unit in collection.units(Query(newest_first=newest))]
@@ -197,8 +155,8 @@ def test_containing_names_all_that_holds_or_names_a_mail(device, collected):
     letter = mail(1, text="Een lange tekst die nergens anders staat, behalve hier.")
     other = mail(7, text="Een lange  tekst die nergens anders staat, behalve hier.")
     separator = b"From - Mon Mar 11 08:02:10 2024\n"
-    ids = send(device, {"Inbox": [separator + letter + b"\n", separator + mail(2)]}, reader="mbox")
-    send(device, {"cur/7": [other]}, reader="maildir")
+    ids = device.send_as("mbox", {"Inbox": [separator + letter + b"\n", separator + mail(2)]})
+    device.send_as("maildir", {"cur/7": [other]})
     vanished = {"files": [{"file": ids["Inbox"], "path": "Inbox"}], "type": "vanished"}
     device.send([device.observation(vanished)])
     collection = collected()
@@ -213,13 +171,13 @@ def test_containing_names_all_that_holds_or_names_a_mail(device, collected):
 
 
 def test_an_unknown_unit_is_a_usage_error(device, collected):
-    send(device, {"cur/1": [mail(1)]}, reader="maildir")
+    device.send_as("maildir", {"cur/1": [mail(1)]})
     with pytest.raises(UsageError):
         collected().unit("a" * 26)
 
 
 def test_the_command_searches_and_tells_the_next_page(world, device, capsys):
-    send(device, {f"cur/{n}": [mail(n)] for n in range(3)}, reader="maildir")
+    device.send_as("maildir", {f"cur/{n}": [mail(n)] for n in range(3)})
     world.pull()
     assert world.run("index") == 0
     assert "3 new units, 3 in all" in capsys.readouterr().out

@@ -117,15 +117,16 @@ class Assembler:
         """Add the units of segments that belong together, most often one."""
         where = self._where(version, group)
         head = self._head_before(version, place)
-        if len(group) > 1:
+        if len(group) > 1 and piece.units:
             piece = self._joined(version.file, group)
         if not piece.units:
-            self._rest(version, group, where, head)
+            self._rest(version, group, where, piece.name)
+            self._set_head(version, group, head)
             return
         heads: dict[int, int] = {}
         waiting = list(piece.heads)
         for unit in piece.units:
-            while waiting and waiting[0].start <= unit.start:
+            while waiting and waiting[0].start < unit.start + unit.length:
                 found = replace(waiting.pop(0), start=0)
                 head = self.writer.head(found, self.units.conversation(found, version.file))
             if head is not None:
@@ -138,17 +139,16 @@ class Assembler:
         version: _Version,
         group: Sequence[_Segment],
         where: Where,
-        head: int | None,
+        name: str,
     ) -> None:
         """Add what is in a file with units and is none: a member of an archive, its directory."""
         mail = self._mail_before(version, group[0].id) if version.file.reader in TAILED else None
         if mail is not None:
             self.units.place(mail, where, 0, sum(where.sizes))
         else:
-            self.units.part(where, [row.sha256 for row in group], "")
+            self.units.part(where, [row.sha256 for row in group], name)
         for row in group:
             self._set_state(row.id, READ)
-        self._set_head(version, group, head)
 
     def _mail_before(self, version: _Version, segment: int) -> int | None:
         place = version.rows.index(segment)
@@ -225,6 +225,10 @@ class Assembler:
         return {row: found[row] for row in wanted if row in found}
 
 
+def _goes_on(piece: Piece) -> bool:
+    return bool(piece.units or piece.name)
+
+
 def _segment(row: int, size: int, sha256: str, state: int, labels: str) -> _Segment:
     return _Segment(row, size, sha256, state, tuple(labels.split()))
 
@@ -239,7 +243,7 @@ def _groups(
             yield group
             group = []
         group.append(row)
-        if row.size != CUT or (len(group) == 1 and not pieces[row.id].units):
+        if row.size != CUT or not _goes_on(pieces[group[0].id]):
             yield group
             group = []
     if group:

@@ -5,16 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from mimetypes import guess_type
 from typing import Final
 
 from lakzegel_office.collection.database import Connection
-from lakzegel_office.collection.model import Body, Place, Unit, UnitKind
+from lakzegel_office.collection.media import linked
+from lakzegel_office.collection.model import Attachment, Body, Place, Unit, UnitKind
 from lakzegel_office.collection.parsers import mail, mailheads, mailparts
+from lakzegel_office.collection.parsers.mailheads import microseconds
+from lakzegel_office.collection.parsers.zips import member_of
+from lakzegel_office.collection.parsing import parse
+from lakzegel_office.collection.pieces import Raw
 from lakzegel_office.collection.rowlists import ordered
+from lakzegel_office.collection.rows import conversation_of
+from lakzegel_office.collection.units import SNIPPET, line_of
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.names import ItemId
 
-_ITEM: Final = "SELECT b.device, b.epoch, b.number, s.item, s.size, f.reader, f.path, s.head"
+MAX_TEXT: Final = 1 << 20  # bytes of what is shown as it is
+MAX_UNPACKED: Final = 1 << 30  # bytes of a member of an archive
+_ITEM: Final = "SELECT b.device, b.epoch, b.number, s.item, s.size, f.reader, f.path"
 _OF: Final = " FROM segment s JOIN batch b ON b.seq = s.batch JOIN file f ON f.id = s.file"
 
 Fetch = Callable[[ItemId], bytes]
@@ -22,9 +32,10 @@ Fetch = Callable[[ItemId], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What opens items, and gives a unit its name anew."""
+    """What opens items."""
 
     fetch: Fetch
+    close: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,6 @@ class _Stretch:
     place: Place
     reader: str
     path: bytes
-    head: int | None
 
 
 def places(db: Connection, unit: int) -> Iterator[Place]:
@@ -54,15 +64,24 @@ def body(db: Connection, opened: Opened, unit: Unit, row: int) -> Body:
     """Return a unit as it can be shown."""
     if unit.kind is UnitKind.MAIL:
         return _mail(unit, _inner(db, opened, row))
-    return Body(unit)
+    if unit.kind is UnitKind.FILE:
+        return Body(unit, attachments=(_itself(unit),))
+    return _message(db, opened, unit, row)
 
 
 def attachment(db: Connection, opened: Opened, unit: Unit, row: int, number: int) -> bytes:
-    """Return one attachment's decoded bytes."""
+    """Return one attachment's decoded bytes; a file's own bytes are its number 0."""
     if unit.kind is UnitKind.MAIL:
         data = mailparts.attachment_of(_inner(db, opened, row), number)
         if data is not None:
             return data
+    elif unit.kind is UnitKind.FILE and number == 0:
+        return _unpacked(db, opened, row)
+    elif unit.kind in {UnitKind.MESSAGE, UnitKind.SYSTEM}:
+        shown = _message(db, opened, unit, row).attachments
+        if number < len(shown) and (file := shown[number].unit) is not None:
+            found = db.execute("SELECT id FROM unit WHERE name = ?", (file,)).fetchone()
+            return _unpacked(db, opened, found[0])
     raise UsageError(f"{unit.id}: no attachment {number}, or its file was not captured")
 
 
@@ -80,9 +99,59 @@ def _mail(unit: Unit, data: bytes) -> Body:
     )
 
 
+def _message(db: Connection, opened: Opened, unit: Unit, row: int) -> Body:
+    newest = _newest(db, row)
+    data = _bytes(opened, newest)
+    members = conversation_of(
+        db, db.execute("SELECT conversation FROM unit WHERE id = ?", (row,)).fetchone()[0]
+    ).parties
+    first = newest[0]
+    found = _same(unit, parse(first.reader, first.path, data).units)
+    if found is None:
+        return Body(unit, parties=members, text=data[:MAX_TEXT].decode("utf-8", "replace"))
+    folder = first.path.decode("utf-8", "backslashreplace")
+    if not folder.lower().endswith(".zip"):
+        folder = folder.rpartition("/")[0]
+    return Body(
+        unit,
+        parties=members,
+        text=found.text,
+        html=found.html,
+        attachments=linked(db, row, folder, found.media, found.attachments),
+        fields=found.fields,
+    )
+
+
+def _same(unit: Unit, units: tuple[Raw, ...]) -> Raw | None:
+    """Return the raw unit that became this one; where two are equal, either."""
+    at = None if unit.at is None else microseconds(unit.at)
+    for found in units:
+        snippet = line_of(found.text[: 4 * SNIPPET])[:SNIPPET]
+        if (found.kind, found.at, snippet) == (unit.kind, at, unit.snippet):
+            return found
+    return None
+
+
+def _itself(unit: Unit) -> Attachment:
+    name = unit.subject.rpartition("/")[2]
+    return Attachment(0, name, guess_type(name)[0] or "", unit.size, unit.id)
+
+
+def _unpacked(db: Connection, opened: Opened, row: int) -> bytes:
+    """Return a file's bytes; of a member of an archive those that were packed."""
+    newest = _newest(db, row)
+    data = _bytes(opened, newest)
+    if newest and newest[0].path.lower().endswith(b".zip") and newest[0].part == 0:
+        member = member_of(data, MAX_UNPACKED)
+        whole = db.execute("SELECT 1 FROM version WHERE unit = ?", (row,)).fetchone()
+        if member is not None and member.data is not None and whole is None:
+            return member.data
+    return data
+
+
 def _inner(db: Connection, opened: Opened, row: int) -> bytes:
     newest = _newest(db, row)
-    return mail.inner(newest[0].reader, _bytes(opened, newest))
+    return mail.inner(newest[0].reader, _bytes(opened, newest)) if newest else b""
 
 
 def _newest(db: Connection, unit: int) -> list[_Stretch]:
@@ -105,7 +174,8 @@ def _bytes(opened: Opened, stretches: list[_Stretch]) -> bytes:
 
 def _stretches(db: Connection, unit: int) -> Iterator[_Stretch]:
     rows = db.execute(
-        "SELECT segment, start, length, part FROM place WHERE unit = ? ORDER BY segment", (unit,)
+        "SELECT segment, start, length, part FROM place WHERE unit = ? ORDER BY segment, start",
+        (unit,),
     ).fetchall()
     for segment, start, length, part in rows:
         yield _stretch(db, segment, start, length, part)
@@ -124,4 +194,4 @@ def _stretches(db: Connection, unit: int) -> Iterator[_Stretch]:
 def _stretch(db: Connection, segment: int, start: int, length: int, part: int) -> _Stretch:
     row = db.execute(f"{_ITEM}{_OF} WHERE s.id = ?", (segment,)).fetchone()
     place = Place(ItemId(*row[:4]), start, row[4] if length < 0 else length)
-    return _Stretch(segment, part, place, row[5], row[6], row[7])
+    return _Stretch(segment, part, place, row[5], row[6])

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 from lakzegel_office.collection import bodies, reaching, searching
 from lakzegel_office.collection.bodies import Opened
@@ -26,17 +26,29 @@ class IndexedCollection:
 
     def __init__(self, db: Connection, opened: Opened) -> None:
         """Keep the index, and what opens items."""
-        self._db = db
+        self.db = db
         self._opened = opened
+
+    def __enter__(self) -> Self:
+        """Return itself; it is closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index and what is open of the mirror."""
+        self.db.close()
+        self._opened.close()
 
     def units(self, query: Query) -> Iterator[Unit]:
         """Yield units, oldest first, those without a time last; ties by id."""
-        for row in searching.rows(self._db, query, UNIT):
-            yield unit_of(self._db, row)
+        for row in searching.rows(self.db, query, UNIT):
+            yield unit_of(self.db, row)
 
     def count(self, query: Query) -> int:
         """Return how many `units` would yield, whatever the limit."""
-        return searching.count(self._db, query)
+        return searching.count(self.db, query)
 
     def unit(self, unit: str) -> Unit:
         """Return one unit.
@@ -45,15 +57,15 @@ class IndexedCollection:
             UsageError: there is none.
         """
         statement = f"SELECT {UNIT} FROM unit u WHERE u.name = ?"  # noqa: S608  # columns of ours
-        row = self._db.execute(statement, (unit,)).fetchone()
+        row = self.db.execute(statement, (unit,)).fetchone()
         if row is None:
             raise UsageError(f"{unit}: no such unit; see: lakzegel-office search")
-        return unit_of(self._db, row)
+        return unit_of(self.db, row)
 
     def conversations(self, query: Query) -> Iterator[Conversation]:
         """Yield the conversations that have such a unit, newest first."""
-        for row in searching.conversations(self._db, query):
-            yield conversation_of(self._db, row)
+        for row in searching.conversations(self.db, query):
+            yield conversation_of(self.db, row)
 
     def conversation(self, conversation: str) -> Conversation:
         """Return one conversation.
@@ -61,15 +73,15 @@ class IndexedCollection:
         Raises:
             UsageError: there is none.
         """
-        return conversation_of(self._db, self._conversation(conversation))
+        return conversation_of(self.db, self._conversation(conversation))
 
     def maybe_same(self, conversation: str) -> tuple[str, ...]:
         """Return conversations that are probably this one, and are not merged with it."""
-        return searching.maybe_same(self._db, self._conversation(conversation))
+        return searching.maybe_same(self.db, self._conversation(conversation))
 
     def places(self, unit: str) -> tuple[Place, ...]:
         """Return where its bytes lie, the newest reading last."""
-        return tuple(bodies.places(self._db, self._row(unit)))
+        return tuple(bodies.places(self.db, self._row(unit)))
 
     def body(self, unit: str) -> Body:
         """Open a unit and return it as it can be shown.
@@ -78,7 +90,7 @@ class IndexedCollection:
             DoubtError: its bytes are not as sealed.
             GoneError: it was destroyed; the certificate's number.
         """
-        return bodies.body(self._db, self._opened, self.unit(unit), self._row(unit))
+        return bodies.body(self.db, self._opened, self.unit(unit), self._row(unit))
 
     def raw(self, unit: str) -> bytes:
         """Open a unit and return its bytes as they were captured.
@@ -87,7 +99,7 @@ class IndexedCollection:
             DoubtError: its bytes are not as sealed.
             GoneError: it was destroyed; the certificate's number.
         """
-        return bodies.raw(self._db, self._opened, self._row(unit))
+        return bodies.raw(self.db, self._opened, self._row(unit))
 
     def attachment(self, unit: str, number: int) -> bytes:
         """Open one attachment and return its decoded bytes.
@@ -97,14 +109,14 @@ class IndexedCollection:
             DoubtError: its bytes are not as sealed.
             GoneError: it was destroyed; the certificate's number.
         """
-        return bodies.attachment(self._db, self._opened, self.unit(unit), self._row(unit), number)
+        return bodies.attachment(self.db, self._opened, self.unit(unit), self._row(unit), number)
 
     def containing(self, units: Sequence[str]) -> Containing:
         """Return everything that holds or names these units."""
-        return reaching.containing(self._db, [self._row(unit) for unit in units])
+        return reaching.containing(self.db, [self._row(unit) for unit in units])
 
     def _row(self, unit: str) -> int:
-        row: tuple[Any, ...] | None = self._db.execute(
+        row: tuple[Any, ...] | None = self.db.execute(
             "SELECT id FROM unit WHERE name = ?", (unit,)
         ).fetchone()
         if row is None:
@@ -112,7 +124,7 @@ class IndexedCollection:
         return int(row[0])
 
     def _conversation(self, conversation: str) -> int:
-        row = self._db.execute(
+        row = self.db.execute(
             "SELECT id FROM conversation WHERE name = ?", (conversation,)
         ).fetchone()
         if row is None:

@@ -131,7 +131,7 @@ class Indexer:
         digest = str(line.core["sha256"])
         row = self._writer.segment(batch, line.index, file.id, line.size, digest, line.labels)
         piece = read.pieces.get(line.index)
-        if piece is not None and piece.units:
+        if piece is not None and (piece.units or piece.name):
             self._assembler.pieces[row] = piece
 
     def _capture(self, batch: int, device: str, line: IndexedItem, closed: datetime) -> None:

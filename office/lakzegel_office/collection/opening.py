@@ -107,8 +107,10 @@ def open_collection(
     catalog = catalog_from(office, replay)
     key = office.vault.load(INDEX)
     names = Names(key)
-    db = open_database(office.home.state / NAME, names.database)
     items = Items(catalog, replay)
+    collection = IndexedCollection(
+        open_database(office.home.state / NAME, names.database), Opened(items.fetch, items.close)
+    )
     mirrored = Mirrored(
         tuple(catalog.headers()),
         lambda name: OpenTask(name, mirror.batch(name), mirror.keyring(name)),
@@ -116,8 +118,12 @@ def open_collection(
         items.fetch,
         (identities(office), office.home.state, key),
     )
-    done = Indexer(db, names, mirrored, progress or _silent).run()
-    return IndexedCollection(db, Opened(items.fetch)), done
+    try:
+        done = Indexer(collection.db, names, mirrored, progress or _silent).run()
+    except BaseException:
+        collection.close()
+        raise
+    return collection, done
 
 
 def _silent(text: str) -> None:

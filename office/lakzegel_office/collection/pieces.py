@@ -55,6 +55,7 @@ class Piece:
 
     units: tuple[Raw, ...] = ()
     heads: tuple[Head, ...] = ()
+    name: str = ""  # how an archive calls the member that it is
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -64,7 +65,8 @@ class Piece:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return what `to_json` gave."""
         units = tuple(_raw(row) for row in value["units"])
-        return cls(units, tuple(head_from(row) for row in value["heads"]))
+        heads = tuple(head_from(row) for row in value["heads"])
+        return cls(units, heads, str(value["name"]))
 
 
 def head_from(row: Mapping[str, Any]) -> Head:

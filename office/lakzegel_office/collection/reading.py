@@ -63,7 +63,12 @@ def reader_of(line: IndexedItem) -> str:
 
 
 def _is_looked_into(line: IndexedItem) -> bool:
-    return line.kind == "segment" and parses(reader_of(line))
+    if line.kind != "segment":
+        return False
+    try:
+        return parses(reader_of(line), read_path(line.context))
+    except LakzegelError:
+        return False
 
 
 def _piece(line: IndexedItem, item: Item) -> Piece:

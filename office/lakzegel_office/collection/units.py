@@ -23,6 +23,7 @@ from lakzegel_office.collection.writing import FileRow, Writer, spaced
 
 SNIPPET: Final = 200  # characters
 FILE: Final = "file"
+_NEW: Final = "INSERT INTO unit VALUES (NULL" + 19 * ", ?" + ")"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +162,20 @@ class Units:
         sender = self.writer.party(replace(raw.sender, role="")) if raw.sender else None
         file = where.file
         likeness = self.names.likeness(raw.text) if raw.kind is not UnitKind.FILE else None
+        leaf = raw.subject.rpartition("/")[2] if app == FILE else ""
         cursor = db.execute(
-            "INSERT INTO unit VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            _NEW,
             (
                 *(name, str(raw.kind), conversation, file.custody, file.device, file.source, app),
-                *(int(raw.at is None), raw.at or 0, raw.at_text[:256], sender, _line(raw.subject)),
-                *(_line(raw.text[: 4 * SNIPPET])[:SNIPPET], raw.length, len(raw.attachments)),
-                *(labels, where.seen, likeness),
+                *(
+                    int(raw.at is None),
+                    raw.at or 0,
+                    raw.at_text[:256],
+                    sender,
+                    line_of(raw.subject),
+                ),
+                *(line_of(raw.text[: 4 * SNIPPET])[:SNIPPET], raw.length, len(raw.attachments)),
+                *(labels, where.seen, likeness, leaf),
             ),
         )
         unit = int(cursor.lastrowid)
@@ -199,5 +207,6 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
 
 
-def _line(text: str) -> str:
+def line_of(text: str) -> str:
+    """Return a text on one line, blanks made one."""
     return " ".join(clean(text).split())

@@ -52,7 +52,8 @@ def index(arguments: argparse.Namespace) -> int:
     """Index what is new."""
     office = unlock(arguments)
     collection, done = open_collection(office, progress=None if arguments.quiet else say)
-    total = collection.count(Query())
+    with collection:
+        total = collection.count(Query())
     print(f"{done.batches} batches indexed, {done.units} new units, {total} in all")
     if done.unopened:
         say(f"{done.unopened} items cannot be opened; see: lakzegel-office verify --open")
@@ -65,16 +66,21 @@ def search(arguments: argparse.Namespace) -> int:
         raise UsageError('TEXT: has no word in it; give words, or "" for everything')
     office = unlock(arguments)
     collection, _ = open_collection(office, progress=None if arguments.quiet else say)
-    query = query_of(arguments)
-    if arguments.conversations:
-        return show_conversations(collection, query, as_json=arguments.json)
+    with collection:
+        if arguments.conversations:
+            return show_conversations(collection, query_of(arguments), as_json=arguments.json)
+        return show_units(collection, query_of(arguments), as_json=arguments.json)
+
+
+def show_units(collection: IndexedCollection, query: Query, *, as_json: bool) -> int:
+    """Print units, and where the next page begins."""
     shown = 0
     last = ""
     for unit in collection.units(query):
         shown += 1
         last = unit.id
-        _show_unit(unit, as_json=arguments.json)
-    if not arguments.json and query.limit and shown == query.limit:
+        _show_unit(unit, as_json=as_json)
+    if not as_json and query.limit and shown == query.limit:
         total = collection.count(query)
         say(f"{shown} shown of {total}; the next page: --after {last}")
     return 0
