@@ -17,6 +17,7 @@ from lakzegel_office.collection.model import UnitKind
 from lakzegel_office.collection.parsers import mail, telegram, whatsapp
 from lakzegel_office.collection.parsers.lines import parse_lines
 from lakzegel_office.collection.parsers.linestores import STORES, store_of
+from lakzegel_office.collection.parsers.social import parse_social
 from lakzegel_office.collection.parsers.zips import member_of
 from lakzegel_office.collection.pieces import Piece, Raw
 
@@ -64,6 +65,7 @@ _PLAIN: Final[Mapping[str, Parser]] = {
     "emlx": _emlx,
     "whatsapp-export": _whatsapp,
     "telegram-export": telegram.parse_result,
+    "social-export": parse_social,
     **dict.fromkeys((*STORES, *_PHONES), _lines),
 }
 _ARCHIVES: Final = frozenset({"whatsapp-export", "social-export", "threema-backup"})
@@ -107,7 +109,7 @@ def covering(piece: Piece, data: bytes) -> Piece:
 
     Other gaps (commas, brackets, white space) go with the unit before them, or the one after.
     """
-    if not piece.units:
+    if not piece.units and not piece.heads:
         return piece
     units: list[Raw] = []
     seams = [head.start for head in piece.heads]
