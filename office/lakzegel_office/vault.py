@@ -83,6 +83,11 @@ class Vault:
         except FileExistsError:
             raise UsageError(f"{name}: there is such a key already; it stays") from None
 
+    def replace(self, name: str, secret: bytes) -> None:
+        """Keep a secret instead of what had its name; after a crash it is the old or the new."""
+        sealed = age.encrypt(secret, [self._master.recipient], random=os.urandom)
+        durable.write_file(self._folder / f"{name}.age", sealed)
+
     def load(self, name: str) -> bytes:
         """Return a secret.
 

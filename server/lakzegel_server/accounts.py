@@ -65,6 +65,31 @@ def add(database: Database, name: str, role: AccountRole, *, secret: bytes, now:
             "INSERT INTO accounts VALUES (?, ?, ?, ?, ?)",
             (name, role.value, hashed, now, row_digest(name, role.value, hashed, now)),
         )
+    return token_of(name, secret)
+
+
+def renew(database: Database, name: str, *, secret: bytes, now: str) -> AccountRole:
+    """The role of an account that has another token from now on; the old is worth nothing.
+
+    Raises:
+        ConfigError: nobody has this name, or he comes in another way.
+    """
+    hashed = hashlib.sha256(secret).digest()
+    with database.transaction() as change:
+        found = change.execute("SELECT role FROM accounts WHERE name = ?", (name,)).fetchone()
+        if found is None:
+            raise ConfigError(f"account {name}: has no token; make it with 'account add'")
+        role = AccountRole(found[0])
+        digest = row_digest(name, role.value, hashed, now)
+        change.execute(
+            "UPDATE accounts SET secret = ?, created = ?, digest = ? WHERE name = ?",
+            (hashed, now, digest, name),
+        )
+    return role
+
+
+def token_of(name: str, secret: bytes) -> str:
+    """What whoever has the account shows."""
     return f"{name}.{base64.urlsafe_b64encode(secret).decode().rstrip('=')}"
 
 

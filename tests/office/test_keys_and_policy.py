@@ -4,6 +4,7 @@
 import hashlib
 import json
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import SigningKey
 from lakzegel_core.policy import open_policy
 from lakzegel_office.errors import UsageError
-from lakzegel_office.vault import Vault
+from lakzegel_office.vault import ACCOUNT, Vault
 
 ANNEX = """device = "minister"
 
@@ -235,3 +236,34 @@ def test_a_header_under_a_policy_that_nobody_signed_is_found(world, device):
     device.policy = bytes([7]) * 32
     device.send(device.file_items("a", [b"1"]))
     assert [d.code for d in world.pull().doubts] == ["policy-unknown"]
+
+
+def test_a_new_token_takes_the_place_of_the_old_one_and_the_rest_stays(world, tmp_path, capsys):
+    """As after a receiver was made whole from its keys alone: its accounts are other ones."""
+    before = world.config
+    token = tmp_path / "token"
+    for name in ("archief", "archief2"):
+        token.write_text(f"{name}.geheim\n")
+        token.chmod(0o600)
+        assert world.run("receiver", "--account-file", str(token)) == 0
+        assert world.config == replace(before, account=name)
+        assert world.vault.load(ACCOUNT) == f"{name}.geheim".encode()
+    assert b"geheim" not in (world.home.keys / "account.age").read_bytes()
+    capsys.readouterr()
+    assert world.run("receiver", "--server", "https://elders.example") == 0
+    out = capsys.readouterr().out
+    assert "https://elders.example" in out
+    assert "archief2" in out
+    assert "geheim" not in out
+    assert world.config.account == "archief2"
+
+
+@pytest.mark.parametrize("text", ["", "geen-punt\n", ".x\n", "x.\n"])
+def test_what_is_no_token_of_a_receiver_changes_nothing(world, tmp_path, text):
+    before, token = world.config, tmp_path / "token"
+    token.write_text(text)
+    token.chmod(0o600)
+    assert world.run("receiver", "--account-file", str(token)) == 2
+    assert world.run("receiver", "--ca-file", str(tmp_path / "none.pem")) == 2
+    assert world.config == before
+    assert not world.vault.has(ACCOUNT)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from lakzegel_server import accounts
 from lakzegel_server.__main__ import main
 from lakzegel_server.database import Database
-from lakzegel_server.errors import ConfigError, SlowError
+from lakzegel_server.errors import ConfigError, DeniedError, SlowError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.intake import MAX_UPLOADS
 from lakzegel_server.layout import Layout
@@ -99,6 +99,32 @@ def test_accounts_are_added_listed_removed(tmp_path, capsys):
     assert run("account", "list", "--data", data) == 0
     assert capsys.readouterr().out == "bo it\n"
     assert token.encode() not in Layout(data).database.read_bytes()
+
+
+def test_a_renewed_account_has_its_role_and_name_and_its_old_token_is_worth_nothing(
+    tmp_path, capsys
+):
+    data, file = tmp_path / "data", tmp_path / "token"
+    run("init", "--data", data, "--name", "log.example/x")
+    run("account", "add", "--data", data, "--role", "records", "anna")
+    run("account", "break-glass", "--data", data, "--role", "it", "glas")
+    capsys.readouterr()
+    assert run("account", "renew", "--data", data, "anna") == 0
+    first = capsys.readouterr().out.strip()
+    assert run("account", "renew", "--data", data, "anna", "--token-file", file) == 0
+    assert capsys.readouterr().out == ""
+    database = Database.open(Layout(data).database)
+    assert accounts.authenticate(database, f"Bearer {file.read_text().strip()}").role == "records"
+    with pytest.raises(DeniedError):
+        accounts.authenticate(database, f"Bearer {first}")
+    database.close()
+    kept = file.read_text()
+    for name in ("glas", "nobody"):
+        assert run("account", "renew", "--data", data, name, "--token-file", tmp_path / "t") == 2
+        assert not (tmp_path / "t").exists()
+    assert run("account", "renew", "--data", data, "anna", "--token-file", file) == 2
+    assert file.read_text() == kept
+    assert check(Layout(data)).doubts == ()
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:0", "192.0.2.1:80", "example.org:80", "[::]:0"])

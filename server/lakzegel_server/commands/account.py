@@ -35,6 +35,11 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--token-file", type=Path, metavar="F", help="write the token there, not on the screen"
     )
+    parser = command(verbs, "renew", run_renew, "give an account a new token for its old one")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument(
+        "--token-file", type=Path, metavar="F", help="write the token there, not on the screen"
+    )
     _role(command(verbs, "list", run_list, "name and role of every account"), required=False)
     parser = command(
         verbs, "break-glass", run_break_glass, "make an account with password and code, shown once"
@@ -67,6 +72,34 @@ def run_add(arguments: argparse.Namespace) -> int:
                 f"{arguments.token_file}: {error.strerror}; no account made"
             ) from None
     return FINE
+
+
+def run_renew(arguments: argparse.Namespace) -> int:
+    """Hand over a new token; the old one ends in the same moment."""
+    secret = secrets.token_bytes(accounts.SECRET_SIZE)
+    now = format_time(datetime.now(UTC))
+    token, file = accounts.token_of(arguments.name, secret), arguments.token_file
+    with _database(arguments.data) as database:
+        if file is not None:
+            _write(file, token)
+        try:
+            role = accounts.renew(database, arguments.name, secret=secret, now=now)
+        except BaseException:
+            if file is not None:
+                file.unlink(missing_ok=True)
+            raise
+        _tell(database, Action.CHANGE, role, arguments.name)
+    if file is None:
+        print(token)
+    return FINE
+
+
+def _write(path: Path, token: str) -> None:
+    try:
+        with create(path) as file:
+            file.write(f"{token}\n".encode())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; the token stays as it was") from None
 
 
 def run_break_glass(arguments: argparse.Namespace) -> int:
