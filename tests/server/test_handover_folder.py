@@ -143,6 +143,20 @@ def test_each_hand_over_begins_where_the_one_before_ended_and_nothing_new_is_non
     assert sum(name.endswith(".batch") for name in names) == 1
 
 
+def test_a_log_of_several_bundles_is_handed_over_with_those_that_have_news(handing):
+    office = handing.world.office
+    for upto in (255, 256, 300):
+        size = handing.world.client.checkpoint().checkpoint.size
+        delegations = [office.delegation(serial) for serial in range(size + 1, upto + 1)]
+        handing.world.desk.log.append(delegations)
+        handing.work()
+    assert handing.whole() == ["00000001-0-255", "00000002-255-256", "00000003-256-300"]
+    bundles = [(p.parent.name[-3:], p.name) for p in sorted(handing.path.glob("*/entries-*"))]
+    assert bundles == [("255", "entries-0"), ("256", "entries-0"), ("300", "entries-1")]
+    data = (handing.path / "00000002-255-256" / "entries-0").read_bytes()
+    assert len(decode_entries(data, width=256)) == 256
+
+
 def test_many_batches_are_one_hand_over(handing, device):
     handing.more = {"every": "1m"}
     handing.begin()
@@ -256,6 +270,7 @@ def test_ended_at_every_step_it_goes_on_and_the_hand_over_is_the_same(handing, d
                 pass
             else:
                 done = count[0] < step
+        assert not any(name.endswith(".part") for name in handing.whole())
         handing.begin()
         assert handing.work() == "", step
         (name,) = handing.whole()
@@ -266,6 +281,19 @@ def test_ended_at_every_step_it_goes_on_and_the_hand_over_is_the_same(handing, d
         handing.work()
     assert step > 20
     assert len({_bytes(p) for p in handing.path.parent.glob("fetched-*")}) == 1
+
+
+def test_what_was_begun_grows_no_more_and_leaves_nothing_behind(handing, device, monkeypatch):
+    handing.seal(device)
+    with monkeypatch.context() as cut:
+        cut.setattr(share, "write_all", half(lambda *_: (_ for _ in ()).throw(Cut)))
+        with pytest.raises(Cut):
+            handing.work()
+    handing.seal(device)
+    handing.begin()
+    assert handing.work() == ""
+    names = sorted(path.name for path in handing.path.iterdir())
+    assert names == handing.whole() == ["00000001-0-4", "00000002-4-5"]
 
 
 def _bytes(package):
@@ -285,10 +313,12 @@ def test_what_is_planted_under_its_names_is_neither_followed_nor_overwritten(
     (handing.path / "00000001-0-4.part").unlink()
     (handing.path / "00000001-0-4.part").mkdir()
     (handing.path / "00000001-0-4.part" / "checkpoint").symlink_to(aside / "checkpoint")
-    (handing.path / "00000001-0-4.part" / "entries-0").hardlink_to(aside / "checkpoint")
+    (aside / "empty").touch()  # how any file begins
+    (handing.path / "00000001-0-4.part" / "entries-0").hardlink_to(aside / "empty")
     (handing.path / "00000001-0-4.part" / "more").write_bytes(b"x")
     assert handing.work() == ""
     assert (aside / "checkpoint").read_bytes() == b"mine"
+    assert (aside / "empty").read_bytes() == b""
     assert not (handing.path / "00000001-0-4" / "more").exists()
     assert not (handing.path / "00000001-0-4" / "checkpoint").is_symlink()
 

@@ -68,8 +68,11 @@ class Contents:
         size = package.end.size
         if package.start.size < size:
             for index in range(package.start.size // WIDTH, -(-size // WIDTH)):
-                path = entries_path(index, min(WIDTH, size - index * WIDTH))
-                yield File(f"entries-{index}", self.store.read(path))
+                width = min(WIDTH, size - index * WIDTH)
+                path = entries_path(index, width)
+                whole = width == WIDTH  # a first hand-over has more of those than memory holds
+                source = self.store.folder / path if whole else self.store.read(path)
+                yield File(f"entries-{index}", source)
 
     def _batches(self, package: Package) -> Iterator[File]:
         for data in self.store.entries(package.start.size, package.end.size):
