@@ -26,7 +26,7 @@ from lakzegel_server.people import trail as audit
 from lakzegel_server.people.people import People
 from lakzegel_server.people.trail import AuditTrail
 from lakzegel_server.recovery.recovery import Recovery
-from lakzegel_server.register import Register
+from lakzegel_server.register import FLUSH_SECONDS, Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
 from lakzegel_server.timestamping.desk import Timestamps
@@ -132,6 +132,7 @@ def _assemble(
     handover.begin(chores)
     chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
     chores.add("office", EVERY, visits.tend)
+    chores.add("refusals", FLUSH_SECONDS, register.flush)
     intake = Intake(layout, log, sequencer, register, workers, fleet.sealed, limits)
     sequencer.start()
     counter = Counter(layout, log, sequencer, register)

@@ -169,7 +169,8 @@ class Intake:
 
 def record(register: Register, upload: Upload, name: str, refusal: LakzegelError) -> None:
     """Write a refusal down; that it cannot be written changes nothing about it."""
-    _log.info("batch %s of device %s refused: %s", name, upload.device, refusal.code)
+    if upload.proven:  # or else a line a bad upload fills a disk
+        _log.info("batch %s of device %s refused: %s", name, upload.device, refusal.code)
     try:
         register.refuse(
             device=upload.device, code=refusal.code, entry_id=name, proven=upload.proven

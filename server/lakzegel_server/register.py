@@ -6,8 +6,13 @@ One connection, one lock: worker threads take turns.
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
+from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
@@ -17,7 +22,21 @@ from lakzegel_server.database import Database
 from lakzegel_server.schema import row_digest
 
 MAX_UNPROVEN: Final = 10_000  # refusals of what nobody signed; anybody can cause them
+MAX_PROVEN: Final = 1_000  # of what one device signed
+MAX_HELD_BACK: Final = 256  # of what nobody signed, until they are written down together
+FLUSH_SECONDS: Final = 10.0
+_PRUNE: Final = 64  # refusals of a device, after which those that are too many go
+_log: Final = logging.getLogger(__name__)
 Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    at: str
+    device: str
+    code: str
+    entry_id: str
+    proven: bool
 
 
 class Register:
@@ -27,6 +46,9 @@ class Register:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
+        self._unproven: deque[_Refusal] = deque(maxlen=MAX_HELD_BACK)
+        self._unproven_count = 0
+        self._proven: Counter[str] = Counter()
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> Self:
@@ -34,7 +56,9 @@ class Register:
         return cls(Database.open(path), clock)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Write down what was held back, and close the connection."""
+        with suppress(sqlite3.Error):
+            self.flush()
         with self._lock:
             self._database.close()
 
@@ -46,21 +70,39 @@ class Register:
     def refuse(self, *, device: str, code: str, entry_id: str, proven: bool) -> None:
         """Record a refusal; ``proven`` when the device had signed what was refused.
 
-        The newest 10,000 of what nobody signed are kept, and all of what a device signed.
+        That is durable at once; what nobody signed is so within seconds, the newest 256 of it
+        then, and the numbers that rows have tell how many more there were.
         """
-        with self._lock, self._database.transaction() as change:
-            number = change.execute("SELECT coalesce(max(number), 0) FROM refusals").fetchone()[0]
-            row = (number + 1, self._now(), device, code, entry_id, int(proven))
-            change.execute(
-                "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_digest(*row))
-            )
-            change.execute(
-                "DELETE FROM refusals WHERE number <= ? AND proven = 0",
-                (number + 1 - MAX_UNPROVEN,),
-            )
+        found = _Refusal(self._now(), device, code, entry_id, proven)
+        with self._lock:
+            if not proven:
+                self._unproven.append(found)
+                self._unproven_count += 1
+                return
+            with self._database.transaction() as change:
+                _insert(change, [found], 1)
+                self._proven[device] += 1
+                if self._proven[device] % _PRUNE == 0:
+                    _prune(change, device)
+
+    def flush(self) -> None:
+        """Write down what nobody signed and was refused since the last time."""
+        with self._lock:
+            if not self._unproven:
+                return
+            with self._database.transaction() as change:
+                number = _insert(change, list(self._unproven), self._unproven_count)
+                change.execute(
+                    "DELETE FROM refusals WHERE number <= ? AND proven = 0",
+                    (number - MAX_UNPROVEN,),
+                )
+            count, self._unproven_count = self._unproven_count, 0
+            self._unproven.clear()
+        _log.info("%d uploads and notes that nobody had signed were refused", count)
 
     def refusals(self) -> list[tuple[str, str, str]]:
         """Every refusal that is kept: device, code, batch id."""
+        self.flush()
         with self._lock:
             rows = self._database.connection.execute(
                 "SELECT device, code, id FROM refusals ORDER BY number"
@@ -110,3 +152,24 @@ class Register:
 
     def _now(self) -> str:
         return format_time(datetime.fromtimestamp(int(self._clock()), UTC))
+
+
+def _insert(change: sqlite3.Connection, found: list[_Refusal], count: int) -> int:
+    """The number of the last of so many refusals, of which these are the newest."""
+    last = int(change.execute("SELECT coalesce(max(number), 0) FROM refusals").fetchone()[0])
+    last += count
+    for number, one in enumerate(found, start=last - len(found) + 1):
+        row = (number, one.at, one.device, one.code, one.entry_id, int(one.proven))
+        change.execute(
+            "INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_digest(*row))
+        )
+    return last
+
+
+def _prune(change: sqlite3.Connection, device: str) -> None:
+    """Keep the newest of what a device signed."""
+    change.execute(
+        "DELETE FROM refusals WHERE device = ?1 AND proven = 1 AND number <= (SELECT number"
+        " FROM refusals WHERE device = ?1 AND proven = 1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+        (device, MAX_PROVEN),
+    )

@@ -10,8 +10,10 @@ from contextlib import ExitStack
 import pytest
 
 from lakzegel_server import limiting
+from lakzegel_server import register as register_module
 from lakzegel_server.errors import TooManyError
 from lakzegel_server.limiting import Limits, network_of
+from lakzegel_server.register import MAX_HELD_BACK
 from lakzegel_server.settings import Settings
 from lakzegel_server.settings_limits import LimitSettings
 
@@ -146,6 +148,27 @@ def test_batches_that_a_device_signed_and_may_not_send_are_counted_too(limited, 
         key=kit.new_key(device.header.verifier.name), advance=False
     )  # signed by somebody else
     assert world.client.put(others).status_code == 403
+
+
+def test_what_nobody_signed_is_written_down_together_and_the_rest_is_numbered(limited):
+    world = limited()
+    register = world.desk.register
+    for number in range(1, 3 * MAX_HELD_BACK + 1):
+        register.refuse(device="-", code="signature", entry_id=str(number), proven=False)
+    register.flush()
+    rows = world.desk.accounts.connection.execute("SELECT number, id FROM refusals").fetchall()
+    first, last = 2 * MAX_HELD_BACK + 1, 3 * MAX_HELD_BACK
+    assert rows == [(number, str(number)) for number in range(first, last + 1)]
+
+
+def test_of_one_device_the_newest_refusals_are_kept(limited, monkeypatch):
+    monkeypatch.setattr(register_module, "MAX_PROVEN", 10)
+    register = limited().desk.register
+    register.refuse(device="other", code="fork", entry_id="a", proven=True)
+    for number in range(128):
+        register.refuse(device="one", code="fork", entry_id=str(number), proven=True)
+    kept = register.refusals()
+    assert [row[2] for row in kept] == ["a", *map(str, range(118, 128))]
 
 
 def test_an_address_without_login_has_a_share_of_its_own(limited):

@@ -18,7 +18,9 @@ from lakzegel_core.trail import peek_trail
 from lakzegel_server.__main__ import main
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
+from lakzegel_server.errors import DeniedError
 from lakzegel_server.people import breakglass, trail, trailrows
+from lakzegel_server.people.people import Attempt
 from lakzegel_server.people.records import FIELDS, SELF, Action, Event, Thing
 from lakzegel_server.people.segmentfile import SegmentFile, parse_segment
 
@@ -397,6 +399,35 @@ def test_anonymous_failures_fill_neither_disk_nor_log(world):
     world.desk.trail.flush()
     assert before <= trail.MAX_COUNTED + 10
     assert sum(r["count"] for r in records(world) if r["action"] == "login") == 5 * 256
+
+
+def test_strangers_have_a_few_records_a_day_of_their_own_and_are_counted_together_then(world):
+    def fail(minute):
+        for index in range(300):
+            who = replace(SELF, address=f"10.{minute}.{index // 256}.{index % 256}")
+            world.desk.trail.count(Event(who, Action.LOGIN, Thing.SESSION).refused("denied"))
+        world.desk.trail.flush()
+
+    for minute in range(20):
+        fail(minute)
+    found = [r for r in records(world) if r["action"] == "login"]
+    assert len(found) <= trail.STRANGERS + 20
+    assert sum(r["count"] for r in found) == 20 * 300
+    assert found[-1]["address"] == "-"
+    known = Event(replace(SELF, name="somebody", address="10.99.0.1"), Action.ASK, Thing.ROUTE)
+    world.desk.trail.count(known.refused("denied"))
+    world.desk.trail.flush()
+    assert records(world)[-1]["address"] == "10.99.0.1"
+
+
+def test_doors_that_shut_for_names_that_nobody_has_are_counted(world):
+    attempt = Attempt("nobody", "x", "x", "192.0.2.1")
+    before = world.desk.trail.waiting()
+    for _ in range(5):
+        with pytest.raises(DeniedError):
+            world.desk.people.break_glass(attempt, None)
+    assert world.desk.trail.waiting() == before
+    assert {r["action"]: r["count"] for r in records(world)[-2:]} == {"login": 5, "lock-out": 1}
 
 
 CHANGES = {

@@ -183,7 +183,8 @@ class People:
         """Record it within a minute: to wait for the disk here would tell which names there are."""
         self._trail.count(Event(who, Action.LOGIN, Thing.SESSION).refused(DeniedError.code))
         if shuts:
-            self._trail.note(Event(who, Action.LOCK_OUT, Thing.SESSION))
+            keep = self._trail.count if who.name == NOTHING else self._trail.note
+            keep(Event(who, Action.LOCK_OUT, Thing.SESSION))
 
     def _stands(self, reader: Database, session: Session) -> bool:
         """Whether what gave the session its role is still so."""

@@ -25,6 +25,7 @@ from lakzegel_server.database import Database
 from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import DamageError
 from lakzegel_server.layout import Layout
+from lakzegel_server.limiting import Bucket
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trailback, trailkey, trailrows
 from lakzegel_server.people.records import (
@@ -45,6 +46,8 @@ FULL: Final = 256  # records that make a segment at once
 OLDEST_SECONDS: Final = 24 * 60 * 60  # and so does one of this age
 ALL: Final = -1
 MAX_COUNTED: Final = 256  # different things that are counted apart within that time
+STRANGERS: Final = 256  # records a day that tell apart from where somebody unknown was refused
+_DAY: Final = 86_400.0
 FIRST_ENTRY: Final = 2  # the log's second entry may have to be a succession
 Listener = Callable[[Event], None]
 _log: Final = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class AuditTrail:
         self._sealing = threading.Lock()
         self._swept = False
         self._counted: Counter[Event] = Counter()
+        self._strangers = Bucket(STRANGERS, _DAY, STRANGERS, clock())
         self._listeners: list[Listener] = []
         self._full: Callable[[], None] = lambda: None
 
@@ -94,7 +98,8 @@ class AuditTrail:
         Raises:
             OSError, sqlite3.Error: it could not be.
         """
-        self._append([event])
+        if self._append([event]) >= FULL:
+            self._full()
         for listener in self._listeners:
             listener(event)
 
@@ -105,12 +110,27 @@ class AuditTrail:
         the disk, or the log, by failing.
         """
         with self._lock:
-            if event not in self._counted and len(self._counted) >= MAX_COUNTED:
+            if event not in self._counted and not self._has_room(event):
                 event = replace(event, id=NOTHING, who=replace(event.who, address=NOTHING))
             self._counted[event] += 1
 
+    def _has_room(self, event: Event) -> bool:
+        """Whether it may have a record of its own; of strangers only so many a day."""
+        if len(self._counted) >= MAX_COUNTED:
+            return False
+        if event.who.name != NOTHING:
+            return True
+        self._strangers.refill(max(self._clock(), self._strangers.at))
+        if self._strangers.wait(1.0) > 0:
+            return False
+        self._strangers.left -= 1.0
+        return True
+
     def flush(self) -> None:
-        """Write down what was counted."""
+        """Write down what was counted; that wakes nobody, or it would be done without end.
+
+        What tends to the trail does it every minute, and seals what is enough afterwards.
+        """
         with self._lock:
             counted, self._counted = self._counted, Counter()
         if not counted:
@@ -208,11 +228,10 @@ class AuditTrail:
 
     # inside
 
-    def _append(self, events: list[Event]) -> None:
+    def _append(self, events: list[Event]) -> int:
+        """How many records wait for a segment now."""
         with self._lock:
-            waiting = trailrows.append(self._database, events, now=self._clock())
-        if waiting >= FULL:
-            self._full()
+            return trailrows.append(self._database, events, now=self._clock())
 
     def _unfinished(self) -> Segment | None:
         with self._lock:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import sqlite3
 from typing import Final
 
 from starlette.requests import Request
@@ -18,7 +17,6 @@ from lakzegel_core.limits import MAX_NOTE
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
 from lakzegel_server.people.records import Action, Event
-from lakzegel_server.register import Register
 from lakzegel_server.sealable import note_kind, require_enrolment_seen
 from lakzegel_server.upload import UNKNOWN
 from lakzegel_server.web.identity import identify, require_role
@@ -62,8 +60,9 @@ async def publish(desk: Desk, request: Request, data: bytes, kind: str) -> int:
             device = await desk.workers.run(_check_enrolment, desk, data)
         index = await asyncio.wrap_future(desk.sequencer.submit(data))
     except LakzegelError as refusal:
-        await desk.workers.run(_record, desk.register, device, refusal, name)
+        desk.register.refuse(device=device, code=refusal.code, entry_id=name, proven=False)
         if account:
+            _log.info("note %s refused: %s", name, refusal.code)
             await desk.workers.run(desk.trail.note, event.refused(refusal.code))
         raise
     if account:
@@ -81,11 +80,3 @@ def _check_enrolment(desk: Desk, data: bytes) -> str:
     if desk.register.index_of(hashlib.sha256(data).digest()) is not None:
         return UNKNOWN
     return require_enrolment_seen(desk.log, data)
-
-
-def _record(register: Register, device: str, refusal: LakzegelError, name: str) -> None:
-    _log.info("note %s refused: %s", name, refusal.code)
-    try:
-        register.refuse(device=device, code=refusal.code, entry_id=name, proven=False)
-    except sqlite3.Error as error:
-        _log.warning("a refusal could not be recorded: %s", type(error).__name__)
