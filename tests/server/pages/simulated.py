@@ -51,7 +51,7 @@ CODES = {
     Condition.CERTIFICATE: "certificate-ending",
     Condition.OLD_VERSION: "old-version",
 }
-OTHERS = ("files-failed", "source-missing", "reader-unknown", "tls-failed")
+OTHERS = ("files-failed", "source-missing", "reader-unknown", "policy-expires")
 OVERDUE = "readout-overdue"  # of phones alone
 DAYS_AWAY = timedelta(days=9)
 GUARDS = (
