@@ -7,14 +7,17 @@ policy <vkey>         1 to 8, in their order
 threshold <n>
 witness <vkey>        optional
 quorum <n>            how many of them must have cosigned; only with witnesses
+authority <sha256>    optional: of the root of a time-stamp authority
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from lakzegel_core.batch import Header
 from lakzegel_core.checkpoint import LogKeys, SignedCheckpoint, open_checkpoint
@@ -27,13 +30,16 @@ from lakzegel_core.errors import (
     SizeMismatchError,
 )
 from lakzegel_core.itemopen import parse_context, parse_core
-from lakzegel_core.itemproof import Anchor, ItemProof, LoggedNote
+from lakzegel_core.itemproof import MAX_ROOTS, Anchor, ItemProof, LoggedNote
 from lakzegel_core.itemstanding import Standing
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.limits import DIGEST
 from lakzegel_core.manifest import parse_manifest
 from lakzegel_core.merkle import leaf_hash, node_hash, verify_consistency, verify_inclusion
 from lakzegel_core.quorum import Quorum, require_quorum
+
+_LABELS: Final = {"log", "policy", "threshold", "witness", "quorum", "authority"}
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class JudgeKeys:
     policy: tuple[VerifierKey, ...]
     threshold: int
     quorum: Quorum
+    authorities: tuple[str, ...] = ()  # fingerprints of roots
 
     def to_text(self) -> str:
         """The lines of a key file."""
@@ -53,6 +60,7 @@ class JudgeKeys:
         rows += [f"witness {key.to_text()}" for key in self.quorum.witnesses]
         if self.quorum.witnesses:
             rows.append(f"quorum {self.quorum.threshold}")
+        rows += [f"authority {one}" for one in self.authorities]
         return "\n".join(rows) + "\n"
 
     @classmethod
@@ -66,7 +74,7 @@ class JudgeKeys:
         for row in text.splitlines():
             label, _, value = row.partition(" ")
             rows.setdefault(label, []).append(value)
-        if unknown := set(rows) - {"log", "policy", "threshold", "witness", "quorum"}:
+        if unknown := set(rows) - _LABELS:
             raise FormatError("key file", f"nobody knows a line '{min(unknown)} …'")
         policy = tuple(VerifierKey.from_text(value) for value in rows.get("policy", []))
         threshold = _number(rows, "threshold", None)
@@ -74,7 +82,11 @@ class JudgeKeys:
             raise FormatError("key file", f"threshold {threshold} of {len(policy)} policy keys")
         witnesses = tuple(VerifierKey.from_text(value) for value in rows.get("witness", []))
         quorum = Quorum(witnesses, _number(rows, "quorum", 0))
-        return cls(LogKeys.from_texts(rows.get("log", [])), policy, threshold, quorum)
+        authorities = tuple(rows.get("authority", []))
+        if len(authorities) > MAX_ROOTS or not all(_FINGERPRINT.match(a) for a in authorities):
+            raise FormatError("key file", "an authority is 64 digits of lower-case hexadecimal")
+        log = LogKeys.from_texts(rows.get("log", []))
+        return cls(log, policy, threshold, quorum, authorities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +119,8 @@ def judge_item(proof: ItemProof, keys: JudgeKeys, *, sha256: bytes, size: int) -
     Raises:
         LakzegelError: the first thing that does not hold.
     """
-    # 1. the checkpoint is the log's, and enough witnesses saw it
-    signed = open_checkpoint(proof.checkpoint, keys.log, witnesses=keys.quorum.witnesses)
+    # 1. the checkpoints are the log's, and enough witnesses saw one of them
+    signed = _cosigned(proof, keys)
     require_quorum(signed, keys.quorum)
     # 2. every note is in that log
     for note in proof.notes:
@@ -132,6 +144,11 @@ def judge_item(proof: ItemProof, keys: JudgeKeys, *, sha256: bytes, size: int) -
         raise ConsistencyError("'after' is a checkpoint that the device had not seen yet")
     if before is not None and before.checkpoint.size <= standing.index:
         raise ConsistencyError("'before' is a checkpoint without the header")
+    # 8. what was stamped is of the same history, and holds the header
+    for stamp in proof.stamps:
+        stamped = _anchor(stamp.anchor, signed, keys.log)
+        if stamped is None or stamped.checkpoint.size <= standing.index:
+            raise ConsistencyError("'stamped' is a checkpoint without the header")
     return ProvenItem(
         device=header.device,
         epoch=header.epoch,
@@ -144,6 +161,17 @@ def judge_item(proof: ItemProof, keys: JudgeKeys, *, sha256: bytes, size: int) -
         before=_moment((before or signed).signed_at),
         cosigners=tuple(line.key.name for line in signed.cosignatures),
     )
+
+
+def _cosigned(proof: ItemProof, keys: JudgeKeys) -> SignedCheckpoint:
+    """The checkpoint, with whoever cosigned it or, before, one that was stamped."""
+    witnesses = keys.quorum.witnesses
+    signed = open_checkpoint(proof.checkpoint, keys.log, witnesses=witnesses)
+    lines = {line.key: line for line in signed.cosignatures}
+    for stamp in proof.stamps:
+        stamped = open_checkpoint(stamp.anchor.checkpoint, keys.log, witnesses=witnesses)
+        lines |= {line.key: line for line in stamped.cosignatures if line.key not in lines}
+    return replace(signed, cosignatures=tuple(lines.values()))
 
 
 def _require_seen(proof: ItemProof, standing: Standing, signed: SignedCheckpoint) -> None:

@@ -16,6 +16,15 @@
     before <base64 checkpoint>        optional: newer than the header, older than the checkpoint
     before-path <base64 hash>
 
+With stamps of time-stamp authorities the first line is lakzegel.nl/proof/v2, and there follow
+
+    stamped <base64 checkpoint>       newer than the header
+    stamped-path <base64 hash>        its consistency with the checkpoint
+    token <base64>                    an authority's answer over it
+    renewal <base64 list>             what renews that token, and the answer over this
+    token <base64>
+    root <base64>                     where their certificates end
+
 This module reads and writes it; `itemjudge` says what it proves.
 """
 
@@ -32,7 +41,12 @@ from lakzegel_core.manifest import ENTRY_SIZE
 from lakzegel_core.merkle import leaf_hash
 
 FIRST_LINE: Final = "lakzegel.nl/proof/v1"
-MAX_ITEM_PROOF: Final = 4 * 2**20  # bytes: some tens of notes, a checkpoint of 64 KiB thrice
+STAMPED_LINE: Final = "lakzegel.nl/proof/v2"
+MAX_PLAIN_PROOF: Final = 4 * 2**20  # bytes: some tens of notes, a checkpoint of 64 KiB thrice
+MAX_ITEM_PROOF: Final = 16 * 2**20  # bytes, with stamps: some lists of what a renewal renews
+MAX_STAMPS: Final = 4  # authorities
+MAX_RENEWALS: Final = 8  # of a token; one lasts for years
+MAX_ROOTS: Final = 16
 MAX_NOTES: Final = 256  # delegations, rotations and revocations that one item can stand on
 MAX_PATH: Final = 63  # hashes: a tree of 2^63
 _WHAT: Final = "item proof"
@@ -56,6 +70,23 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """A list that names a token, and the answer over the list."""
+
+    renewed: bytes
+    token: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A checkpoint that an authority stamped, its answer, and what renews that."""
+
+    anchor: Anchor
+    token: bytes
+    renewals: tuple[Renewal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ItemProof:
     """A proof as written; nothing in it is verified. ``context`` None: only its hash is shown."""
 
@@ -70,10 +101,16 @@ class ItemProof:
     checkpoint: bytes
     after: Anchor | None = None
     before: Anchor | None = None
+    stamps: tuple[Stamp, ...] = ()
+    roots: tuple[bytes, ...] = ()
 
     def to_bytes(self) -> bytes:
         """The text of the proof."""
-        rows = [FIRST_LINE, f"item {self.item}", f"core {b64(self.core)}"]
+        rows = [
+            STAMPED_LINE if self.stamps else FIRST_LINE,
+            f"item {self.item}",
+            f"core {b64(self.core)}",
+        ]
         if self.context is None:
             rows.append(f"context-hash {b64(self.context_hash)}")
         else:
@@ -86,6 +123,12 @@ class ItemProof:
         for name, anchor in (("after", self.after), ("before", self.before)):
             if anchor is not None:
                 rows += [f"{name} {b64(anchor.checkpoint)}", *_hashes(f"{name}-path", anchor.path)]
+        for stamp in self.stamps:
+            rows += [f"stamped {b64(stamp.anchor.checkpoint)}"]
+            rows += [*_hashes("stamped-path", stamp.anchor.path), f"token {b64(stamp.token)}"]
+            for one in stamp.renewals:
+                rows += [f"renewal {b64(one.renewed)}", f"token {b64(one.token)}"]
+        rows += _hashes("root", self.roots)
         return ("\n".join(rows) + "\n").encode()
 
 
@@ -96,13 +139,17 @@ def parse_item_proof(data: bytes) -> ItemProof:
         LimitError: larger than a proof can be, or too many lines of one kind.
         FormatError: not the one encoding.
     """
-    if len(data) > MAX_ITEM_PROOF:
-        raise LimitError(_WHAT, f"{len(data)} bytes, at most {MAX_ITEM_PROOF}")
+    stamped = data.startswith(STAMPED_LINE.encode() + b"\n")
+    most = MAX_ITEM_PROOF if stamped else MAX_PLAIN_PROOF
+    if len(data) > most:
+        raise LimitError(_WHAT, f"{len(data)} bytes, at most {most}")
     try:
         rows = data.decode("ascii").split("\n")
     except UnicodeDecodeError:
         raise FormatError(_WHAT, "not ASCII") from None
     proof = _read(_Rows(rows))
+    if bool(proof.roots) != bool(proof.stamps):
+        raise FormatError(_WHAT, "roots belong to stamps, and stamps to roots")
     if proof.to_bytes() != data:
         raise FormatError(_WHAT, "not the canonical encoding")
     return proof
@@ -126,6 +173,8 @@ def _read(rows: _Rows) -> ItemProof:
         checkpoint=rows.raw("checkpoint"),
         after=rows.anchor("after"),
         before=rows.anchor("before"),
+        stamps=tuple(rows.stamps()),
+        roots=tuple(rows.some("root", MAX_ROOTS)),
     )
 
 
@@ -137,8 +186,8 @@ class _Rows:
         self._at = 0
 
     def first(self) -> None:
-        if self._rows[0] != FIRST_LINE:
-            raise FormatError(_WHAT, f"does not begin with {FIRST_LINE}")
+        if self._rows[0] not in {FIRST_LINE, STAMPED_LINE}:
+            raise FormatError(_WHAT, f"does not begin with {FIRST_LINE} or {STAMPED_LINE}")
         self._at = 1
 
     def next_is(self, label: str) -> bool:
@@ -169,6 +218,25 @@ class _Rows:
             found.append(LoggedNote(place, unb64(text, what="proof note"), self.hashes("path")))
             if len(found) > MAX_NOTES:
                 raise LimitError(_WHAT, f"more than {MAX_NOTES} notes")
+        return found
+
+    def some(self, label: str, most: int) -> list[bytes]:
+        found = []
+        while self.next_is(label):
+            found.append(self.raw(label))
+            if len(found) > most:
+                raise LimitError(_WHAT, f"more than {most} '{label}' lines")
+        return found
+
+    def stamps(self) -> list[Stamp]:
+        found: list[Stamp] = []
+        while (anchor := self.anchor("stamped")) is not None:
+            token, renewals = self.raw("token"), []
+            while self.next_is("renewal"):
+                renewals.append(Renewal(self.raw("renewal"), self.raw("token")))
+            found.append(Stamp(anchor, token, tuple(renewals)))
+            if len(found) > MAX_STAMPS or len(renewals) > MAX_RENEWALS:
+                raise LimitError(_WHAT, f"over {MAX_STAMPS} stamps or {MAX_RENEWALS} renewals")
         return found
 
     def anchor(self, label: str) -> Anchor | None:

@@ -36,6 +36,7 @@ class Token:
     at: int  # POSIX seconds: the authority's time, whole seconds
     expires: int  # when the first certificate of its chain ends
     root: Certificate  # where the chain ended
+    signer: Certificate  # where it began
 
 
 def open_token(
@@ -59,7 +60,8 @@ def open_token(
     _verify(response, data, roots)
     chain = _chain(response, roots)
     at = int(response.tst_info.gen_time.timestamp())
-    return Token(at, min(int(c.not_valid_after_utc.timestamp()) for c in chain), chain[-1])
+    expires = min(int(c.not_valid_after_utc.timestamp()) for c in chain)
+    return Token(at, expires, chain[-1], chain[0])
 
 
 def fingerprint(certificate: Certificate) -> str:

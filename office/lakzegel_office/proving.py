@@ -18,6 +18,7 @@ from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.checkpoints import Checkpoints
 from lakzegel_office.mirror import Mirror, read_bundle, read_limited
 from lakzegel_office.replay import HeaderRecord, Replay
+from lakzegel_office.stamps import Stamps
 
 
 @dataclass(slots=True)
@@ -32,8 +33,11 @@ class _Notes:
 class Prover:
     """Makes proofs from one replayed mirror."""
 
-    def __init__(self, mirror: Mirror, replay: Replay, checkpoints: Checkpoints) -> None:
-        """Keep the evidence."""
+    def __init__(
+        self, mirror: Mirror, replay: Replay, checkpoints: Checkpoints, stamps: Stamps | None
+    ) -> None:
+        """Keep the evidence; without `stamps` no authority is called as a witness."""
+        self._stamps = stamps
         self._mirror = mirror
         self._replay = replay
         self._checkpoints = checkpoints
@@ -44,6 +48,9 @@ class Prover:
     ) -> ItemProof:
         """Return the proof of an opened item; with `context` false only the hash of that."""
         entries = batch.entries
+        stamps, roots = (
+            self._stamps.of(record.index, self._tree.consistency) if self._stamps else ((), ())
+        )
         seen = record.header.seen.size
         return ItemProof(
             item=index,
@@ -57,6 +64,8 @@ class Prover:
             checkpoint=read_limited(self._mirror.checkpoint, limits.MAX_CHECKPOINT),
             after=self._anchor(self._checkpoints.newest_up_to(seen)),
             before=self._anchor(self._checkpoints.oldest_above(record.index)),
+            stamps=stamps,
+            roots=roots,
         )
 
     def _anchor(self, signed: SignedCheckpoint | None) -> Anchor | None:

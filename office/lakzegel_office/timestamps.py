@@ -131,6 +131,19 @@ def check_timestamps(mirror: Mirror, config: Config, replay: Replay) -> Times:
     return found
 
 
+def names_in(mirror: Mirror) -> list[Name]:
+    """Return what tokens the mirror has by their names: over checkpoints, by size, then others."""
+    files = [f.removeprefix(FOLDER) for f in mirror.files() if f.startswith(FOLDER)]
+    answers = [f for f in files if f.endswith(".tsr") and place_of(f) == f]
+    return sorted(Name.parse(file.removesuffix(".tsr")) for file in answers)
+
+
+def roots_in(mirror: Mirror) -> list[Certificate]:
+    """Return the mirror's roots; those that are none are left out, and named by `verify`."""
+    files = [f.removeprefix(FOLDER) for f in mirror.files() if f.startswith(f"{FOLDER}{ROOTS}/")]
+    return [root for _, root in _roots(mirror, set(files), Times())]
+
+
 def _roots(mirror: Mirror, own: set[str], found: Times) -> Iterator[tuple[str, Certificate]]:
     for file in sorted(f for f in own if f.startswith(f"{ROOTS}/")):
         name = file.removeprefix(f"{ROOTS}/").removesuffix(".pem")

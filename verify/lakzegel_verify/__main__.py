@@ -9,13 +9,16 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import JudgeKeys, ProvenItem, judge_item
-from lakzegel_core.itemproof import MAX_ITEM_PROOF, parse_item_proof
+from lakzegel_core.itemproof import MAX_ITEM_PROOF, ItemProof, parse_item_proof
+from lakzegel_core.itemtimes import Bound, Worth, judge_times
 from lakzegel_verify.commands import log
+from lakzegel_verify.extracting import extract
 
 CHUNK: Final = 1 << 20  # bytes
 MAX_KEYS: Final = 65_536  # bytes
@@ -38,11 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _say(f"{error.filename}: cannot be read: {error.strerror}", UNUSABLE)
     try:
-        proven = judge_item(parse_item_proof(proof), keys, sha256=sha256, size=size)
+        parsed = parse_item_proof(proof)
+        proven = judge_item(parsed, keys, sha256=sha256, size=size)
+        bounds = judge_times(parsed, keys, now=datetime.now(UTC))
     except LakzegelError as error:
         return _say(f"NOT PROVEN: {error}", NOT_PROVEN)
-    _tell(proven)
-    return PROVEN
+    _tell(proven, bounds)
+    return _extract(parsed, arguments.extract) if arguments.extract else PROVEN
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,13 +62,32 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keys", type=Path, required=True, metavar="FILE", help="the keys that you trust"
     )
+    parser.add_argument(
+        "--extract",
+        type=Path,
+        metavar="DIR",
+        help="write the time-stamp tokens into a new folder, and say how openssl checks them",
+    )
     return parser
 
 
-def _tell(proven: ProvenItem) -> None:
+def _tell(proven: ProvenItem, bounds: Sequence[Bound]) -> None:
     place = f"{proven.device}/{proven.epoch}/{proven.batch}/{proven.index}"
     print(f"PROVEN: {proven.sentence()}")
     print(f"item {place}, a {proven.kind}; cosigned by {', '.join(proven.cosigners) or 'nobody'}")
+    for bound in bounds:
+        print(bound.sentence())
+    if any(bound.worth is Worth.UNCHECKED for bound in bounds):
+        print("--extract DIR writes the tokens, and says how openssl checks them")
+
+
+def _extract(proof: ItemProof, folder: Path) -> int:
+    try:
+        lines = extract(proof, folder)
+    except OSError as error:
+        return _say(f"{folder}: {error.strerror}; give a new folder", UNUSABLE)
+    print("\n".join(lines or ["no time-stamp tokens in this proof"]))
+    return PROVEN
 
 
 def _digest(path: Path) -> tuple[bytes, int]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import judge_item
+from lakzegel_core.itemtimes import judge_times
 from lakzegel_office import durable
 from lakzegel_office.batchfile import open_batch
 from lakzegel_office.checkpoints import Checkpoints, replay_mirror
@@ -19,6 +20,7 @@ from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.proving import Prover
+from lakzegel_office.stamps import Stamps
 
 DEFAULT_REASON: Final = "proof"
 
@@ -29,6 +31,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("item", metavar="ITEM", type=ItemId.parse, help="device/epoch/batch/index")
     parser.add_argument("out", metavar="OUT", type=Path, help="a new file; OUT.proof beside it")
     parser.add_argument("--hide-context", action="store_true", help="show path and times to nobody")
+    parser.add_argument(
+        "--without-timestamps", action="store_true", help="for a verifier from before proof/v2"
+    )
     parser.add_argument("--reason", default=DEFAULT_REASON, metavar="TEXT", help="recorded")
 
 
@@ -43,12 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
     mirror = Mirror(office.home.mirror)
     replay = replay_mirror(mirror, office.config)
     item: ItemId = arguments.item
+    now = datetime.now(UTC)
     record = catalog_from(office, replay).find(item)
     name = record.batch_id
     try:
         with open_batch(mirror.batch(name), mirror.keyring(name), identities(office)) as batch:
             opened = batch.item(item.index)
-            prover = Prover(mirror, replay, Checkpoints.load(mirror, office.config))
+            stamped = not arguments.without_timestamps
+            stamps = Stamps(mirror, office.config, replay, now) if stamped else None
+            prover = Prover(mirror, replay, Checkpoints.load(mirror, office.config), stamps)
             proof = prover.prove(
                 record, batch, item.index, opened, context=not arguments.hide_context
             )
@@ -58,12 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
             sha256=hashlib.sha256(opened.payload).digest(),
             size=len(opened.payload),
         )
+        bounds = judge_times(proof, judge_keys(office.config), now=now)
     except (LakzegelError, FileNotFoundError) as error:
         raise DoubtError(f"{item}: cannot be proven: {error}") from error
-    trail_of(office).record(
-        "prove", {"item": str(item)}, reason=arguments.reason, now=datetime.now(UTC)
-    )
+    trail_of(office).record("prove", {"item": str(item)}, reason=arguments.reason, now=now)
     durable.write_new(out, opened.payload)
     durable.write_new(proof_file, proof.to_bytes())
     print(f"{out}, {proof_file}: {proven.sentence()}")
+    for bound in bounds:
+        print(bound.sentence())
     return 0
