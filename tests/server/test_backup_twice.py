@@ -2,7 +2,9 @@
 """Two at once, and what was cut off: a backup names nothing that is not there."""
 
 import fcntl
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +12,9 @@ import pytest
 from lakzegel_server.backup import making
 from lakzegel_server.backup.objects import Objects
 from lakzegel_server.backup.restoring import restore
+from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.fsck import run
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout, load_log_keys
 
@@ -81,3 +85,30 @@ def test_a_receiver_that_runs_is_not_restored_over(layout, tmp_path):
     assert not new.database.with_name("index.sqlite-wal").exists()
     new.restored.unlink()
     assert check(new).doubts == ()
+
+
+@pytest.mark.parametrize("work", ["backup", "check"])
+def test_the_index_s_journal_can_be_folded_in_while_batches_are_read(
+    layout, tmp_path, monkeypatch, work
+):
+    """It would grow for as long as a day of batches takes to be read."""
+    busy = []
+
+    def fold_in(*_):
+        with closing(sqlite3.connect(layout.database)) as other:
+            busy.append(other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+        return iter(())
+
+    if work == "backup":
+        monkeypatch.setattr(making.LogStore, "entries", fold_in)
+    else:
+        monkeypatch.setattr(run, "check_batches", fold_in)
+    database = Database.open(layout.database)
+    try:
+        if work == "backup":
+            back_up(layout, tmp_path / "out")
+        else:
+            run.check(layout)
+    finally:
+        database.close()
+    assert busy == [0]

@@ -132,6 +132,28 @@ def _has_table(index: sqlite3.Connection, name: str) -> bool:
     return found is not None
 
 
+def _annexes(index: sqlite3.Connection) -> Iterator[str]:
+    for (name,) in index.execute("SELECT id FROM annexes"):
+        yield f"annexes/{name}"
+
+
+def _timestamps(index: sqlite3.Connection) -> Iterator[str]:
+    if not _has_table(index, "timestamps"):
+        return
+    for name, root in index.execute("SELECT name, root FROM timestamps"):
+        known = Name.parse(name)
+        yield from (f"timestamps/{known.stamped}", f"timestamps/{known.answer}")
+        yield f"timestamps/{ROOTS}/{root}.pem"
+
+
+def _trail(index: sqlite3.Connection) -> Iterator[str]:
+    if not _has_table(index, "trail_segments"):
+        return
+    for segment in trailrows.segments(index):
+        if segment.state is not State.LOST:
+            yield f"trail/{segment.number}.jsonl"
+
+
 class _Copying:
     """One run."""
 
@@ -150,6 +172,8 @@ class _Copying:
         if moment.held is not None:
             self._files["held"] = self._objects.put(moment.held)
         self._index(moment.index)
+        named = [*_annexes(moment.index), *_timestamps(moment.index), *_trail(moment.index)]
+        moment.index.execute("ROLLBACK")  # or its journal would grow until all batches are read
         store = LogStore(self._layout.log, self._layout.incoming)
         self._tiles(store, moment.tree.size)
         for data in store.entries(0, moment.tree.size):
@@ -157,27 +181,9 @@ class _Copying:
                 name = hashlib.sha256(data).hexdigest()
                 self._fixed(f"batches/{name}.batch")
                 self._file(f"keyrings/{name}.keyring")
-        for (name,) in moment.index.execute("SELECT id FROM annexes"):
-            self._fixed(f"annexes/{name}")
-        self._timestamps(moment.index)
-        self._trail(moment.index)
+        for place in named:
+            self._fixed(place)
         self._rest()
-
-    def _trail(self, index: sqlite3.Connection) -> None:
-        if not _has_table(index, "trail_segments"):
-            return
-        for segment in trailrows.segments(index):
-            if segment.state is not State.LOST:
-                self._fixed(f"trail/{segment.number}.jsonl")
-
-    def _timestamps(self, index: sqlite3.Connection) -> None:
-        if not _has_table(index, "timestamps"):
-            return
-        for name, root in index.execute("SELECT name, root FROM timestamps"):
-            known = Name.parse(name)
-            for file in (known.stamped, known.answer):
-                self._fixed(f"timestamps/{file}")
-            self._fixed(f"timestamps/{ROOTS}/{root}.pem")
 
     def _rest(self) -> None:
         for place in _ALWAYS:

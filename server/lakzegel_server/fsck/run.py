@@ -73,7 +73,6 @@ def check(layout: Layout, since: int | None = 0) -> Report:
         replayed = LogCheck(found, keys, rows, store).run(checkpoint)
         recalled = recall(found, replayed.roots)
         since = recalled if since is None else since
-        check_batches(found, replayed, since)
         if rows is not None:
             check_annexes(found, rows)
             check_held(found, rows, replayed.custody, replayed)
@@ -81,6 +80,7 @@ def check(layout: Layout, since: int | None = 0) -> Report:
             check_trail(found, connection, replayed)
             if not replayed.whole:
                 check_entry_files(found, rows)
+    check_batches(found, replayed, since)  # the index is let go: this may take hours
     if live:
         _pass_over_uploads(found, layout)
     check_rest(found)
