@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -110,6 +111,20 @@ def test_a_flipped_bit_in_the_index_is_named_or_changes_no_row(data):
         assert found or dump(path) == before, position
     path.write_bytes(whole)
     assert doubts(data) == []
+
+
+@pytest.mark.parametrize("column", ["name", "root"])
+def test_a_row_whose_type_was_changed_is_named_and_ends_no_check(data, column):
+    """As one bit of a row's head does; here through a table that takes any type."""
+    with closing(sqlite3.connect(data / "index.sqlite")) as database:
+        database.execute("DROP TABLE timestamps")
+        database.execute(
+            "CREATE TABLE timestamps (name, at, expires, root, stamped, token, digest)"
+        )
+        row = {"name": "1-qtsp", "root": "0" * 64, column: None}
+        database.execute("INSERT INTO timestamps VALUES (:name, 1, 1, :root, x'', x'', x'')", row)
+        database.commit()
+    assert "index.sqlite: table timestamps: a row was changed" in doubts(data)
 
 
 def test_a_missing_file_is_named(data):

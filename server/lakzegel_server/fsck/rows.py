@@ -64,8 +64,14 @@ def _read(found: Survey, connection: sqlite3.Connection) -> Rows:
     if held and isinstance(held[0][0], int):  # of another type it was named above
         rows.held = (held[0][0], held[0][1])
     if "timestamps" in there:  # an index of an earlier version has not, yet
-        rows.timestamps = [Row(*row[:-1]) for row in connection.execute("SELECT * FROM timestamps")]
+        rows.timestamps = _timestamps(connection)
     return rows
+
+
+def _timestamps(connection: sqlite3.Connection) -> list[Row]:
+    """Rows that can be looked at; one of other types was named as changed."""
+    found = connection.execute("SELECT * FROM timestamps")
+    return [Row(*r[:-1]) for r in found if isinstance(r[0], str) and isinstance(r[3], str)]
 
 
 def _log_rows(connection: sqlite3.Connection) -> Rows:
