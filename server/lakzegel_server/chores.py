@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-STOP_SECONDS: Final = 5.0  # a chore may take this long to end; then the process goes without it
+STOP_SECONDS: Final = 5.0  # all may take this long to end; then the process goes without them
 _log: Final = logging.getLogger(__name__)
 
 
@@ -53,12 +53,15 @@ class Chore:
         """Do it once more as soon as it can be."""
         self._woken.set()
 
-    def stop(self) -> None:
-        """Begin no more, and wait a while for the end of what is under way."""
+    def end(self) -> None:
+        """Begin no more; what is under way should end soon."""
         self._stopping.set()
         self._woken.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the end of what is under way, and no longer than that."""
         if self._thread.is_alive():
-            self._thread.join(STOP_SECONDS)
+            self._thread.join(max(seconds, 0.0))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -107,6 +110,9 @@ class Chores:
             chore.start()
 
     def stop(self) -> None:
-        """End all of them."""
+        """End all of them at once, and wait a while for those that are at work."""
         for chore in self._all.values():
-            chore.stop()
+            chore.end()
+        deadline = time.monotonic() + STOP_SECONDS
+        for chore in self._all.values():
+            chore.wait(deadline - time.monotonic())

@@ -2,9 +2,11 @@
 """Chores: each goes on whatever becomes of the others."""
 
 import threading
+import time
 
 import pytest
 
+from lakzegel_server import chores as module
 from lakzegel_server.chores import Chores
 
 LONG = 3600.0
@@ -92,3 +94,16 @@ def test_work_under_way_is_told_to_end(chores):
     assert begun.wait(10)
     chores.stop()
     assert ended.is_set()
+
+
+def test_chores_that_hang_keep_the_end_waiting_no_longer_than_one(chores, monkeypatch):
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
+    begun, free = threading.Barrier(7), threading.Event()
+    for number in range(6):
+        chores.add(f"hangs-{number}", LONG, lambda: (begun.wait(10), free.wait(10)))
+    chores.start()
+    begun.wait(10)
+    began = time.monotonic()
+    chores.stop()
+    assert time.monotonic() - began < 0.9
+    free.set()
