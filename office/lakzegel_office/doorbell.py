@@ -4,14 +4,13 @@
 The question waits at the receiver in a thread of its own, so that a signal is heard meanwhile.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from lakzegel_core.errors import LakzegelError
-from lakzegel_office.errors import OfficeError
-
 WAIT: Final = 30  # seconds a question waits at the receiver; it reads no longer than 60
+_log: Final = logging.getLogger(__name__)
 
 
 class Waiter(Protocol):
@@ -69,6 +68,7 @@ class Doorbell:
             try:
                 waiter = waiter or self._open()
                 waiter.wait(self._known, WAIT)
-            except (OfficeError, LakzegelError):
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits must hear of it
+                _log.info("the receiver cannot be asked to wait: %s", type(error).__name__)
                 self._failed = True
             self._rung.set()

@@ -70,3 +70,14 @@ def test_it_is_heard_though_a_question_fails_at_the_same_moment():
         thread = waiting(bell, 0, 60)
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_a_failure_that_nobody_foresaw_is_one_as_any_other():
+    receiver = Receiver()
+    bell = Doorbell(lambda: receiver)
+    for answer, every in ((RuntimeError("a library's own"), 0.1), (True, 60)):
+        receiver.answers.put(answer)
+        thread = threading.Thread(target=bell.wait, args=(0, every), daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
