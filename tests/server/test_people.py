@@ -167,6 +167,16 @@ def test_a_failure_waits_for_the_disk_as_little_for_a_name_that_there_is(world, 
     assert trail.waiting() == kept[0] + 2  # two of a name that there is, one of nobody
 
 
+def test_nor_does_the_failure_that_shuts_the_door(world, browser, glass):
+    world.desk.trail.flush()
+    kept = world.desk.trail.waiting()
+    for _ in range(PAIR):
+        browser("POST", "/login", glass(password="x"))
+    assert world.desk.trail.waiting() == kept
+    world.desk.trail.flush()
+    assert world.desk.trail.waiting() == kept + 2  # the failures, and the lock-out
+
+
 def test_a_code_is_good_once_and_so_is_every_one_before_it(open_browser, glass):
     assert open_browser()("POST", "/login", glass()).status_code == 303
     assert open_browser()("POST", "/login", glass()).status_code == 401

@@ -183,8 +183,7 @@ class People:
         """Record it within a minute: to wait for the disk here would tell which names there are."""
         self._trail.count(Event(who, Action.LOGIN, Thing.SESSION).refused(DeniedError.code))
         if shuts:
-            keep = self._trail.count if who.name == NOTHING else self._trail.note
-            keep(Event(who, Action.LOCK_OUT, Thing.SESSION))
+            self._trail.count(Event(who, Action.LOCK_OUT, Thing.SESSION))
 
     def _stands(self, reader: Database, session: Session) -> bool:
         """Whether what gave the session its role is still so."""
