@@ -32,6 +32,7 @@ COLUMNS: Final = (  # by what each can be sorted, and what it is called
     ("spool", text("Waiting on the device")),
     ("version", text("Version")),
 )
+LARGEST: Final = "spool"  # that is sorted by with the largest first
 BAR: Final = 1000  # units of the width of the whole bar
 
 
@@ -135,7 +136,7 @@ def _columns(query: Query) -> Iterator[Column]:
             continue
         forwards = query.sort == name
         address = query.address(sort=f"-{name}" if forwards else name)
-        state = "ascending" if forwards else "descending"
+        state = "ascending" if forwards is (name != LARGEST) else "descending"
         yield Column(label, address, state if now == name else "none")
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """One device that says odd things of itself takes the pages away from nobody."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -57,3 +58,35 @@ def test_a_new_epoch_hides_no_day_that_was_owed_before_it(world, device, kit):
 def test_a_device_without_an_epoch_owes_nothing(world):
     expected = DeviceHealth("laptop", None, "x", 0, None, Condition.EXPECTED)
     assert list(gaps(calendar((), span_of(expected, ()), world.desk.fleet.now()))) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "late", "well"),
+    [
+        ("en", "1 of 1 devices needs attention.", "1 captures as agreed."),
+        ("nl", "1 van de 1 apparaten vraagt aandacht.", "1 legt vast zoals afgesproken."),
+    ],
+)
+def test_one_device_is_one(world, device, language, late, well):
+    asked = {"Accept": "text/html", "Accept-Language": language}
+    assert world.client.put(device.seal()).status_code == 200
+    assert well in world.as_("it")("GET", "/", **asked).text
+    said = device.heartbeat(
+        problems=(ProblemCount("spool-full", 1, datetime(2026, 11, 24, 2, tzinfo=UTC)),)
+    )
+    assert world.client("POST", "/v1/heartbeats", said).status_code == 204
+    assert late in world.as_("it")("GET", "/", **asked).text
+
+
+@pytest.mark.parametrize(
+    ("sort", "column", "said"),
+    [
+        ("spool", "Waiting on the device", "descending"),
+        ("-spool", "Waiting on the device", "ascending"),
+        ("device", "Device", "ascending"),
+        ("-sealed", "Last sealed", "descending"),
+    ],
+)
+def test_who_hears_the_page_is_told_how_it_is_sorted(world, device, sort, column, said):
+    page = get(world, f"/?sort={sort}").text
+    assert re.search(rf'aria-sort="{said}"><a href="[^"]+">{column}<', page)
