@@ -49,6 +49,14 @@ def test_failures_of_long_ago_do_not_count(throttle):
     fail(throttle, PAIR - 1, now=float(WINDOW))
 
 
+def test_a_clock_that_was_ahead_keeps_nobody_out_for_longer(throttle):
+    fail(throttle, PAIR, now=1_000_000.0)
+    fail(throttle, PAIR - 1, now=1.0)
+    fail(throttle, 1, now=0.9)  # attempts side by side are not in order
+    with pytest.raises(TooManyError):
+        fail(throttle, 1, now=1.0)
+
+
 def test_who_succeeds_has_not_failed(throttle):
     for _ in range(3 * NAME):
         fail(throttle, PAIR - 1)

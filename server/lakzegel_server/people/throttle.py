@@ -68,8 +68,9 @@ class Throttle:
                         count.until = 0.0
 
     def _count(self, key: bytes, now: float) -> _Count:
+        """What is counted of a key; anew after its time, and where the clock was ahead before."""
         count = self._counts.get(key)
-        if count is None or max(count.first + WINDOW, count.until) <= now:
+        if count is None or not count.first - WINDOW < now < max(count.first + WINDOW, count.until):
             count = self._counts[key] = _Count(now)
         self._counts.move_to_end(key)
         while len(self._counts) > REMEMBERED:
