@@ -32,7 +32,7 @@ from lakzegel_agent.station import station
 MINISTER, OTHER, STRANGER = 4711, 4712, 4713
 HOMES = {MINISTER: "minister", OTHER: "other"}
 CANARY = "kanarie"
-AS_A_USER = """
+AS_A_USER = """# fork of lakzegel_agent
 import os, pwd, sys
 import lakzegel_agent.explain, lakzegel_agent.settings, lakzegel_agent.words, encodings.ascii
 from lakzegel_agent.__main__ import main
