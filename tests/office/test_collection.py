@@ -3,6 +3,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -174,6 +176,27 @@ def test_an_unknown_unit_is_a_usage_error(device, collected):
     device.send_as("maildir", {"cur/1": [mail(1)]})
     with pytest.raises(UsageError):
         collected().unit("a" * 26)
+
+
+def test_a_command_that_is_killed_leaves_an_index_that_goes_on(world, device, collected):
+    for number in range(6):
+        device.send_as("maildir", {f"cur/{number}": [mail(number)]})
+    world.pull()
+    command = [sys.executable, "-m", "lakzegel_office", "index", "--home", str(world.home.root)]
+    command += ["--passphrase-file", str(world.passphrase_file)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline().startswith("indexed 1/6 batches")
+        process.kill()
+    assert collected().count(Query(text="stukken")) == 6
+
+
+def test_the_command_lists_conversations(world, device, capsys):
+    device.send_as("maildir", {"cur/1": [mail(1)], "cur/2": [mail(2, "Lunch")]})
+    world.pull()
+    assert world.run("list", "--conversations") == 0
+    titles = [line.split("\t")[4] for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert sorted(titles) == ["Lunch", "Stukken"]
+    assert world.run("list", "--conversations", "--kind", "segment") == 2
 
 
 def test_the_command_searches_and_tells_the_next_page(world, device, capsys):

@@ -24,7 +24,7 @@ from lakzegel_office.names import ItemId
 
 MAX_TEXT: Final = 1 << 20  # bytes of what is shown as it is
 MAX_UNPACKED: Final = 1 << 30  # bytes of a member of an archive
-_ITEM: Final = "SELECT b.device, b.epoch, b.number, s.item, s.size, f.reader, f.path"
+_ITEM: Final = "SELECT b.device, b.epoch, b.number, s.item, s.size, f.reader, f.path, s.gone"
 _OF: Final = " FROM segment s JOIN batch b ON b.seq = s.batch JOIN file f ON f.id = s.file"
 
 Fetch = Callable[[ItemId], bytes]
@@ -47,6 +47,7 @@ class _Stretch:
     place: Place
     reader: str
     path: bytes
+    gone: bool
 
 
 def places(db: Connection, unit: int) -> Iterator[Place]:
@@ -155,10 +156,14 @@ def _inner(db: Connection, opened: Opened, row: int) -> bytes:
 
 
 def _newest(db: Connection, unit: int) -> list[_Stretch]:
-    """Return the stretches of the newest reading, in their order."""
-    found = list(_stretches(db, unit))
-    begin = max((n for n, stretch in enumerate(found) if stretch.part == 0), default=0)
-    return found[begin:]
+    """Return the stretches of the newest reading that is whole, in their order."""
+    readings: list[list[_Stretch]] = []
+    for stretch in _stretches(db, unit):
+        if stretch.part == 0 or not readings:
+            readings.append([])
+        readings[-1].append(stretch)
+    whole = [some for some in readings if not any(stretch.gone for stretch in some)]
+    return (whole or readings or [[]])[-1]
 
 
 def _bytes(opened: Opened, stretches: list[_Stretch]) -> bytes:
@@ -194,4 +199,4 @@ def _stretches(db: Connection, unit: int) -> Iterator[_Stretch]:
 def _stretch(db: Connection, segment: int, start: int, length: int, part: int) -> _Stretch:
     row = db.execute(f"{_ITEM}{_OF} WHERE s.id = ?", (segment,)).fetchone()
     place = Place(ItemId(*row[:4]), start, row[4] if length < 0 else length)
-    return _Stretch(segment, part, place, row[5], row[6])
+    return _Stretch(segment, part, place, row[5], row[6], bool(row[7]))

@@ -60,6 +60,7 @@ def _unlock(connection: Connection, key: bytes) -> None:
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA cache_size = {_CACHE}")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _is_ours(connection: Connection, key: bytes) -> bool:

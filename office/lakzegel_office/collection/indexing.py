@@ -24,6 +24,7 @@ from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.reading import BatchRead, reader_of, start_worker, work
 from lakzegel_office.collection.rowlists import pack_stretch
 from lakzegel_office.collection.schema import PENDING
+from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.collection.threads import Threads
 from lakzegel_office.collection.units import Units
 from lakzegel_office.collection.writing import FileRow, Writer
@@ -47,6 +48,7 @@ class Mirrored:
     task: Callable[[str], OpenTask]
     custody: Callable[[str, str], str]  # of a device and a source
     fetch: Callable[[ItemId], bytes]
+    scrubber: Scrubber
     worker: tuple[Sequence[Identity], Any, bytes]  # identities, state folder, index key
 
 
@@ -57,6 +59,7 @@ class Indexed:
     batches: int = 0
     units: int = 0
     unopened: int = 0
+    scrubbed: int = 0  # units that were destroyed
 
 
 @dataclass(slots=True)
@@ -77,11 +80,12 @@ class Indexer:
         self._assembler = Assembler(self._writer, units, self._bytes)
 
     def run(self) -> Indexed:
-        """Index every batch that is new."""
+        """Take out what was destroyed, and index every batch that is new."""
+        scrubbed = self._scrub()
         known = {row[0] for row in self.db.execute("SELECT id FROM batch")}
         todo = [record for record in self.mirrored.headers if record.batch_id not in known]
         if not todo:
-            return Indexed()
+            return Indexed(scrubbed=scrubbed)
         many = sum(record.header.items for record in todo) >= SPREAD_FROM
         identities, state, key = self.mirrored.worker
         arguments = ([identity.to_text() for identity in identities], state, key)
@@ -89,7 +93,7 @@ class Indexer:
         results = (spread if many else in_turn)(
             tasks, work, prepare=start_worker, arguments=arguments
         )
-        done = Indexed()
+        done = Indexed(scrubbed=scrubbed)
         for record, read in zip(todo, results, strict=True):
             self._transaction(partial(self._batch, record, read))
             done.batches += 1
@@ -98,6 +102,17 @@ class Indexer:
             self.progress(f"indexed {done.batches}/{len(todo)} batches, {done.units} units")
         self._transaction(self._loose)
         return done
+
+    def _scrub(self) -> int:
+        scrubber = self.mirrored.scrubber
+        changed = scrubber.changed(self.mirrored.headers)
+        found: list[int] = []
+        for record in changed:
+            self._transaction(partial(_note, found, partial(scrubber.batch, record)))
+        if sum(found):
+            scrubber.settle()
+            self._writer.forget()
+        return sum(found)
 
     def _transaction(self, step: Callable[[], None]) -> None:
         self.db.execute("BEGIN IMMEDIATE")
@@ -113,7 +128,9 @@ class Indexer:
         header = record.header
         if self._writer.batch_of(header.device, header.epoch, header.batch) is not None:
             return  # another process was first
-        batch = self._writer.batch(record.batch_id, header.device, header.epoch, header.batch)
+        digest = self.mirrored.scrubber.digest(record)
+        place = (header.device, header.epoch, header.batch)
+        batch = self._writer.batch(record.batch_id, *place, digest)
         for line in read.lines:
             if line.kind == "segment":
                 self._segment(batch, header.device, line, read)
@@ -200,6 +217,10 @@ class Indexer:
             (segment,),
         ).fetchone()
         return self.mirrored.fetch(ItemId(device, epoch, number, item))
+
+
+def _note(found: list[int], step: Callable[[], int]) -> None:
+    found.append(step())
 
 
 def _named(row: Any) -> list[tuple[bytes, str]]:  # noqa: ANN401  # an observation's own JSON

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
@@ -14,17 +15,19 @@ from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.bodies import Opened
+from lakzegel_office.collection.certificates import certificate_of
 from lakzegel_office.collection.database import NAME, open_database
 from lakzegel_office.collection.ids import Names
 from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.indexing import Indexed, Indexer, Mirrored
+from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.errors import DoubtError, GoneError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import OpenTask
-from lakzegel_office.replay import Replay
+from lakzegel_office.replay import HeaderRecord, Replay, keyring_of
 from lakzegel_office.vault import INDEX
 
 KEPT: Final = 8  # batches that stay open, mapped: the next unit is most often in one of them
@@ -33,10 +36,10 @@ KEPT: Final = 8  # batches that stay open, mapped: the next unit is most often i
 class Items:
     """Opens items of the mirror; batches stay open for a while."""
 
-    def __init__(self, catalog: Catalog, replay: Replay) -> None:
-        """Keep the catalog; `replay` knows what was destroyed."""
+    def __init__(self, catalog: Catalog, certificate: Callable[[ItemId], str]) -> None:
+        """Keep the catalog, and what tells by which certificate something was destroyed."""
         self._catalog = catalog
-        self._replay = replay
+        self._certificate = certificate
         self._open: OrderedDict[str, tuple[OpenBatch, ExitStack]] = OrderedDict()
 
     def fetch(self, item: ItemId) -> bytes:
@@ -56,6 +59,11 @@ class Items:
         except FileNotFoundError as error:
             raise DoubtError(f"{item}: {error.filename} is missing; run pull") from error
 
+    def slots(self, record: HeaderRecord) -> tuple[bytes, ...]:
+        """Return the keys of a batch's items, as its keyring has them now."""
+        with self._catalog.open(record) as batch:
+            return batch.keyring.slots
+
     def close(self) -> None:
         """Close the batches that are open."""
         while self._open:
@@ -72,10 +80,6 @@ class Items:
                 self._open.popitem(last=False)[1][1].close()
         self._open.move_to_end(record.batch_id)
         return known[0]
-
-    def _certificate(self, item: ItemId) -> str:
-        changed = self._replay.custody.keyrings.get((item.device, item.epoch, item.batch))
-        return "its batch's keyring was never changed" if changed is None else "see the log"
 
 
 def custody_of(replay: Replay) -> Callable[[str, str], str]:
@@ -107,7 +111,7 @@ def open_collection(
     catalog = catalog_from(office, replay)
     key = office.vault.load(INDEX)
     names = Names(key)
-    items = Items(catalog, replay)
+    items = Items(catalog, partial(certificate_of, mirror, replay.size))
     collection = IndexedCollection(
         open_database(office.home.state / NAME, names.database), Opened(items.fetch, items.close)
     )
@@ -116,6 +120,7 @@ def open_collection(
         lambda name: OpenTask(name, mirror.batch(name), mirror.keyring(name)),
         custody_of(replay),
         items.fetch,
+        Scrubber(collection.db, partial(keyring_of, replay), items.slots),
         (identities(office), office.home.state, key),
     )
     try:

@@ -105,7 +105,9 @@ def _alike(db: Connection, units: frozenset[int]) -> set[int]:
     found: set[int] = set()
     for unit in units:
         rows = db.execute(
-            "SELECT id FROM unit WHERE likeness = (SELECT likeness FROM unit WHERE id = ?)", (unit,)
+            "SELECT id FROM unit WHERE gone = 0"
+            " AND likeness = (SELECT likeness FROM unit WHERE id = ?)",
+            (unit,),
         )
         found |= {row for (row,) in rows}
     return found - units

@@ -67,7 +67,7 @@ def conversation_of(db: Connection, row: int) -> Conversation:
     ).fetchone()
     units, first, last = db.execute(
         "SELECT count(*), min(at) FILTER (WHERE undated = 0), max(at) FILTER (WHERE undated = 0)"
-        " FROM unit WHERE conversation = ?",
+        " FROM unit WHERE conversation = ? AND gone = 0",
         (row,),
     ).fetchone()
     members = tuple(Party(**party) for party in json.loads(parties)) or tuple(_present(db, row))

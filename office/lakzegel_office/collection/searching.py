@@ -50,6 +50,7 @@ class Condition:
 def condition_of(query: Query) -> Condition:
     """Return what a query asks of a row of `unit u`, but for text and page."""
     found = Condition()
+    found.add("u.gone = 0")
     found.among("u.custody", query.custodies)
     found.among("u.device", query.devices)
     found.among("u.source", query.sources)

@@ -23,7 +23,7 @@ from lakzegel_office.collection.writing import FileRow, Writer, spaced
 
 SNIPPET: Final = 200  # characters
 FILE: Final = "file"
-_NEW: Final = "INSERT INTO unit VALUES (NULL" + 19 * ", ?" + ")"
+_NEW: Final = "INSERT INTO unit VALUES (NULL" + 19 * ", ?" + ", 0)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,11 @@ class Writer:
         self._parties.clear()
         self._conversations.clear()
 
-    def batch(self, batch_id: str, device: str, epoch: int, number: int) -> int:
+    def batch(self, batch_id: str, device: str, epoch: int, number: int, keyring: bytes) -> int:
         """Return the row of a new batch."""
         return self._insert(
-            "INSERT INTO batch (id, device, epoch, number) VALUES (?, ?, ?, ?)",
-            (batch_id, device, epoch, number),
+            "INSERT INTO batch (id, device, epoch, number, keyring) VALUES (?, ?, ?, ?, ?)",
+            (batch_id, device, epoch, number, keyring),
         )
 
     def batch_of(self, device: str, epoch: int, number: int) -> int | None:

@@ -16,6 +16,7 @@ from lakzegel_office.capture import read_capture, read_path
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.commands.common import Commands, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_of, trail_of
+from lakzegel_office.commands.search import list_conversations
 from lakzegel_office.errors import UsageError
 from lakzegel_office.history import captures_of, pieces_of
 from lakzegel_office.index import IndexedItem
@@ -34,6 +35,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--label", metavar="L", help="only what the device gave this label; any: whatever label"
     )
+    parser.add_argument(
+        "--conversations", action="store_true", help="mail threads, chats and files, newest first"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser = command(commands, "show", show_item, "show what one item says of itself")
     parser.add_argument("item", metavar="ITEM", type=ItemId.parse, help="device/epoch/batch/index")
@@ -44,7 +48,9 @@ def add(commands: Commands) -> None:
 
 
 def list_items(arguments: argparse.Namespace) -> int:
-    """Print one line an item."""
+    """Print one line an item, or a conversation."""
+    if arguments.conversations:
+        return list_conversations(arguments)
     catalog = catalog_of(unlock(arguments))
     for item, line in catalog.items(arguments.device):
         if arguments.source is not None and line.source != arguments.source:

@@ -86,6 +86,20 @@ def show_units(collection: IndexedCollection, query: Query, *, as_json: bool) ->
     return 0
 
 
+def list_conversations(arguments: argparse.Namespace) -> int:
+    """Print the conversations of `list`'s device, source and label."""
+    if arguments.kind is not None:
+        raise UsageError("--kind: is of items; leave it out with --conversations")
+    collection, _ = open_collection(unlock(arguments))
+    query = Query(
+        devices=[arguments.device] if arguments.device else [],
+        sources=[arguments.source] if arguments.source else [],
+        label=arguments.label or "",
+    )
+    with collection:
+        return show_conversations(collection, query, as_json=arguments.json)
+
+
 def query_of(arguments: argparse.Namespace) -> Query:
     """Return the query that the arguments ask."""
     until = arguments.until

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What was destroyed leaves the index: docs/spec/collection.md §7.
+
+A batch whose keyring is another than when it was indexed is looked at again. A unit of which no
+reading is left whole keeps its name, its kind and its places, so that whoever asks for it is told
+of the certificate; words, people, times and names of files go, and the file that held them is
+written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.keyring import DESTROYED
+from lakzegel_office.collection.database import Connection
+from lakzegel_office.collection.rowlists import ordered
+from lakzegel_office.replay import HeaderRecord
+
+_SCRUB: Final = (
+    "UPDATE unit SET gone = 1, undated = 1, at = 0, at_text = '', sender = NULL, subject = '',"
+    " snippet = '', labels = '', likeness = NULL, leaf = '', size = 0, attachments = 0,"
+    " first_seen = NULL WHERE id = ?"
+)
+_EMPTY: Final = (
+    "SELECT id FROM conversation c WHERE NOT EXISTS"
+    " (SELECT 1 FROM unit u WHERE u.conversation = c.id AND u.gone = 0)"
+)
+
+Slots = Callable[[HeaderRecord], Iterable[bytes]]  # of a batch's keyring as it is now
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubber:
+    """Takes what was destroyed out of one index."""
+
+    db: Connection
+    digest: Callable[[HeaderRecord], bytes]  # of the keyring in force
+    slots: Slots
+
+    def changed(self, headers: Iterable[HeaderRecord]) -> list[HeaderRecord]:
+        """Return the indexed batches whose keyring was replaced since."""
+        rows = self.db.execute("SELECT id, keyring FROM batch")
+        known = {batch: bytes(digest) for batch, digest in rows}
+        return [
+            record
+            for record in headers
+            if record.batch_id in known and known[record.batch_id] != self.digest(record)
+        ]
+
+    def batch(self, record: HeaderRecord) -> int:
+        """Take out what a batch holds no key of any more; return how many units that were."""
+        db = self.db
+        (seq,) = db.execute("SELECT seq FROM batch WHERE id = ?", (record.batch_id,)).fetchone()
+        try:
+            slots = list(self.slots(record))
+        except (LakzegelError, FileNotFoundError):
+            return 0  # not here yet, or not ours to open: looked at again the next time
+        lost = [number for number, key in enumerate(slots) if key == DESTROYED]
+        units: set[int] = set()
+        for number in lost:
+            units |= self._segment(seq, number)
+        gone = [unit for unit in units if not self._is_held(unit)]
+        for unit in gone:
+            self._scrub(unit)
+        self._empty_conversations()
+        db.execute("UPDATE batch SET keyring = ? WHERE seq = ?", (self.digest(record), seq))
+        return len(gone)
+
+    def settle(self) -> None:
+        """Write the file anew, so that nothing of what was taken out is left in it."""
+        self.db.execute("INSERT INTO words (words) VALUES ('optimize')")
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.db.execute("VACUUM")
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _segment(self, batch: int, number: int) -> set[int]:
+        """Mark a segment as destroyed; return the units that it held."""
+        row = self.db.execute(
+            "UPDATE segment SET gone = 1, labels = '' WHERE batch = ? AND item = ?"
+            " RETURNING id, file",
+            (batch, number),
+        ).fetchone()
+        if row is None:
+            return set()
+        segment, file = row
+        self.db.execute("DELETE FROM pending WHERE segment = ?", (segment,))
+        held = self.db.execute("SELECT unit FROM place WHERE segment = ?", (segment,))
+        units = {unit for (unit,) in held}
+        versions = self.db.execute(
+            "SELECT v.unit, v.capture FROM version v JOIN capture k ON k.id = v.capture"
+            " WHERE k.file = ?",
+            (file,),
+        ).fetchall()
+        return units | {unit for unit, capture in versions if segment in ordered(self.db, capture)}
+
+    def _is_held(self, unit: int) -> bool:
+        """Whether a reading of a unit is left whole."""
+        rows = self.db.execute(
+            "SELECT p.part, s.gone FROM place p JOIN segment s ON s.id = p.segment"
+            " WHERE p.unit = ? ORDER BY p.segment, p.start",
+            (unit,),
+        ).fetchall()
+        readings: list[bool] = []
+        for part, gone in rows:
+            if part == 0:
+                readings.append(True)
+            readings[-1:] = [bool(readings and readings[-1]) and not gone]
+        return any(readings) or any(self._is_whole(unit))
+
+    def _is_whole(self, unit: int) -> Iterable[bool]:
+        for (capture,) in self.db.execute(
+            "SELECT capture FROM version WHERE unit = ?", (unit,)
+        ).fetchall():
+            marks = [(segment,) for segment in ordered(self.db, capture)]
+            some = "SELECT gone FROM segment WHERE id = ?"
+            yield not any(self.db.execute(some, mark).fetchone()[0] for mark in marks)
+
+    def _scrub(self, unit: int) -> None:
+        self.db.execute("DELETE FROM words WHERE rowid = ?", (unit,))
+        self.db.execute("DELETE FROM present WHERE unit = ?", (unit,))
+        self.db.execute(_SCRUB, (unit,))
+
+    def _empty_conversations(self) -> None:
+        """Take the names out of what has nothing left: conversations, files, people."""
+        db = self.db
+        for (conversation,) in db.execute(_EMPTY).fetchall():
+            db.execute(
+                "UPDATE conversation SET title = '', parties = '[]' WHERE id = ?", (conversation,)
+            )
+            db.execute("DELETE FROM head WHERE conversation = ?", (conversation,))
+            db.execute("DELETE FROM present WHERE unit = ?", (-conversation,))
+            db.execute("DELETE FROM reply WHERE conversation = ?", (conversation,))
+        db.execute(
+            "DELETE FROM party WHERE id NOT IN (SELECT party FROM present)"
+            " AND id NOT IN (SELECT sender FROM unit WHERE sender IS NOT NULL)"
+        )
+        db.execute(
+            "UPDATE file SET path = x'' WHERE id IN (SELECT file FROM segment WHERE gone = 1)"
+            " AND id NOT IN (SELECT file FROM segment WHERE gone = 0)"
+        )

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What was destroyed leaves the index; whoever asks for it is told of the certificate."""
+
+import hashlib
+import os
+from dataclasses import replace
+
+import pytest
+
+from lakzegel_core.age import Identity
+from lakzegel_core.keyring import open_keyring, seal_keyring
+from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
+from lakzegel_office.collection.model import Query
+from lakzegel_office.errors import GoneError
+
+CERTIFICATE = bytes(range(32))
+
+
+def letter(number, text):
+    return f"Message-ID: <{number}@x>\nFrom: Carla <c@x.example>\nSubject: s\n\n{text}\n".encode()
+
+
+def destroy(world, device, name, *items):
+    """Have the log say that these items of a batch are gone, as two approvers sign it."""
+    identity = Identity.from_text(world.vault.identity("records").to_text())
+    ring = open_keyring(world.receiver.keyrings[name], [identity])
+    slots = tuple(bytes(32) if n in items else slot for n, slot in enumerate(ring.slots))
+    sealed = seal_keyring(replace(ring, slots=slots), device.recipients, random=os.urandom)
+    change = KeyringChange(
+        origin=ring.origin,
+        device=ring.device,
+        epoch=ring.epoch,
+        batch=ring.batch,
+        old=hashlib.sha256(world.receiver.keyrings[name]).digest(),
+        new=hashlib.sha256(sealed).digest(),
+        generation=1,
+        reason="dispose",
+        recipients=bytes(32),
+        destroyed=tuple(items),
+        certificate=CERTIFICATE,
+        at=world.receiver.now,
+    )
+    keys = [world.vault.signer(key, world.config.keys[key]) for key in ("approval-1", "approval-2")]
+    world.receiver.append(sign_keyring_change(change, keys))
+    world.receiver.keyrings[name] = sealed
+    (world.home.mirror / "keyrings" / f"{name}.keyring").write_bytes(sealed)
+
+
+def sealed(device, files, reader="maildir"):
+    before = set(device.receiver.batches)
+    device.send_as(reader, files)
+    (name,) = set(device.receiver.batches) - before
+    return name
+
+
+def test_a_destroyed_mail_is_not_found_and_its_certificate_is_named(world, device, collected):
+    name = sealed(device, {"cur/1": [letter(1, "Zangzaad")], "cur/2": [letter(2, "Vogelkooi")]})
+    before = collected()
+    (unit,) = before.units(Query(text="zangzaad"))
+    before.close()
+    destroy(world, device, name, 0)
+    collection = collected()
+    assert [found.snippet for found in collection.units(Query())] == ["Vogelkooi"]
+    assert collection.count(Query(text="zangzaad")) == 0
+    with pytest.raises(GoneError, match=CERTIFICATE.hex()):
+        collection.body(unit.id)
+    tombstone = collection.unit(unit.id)
+    assert (tombstone.snippet, tombstone.subject, tombstone.sender) == ("", "", None)
+
+
+def test_a_mail_of_which_one_copy_was_destroyed_is_opened_from_the_other(world, device, collected):
+    name = sealed(device, {"a/cur/1": [letter(1, "Zangzaad")]})
+    newest = sealed(device, {"b/cur/1": [letter(1, "Zangzaad")]})
+    collected().close()
+    destroy(world, device, newest, 0)
+    collection = collected()
+    (unit,) = collection.units(Query(text="zangzaad"))
+    assert collection.body(unit.id).text == "Zangzaad\n"
+    assert name != newest
+
+
+def test_a_destroyed_version_of_a_file_has_no_name_left(world, device, collected):
+    name = sealed(device, {"geheim.odt": [b"een"]}, reader="folder")
+    collected().close()
+    destroy(world, device, name, 0)
+    collection = collected()
+    assert collection.count(Query()) == 0
+    assert not collection.db.execute("SELECT 1 FROM unit WHERE subject <> ''").fetchone()
+    assert not collection.db.execute("SELECT 1 FROM file WHERE path <> x''").fetchone()
+    assert not collection.db.execute("SELECT 1 FROM conversation WHERE title <> ''").fetchone()
