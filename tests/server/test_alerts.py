@@ -324,6 +324,7 @@ def test_causes_of_the_receiver_and_of_devices_are_found(world, device):
     desk.log.stand(Standing(Phase.SEALING))
     for _ in range(desk.settings.alerts.refusals):
         desk.register.refuse(device="x", code="gap", entry_id="0", proven=False)
+    desk.register.flush()  # as its chore does every ten seconds
     assert observe(desk, now)["refusals"] == 1
 
 
