@@ -9,6 +9,7 @@ connection whose head never ends, or grows without end; the gate and the limits 
 from __future__ import annotations
 
 import asyncio
+import re
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from lakzegel_server.problems import document
 BUFFER: Final = 2**20  # bytes read at a time
 MAX_HEAD: Final = 2**15  # bytes of a request's line and header fields, trailers included
 MAX_FIELDS: Final = 100
+VERSIONS: Final = frozenset({"1.0", "1.1"})
+ONCE: Final = frozenset({b"host", b"authorization", b"transfer-encoding"})
+HOST: Final = re.compile(rb"[A-Za-z0-9._:\[\]%~-]*")  # RFC 9112 §3.2, without user names
 MAX_PIPELINED: Final = 8  # requests that wait for the answer to the one before
 
 
@@ -139,11 +143,12 @@ class Http(HttpToolsProtocol):
     head_begun = False
     _head = 0  # bytes of the head so far
     _fields = 0
+    _once: frozenset[bytes] = frozenset()  # fields that have come, of those that come once
     last = False  # the next answer is the last one on this connection
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        self.head_begun, self._head, self._fields = True, 0, 0
+        self.head_begun, self._head, self._fields, self._once = True, 0, 0, frozenset()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -155,6 +160,7 @@ class Http(HttpToolsProtocol):
         """Count it."""
         self._fields += 1
         self._grow(len(name) + len(value))
+        self._count_once(name.lower(), value)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -162,6 +168,9 @@ class Http(HttpToolsProtocol):
         self.head_begun = False
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests at once")
+        version = self.parser.get_http_version()
+        if version not in VERSIONS or (version == "1.1" and b"host" not in self._once):
+            raise ValueError("no Host, or not of HTTP/1")
         super().on_headers_complete()
         if self.last and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -196,6 +205,17 @@ class Http(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+    def _count_once(self, name: bytes, value: bytes) -> None:
+        """Refuse what a proxy before this receiver might read in another way than it does."""
+        if name in ONCE:
+            if name in self._once:
+                raise ValueError("a field comes twice")
+            self._once |= {name}
+        if name == b"host" and not HOST.fullmatch(value):
+            raise ValueError("not a Host")
+        if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise ValueError("a coding that is not taken")
 
     def _grow(self, size: int) -> None:
         """Count the head; what is raised here ends the connection with 400."""

@@ -85,6 +85,8 @@ def load(layout: Layout) -> Settings:
         raise ConfigError(f"{path}: {_first(error)}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply") from None
 
 
 def read_secret(path: Path) -> str:

@@ -169,6 +169,10 @@ SHAPES = {
     "a folded field": b"X: y\r\n Content-Length: 5\r\n\r\n",
     "a bare line feed in chunks": b"Transfer-Encoding: chunked\r\n\r\n5\nabcde\r\n0\r\n\r\n",
     "a chunk without end": b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+    "a coding before chunks": b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "chunks twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "another host": b"Host: y\r\nContent-Length: 1\r\n\r\nx",
+    "another login": b"Authorization: a\r\nAuthorization: b\r\nContent-Length: 1\r\n\r\nx",
 }
 
 
@@ -180,6 +184,44 @@ def test_no_request_is_smuggled_behind_one_that_can_be_read_two_ways(dial, shape
     found = statuses(answers(connection))
     assert found[:1] == [400]
     assert 404 not in found
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/health HTTP/1.1\r\n\r\n",
+        b"GET /v1/health HTTP/1.1\r\nHost: a, b\r\n\r\n",
+        b"GET /v1/health HTTP/1.1\r\nHost: \xff\r\n\r\n",
+        b"GET /v1/health\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_of_http_1_is_refused(dial, head):
+    connection = dial()
+    connection.sendall(head)
+    assert statuses(answers(connection)) == [400]
+
+
+def test_a_request_of_http_1_0_needs_no_host(dial):
+    connection = dial()
+    connection.sendall(b"GET /v1/health HTTP/1.0\r\n\r\n")
+    assert statuses(answers(connection)) == [200]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/receiver/", "//receiver", "/language/nl?next=//evil.example", "/language/nl?next=/%5Cevil",
+     "/language/nl?next=/%0d%0aSet-Cookie:x=1", "/?a=%0d%0aX:1", "/static/%2e%2e/%2e%2e/keys"],
+)  # fmt: skip
+def test_nobody_is_led_elsewhere(dial, path):
+    connection = dial()
+    connection.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n".encode()
+    )
+    answer = answers(connection)
+    assert b"evil" not in answer
+    assert b"\r\nX:" not in answer
+    assert statuses(answer)[0] in {303, 401, 404}
 
 
 def test_a_refused_body_that_never_ends_is_let_go(world, dial, monkeypatch):

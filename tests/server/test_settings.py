@@ -30,6 +30,7 @@ def test_an_empty_file_is_all_defaults(tmp_path):
         (b"=\n", "line 1"),
         (b"\xff\n", "utf-8"),
         (b"#" * (MAX_SETTINGS + 1), "more than"),
+        (b"a=" + b"[" * 5000 + b"\n", "nested too deeply"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong_and_never_with_a_value(tmp_path, text, says):

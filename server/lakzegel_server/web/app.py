@@ -43,9 +43,9 @@ def build(desk: Desk) -> Starlette:
     ]
     headers = Middleware(Headers, secure=lambda scope: is_secure(desk.settings.web, scope))
     refuse = counted_refusal(desk, _refuse)
-    return Starlette(
-        routes=routes, exception_handlers={HTTPException: refuse}, middleware=[headers]
-    )
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse}, middleware=[headers])
+    app.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return app
 
 
 def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
