@@ -7,6 +7,7 @@ from lakzegel_core import enrolment, entries
 from lakzegel_core.errors import ConsistencyError, RootMismatchError
 from lakzegel_server.errors import MisplacedError
 from lakzegel_server.logstate import LogState
+from lakzegel_server.recovery.following import proven_root
 
 
 def note_kind(data: bytes) -> str:
@@ -35,9 +36,10 @@ def require_seen(log: LogState, who: str, size: int, root: bytes) -> None:
     Raises:
         ConsistencyError: it saw more entries than there are: this log was rolled back.
         RootMismatchError: it saw another log: somebody shows two.
+        DamageError: our tiles do not tell.
     """
     shown = log.shown.checkpoint
     if size > shown.size:
         raise ConsistencyError(f"{who}: saw a log of {size} entries, this one has {shown.size}")
-    if log.root(size) != root:
+    if log.root(size) != root and proven_root(log, size) != root:
         raise RootMismatchError(f"{who}: saw another log of {size} entries")

@@ -131,6 +131,21 @@ def test_a_device_that_saw_another_log_is_refused(world, device):
     refused(world, device, upload, upload.body, (409, "consistency"))
 
 
+def test_where_a_tile_rotted_no_device_hears_that_it_saw_another_log(world, device, kit):
+    tree = world.client.checkpoint().checkpoint
+    device.seen = kit.Seen(tree.size - 1, world.desk.log.root(tree.size - 1))
+    tile = next((world.data / "log/tile/0/000.p").glob(str(tree.size)))
+    whole = tile.read_bytes()
+    tile.write_bytes(bytes(len(whole)))
+    world.desk.log._shown = replace(world.desk.log.shown, reader=world.desk.log._reader(tree.size))
+    upload = device.seal()
+    answer = world.client.put(upload)
+    assert (answer.status_code, answer.json()["title"]) == (503, "damage")
+    tile.write_bytes(whole)
+    world.desk.log._shown = replace(world.desk.log.shown, reader=world.desk.log._reader(tree.size))
+    world.receipt(world.client.put(upload), upload)
+
+
 def test_a_name_that_is_no_digest_is_refused(world):
     assert code(world.client("PUT", "/v1/batches/AB", b"x")) == (400, "format")
 
