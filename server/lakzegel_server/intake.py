@@ -14,7 +14,7 @@ from typing import Final
 from lakzegel_core.batch import Header
 from lakzegel_core.errors import LakzegelError, LimitError
 from lakzegel_core.limits import MAX_BATCH, MAX_KEYRING
-from lakzegel_server.errors import BusyError, ServerError
+from lakzegel_server.errors import BusyError
 from lakzegel_server.layout import Layout
 from lakzegel_server.limiting import Limits, Ticket
 from lakzegel_server.logstate import LogState
@@ -155,7 +155,7 @@ class Intake:
             return upload.sealed
         try:
             index = await asyncio.wrap_future(self._sequencer.submit(upload.note))
-        except (LakzegelError, ServerError, OSError) as error:
+        except Exception as error:
             await self._workers.run(upload.discard)
             if isinstance(error, LakzegelError):
                 await self._record(upload, name, error)

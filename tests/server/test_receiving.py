@@ -213,3 +213,18 @@ def test_of_two_batches_that_race_for_a_number_the_loser_leaves_nothing(world, d
     winner, loser = sorted(rivals, key=lambda rival: statuses[rivals.index(rival)])
     assert world.left_behind() == [[winner.name], [winner.name], []]
     assert world.desk.register.refusals() == [("minister", "fork", loser.name)]
+
+
+def test_a_batch_that_cannot_be_sealed_for_a_reason_nobody_foresaw_leaves_nothing(
+    world, device, monkeypatch
+):
+    def fail(_wanted):
+        raise RuntimeError("a fault of ours")
+
+    upload = device.seal()
+    with monkeypatch.context() as broken:
+        broken.setattr(world.desk.log, "append", fail)
+        url = f"{world.client.url}/v1/batches/{upload.name}"
+        assert world.client.session.put(url, upload.body, timeout=30).status_code == 500
+    assert world.left_behind() == [[], [], []]
+    world.receipt(world.client.put(upload), upload)
