@@ -172,6 +172,37 @@ def test_containing_names_all_that_holds_or_names_a_mail(device, collected):
     assert len(found.alike) == 1
 
 
+def test_a_forwarded_mail_and_an_attached_one_are_told_as_alike_and_found(device, collected):
+    letter = mail(1, text="De begroting voor volgend jaar is nog niet rond.")
+    forward = mail(2, "Fwd: Stukken", "> De begroting voor volgend\n> jaar is nog niet rond.\nZie!")
+    kind = "multipart/mixed; boundary=x"
+    parts = b"--x\nContent-Type: message/rfc822\n\n" + mail(3, "Kanarie", "Zangzaad") + b"\n--x--\n"
+    holder = mail(4, text=parts.decode(), Content_Type=kind)
+    files = {"cur/1": [letter], "cur/2": [forward], "cur/4": [holder]}
+    device.send_as("maildir", files)
+    collection = collected()
+    (unit,) = (one for one in collection.units(Query(text="begroting")) if one.snippet[0] == "D")
+    (other,) = collection.containing([unit.id]).alike
+    assert collection.unit(other).subject == "Fwd: Stukken"
+    (found,) = collection.units(Query(text="zangzaad kanarie"))
+    (attached,) = collection.body(found.id).attachments
+    assert (attached.name, attached.media_type) == ("Kanarie.eml", "message/rfc822")
+    assert b"Zangzaad" in collection.attachment(found.id, 0)
+
+
+def test_a_mail_that_was_cut_because_of_its_size_is_one_unit(device, collected, monkeypatch):
+    letter = mail(1, text="Begin " + "a" * 200 + " einde")
+    monkeypatch.setattr("lakzegel_office.collection.assembling.CUT", 100)
+    pieces = [letter[at : at + 100] for at in range(0, len(letter), 100)]
+    device.send_as("maildir", {"cur/1": pieces, "cur/2": [mail(2)]})
+    collection = collected()
+    assert collection.count(Query()) == 2
+    (unit,) = collection.units(Query(text="begin einde"))
+    assert collection.raw(unit.id) == letter
+    assert len(collection.places(unit.id)) == len(pieces)
+    assert len(collection.containing([unit.id]).alone) == len(pieces)
+
+
 def test_an_unknown_unit_is_a_usage_error(device, collected):
     device.send_as("maildir", {"cur/1": [mail(1)]})
     with pytest.raises(UsageError):

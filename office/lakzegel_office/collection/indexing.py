@@ -97,7 +97,7 @@ class Indexer:
         for record, read in zip(todo, results, strict=True):
             self._transaction(partial(self._batch, record, read))
             done.batches += 1
-            done.unopened += read.unopened
+            done.unopened += record.header.items - len(read.lines)
             done.units = self._assembler.units.added
             self.progress(f"indexed {done.batches}/{len(todo)} batches, {done.units} units")
         self._transaction(self._loose)

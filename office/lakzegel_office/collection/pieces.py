@@ -42,6 +42,7 @@ class Raw:
     subject: str = ""
     text: str = ""
     html: str = ""
+    more: str = ""  # words that it is found by too: of what is attached
     parties: tuple[Party, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     media: tuple[str, ...] = ()  # where each attachment's file lies, as the source writes it

@@ -11,30 +11,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lakzegel_office.collection.database import Connection
-from lakzegel_office.collection.model import Containing
+from lakzegel_office.collection.ids import LEAST_ALIKE, normalised
+from lakzegel_office.collection.model import Containing, UnitKind
 from lakzegel_office.collection.rowlists import ordered
+from lakzegel_office.collection.units import SNIPPET
+from lakzegel_office.collection.wording import phrase_of
 from lakzegel_office.names import ItemId
 
-_ASKED: Final = 500  # values of one question
+MOST_ALIKE: Final = 1_000  # units that quote one text
 
 
 def containing(db: Connection, units: Sequence[int]) -> Containing:
     """Return everything that holds or names these units."""
     wanted = frozenset(units)
     segments = segments_of(db, units)
-    shared: set[int] = set()
-    neighbours: set[int] = set()
-    for segment in segments:
-        others = _held(db, segment) - wanted
-        if others:
-            shared.add(segment)
-            neighbours |= others
-    captures = _captures(db, segments)
-    files = _files(db, segments) | _files_of_captures(db, captures)
+    held = _held(db, segments)
+    shared = {segment for segment in segments if held[segment] - wanted}
+    neighbours = {unit for segment in shared for unit in held[segment] - wanted}
+    files = {file for segment in segments for file in _file_of(db, segment)}
+    captures = {capture for file in files for capture in _captures(db, file, segments)}
+    files |= {file for unit in wanted for file in _files_of_versions(db, unit)}
     return Containing(
         alone=_items(db, "segment", segments - shared),
         shared=_items(db, "segment", shared),
-        captures=_items(db, "capture", captures),
+        captures=_items(db, "capture", captures | _versions(db, wanted)),
         observations=tuple(sorted(_observations(db, files))),
         neighbours=_names(db, neighbours),
         alike=_names(db, _alike(db, wanted)),
@@ -51,39 +51,48 @@ def segments_of(db: Connection, units: Iterable[int]) -> set[int]:
     return found
 
 
-def _held(db: Connection, segment: int) -> set[int]:
-    """Return the units that a segment holds: messages, and versions of its file."""
-    found = {row for (row,) in db.execute("SELECT unit FROM place WHERE segment = ?", (segment,))}
-    versions = db.execute(
-        "SELECT v.unit, v.capture FROM version v JOIN capture k ON k.id = v.capture"
-        " JOIN segment s ON s.file = k.file WHERE s.id = ?",
-        (segment,),
-    ).fetchall()
-    return found | {unit for unit, capture in versions if segment in ordered(db, capture)}
+def _held(db: Connection, segments: set[int]) -> dict[int, set[int]]:
+    """Return which units each segment holds: messages, and versions of its file."""
+    held: dict[int, set[int]] = {segment: set() for segment in segments}
+    for segment, units in held.items():
+        units |= {
+            row for (row,) in db.execute("SELECT unit FROM place WHERE segment = ?", (segment,))
+        }
+    for file in {file for segment in segments for file in _file_of(db, segment)}:
+        versions = db.execute(
+            "SELECT v.unit, v.capture FROM version v JOIN capture k ON k.id = v.capture"
+            " WHERE k.file = ?",
+            (file,),
+        ).fetchall()
+        for unit, capture in versions:
+            for segment in segments.intersection(ordered(db, capture)):
+                held[segment].add(unit)
+    return held
 
 
-def _captures(db: Connection, segments: set[int]) -> set[int]:
-    """Return the captures that name one of these segments."""
-    found: set[int] = set()
-    for file in _files(db, segments):
-        for (capture,) in db.execute("SELECT id FROM capture WHERE file = ?", (file,)).fetchall():
-            if not segments.isdisjoint(ordered(db, capture)):
-                found.add(capture)
-    return found
+def _captures(db: Connection, file: int, segments: set[int]) -> Iterator[int]:
+    """Yield the captures of a file that name one of these segments."""
+    for (capture,) in db.execute("SELECT id FROM capture WHERE file = ?", (file,)).fetchall():
+        if not segments.isdisjoint(ordered(db, capture)):
+            yield capture
 
 
-def _files(db: Connection, segments: Iterable[int]) -> set[int]:
-    found: set[int] = set()
-    for segment in segments:
-        found.add(db.execute("SELECT file FROM segment WHERE id = ?", (segment,)).fetchone()[0])
-    return found
+def _versions(db: Connection, units: Iterable[int]) -> set[int]:
+    """Return the captures that are units as a whole, those of empty files too."""
+    found = (db.execute("SELECT capture FROM version WHERE unit = ?", (unit,)) for unit in units)
+    return {capture for rows in found for (capture,) in rows.fetchall()}
 
 
-def _files_of_captures(db: Connection, captures: Iterable[int]) -> set[int]:
-    return {
-        db.execute("SELECT file FROM capture WHERE id = ?", (capture,)).fetchone()[0]
-        for capture in captures
-    }
+def _file_of(db: Connection, segment: int) -> Iterator[int]:
+    yield from db.execute("SELECT file FROM segment WHERE id = ?", (segment,)).fetchone()
+
+
+def _files_of_versions(db: Connection, unit: int) -> Iterator[int]:
+    for (file,) in db.execute(
+        "SELECT DISTINCT k.file FROM version v JOIN capture k ON k.id = v.capture WHERE v.unit = ?",
+        (unit,),
+    ).fetchall():
+        yield file
 
 
 def _observations(db: Connection, files: Iterable[int]) -> Iterator[ItemId]:
@@ -102,6 +111,7 @@ def _observations(db: Connection, files: Iterable[int]) -> Iterator[ItemId]:
 
 
 def _alike(db: Connection, units: frozenset[int]) -> set[int]:
+    """Return other units with the same text, or that have how it begins within theirs."""
     found: set[int] = set()
     for unit in units:
         rows = db.execute(
@@ -110,7 +120,20 @@ def _alike(db: Connection, units: frozenset[int]) -> set[int]:
             (unit,),
         )
         found |= {row for (row,) in rows}
+        found |= _quoting(db, unit)
     return found - units
+
+
+def _quoting(db: Connection, unit: int) -> set[int]:
+    """Return the units that have the begin of a text within them: answers, what was forwarded."""
+    (kind, snippet) = db.execute("SELECT kind, snippet FROM unit WHERE id = ?", (unit,)).fetchone()
+    begin = snippet if len(snippet) < SNIPPET else snippet.rpartition(" ")[0]
+    match = phrase_of(begin)
+    if kind == UnitKind.FILE or match is None or len(normalised(begin)) < LEAST_ALIKE:
+        return set()
+    statement = "SELECT rowid FROM words WHERE words MATCH ? LIMIT ?"
+    rows = db.execute(statement, (f"body : {match}", MOST_ALIKE)).fetchall()
+    return {row for (row,) in rows}
 
 
 def _items(db: Connection, table: str, rows: Iterable[int]) -> tuple[ItemId, ...]:

@@ -25,7 +25,6 @@ class BatchRead:
     batch_id: str
     lines: tuple[IndexedItem, ...]
     pieces: dict[int, Piece]
-    unopened: int  # items that are not to be had: destroyed, or not as sealed
 
 
 class BatchReader:
@@ -47,7 +46,7 @@ class BatchReader:
                     if isinstance(item, Item):
                         pieces[index] = _piece(wanted[index], item)
         known = tuple(line for line in lines if line.index not in wanted or line.index in pieces)
-        return BatchRead(task.batch_id, known, pieces, len(lines) - len(known))
+        return BatchRead(task.batch_id, known, pieces)
 
     def _lines(self, task: OpenTask) -> list[IndexedItem]:
         lines = self._store.read(task.batch_id)

@@ -183,7 +183,7 @@ class Units:
         self.writer.present(unit, self._parties(raw))
         db.execute(
             "INSERT INTO words (rowid, subject, body, names) VALUES (?, ?, ?, ?)",
-            (unit, clean(raw.subject), clean(raw.text), clean(self._words(raw))),
+            (unit, clean(raw.subject), clean(f"{raw.text}\n{raw.more}"), clean(self._words(raw))),
         )
         return unit
 

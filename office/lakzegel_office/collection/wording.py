@@ -30,6 +30,12 @@ def match_of(text: str) -> str | None:
     return " AND ".join(terms) or None
 
 
+def phrase_of(text: str) -> str | None:
+    """Return the question for these words in this order, or None where there is none."""
+    found = _WORDS.findall(text[:MAX_QUERY])
+    return f'"{" ".join(found)}"' if found else None
+
+
 def has_words(text: str) -> bool:
     """Whether there is anything to search for."""
     return match_of(text) is not None

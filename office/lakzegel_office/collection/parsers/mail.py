@@ -102,6 +102,7 @@ def mail_at(data: bytes, start: int, length: int, whole: bytes) -> Raw | None:
         subject=mailheads.first_of(fields, "subject")[:4096],
         text=content.text or mailparts.text_of_html(content.html),
         html=content.html,
+        more=content.more,
         parties=parties,
         attachments=tuple(content.attachments),
         references=mailheads.references_of(fields),

@@ -18,12 +18,13 @@ from email.policy import Policy, compat32
 from typing import Final, TypeAlias
 
 from lakzegel_office.collection.model import Attachment
-from lakzegel_office.collection.parsers.mailheads import decoded, fields_of, first_of
+from lakzegel_office.collection.parsers.mailheads import decoded, fields_of, first_of, split_mail
 
 MAX_PARTS: Final = 1_000
 MAX_BOUNDARIES: Final = 200  # multiparts in one mail; honest ones have fewer than ten
 MAX_DEPTH: Final = 20  # parts in parts
 MAX_TEXT: Final = 1 << 20  # characters of text that are kept for search and view
+MAX_INNER: Final = 5  # mails in mails that are looked into for their words
 MAX_HTML: Final = 8 << 20  # characters of HTML that are kept for view
 _BOUNDARY: Final = re.compile(rb"boundary", re.IGNORECASE)
 _HIDDEN: Final = re.compile(r"(?is)<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)")
@@ -40,14 +41,15 @@ class Content:
     text: str = ""
     html: str = ""
     attachments: list[Attachment] = field(default_factory=list)
+    more: str = ""  # what attached mails and texts say: to be found by
 
 
-def content_of(data: bytes) -> Content:
-    """Return text, HTML and the list of attachments."""
+def content_of(data: bytes, inner: int = MAX_INNER) -> Content:
+    """Return text, HTML and the list of attachments; words of mails within, `inner` deep."""
     found = Content()
     try:
         for part in _parts(data):
-            _add(found, part)
+            _add(found, part, inner)
     except Exception:  # noqa: BLE001 - `email` trips over hostile bytes in ways it does not list
         return found
     return found
@@ -97,7 +99,7 @@ def _whole(inner: object) -> list[Part]:
     return [child for child in reversed(found) if isinstance(child, Message)]
 
 
-def _add(found: Content, part: Part) -> None:
+def _add(found: Content, part: Part, inner: int) -> None:
     if _is_text(part):
         text = _text_of(part)
         if part.get_content_type() == "text/html":
@@ -109,6 +111,12 @@ def _add(found: Content, part: Part) -> None:
     kind = part.get_content_type()
     number = len(found.attachments)
     found.attachments.append(Attachment(number, _name_of(part, kind), kind, len(data), None))
+    if kind == "message/rfc822" and inner:
+        within = content_of(data, inner - 1)
+        text = within.text or text_of_html(within.html)
+        found.more = "\n".join((found.more, subject_of(data), text, within.more))[:MAX_TEXT]
+    elif kind in {"text/plain", "text/calendar", "text/csv"}:
+        found.more = f"{found.more}\n{_text_of(part)}"[:MAX_TEXT]
 
 
 def _is_text(part: Part) -> bool:
@@ -163,4 +171,4 @@ def _text_of(part: Part) -> str:
 
 def subject_of(data: bytes) -> str:
     """Return the subject that the begin of a mail states."""
-    return first_of(fields_of(data), "subject")
+    return first_of(fields_of(split_mail(data)[0]), "subject")
