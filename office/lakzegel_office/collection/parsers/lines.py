@@ -66,6 +66,7 @@ class Said:
     system: bool = False
     media: tuple[tuple[str, str], ...] = ()  # where the file lies, its media type
     fields: Mapping[str, str] = field(default_factory=dict)
+    sender: Party | None = None  # where the row itself says who
 
 
 class Store(Protocol):
@@ -76,9 +77,6 @@ class Store(Protocol):
 
     def head(self, value: Mapping[str, Any]) -> Head:
         """Return what the head line says."""
-
-    def people(self, rows: Sequence[Row]) -> Mapping[str, Party]:
-        """Return who is in rows before the first message."""
 
     def said(self, rows: Sequence[Row]) -> Said:
         """Return what a message's rows say, its own first."""
@@ -107,16 +105,7 @@ def parse_lines(data: bytes, store: Store | None) -> Piece:
     units += _message(store, group)
     if loose:
         units += _members(data, loose)
-        heads = _with_people(heads, store, [row for _, _, row in loose])
     return Piece(tuple(sorted(units, key=lambda unit: unit.start)), tuple(heads))
-
-
-def whole_number(value: object) -> int:
-    """Return a number that a store wrote as number or text, else 0."""
-    try:
-        return int(value) if isinstance(value, int | str) else 0
-    except ValueError:
-        return 0
 
 
 def media_of(files: Sequence[tuple[str, str]]) -> tuple[Attachment, ...]:
@@ -180,6 +169,7 @@ def _message(store: Store, group: Sequence[tuple[int, int, Row]]) -> Iterator[Ra
         length,
         key,
         at=said.at,
+        sender=said.sender,
         who=said.who,
         text=said.text,
         attachments=media_of(said.media),
@@ -202,14 +192,3 @@ def _members(data: bytes, rows: Sequence[tuple[int, int, Row]]) -> Iterator[Raw]
     lines = data[start : start + length].decode("utf-8", "replace")
     names = sorted({row.any("id", "ZMEMBERJID", "display_name") for _, _, row in rows} - {""})
     yield Raw(UnitKind.SYSTEM, start, length, ("rows", lines), text=", ".join(names)[:MAX_TEXT])
-
-
-def _with_people(heads: list[Head], store: Store, rows: Sequence[Row]) -> list[Head]:
-    """Return the heads with the people of rows that follow them, before the first message."""
-    found = store.people(rows)
-    if not heads or not found:
-        return heads
-    last = heads[-1]
-    people = {**last.people, **found}
-    parties = last.parties or tuple(found.values())
-    return [*heads[:-1], Head(last.start, last.app, last.key, last.title, parties, people)]
