@@ -80,6 +80,7 @@ class Right:
             "/devices/{name}": "minister-1",
             "/mine/{name}": self.link,
             "/v1/trail/{name}": "0",
+            "/trail/{name}": "0-1",
         }.get(path, self.upload.name)
 
     def request(self, method, path, csrf):
