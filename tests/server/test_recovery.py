@@ -759,7 +759,7 @@ def test_data_set_back_under_a_running_receiver_makes_no_other_log(old, capsys, 
         assert capsys.readouterr().out == f"policy {size}\n"
 
 
-@pytest.mark.parametrize("failing", ["append", "entries"])
+@pytest.mark.parametrize("failing", ["append", pytest.param("entries", marks=pytest.mark.soak)])
 def test_a_disk_that_was_full_at_the_last_step_needs_no_restart(old, monkeypatch, failing):
     before = old.contents()
     old.restore()
