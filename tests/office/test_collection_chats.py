@@ -100,7 +100,8 @@ def test_equal_messages_on_days_that_come_back_stay_two(device, collected):
 
 def test_a_chat_in_a_zip_is_read_and_its_members_are_files(device, collected):
     picture = b"\xff\xd8\xff" + bytes(5000)
-    chat = "[11-03-2024 08:05:00] Bas: \u200e<bijgevoegd: 0001-PHOTO.jpg>\n"
+    chat = "[11-03-2024 08:04:00] Commissie: \u200eBerichten worden versleuteld.\r\n"
+    chat += "[11-03-2024, 08:05:00] Bas: \u200e<bijgevoegd: 0001-PHOTO.jpg>\r\n"
     pieces = zipped({"_chat.txt": chat, "0001-PHOTO.jpg": picture})
     device.send_as("whatsapp-export", {"WhatsApp Chat - Commissie.zip": pieces})
     collection = collected()

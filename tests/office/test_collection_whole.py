@@ -3,6 +3,9 @@
 
 import os
 import random
+import struct
+import time
+import zlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -121,13 +124,44 @@ def check_hostile(reader, path, data):
     assert not piece.units or parses(reader, path)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(PATHS),
     st.lists(st.one_of(st.sampled_from(PARTS), st.binary(max_size=12)), max_size=24).map(b"".join),
 )
 def test_no_bytes_make_a_parser_fail_or_leave_a_byte_out(where, data):
     check_hostile(*where, data)
+
+
+BOMBS = {
+    "parts": b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\n" * 100_000,
+    "nests": b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(3_000)
+    ),
+    "mails": b"Content-Type: message/rfc822\n\n" * 3_000,
+    "parameters": b"Content-Type: text/plain" + b";a=b" * 100_000 + b"\n\nx",
+    "folds": b"Subject: x" + b"\n =?utf-8?q?=41?=" * 20_000 + b"\n\nx",
+    "people": b"To: " + b"(" * 50_000 + b"\n\nx",
+    "references": b"References: " + b"<a@b> " * 50_000 + b"\n\nx",
+    "tags": b"Content-Type: text/html\n\n" + b"<script" * 50_000 + b"<!--" * 50_000,
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_mail_that_is_a_bomb_costs_no_more_than_another(bomb):
+    begun = time.process_time()
+    (unit,) = parse("maildir", b"cur/1", BOMBS[bomb]).units
+    assert unit.kind is UnitKind.MAIL
+    assert time.process_time() - begun < 2
+
+
+def test_an_archive_that_is_a_bomb_is_unpacked_up_to_a_limit():
+    line = b"12-03-2024 08:01 - Jan: x\n"
+    packed = zlib.compressobj(1, zlib.DEFLATED, -15)
+    data = packed.compress(line + b"x" * (66 << 20)) + packed.flush()
+    head = struct.pack("<4s5H3I2H", b"PK\x03\x04", 20, 0, 8, 0, 0, 0, len(data), 0, 5, 0)
+    (unit,) = parse("whatsapp-export", b"x.zip", head + b"a.txt" + data).units
+    assert 1_000_000 < len(unit.text) <= 1 << 20
 
 
 @pytest.mark.soak

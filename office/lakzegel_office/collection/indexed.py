@@ -11,6 +11,7 @@ from lakzegel_office.collection.bodies import Opened
 from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.model import (
     Body,
+    Collection,
     Containing,
     Conversation,
     Place,
@@ -21,7 +22,7 @@ from lakzegel_office.collection.rows import UNIT, conversation_of, unit_of
 from lakzegel_office.errors import UsageError
 
 
-class IndexedCollection:
+class IndexedCollection(Collection):
     """Answers from one index, and opens units from the mirror."""
 
     def __init__(self, db: Connection, opened: Opened) -> None:

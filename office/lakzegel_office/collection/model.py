@@ -77,7 +77,9 @@ class Unit:
     attachments: int
     labels: tuple[str, ...]  # what the device found (docs/spec/item.md §2)
     first_seen: datetime | None  # the earliest reading that has it
-    captures: int  # how often it was captured: read-outs, files, copies
+    captures: (
+        int  # how often it was captured: read-outs, files, copies (docs/spec/collection.md §4)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Query:
     apps: Sequence[str] = ()
     kinds: Sequence[UnitKind] = ()
     conversation: str = ""
-    label: str = ""
+    label: str = ""  # `any`: whatever label
     party: str = ""  # part of an address or a name
     since: datetime | None = None  # at >= since
     until: datetime | None = None  # at < until
@@ -172,6 +174,13 @@ class Collection(Protocol):
             UsageError: there is none.
         """
 
+    def maybe_same(self, conversation: str) -> tuple[str, ...]:
+        """Return conversations that are probably this one, and are not merged with it.
+
+        Raises:
+            UsageError: there is none.
+        """
+
     def places(self, unit: str) -> tuple[Place, ...]:
         """Return where its bytes lie, the newest reading last."""
 
@@ -192,7 +201,7 @@ class Collection(Protocol):
         """
 
     def attachment(self, unit: str, number: int) -> bytes:
-        """Open one attachment and return its decoded bytes.
+        """Open one attachment and return its decoded bytes; a file is its own number 0.
 
         Raises:
             UsageError: there is none, or its file was not captured.

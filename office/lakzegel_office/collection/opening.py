@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
+from threading import Lock
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
@@ -40,6 +41,7 @@ class Items:
         """Keep the catalog, and what tells by which certificate something was destroyed."""
         self._catalog = catalog
         self._certificate = certificate
+        self._lock = Lock()  # several threads of one page may ask at once
         self._open: OrderedDict[str, tuple[OpenBatch, ExitStack]] = OrderedDict()
 
     def fetch(self, item: ItemId) -> bytes:
@@ -50,10 +52,8 @@ class Items:
             GoneError: its key was destroyed.
         """
         try:
-            batch = self._batch(item)
-            if batch.keyring.slots[item.index] == DESTROYED:
-                raise GoneError(f"{item}: destroyed; {self._certificate(item)}")
-            return batch.item(item.index).payload
+            with self._lock:
+                return self._payload(item)
         except LakzegelError as error:
             raise DoubtError(f"{item}: {error}") from error
         except FileNotFoundError as error:
@@ -68,6 +68,12 @@ class Items:
         """Close the batches that are open."""
         while self._open:
             self._open.popitem()[1][1].close()
+
+    def _payload(self, item: ItemId) -> bytes:
+        batch = self._batch(item)
+        if batch.keyring.slots[item.index] == DESTROYED:
+            raise GoneError(f"{item}: destroyed; {self._certificate(item)}")
+        return batch.item(item.index).payload
 
     def _batch(self, item: ItemId) -> OpenBatch:
         record = self._catalog.find(item)

@@ -23,6 +23,7 @@ from lakzegel_office.collection.pieces import Piece, Raw
 
 MAX_PARSED: Final = 64 << 20  # bytes of one stretch that are looked at
 CUT: Final = 16 << 20  # bytes at which a device cuts a longer stretch (docs/spec/sources.md §1)
+_LOOK: Final = 1 << 16  # bytes by which a member of an archive shows that it has messages
 _WORD: Final = re.compile(rb"[0-9A-Za-z\x80-\xff]")
 _LINES: Final = re.compile(rb"(?s).*\.conversations/[^/]+\.jsonl\Z")
 _MAIL_FOLDERS: Final = frozenset({b"new", b"cur"})
@@ -92,16 +93,22 @@ def parse(reader: str, path: bytes, data: bytes) -> Piece:
 
 def _member(reader: str, path: bytes, data: bytes) -> Piece:
     """Return what a member of an archive says; each unit lies in all of its bytes."""
-    member = member_of(data, MAX_PARSED)
+    member = member_of(data, _LOOK)
     if member is None:
         return Piece()
     parser = _PLAIN.get(reader)
-    if parser is None or not member.data:
+    inside = path + b"/" + member.name.encode("utf-8", "replace")
+    if parser is None or not member.data or not _is_told(parser(inside, member.data)):
         return Piece(name=member.name)
-    piece = parser(path + b"/" + member.name.encode("utf-8", "replace"), member.data)
+    whole = member_of(data, MAX_PARSED)
+    piece = parser(inside, whole.data or b"") if whole is not None else Piece()
     units = tuple(replace(unit, start=0, length=len(data)) for unit in piece.units)
     heads = tuple(replace(head, start=0) for head in piece.heads)
     return Piece(units, heads[:1], member.name)
+
+
+def _is_told(piece: Piece) -> bool:
+    return bool(piece.units or piece.heads)
 
 
 def covering(piece: Piece, data: bytes) -> Piece:

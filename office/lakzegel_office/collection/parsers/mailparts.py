@@ -21,12 +21,19 @@ from lakzegel_office.collection.model import Attachment
 from lakzegel_office.collection.parsers.mailheads import decoded, fields_of, first_of, split_mail
 
 MAX_PARTS: Final = 1_000
-MAX_BOUNDARIES: Final = 200  # multiparts in one mail; honest ones have fewer than ten
+MAX_BOUNDARIES: Final = 100  # multiparts in one mail; honest ones have fewer than ten
+MAX_MESSAGES: Final = 50  # mails within mails: `email` passes each line through all of them
+MAX_SEAMS: Final = 5_000  # lines that may begin a part
+MAX_KINDS: Final = 5_000  # fields that say what a part is
+MAX_KIND: Final = 8_192  # bytes of one: `email` reads its parameters in quadratic time
 MAX_DEPTH: Final = 20  # parts in parts
 MAX_TEXT: Final = 1 << 20  # characters of text that are kept for search and view
 MAX_INNER: Final = 5  # mails in mails that are looked into for their words
 MAX_HTML: Final = 8 << 20  # characters of HTML that are kept for view
 _BOUNDARY: Final = re.compile(rb"boundary", re.IGNORECASE)
+_MESSAGE: Final = re.compile(rb"content-type[ \t]*:\s*message/", re.IGNORECASE)
+_KIND: Final = re.compile(rb"(?im)^content-(?:type|disposition)[ \t]*:")
+_FOLD: Final = re.compile(rb"\n(?![ \t])")
 _HIDDEN: Final = re.compile(r"(?is)<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)")
 _TAG: Final = re.compile(r"<[^<>]{0,4096}>")
 _POLICY: Final[Policy] = compat32
@@ -78,7 +85,7 @@ def text_of_html(source: str) -> str:
 
 def _parts(data: bytes) -> Iterator[Part]:
     """Yield the leaves, in order; a mail within is a leaf."""
-    if len(_BOUNDARY.findall(data)) > MAX_BOUNDARIES:
+    if _is_bomb(data):
         return
     pending: list[tuple[Part, int]] = [(message_from_bytes(data, policy=_POLICY), 0)]
     count = 0
@@ -97,6 +104,17 @@ def _whole(inner: object) -> list[Part]:
     """Return the parts that are parts, the last one first."""
     found = inner if isinstance(inner, list) else []
     return [child for child in reversed(found) if isinstance(child, Message)]
+
+
+def _is_bomb(data: bytes) -> bool:
+    """Whether `email` would take too long over these bytes."""
+    if data.count(b"\n--") > MAX_SEAMS or len(_BOUNDARY.findall(data)) > MAX_BOUNDARIES:
+        return True
+    kinds = [found.start() for found in _KIND.finditer(data)]
+    if len(kinds) > MAX_KINDS or len(_MESSAGE.findall(data)) > MAX_MESSAGES:
+        return True
+    ends = ((start, _FOLD.search(data, start)) for start in kinds)
+    return any((end.start() if end else len(data)) - start > MAX_KIND for start, end in ends)
 
 
 def _add(found: Content, part: Part, inner: int) -> None:

@@ -84,13 +84,14 @@ def _layout(first: re.Match[bytes]) -> bytes:
         rb"[0-9]{4}" if len(number) == _YEAR_DIGITS else rb"[0-9]{1,2}"
         for number in first["date"].split(first["sep"])
     )
+    comma = b",?" if first["open"] else first["comma"]  # iPhones mix them, in one file
     colon = re.escape(first["colon"])
     clock = (
         rb"[0-9]{1,2}" + colon + rb"[0-9]{2}" + (colon + rb"[0-9]{2}" if first["seconds"] else b"")
     )
     return (
         _MARKS + re.escape(first["open"]) + rb"(?P<date>" + separator.join(shapes) + rb")"
-        + first["comma"] + rb" (?P<clock>" + clock + (_HALF if first["half"] else b"") + rb")"
+        + comma + rb" (?P<clock>" + clock + (_HALF if first["half"] else b"") + rb")"
         + re.escape(first["close"])
     )  # fmt: skip
 
