@@ -128,6 +128,20 @@ def test_an_index_under_another_key_or_damaged_is_made_anew(world, device, colle
     assert collected().count(Query()) == 1
 
 
+def test_no_flipped_bit_of_the_index_gives_a_wrong_answer(world, device, collected, capsys):
+    device.send_as("maildir", {f"cur/{n}": [mail(n)] for n in range(40)})
+    collected().close()
+    path = world.home.state / "collection.db"
+    whole = path.read_bytes()
+    for at in range(100, len(whole), len(whole) // 12):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
+        code = world.run("search", "stukken", "--limit", "0", "--quiet")
+        told = capsys.readouterr()
+        assert (code, len(told.out.splitlines())) == (0, 40) or (
+            code == 1 and "delete it" in told.err
+        )
+
+
 def test_whatever_a_person_types_is_no_syntax_error(device, collected):
     device.send_as("maildir", {"cur/1": [mail(1)]})
     collection = collected()

@@ -16,6 +16,7 @@ from typing import Any, Final
 import sqlcipher3
 
 from lakzegel_office.collection.schema import SCHEMA, VERSION
+from lakzegel_office.errors import DoubtError, OfficeError
 
 NAME: Final = "collection.db"
 WAIT: Final = 30.0  # seconds for another process that writes
@@ -24,6 +25,8 @@ _PAGE: Final = 8192  # bytes; fewer, larger pages: each is decrypted by itself
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 
 Connection = Any  # sqlcipher3 has no types
+DatabaseError = sqlcipher3.DatabaseError  # any fault of the index, as SQLite tells it
+OperationalError = sqlcipher3.OperationalError  # one of its surroundings: no room, locked
 
 
 def open_database(path: Path, key: bytes) -> Connection:
@@ -32,9 +35,7 @@ def open_database(path: Path, key: bytes) -> Connection:
     if _is_ours(connection, key):
         return connection
     connection.close()
-    for suffix in _BESIDE:
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).unlink()
+    remove_database(path)
     connection = _connect(path)
     _unlock(connection, key)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -44,6 +45,20 @@ def open_database(path: Path, key: bytes) -> Connection:
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
     return connection
+
+
+def remove_database(path: Path) -> None:
+    """Remove the index; the next command makes it anew."""
+    for suffix in _BESIDE:
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).unlink()
+
+
+def told(error: sqlcipher3.Error, path: Path) -> OfficeError:
+    """Return a fault of the index as a person reads it."""
+    if isinstance(error, sqlcipher3.OperationalError):
+        return OfficeError(f"{path}: {error}; make room or wait, then run the command again")
+    return DoubtError(f"{path}: damaged ({error}); delete it and run the command again")
 
 
 def _connect(path: Path) -> Connection:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from lakzegel_office.collection import bodies, reaching, searching
 from lakzegel_office.collection.bodies import Opened
-from lakzegel_office.collection.database import Connection
+from lakzegel_office.collection.database import Connection, DatabaseError, told
 from lakzegel_office.collection.model import (
     Body,
     Collection,
@@ -25,17 +26,20 @@ from lakzegel_office.errors import UsageError
 class IndexedCollection(Collection):
     """Answers from one index, and opens units from the mirror."""
 
-    def __init__(self, db: Connection, opened: Opened) -> None:
+    def __init__(self, path: Path, db: Connection, opened: Opened) -> None:
         """Keep the index, and what opens items."""
         self.db = db
+        self._path = path
         self._opened = opened
 
     def __enter__(self) -> Self:
         """Return itself; it is closed at the end."""
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         self.close()
+        if isinstance(error, DatabaseError):
+            raise told(error, self._path) from error
 
     def close(self) -> None:
         """Close the index and what is open of the mirror."""

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
@@ -17,7 +19,14 @@ from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.bodies import Opened
 from lakzegel_office.collection.certificates import certificate_of
-from lakzegel_office.collection.database import NAME, open_database
+from lakzegel_office.collection.database import (
+    NAME,
+    DatabaseError,
+    OperationalError,
+    open_database,
+    remove_database,
+    told,
+)
 from lakzegel_office.collection.ids import Names
 from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.indexing import Indexed, Indexer, Mirrored
@@ -114,27 +123,55 @@ def open_collection(
     """
     mirror = Mirror(office.home.mirror)
     replay = replay_mirror(mirror, office.config)
-    catalog = catalog_from(office, replay)
-    key = office.vault.load(INDEX)
-    names = Names(key)
-    items = Items(catalog, partial(certificate_of, mirror, replay.size))
-    collection = IndexedCollection(
-        open_database(office.home.state / NAME, names.database), Opened(items.fetch, items.close)
-    )
-    mirrored = Mirrored(
-        tuple(catalog.headers()),
-        lambda name: OpenTask(name, mirror.batch(name), mirror.keyring(name)),
-        custody_of(replay),
-        items.fetch,
-        Scrubber(collection.db, partial(keyring_of, replay), items.slots),
-        (identities(office), office.home.state, key),
-    )
+    opener = _Opener(office, mirror, replay, progress or _silent)
     try:
-        done = Indexer(collection.db, names, mirrored, progress or _silent).run()
-    except BaseException:
-        collection.close()
-        raise
-    return collection, done
+        return opener.open()
+    except DatabaseError as error:
+        if isinstance(error, OperationalError):
+            raise told(error, opener.path) from error
+    remove_database(opener.path)  # a page of it is damaged
+    return opener.open()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """Joins the parts of one collection."""
+
+    office: Office
+    mirror: Mirror
+    replay: Replay
+    progress: Callable[[str], None]
+
+    @property
+    def path(self) -> Path:
+        """Where the index lies."""
+        return self.office.home.state / NAME
+
+    def open(self) -> tuple[IndexedCollection, Indexed]:
+        """Open the index, and bring it up to the mirror."""
+        key = self.office.vault.load(INDEX)
+        names = Names(key)
+        catalog = catalog_from(self.office, self.replay)
+        items = Items(catalog, partial(certificate_of, self.mirror, self.replay.size))
+        db = open_database(self.path, names.database)
+        collection = IndexedCollection(self.path, db, Opened(items.fetch, items.close))
+        mirrored = Mirrored(
+            tuple(catalog.headers()),
+            self._task,
+            custody_of(self.replay),
+            items.fetch,
+            Scrubber(db, partial(keyring_of, self.replay), items.slots),
+            (identities(self.office), self.office.home.state, key),
+        )
+        try:
+            done = Indexer(db, names, mirrored, self.progress).run()
+        except BaseException:
+            collection.close()
+            raise
+        return collection, done
+
+    def _task(self, name: str) -> OpenTask:
+        return OpenTask(name, self.mirror.batch(name), self.mirror.keyring(name))
 
 
 def _silent(text: str) -> None:

@@ -22,6 +22,11 @@ from lakzegel_office.errors import UsageError
 FEW: Final = 4_000  # hits of a text that are sorted; more are met while walking through time
 PAGE: Final = 500  # rows that are read at once
 _NOTHING: Final = "0"
+_PRESENT: Final = (  # the units that somebody is in, himself or as a member
+    "WITH met AS (SELECT p.unit FROM party y CROSS JOIN present p ON p.party = y.id"
+    " WHERE instr(y.folded, ?) > 0) SELECT unit FROM met WHERE unit > 0 UNION"
+    " SELECT o.id FROM met CROSS JOIN unit o ON o.conversation = -met.unit WHERE met.unit < 0"
+)
 
 
 @dataclass(slots=True)
@@ -121,14 +126,7 @@ def _add_party(condition: Condition, text: str) -> None:
     if not folded:
         condition.add(_NOTHING)
         return
-    several = (
-        "SELECT p.unit FROM present p JOIN party y ON y.id = p.party WHERE instr(y.folded, ?) > 0"
-    )
-    condition.add(
-        f"(u.id IN ({several}) OR -u.conversation IN ({several} AND p.unit < 0))",
-        folded,
-        folded,
-    )
+    condition.add(f"u.id IN ({_PRESENT})", folded)
 
 
 def _add_times(condition: Condition, since: datetime | None, until: datetime | None) -> None:
