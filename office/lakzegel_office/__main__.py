@@ -15,6 +15,7 @@ from lakzegel_office.commands import (
     admit,
     browse,
     init,
+    keys,
     policy,
     prove,
     pull,
@@ -36,6 +37,7 @@ BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
 COMMANDS: Final = (
     init,
+    keys,
     admit,
     policy,
     receiver,

@@ -11,6 +11,10 @@ escrow = "age1pq1…"
 [keys]
 policy-records = "records.example/policy-records+…"
 …
+[[period]]                                     every pair of recipients there was, oldest first
+…
+
+`[recipients]` shows those that policies name now. docs/spec/office-keys.md
 """
 
 import json
@@ -18,7 +22,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from lakzegel_core.age import Recipient
 from lakzegel_core.checkpoint import LogKeys
@@ -27,8 +31,9 @@ from lakzegel_core.itemjudge import JudgeKeys
 from lakzegel_core.keys import Algorithm, VerifierKey
 from lakzegel_core.quorum import Quorum
 from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.periods import ROLES, Period, Periods, first_period
 
-RECIPIENTS: Final = ("records", "escrow")
+RECIPIENTS: Final = ROLES
 POLICY_KEYS: Final = ("policy-records", "policy-privacy")  # in the pinned order
 APPROVAL_KEYS: Final = ("approval-1", "approval-2")
 SIGNERS: Final[Mapping[str, Algorithm]] = {
@@ -52,7 +57,7 @@ class Config:
     org: str
     threshold: int
     log: LogKeys
-    recipients: Mapping[str, Recipient]
+    periods: Periods
     keys: Mapping[str, VerifierKey]
     server: str | None = None
     ca_file: str | None = None
@@ -62,6 +67,11 @@ class Config:
     def origin(self) -> str:
         """The log's name."""
         return self.log.origin
+
+    @property
+    def recipients(self) -> Mapping[str, Recipient]:
+        """The recipients of the period that policies name now."""
+        return self.periods.default.recipients
 
     @property
     def policy_keys(self) -> tuple[VerifierKey, ...]:
@@ -81,6 +91,8 @@ class Config:
         lines += [f"{name} = {_quoted(self.recipients[name].to_text())}" for name in RECIPIENTS]
         lines += ["", "[keys]"]
         lines += [f"{name} = {_quoted(self.keys[name].to_text())}" for name in SIGNERS]
+        for period in self.periods.all:
+            lines += ["", *period.to_toml()]
         return "\n".join(lines) + "\n"
 
 
@@ -106,7 +118,7 @@ def read_config(path: Path) -> Config:
 
 
 def _config(table: dict[str, object]) -> Config:
-    known = {"org", "threshold", "log_keys", "recipients", "keys", *_OPTIONAL}
+    known = {"org", "threshold", "log_keys", "recipients", "keys", "period", *_OPTIONAL}
     if unknown := sorted(set(table) - known):
         raise ValueError(f"unknown key {unknown[0]}")
     recipients = _strings(table["recipients"])
@@ -125,10 +137,21 @@ def _config(table: dict[str, object]) -> Config:
         org=_text(table["org"]),
         threshold=threshold,
         log=LogKeys.from_texts([_text(text) for text in log_keys]),
-        recipients={name: Recipient.from_text(recipients[name]) for name in RECIPIENTS},
+        periods=_periods(recipients, table.get("period")),
         keys=verifiers,
         **{name: _text(table[name]) for name in _OPTIONAL if name in table},
     )
+
+
+def _periods(shown: Mapping[str, str], tables: Any) -> Periods:  # noqa: ANN401 - read from a file
+    """Return all periods; the one of an office of before there were several has no table."""
+    recipients = {name: Recipient.from_text(shown[name]) for name in RECIPIENTS}
+    if tables is None:
+        return first_period(recipients)
+    periods = Periods(tuple(Period.from_table(table) for table in tables))
+    if periods.default.recipients != recipients:
+        raise ValueError("[recipients] does not show those of the period that is open")
+    return periods
 
 
 def _strings(value: object) -> dict[str, str]:

@@ -89,13 +89,28 @@ class Home:
         Raises:
             UsageError: another command holds it.
         """
+        with self._lock("lock", "another pull is at work here"):
+            yield
+
+    @contextmanager
+    def changing_keys(self) -> Iterator[None]:
+        """Hold the keys and `office.toml` for one command that changes them; pulls go on.
+
+        Raises:
+            UsageError: another command holds them.
+        """
+        with self._lock("keys.lock", "another command changes the keys"):
+            yield
+
+    @contextmanager
+    def _lock(self, name: str, why: str) -> Iterator[None]:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.state / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise UsageError(f"{self.root}: another pull is at work here; wait for it") from None
+            raise UsageError(f"{self.root}: {why}; wait for it") from None
         try:
             yield
         finally:

@@ -17,6 +17,7 @@ from lakzegel_core.shipping import Shipping
 from lakzegel_core.windows import DAYS, Hours
 from lakzegel_office.config import Config
 from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.periods import RECORDS, Period, State
 
 NOTHING: Final = "no policy is in force"
 _DAY: Final = 24 * 60  # minutes
@@ -56,8 +57,7 @@ def check_draft(policy: Policy, config: Config, in_force: Policy | None, now: da
     Raises:
         UsageError: the office could not open what it captures, or no device would apply it.
     """
-    if config.recipients["records"] not in policy.recipients:
-        raise UsageError("policy: recipients lacks this office's records key; see office.toml")
+    check_recipients(policy, config)
     if policy.expires <= now:
         raise UsageError(f"policy: expires {format_time(policy.expires)}, which is past")
     if in_force is not None and policy.serial <= in_force.serial:
@@ -72,6 +72,26 @@ def check_draft(policy: Policy, config: Config, in_force: Policy | None, now: da
             raise UsageError(
                 f"policy: elsewhere {one.app}: until {format_time(one.until)}, which is past"
             )
+
+
+def check_recipients(policy: Policy, config: Config) -> Period:
+    """Return the one open period that a policy names (docs/spec/office-keys.md §1.3).
+
+    Raises:
+        UsageError: it names none, or one that is over, or several.
+    """
+    named = config.periods.of(policy.recipients)
+    for period in named:
+        if period.state is not State.OPEN:
+            raise UsageError(
+                f"policy: recipients has a key of period {period.name}, which is {period.state};"
+                " see [recipients] in office.toml"
+            )
+    if len(named) > 1:
+        raise UsageError("policy: recipients are of more than one organisation")
+    if not named or named[0].recipients[RECORDS] not in policy.recipients:
+        raise UsageError("policy: recipients lacks this office's records key; see office.toml")
+    return named[0]
 
 
 def add_signature(data: bytes, first: VerifierKey, second: SigningKey) -> tuple[bytes, Policy]:

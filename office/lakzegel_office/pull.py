@@ -71,15 +71,16 @@ class Puller:
         config: Config,
         vault: Vault,
         receiver: Receiver,
-        identities: list[str],
+        identities: Callable[[], list[str]],
         progress: Progress,
     ) -> None:
-        """Keep the parties; `identities` are the recipients' secrets for the workers."""
+        """Keep the parties; `identities` are the recipients' secrets for the workers, as of now."""
         self._home = home
         self._config = config
         self._vault = vault
         self._receiver = receiver
-        self._identities = identities
+        self._read_identities = identities
+        self._identities = identities()
         self._progress = progress
         self._mirror = Mirror(home.mirror)
         self._index_key = vault.load(INDEX)
@@ -100,6 +101,7 @@ class Puller:
             UnreachableError: the receiver does not answer; what was brought in stays.
         """
         report = PullReport()
+        self._identities = self._read_identities()  # a period may have begun since
         self._home.fresh_incoming()
         self._store.make_folders()
         sync = LogSync(self._home, self._config, self._receiver)

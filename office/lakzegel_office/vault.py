@@ -88,6 +88,12 @@ class Vault:
         sealed = age.encrypt(secret, [self._master.recipient], random=os.urandom)
         durable.write_file(self._folder / f"{name}.age", sealed)
 
+    def destroy(self, name: str) -> None:
+        """Delete a secret, durably; of one that is not here nothing is left to do."""
+        path = self._folder / f"{name}.age"
+        path.unlink(missing_ok=True)
+        durable.sync_folders([path])
+
     def load(self, name: str) -> bytes:
         """Return a secret.
 

@@ -27,6 +27,7 @@ from lakzegel_office.config import read_config
 from lakzegel_office.errors import MissingError
 from lakzegel_office.home import Home
 from lakzegel_office.journal import Journal, journal_key
+from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.pull import Puller
 from lakzegel_office.vault import INDEX, Vault
 
@@ -282,7 +283,10 @@ class World:
         return [entry.says for entry in Journal(self.home.records / "audit.jsonl", key).read()]
 
     def puller(self):
-        texts = [self.vault.identity(name).to_text() for name in ("records", "escrow")]
+        def texts():
+            keys = period_keys(self.vault, self.config.periods)
+            return [key.identity.to_text() for key in keys]
+
         return Puller(self.home, self.config, self.vault, self.receiver, texts, lambda _: None)
 
     def pull(self):

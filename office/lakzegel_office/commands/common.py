@@ -5,7 +5,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,6 +61,11 @@ def unlock(arguments: argparse.Namespace) -> Office:
     config = read_config(home.config)
     vault = Vault.unlock(home.keys, settings.passphrase(arguments.passphrase_file))
     return Office(home, config, vault)
+
+
+def as_now(office: Office) -> Office:
+    """Return the office with what `office.toml` says now."""
+    return replace(office, config=read_config(office.home.config))
 
 
 def say(text: str) -> None:

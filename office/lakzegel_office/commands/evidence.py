@@ -6,21 +6,23 @@ from lakzegel_office.audit import Actor, AuditTrail
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office
-from lakzegel_office.config import RECIPIENTS
 from lakzegel_office.errors import UsageError
 from lakzegel_office.index import IndexStore
+from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay
 from lakzegel_office.vault import INDEX
 
 
 def identities(office: Office) -> list[Identity]:
-    """Return the recipients' private halves that are kept here; the escrow's may be elsewhere.
+    """Return the recipients' private halves that are kept here, of the newest period first.
+
+    Those of the escrow may be elsewhere, those of an erased period are nowhere.
 
     Raises:
         UsageError: none is here.
     """
-    found = [office.vault.identity(name) for name in RECIPIENTS if office.vault.has(name)]
+    found = [key.identity for key in period_keys(office.vault, office.config.periods)]
     if not found:
         raise UsageError(f"{office.home.keys}: no recipient's key here; nothing can be opened")
     return found

@@ -25,6 +25,7 @@ from lakzegel_office.config import (
 )
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
+from lakzegel_office.keys.periods import first_period
 from lakzegel_office.vault import ACCOUNT, INDEX, WORK_FACTOR, Vault
 
 DEFAULT_ORG: Final = "records"
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         org=arguments.org,
         threshold=len(POLICY_KEYS),
         log=log,
-        recipients=_make_recipients(vault),
+        periods=first_period(_make_recipients(vault), datetime.now(UTC).replace(microsecond=0)),
         keys={name: key.verifier for name, key in signers.items()},
         server=arguments.server,
         ca_file=str(arguments.ca_file.absolute()) if arguments.ca_file else None,

@@ -22,10 +22,12 @@ from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, command, say, unlock
 from lakzegel_office.config import POLICY_KEYS
 from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.periods import ESCROW
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.policydraft import (
     add_signature,
     check_draft,
+    check_recipients,
     differences,
     newest,
     with_annexes,
@@ -68,7 +70,7 @@ def sign(arguments: argparse.Namespace) -> int:
     policy = parse_policy_toml(toml)
     in_force = _in_force(replay, policy)
     check_draft(policy, office.config, in_force, datetime.now(UTC))
-    if office.config.recipients["escrow"] not in policy.recipients:
+    if check_recipients(policy, office.config).recipients[ESCROW] not in policy.recipients:
         say("policy: recipients lacks this office's escrow key; only the records key will open")
     _show(in_force, policy)
     name = POLICY_KEYS[0]

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office import settings
-from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
+from lakzegel_office.commands.common import Commands, Office, answer, as_now, command, say, unlock
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.doorbell import Doorbell
 from lakzegel_office.errors import OfficeError, UnreachableError, UsageError
@@ -105,7 +105,7 @@ def _puller(office: Office, receiver: Receiver, arguments: argparse.Namespace) -
         office.config,
         office.vault,
         receiver,
-        [identity.to_text() for identity in identities(office)],
+        lambda: [identity.to_text() for identity in identities(as_now(office))],
         _silent if arguments.quiet or arguments.json else say,
     )
 

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`keys`: periods of recipients; docs/spec/office-keys.md §1."""
+
+import argparse
+import os
+from datetime import UTC, datetime
+from typing import Final
+
+from lakzegel_core.encoding import format_time
+from lakzegel_core.errors import FormatError
+from lakzegel_core.fields import slug
+from lakzegel_office.commands.common import Commands, answer, command, unlock
+from lakzegel_office.commands.evidence import trail_of
+from lakzegel_office.config import read_config
+from lakzegel_office.errors import UsageError
+from lakzegel_office.home import Home
+from lakzegel_office.keys.periodkeys import begin_period
+from lakzegel_office.keys.periods import ROLES, Period
+
+TEXT: Final = "the office's keys: periods of recipients"
+
+
+def add(commands: Commands) -> None:
+    """Add the command with its parts."""
+    top = commands.add_parser("keys", help=TEXT, description=TEXT)
+    parts = top.add_subparsers(dest="part", required=True, metavar="PART")
+    text = "recipients per period"
+    period = parts.add_parser("period", help=text, description=text)
+    acts = period.add_subparsers(dest="act", required=True, metavar="ACT")
+    parser = command(acts, "begin", begin, "make new recipients; policies name them from now on")
+    parser.add_argument("name", type=_slug, metavar="NAME", help="a-z, 0-9 and hyphens")
+    parser.add_argument(
+        "--organisation", type=_slug, metavar="ORG", help="whose, where the office serves several"
+    )
+    parser = command(acts, "list", show, "show every period and how far it is")
+    parser.add_argument("--json", action="store_true", help="for a program")
+
+
+def begin(arguments: argparse.Namespace) -> int:
+    """Make the recipients of a new period, and close the one before."""
+    office = unlock(arguments)
+    now = datetime.now(UTC).replace(microsecond=0)
+    with office.home.changing_keys():
+        config = begin_period(
+            office.home,
+            read_config(office.home.config),
+            office.vault,
+            arguments.name,
+            arguments.organisation,
+            now=now,
+            random=os.urandom,
+        )
+        trail_of(office).record("period-begin", {"period": arguments.name}, now=now)
+    period = config.periods.get(arguments.name)
+    for role in ROLES:
+        print(f"recipient {role} {period.recipients[role].to_text()}")
+    print("next: name both in policy.toml, then: policy sign, policy cosign")
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print a line a period, oldest first; needs no passphrase."""
+    periods = read_config(Home.open(arguments.home).config).periods
+    if arguments.json:
+        answer([_row(period) for period in periods.all])
+        return 0
+    for period in periods.all:
+        row = _row(period)
+        print("\t".join(str(row[name] or "-") for name in ("name", "state", "begun", "erased")))
+    return 0
+
+
+def _row(period: Period) -> dict[str, object]:
+    return {
+        "name": period.name,
+        "state": str(period.state),
+        "organisation": period.organisation,
+        "begun": format_time(period.begun) if period.begun is not None else None,
+        "erased": format_time(period.erased) if period.erased is not None else None,
+        **{role: period.recipients[role].to_text() for role in ROLES},
+    }
+
+
+def _slug(text: str) -> str:
+    try:
+        return slug(text, what="name")
+    except FormatError as error:
+        raise UsageError(f"{text}: {error}") from error
