@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from lakzegel_core.encoding import b64
 from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.errors import UsageError
 
@@ -216,6 +217,27 @@ def test_a_mail_that_was_cut_because_of_its_size_is_one_unit(device, collected, 
     assert collection.raw(unit.id) == letter
     assert len(collection.places(unit.id)) == len(pieces)
     assert len(collection.containing([unit.id]).alone) == len(pieces)
+
+
+def test_a_capture_of_stretches_holds_what_its_base_names(device, collected):
+    separator = b"From - Mon Mar 11 08:02:10 2024\n"
+    pieces = [separator + mail(n) + b"\n" for n in range(3)]
+    device.reader = "mbox"
+    items = device.file_items("Inbox", pieces)
+    device.send(items)
+    file = device.files["mail", "Inbox"]
+    more = separator + mail(9)
+    new = device.seal(payload=more, context=device.context("Inbox", file))
+    base = [0, 0, 3, b64(items[3].entry.commitment)]
+    size = len(pieces[0]) + len(pieces[1])
+    rows = [[0, 2, size], [0, 1, 0, len(more), b64(new.entry.commitment)]]
+    device.send([new, device.capture("Inbox", rows, file, version=1, index=1, base=base)])
+    collection = collected()
+    units = list(collection.units(Query()))
+    assert [unit.captures for unit in units] == [2, 2, 1, 1]
+    kept, dropped = (collection.containing([units[n].id]).captures for n in (0, 2))
+    assert [str(item) for item in kept] == ["minister/0/0/3", "minister/0/1/1"]
+    assert [str(item) for item in dropped] == ["minister/0/0/3"]
 
 
 def test_an_unknown_unit_is_a_usage_error(device, collected):

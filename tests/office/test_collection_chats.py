@@ -78,6 +78,7 @@ def test_a_whatsapp_export_is_a_conversation_with_its_pictures(device, collected
     (picture,) = collection.body(found[3].id).attachments
     assert picture.name == "IMG-20240311-WA0001.jpg"
     assert collection.attachment(found[3].id, 0) == b"\xff\xd8\xff"
+    assert collection.containing([found[3].id]).media == (picture.unit,)
     assert "met twee regels" in collection.body(found[3].id).text
     assert found[4].at_text == "12-03-2024 09:00"
 

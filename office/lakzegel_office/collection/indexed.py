@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,9 +19,10 @@ from lakzegel_office.collection.model import (
     Place,
     Query,
     Unit,
+    UnitKind,
 )
 from lakzegel_office.collection.rows import UNIT, conversation_of, unit_of
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import DoubtError, GoneError, UsageError
 
 
 class IndexedCollection(Collection):
@@ -118,7 +120,20 @@ class IndexedCollection(Collection):
 
     def containing(self, units: Sequence[str]) -> Containing:
         """Return everything that holds or names these units."""
-        return reaching.containing(self.db, [self._row(unit) for unit in units])
+        found = reaching.containing(self.db, [self._row(unit) for unit in units])
+        shown = {file for unit in units for file in self._media(unit)}
+        return replace(found, media=tuple(sorted(shown - set(units))))
+
+    def _media(self, unit: str) -> Iterator[str]:
+        """Yield the captured files that a message shows; none where it cannot be opened."""
+        found = self.unit(unit)
+        if not found.attachments or found.kind in {UnitKind.MAIL, UnitKind.FILE}:
+            return
+        try:
+            attachments = self.body(unit).attachments
+        except (DoubtError, GoneError):
+            return
+        yield from (part.unit for part in attachments if part.unit is not None)
 
     def _row(self, unit: str) -> int:
         row: tuple[Any, ...] | None = self.db.execute(

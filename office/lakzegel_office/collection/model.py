@@ -137,7 +137,7 @@ class Containing:
 
     `alone` segments hold nothing but the units; `shared` ones hold others too, of which an extract
     has to be sealed first. `captures` name one of these segments; `observations` name a file that
-    holds them; `alike` are units that were not asked for and have the same text.
+    holds them; `alike` are units that were not asked for and have the same text, or quote it.
     """
 
     alone: tuple[ItemId, ...]
@@ -146,6 +146,7 @@ class Containing:
     observations: tuple[ItemId, ...]
     neighbours: tuple[str, ...]  # units that share a segment with them
     alike: tuple[str, ...]
+    media: tuple[str, ...] = ()  # files that the units show, as units of their own
 
 
 class Collection(Protocol):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 
 from lakzegel_office.collection.database import Connection
 
@@ -20,21 +19,18 @@ def ordered(db: Connection, capture: int) -> array[int]:
     if row is None:
         return array("q")
     base, rows = row
-    below = ordered(db, base) if base is not None else array("q")
-    return array("q", _resolved(_numbers(rows), below))
+    numbers = array("q")
+    numbers.frombytes(rows)
+    return numbers if base is None else _resolved(numbers, ordered(db, base))
 
 
-def _numbers(rows: bytes) -> array[int]:
+def _resolved(rows: array[int], base: array[int]) -> array[int]:
     found = array("q")
-    found.frombytes(rows)
-    return found
-
-
-def _resolved(rows: array[int], base: array[int]) -> Iterator[int]:
     numbers = iter(rows)
     for number in numbers:
         if number > 0:
-            yield number
+            found.append(number)
         else:
             first, count = -number - 1, -next(numbers, 0)
-            yield from base[first : first + count]
+            found.extend(base[first : first + count])
+    return found
