@@ -98,6 +98,7 @@ def test_every_segment_of_every_kind_of_file_is_in_a_unit(device, collected):
 PARTS = [
     b"From - Mon Mar 11 08:02:10 2024\n", b"\n", b"\n\n", b"\r\n", b"Subject: x\n", b"a: b\n",
     b"Content-Type: multipart/mixed; boundary=x\n", b"--x\n", b"--x--\n", b"=?utf-8?q?=ff?=",
+    b"\\ud83d",
     b"Content-Type: message/rfc822\n", b"Content-Transfer-Encoding: base64\n", b"\xff\xfe\0",
     b"12-03-2024 08:01 - Jan: x\n", b"[12-03-2024 08:01:22] ", b"\xe2\x80\x8e", b"Jan: ",
     b'{"id": 1, "type": "message", "date": "2024-03-12T08:01:00", ', b'"text": "\\x07"}', b"},\n",
@@ -164,14 +165,54 @@ def test_an_archive_that_is_a_bomb_is_unpacked_up_to_a_limit():
     assert 1_000_000 < len(unit.text) <= 1 << 20
 
 
+def changed(chance, path):
+    data = bytearray(sample(path)[: 1 << 14])
+    for _ in range(chance.randrange(1, 8)):
+        at = chance.randrange(len(data))
+        data[at : at + chance.randrange(0, 40)] = chance.choice(PARTS)
+    return bytes(data)
+
+
+def check_index_of_hostile(device, collected, chance, count):
+    for number in range(count):
+        reader, path = chance.choice(list(HELD))
+        data = changed(chance, path)
+        device.send_as(reader, {f"{number}/{path}": stretches(reader, path, data)}, source=reader)
+    collection = collected()
+    units = [row for (row,) in collection.db.execute("SELECT id FROM unit")]
+    segments = {row for (row,) in collection.db.execute("SELECT id FROM segment")}
+    assert segments_of(collection.db, units) == segments
+    for unit in collection.units(Query()):
+        collection.body(unit.id)
+        assert collection.conversation(unit.conversation).units
+
+
+def test_hostile_files_are_indexed_and_opened(device, collected):
+    check_index_of_hostile(device, collected, random.Random(3), 12)
+
+
+@pytest.mark.soak
+def test_many_hostile_files_are_indexed_and_opened(device, collected):
+    check_index_of_hostile(device, collected, random.Random(4), 600)
+
+
+def test_half_a_character_anywhere_is_no_fault(device, collected):
+    half = b'"\\ud83d \\u0000"'
+    data = (
+        b'{"name": ' + half + b', "type": "personal_chat", "id": 2, "messages": [{"id": 1, "type":'
+    )
+    data += b' "message", "date": "2024-03-12T08:01:00", "from": ' + half + b', "from_id": ' + half
+    data += b', "text": ' + half + b', "file": ' + half + b', "forwarded_from": ' + half + b"}]}"
+    device.send_as("telegram-export", {"result.json": [data]})
+    collection = collected()
+    (unit,) = collection.units(Query(kinds=[UnitKind.MESSAGE]))
+    assert collection.body(unit.id).attachments[0].unit is None
+    assert unit.sender.name == "?  "
+
+
 @pytest.mark.soak
 def test_samples_with_bytes_changed_are_read_or_files():
     chance = random.Random(1)
     for _ in range(20_000):
         reader, path = chance.choice(list(HELD))
-        data = bytearray(sample(path)[: 1 << 14])
-        for _ in range(chance.randrange(1, 8)):
-            at = chance.randrange(len(data))
-            piece = chance.choice(PARTS)
-            data[at : at + chance.randrange(0, 40)] = piece
-        check_hostile(reader, path.encode(), bytes(data))
+        check_hostile(reader, path.encode(), changed(chance, path))

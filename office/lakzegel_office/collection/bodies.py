@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from mimetypes import guess_type
 from typing import Final
 
 from lakzegel_office.collection.database import Connection
+from lakzegel_office.collection.ids import clean
 from lakzegel_office.collection.media import linked
-from lakzegel_office.collection.model import Attachment, Body, Place, Unit, UnitKind
+from lakzegel_office.collection.model import Attachment, Body, Party, Place, Unit, UnitKind
 from lakzegel_office.collection.parsers import mail, mailheads, mailparts
 from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.parsers.zips import member_of
@@ -92,11 +93,11 @@ def _mail(unit: Unit, data: bytes) -> Body:
     content = mailparts.content_of(data)
     return Body(
         unit,
-        headers=tuple(fields),
-        parties=tuple(mailheads.parties_of(fields)),
-        text=content.text,
-        html=content.html,
-        attachments=tuple(content.attachments),
+        headers=tuple((name, clean(value)) for name, value in fields),
+        parties=tuple(_party(party) for party in mailheads.parties_of(fields)),
+        text=clean(content.text),
+        html=clean(content.html),
+        attachments=tuple(_named(part) for part in content.attachments),
     )
 
 
@@ -116,11 +117,21 @@ def _message(db: Connection, opened: Opened, unit: Unit, row: int) -> Body:
     return Body(
         unit,
         parties=members,
-        text=found.text,
-        html=found.html,
-        attachments=linked(db, row, folder, found.media, found.attachments),
-        fields=found.fields,
+        text=clean(found.text),
+        html=clean(found.html),
+        attachments=tuple(
+            _named(part) for part in linked(db, row, folder, found.media, found.attachments)
+        ),
+        fields={name: clean(value) for name, value in found.fields.items()},
     )
+
+
+def _party(party: Party) -> Party:
+    return Party(clean(party.address), clean(party.name), party.role)
+
+
+def _named(part: Attachment) -> Attachment:
+    return replace(part, name=clean(part.name), media_type=clean(part.media_type))
 
 
 def _same(unit: Unit, units: tuple[Raw, ...]) -> Raw | None:

@@ -52,6 +52,11 @@ def normalised(text: str) -> str:
     return _BLANK.sub(" ", folded).strip()
 
 
+def clean(text: str) -> str:
+    """Return a text that any database takes: no half of a character, no zero."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+
+
 def _joined(parts: tuple[str, ...]) -> bytes:
     """Return one text that no other parts give."""
     coded = [part.encode("utf-8", "surrogatepass") for part in parts]

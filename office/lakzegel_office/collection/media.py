@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Final
 
 from lakzegel_office.collection.database import Connection
+from lakzegel_office.collection.ids import clean
 from lakzegel_office.collection.model import Attachment
 
 _APPLE: Final = re.compile(r"\A.*?/Library/(?:SMS|Messages)/(.+)\Z", re.DOTALL)
@@ -45,7 +46,7 @@ def linked(
 def _file(
     db: Connection, source: tuple[str, str], folder: str, path: str
 ) -> tuple[str, int] | None:
-    for leaf, tail in _candidates(folder, path.replace("\\", "/")):
+    for leaf, tail in _candidates(folder, clean(path).replace("\\", "/")):
         rows = db.execute(
             "SELECT name, subject, size FROM unit WHERE leaf = ? AND device = ? AND source = ?"
             " ORDER BY id DESC LIMIT 1000",

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from lakzegel_office.collection.database import Connection
-from lakzegel_office.collection.ids import normalised
+from lakzegel_office.collection.ids import clean, normalised
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.wording import match_of
@@ -39,7 +39,7 @@ class Condition:
     def add(self, part: str, *values: object) -> None:
         """Add one that must hold too."""
         self.parts.append(part)
-        self.values += values
+        self.values += [clean(value) if isinstance(value, str) else value for value in values]
 
     def among(self, column: str, values: Sequence[object]) -> None:
         """Add that a column has one of these values; none given, none asked."""

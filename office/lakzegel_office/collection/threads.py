@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lakzegel_office.collection.ids import Names
+from lakzegel_office.collection.ids import Names, clean
 from lakzegel_office.collection.parsers.mail import APP
 from lakzegel_office.collection.writing import FileRow, Writer
 
@@ -38,13 +38,14 @@ class Threads:
             self._join(thread, other)
         self.writer.db.executemany(
             "INSERT OR REPLACE INTO reply VALUES (?, ?, ?)",
-            [(file.scope, one, thread) for one in ids],
+            [(file.scope, clean(one), thread) for one in ids],
         )
         return thread
 
     def _known(self, scope: str, message: str) -> int | None:
         return self.writer.one(
-            "SELECT conversation FROM reply WHERE scope = ? AND message = ?", (scope, message)
+            "SELECT conversation FROM reply WHERE scope = ? AND message = ?",
+            (scope, clean(message)),
         )
 
     def _new(self, file: FileRow, root: str, subject: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lakzegel_office.collection.ids import Names
+from lakzegel_office.collection.ids import Names, clean
 from lakzegel_office.collection.model import Party, UnitKind
 from lakzegel_office.collection.parsers.mail import APP as MAIL
 from lakzegel_office.collection.pieces import Head, Raw
@@ -162,7 +162,7 @@ class Units:
         sender = self.writer.party(replace(raw.sender, role="")) if raw.sender else None
         file = where.file
         likeness = self.names.likeness(raw.text) if raw.kind is not UnitKind.FILE else None
-        leaf = raw.subject.rpartition("/")[2] if app == FILE else ""
+        leaf = clean(raw.subject).rpartition("/")[2] if app == FILE else ""
         cursor = db.execute(
             _NEW,
             (
@@ -170,7 +170,7 @@ class Units:
                 *(
                     int(raw.at is None),
                     raw.at or 0,
-                    raw.at_text[:256],
+                    clean(raw.at_text[:256]),
                     sender,
                     line_of(raw.subject),
                 ),
@@ -200,11 +200,6 @@ class Units:
 def shown(path: bytes) -> str:
     """Return a path as text."""
     return clean(path.decode("utf-8", "backslashreplace"))
-
-
-def clean(text: str) -> str:
-    """Return a text that any database takes."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
 
 
 def line_of(text: str) -> str:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from lakzegel_office.collection.ids import clean
+
 MAX_QUERY: Final = 2_000  # characters
 MAX_TERMS: Final = 64
 _TERM: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
@@ -22,7 +24,7 @@ _WORDS: Final = re.compile(r"[^\W_]+", re.UNICODE)
 def match_of(text: str) -> str | None:
     """Return the question, or None where there is no word in it."""
     terms = []
-    for phrase, word in _TERM.findall(text[:MAX_QUERY])[:MAX_TERMS]:
+    for phrase, word in _TERM.findall(clean(text[:MAX_QUERY]))[:MAX_TERMS]:
         found = _WORDS.findall(phrase or word)
         if found:
             star = "*" if word.endswith("*") else ""
@@ -32,7 +34,7 @@ def match_of(text: str) -> str | None:
 
 def phrase_of(text: str) -> str | None:
     """Return the question for these words in this order, or None where there is none."""
-    found = _WORDS.findall(text[:MAX_QUERY])
+    found = _WORDS.findall(clean(text[:MAX_QUERY]))
     return f'"{" ".join(found)}"' if found else None
 
 

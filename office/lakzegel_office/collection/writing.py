@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from lakzegel_office.collection.database import Connection
-from lakzegel_office.collection.ids import normalised
+from lakzegel_office.collection.ids import clean, normalised
 from lakzegel_office.collection.model import Party
 from lakzegel_office.collection.pieces import Head, Piece, head_from
 from lakzegel_office.collection.schema import PENDING
@@ -120,7 +120,7 @@ class Writer:
             known = self._insert(
                 "INSERT INTO conversation (name, app, title, custody, keyed, parties)"
                 " VALUES (?, ?, ?, ?, ?, '[]')",
-                (name, app, title, custody, int(keyed)),
+                (name, app, clean(title), custody, int(keyed)),
             )
         self._conversations[name] = known
         return known
@@ -135,7 +135,7 @@ class Writer:
         self.db.execute(
             "UPDATE conversation SET parties = ?, title = CASE WHEN ? = '' THEN title ELSE ? END"
             " WHERE id = ?",
-            (parties, head.title, head.title, conversation),
+            (parties, clean(head.title), clean(head.title), conversation),
         )
         self.present(-conversation, head.parties)
         return self._insert(
@@ -156,12 +156,12 @@ class Writer:
 
     def party(self, party: Party) -> int:
         """Return the row of a party."""
-        key = (party.address, party.name)
+        key = (clean(party.address), clean(party.name))
         known = self._parties.get(key)
         if known is None:
             known = self.one("SELECT id FROM party WHERE address = ? AND name = ?", key)
         if known is None:
-            folded = normalised(f"{party.name} {party.address}")
+            folded = normalised(f"{key[1]} {key[0]}")
             known = self._insert(
                 "INSERT INTO party (address, name, folded) VALUES (?, ?, ?)", (*key, folded)
             )
@@ -193,5 +193,5 @@ def read_head(db: Connection, row: int) -> tuple[Head, int]:
 
 def spaced(labels: Iterable[str]) -> str:
     """Return labels as one text in which each is found between blanks."""
-    found = sorted({label.replace(" ", "-") for label in labels})
+    found = sorted({clean(label).replace(" ", "-") for label in labels})
     return f" {' '.join(found)} " if found else ""
