@@ -10,6 +10,8 @@ import pytest
 
 from lakzegel_core.encoding import b64
 from lakzegel_office.collection.model import Query, UnitKind
+from lakzegel_office.commands.common import Office
+from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import UsageError
 
 
@@ -240,6 +242,31 @@ def test_a_capture_of_stretches_holds_what_its_base_names(device, collected):
     assert [str(item) for item in dropped] == ["minister/0/0/3"]
 
 
+def test_what_a_device_found_is_said_of_the_mail_and_asked_for(device, collected):
+    usual = device.context
+    device.context = lambda path, file: {**usual(path, file), "labels": ["citizen-number"]}
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    device.context = usual
+    device.send_as("maildir", {"cur/2": [mail(2)]})
+    collection = collected()
+    (unit,) = collection.units(Query(label="citizen-number"))
+    assert unit.labels == ("citizen-number",)
+    assert collection.count(Query(label="any")) == 1
+    assert collection.count(Query(label="citizen")) == 0
+
+
+def test_one_mail_on_two_devices_is_two_units_that_are_alike(world, device, collected):
+    other = world.enrol("secretaris")
+    for one in (device, other):
+        one.send_as("maildir", {"cur/1": [mail(1)]})
+    collection = collected()
+    mine, his = collection.units(Query())
+    assert {mine.device, his.device} == {"minister", "secretaris"}
+    assert mine.conversation != his.conversation
+    assert collection.containing([mine.id]).alike == (his.id,)
+    assert collection.count(Query(devices=["secretaris"], text="stukken")) == 1
+
+
 def test_an_unknown_unit_is_a_usage_error(device, collected):
     device.send_as("maildir", {"cur/1": [mail(1)]})
     with pytest.raises(UsageError):
@@ -277,3 +304,6 @@ def test_the_command_searches_and_tells_the_next_page(world, device, capsys):
     assert len(told.out.splitlines()) == 2
     assert "2 shown of 3; the next page: --after" in told.err
     assert world.run("search", "***") == 2
+    office = Office(world.home, world.config, world.vault)
+    lines = [entry.says for entry in trail_of(office).journal.read()]
+    assert [line["object"]["text"] for line in lines if line["action"] == "search"] == ["stukken"]

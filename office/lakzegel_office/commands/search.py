@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,11 +17,25 @@ from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.model import Conversation, Party, Query, Unit
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.collection.wording import has_words
-from lakzegel_office.commands.common import Commands, answer_line, command, say, unlock
+from lakzegel_office.commands.common import Commands, Office, answer_line, command, say, unlock
+from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import UsageError
 
 LIMIT: Final = 50  # units that are shown where no other number is given
 _WORDS: Final = 'words that must all occur; "a phrase"; begin* of a word; "" for everything'
+
+
+_EXAMPLES: Final = """\
+examples:
+  search --home DIR 'begroting kamer*'                    both words, the second one's begin
+  search --home DIR '"geachte heer"' --app mail --newest  a phrase, in mails, newest first
+  search --home DIR '' --party bas@ --from 2026-03-01 --to 2026-03-31
+  search --home DIR '' --label any                        what the device marked
+  search --home DIR 'stukken' --conversations --json      threads and chats, for a program
+
+case and accents make no difference; each search is a line of the audit trail, since it
+shows how texts begin; to write an item's bytes, see: lakzegel-office open --help
+"""
 
 
 def add(commands: Commands) -> None:
@@ -28,6 +43,8 @@ def add(commands: Commands) -> None:
     parser = command(commands, "index", index, "bring the index of the collection up to the mirror")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser = command(commands, "search", search, "find mails, messages and files by their words")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EXAMPLES
     parser.add_argument("text", metavar="TEXT", help=_WORDS)
     parser.add_argument("--device", metavar="D", action="append", default=[])
     parser.add_argument("--custody", metavar="C", action="append", default=[])
@@ -40,6 +57,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--from", dest="since", metavar="DATE", type=day, help="that day or later")
     parser.add_argument("--to", dest="until", metavar="DATE", type=day, help="that day included")
     parser.add_argument("--conversation", metavar="ID", default="", help="of this one alone")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="kept in the trail")
     parser.add_argument("--newest", action="store_true", help="newest first")
     parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help="0: all (default 50)")
     parser.add_argument("--after", metavar="ID", default="", help="the page after this unit")
@@ -67,6 +85,7 @@ def search(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     collection, _ = open_collection(office, progress=None if arguments.quiet else say)
     with collection:
+        _record(office, query_of(arguments), arguments.reason)
         if arguments.conversations:
             return show_conversations(collection, query_of(arguments), as_json=arguments.json)
         return show_units(collection, query_of(arguments), as_json=arguments.json)
@@ -90,14 +109,26 @@ def list_conversations(arguments: argparse.Namespace) -> int:
     """Print the conversations of `list`'s device, source and label."""
     if arguments.kind is not None:
         raise UsageError("--kind: is of items; leave it out with --conversations")
-    collection, _ = open_collection(unlock(arguments))
+    office = unlock(arguments)
+    collection, _ = open_collection(office)
     query = Query(
         devices=[arguments.device] if arguments.device else [],
         sources=[arguments.source] if arguments.source else [],
         label=arguments.label or "",
     )
     with collection:
+        _record(office, query, "")
         return show_conversations(collection, query, as_json=arguments.json)
+
+
+def _record(office: Office, query: Query, reason: str) -> None:
+    """Put into the trail what was searched for, before any of it is shown."""
+    asked = {
+        name: " ".join(value) if isinstance(value, list) else str(value)
+        for name, value in asdict(query).items()
+        if value
+    }
+    trail_of(office).record("search", asked, reason=reason.strip(), now=datetime.now(UTC))
 
 
 def query_of(arguments: argparse.Namespace) -> Query:
