@@ -83,6 +83,14 @@ def test_answers_are_in_the_thread_of_what_they_answer_whatever_came_first(devic
     assert thread.app == "mail"
 
 
+def test_no_mail_joins_the_threads_of_others(device, collected):
+    forged = mail(3, "Gluur", References="<1@minxyz.example> <2@minxyz.example>")
+    files = {"cur/1": [mail(1, "Een")], "cur/2": [mail(2, "Twee")], "cur/3": [forged]}
+    device.send_as("maildir", files)
+    titles = {found.title: found.units for found in collected().conversations(Query())}
+    assert titles == {"Een": 2, "Twee": 1}
+
+
 def test_ids_are_the_same_when_the_index_is_made_anew(world, device, collected):
     device.send_as("maildir", {"cur/1": [mail(1)], "cur/2": [mail(2)]})
     device.send_as("folder", {"notitie.odt": [b"PK\x03\x04", b"rest"]})

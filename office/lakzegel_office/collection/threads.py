@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Which mails belong together: References and In-Reply-To, never the subject.
 
-A thread is named by the oldest mail that it is known to answer to. Two threads that a later mail
-joins become one, under the name of the older. docs/spec/collection.md §2.3
+A thread is named by the oldest mail that it is known to answer to. One that was begun by answers to
+a mail joins the thread of that mail once it is met; no mail can join the threads of others.
+docs/spec/collection.md §2.3
 """
 
 from __future__ import annotations
@@ -32,15 +33,22 @@ class Threads:
     def of(self, file: FileRow, references: Sequence[str], subject: str, unit: str) -> int:
         """Return the thread of a mail; `references` end with its own id, or nothing."""
         ids = [one for one in references if one] or [f"unit:{unit}"]
-        found = list(dict.fromkeys(filter(None, (self._known(file.scope, one) for one in ids))))
-        thread = found[0] if found else self._new(file, ids[0], subject)
-        for other in found[1:]:
-            self._join(thread, other)
+        known = (self._known(file.scope, one) for one in ids)
+        thread = next(filter(None, known), None) or self._new(file, ids[0], subject)
+        own = self._known(file.scope, ids[-1]) if references[-1:] == tuple(ids[-1:]) else None
+        if own is not None and own != thread and self._is_named(own, file.scope, ids[-1]):
+            self._join(thread, own)
         self.writer.db.executemany(
-            "INSERT OR REPLACE INTO reply VALUES (?, ?, ?)",
+            "INSERT OR IGNORE INTO reply VALUES (?, ?, ?)",
             [(file.scope, clean(one), thread) for one in ids],
         )
         return thread
+
+    def _is_named(self, thread: int, scope: str, message: str) -> bool:
+        """Whether a thread was begun by answers to this mail, before the mail itself was met."""
+        name = self.names.name("conversation", APP, scope, message)
+        found = "SELECT 1 FROM conversation WHERE id = ? AND name = ?"
+        return self.writer.one(found, (thread, name)) is not None
 
     def _known(self, scope: str, message: str) -> int | None:
         return self.writer.one(
