@@ -24,6 +24,7 @@ from lakzegel_office.commands import (
     restore,
     revoke,
     search,
+    staff,
     succession,
     trail,
     verify,
@@ -38,6 +39,7 @@ INTERRUPTED: Final = 130
 COMMANDS: Final = (
     init,
     keys,
+    staff,
     admit,
     policy,
     receiver,

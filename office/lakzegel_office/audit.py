@@ -17,7 +17,7 @@ from typing import Final, Self
 from lakzegel_core.encoding import b64
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
-from lakzegel_office.journal import Entry, Journal, journal_key
+from lakzegel_office.journal import Entry, Journal
 
 DONE: Final = "done"
 REFUSED: Final = "refused"
@@ -43,9 +43,9 @@ class Actor:
 class AuditTrail:
     """The trail of one office."""
 
-    def __init__(self, home: Home, index_key: bytes, actor: Actor) -> None:
-        """Keep the place, the vault's index key and who acts."""
-        self.journal = Journal(home.records / "audit.jsonl", journal_key(index_key))
+    def __init__(self, home: Home, key: bytes, actor: Actor) -> None:
+        """Keep the place, the key of the journals (`Office.journal_key`) and who acts."""
+        self.journal = Journal(home.records / "audit.jsonl", key)
         self._former = home.state / _FORMER
         self._actor = actor
 

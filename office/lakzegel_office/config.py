@@ -13,6 +13,8 @@ policy-records = "records.example/policy-records+…"
 …
 [[period]]                                     every pair of recipients there was, oldest first
 …
+[[person]]                                     who works here, or did
+…
 
 `[recipients]` shows those that policies name now. docs/spec/office-keys.md
 """
@@ -20,7 +22,7 @@ policy-records = "records.example/policy-records+…"
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +33,7 @@ from lakzegel_core.itemjudge import JudgeKeys
 from lakzegel_core.keys import Algorithm, VerifierKey
 from lakzegel_core.quorum import Quorum
 from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.people import People, Person
 from lakzegel_office.keys.periods import ROLES, Period, Periods, first_period
 
 RECIPIENTS: Final = ROLES
@@ -62,6 +65,7 @@ class Config:
     server: str | None = None
     ca_file: str | None = None
     account: str | None = None
+    people: People = field(default_factory=People)
 
     @property
     def origin(self) -> str:
@@ -93,6 +97,8 @@ class Config:
         lines += [f"{name} = {_quoted(self.keys[name].to_text())}" for name in SIGNERS]
         for period in self.periods.all:
             lines += ["", *period.to_toml()]
+        for person in self.people.all:
+            lines += ["", *person.to_toml()]
         return "\n".join(lines) + "\n"
 
 
@@ -118,7 +124,7 @@ def read_config(path: Path) -> Config:
 
 
 def _config(table: dict[str, object]) -> Config:
-    known = {"org", "threshold", "log_keys", "recipients", "keys", "period", *_OPTIONAL}
+    known = {"org", "threshold", "log_keys", "recipients", "keys", "period", "person", *_OPTIONAL}
     if unknown := sorted(set(table) - known):
         raise ValueError(f"unknown key {unknown[0]}")
     recipients = _strings(table["recipients"])
@@ -138,6 +144,7 @@ def _config(table: dict[str, object]) -> Config:
         threshold=threshold,
         log=LogKeys.from_texts([_text(text) for text in log_keys]),
         periods=_periods(recipients, table.get("period")),
+        people=_people(table.get("person", [])),
         keys=verifiers,
         **{name: _text(table[name]) for name in _OPTIONAL if name in table},
     )
@@ -152,6 +159,10 @@ def _periods(shown: Mapping[str, str], tables: Any) -> Periods:  # noqa: ANN401 
     if periods.default.recipients != recipients:
         raise ValueError("[recipients] does not show those of the period that is open")
     return periods
+
+
+def _people(tables: Any) -> People:  # noqa: ANN401 - read from a file
+    return People(tuple(Person.from_table(table) for table in tables))
 
 
 def _strings(value: object) -> dict[str, str]:

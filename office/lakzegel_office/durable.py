@@ -21,10 +21,17 @@ def write_files(files: Mapping[Path, bytes]) -> None:
     """Leave every file whole or not at all; each folder is synced once."""
     for path, data in files.items():
         temporary = path.with_name(path.name + TEMPORARY)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         _write_synced(temporary, data, os.O_TRUNC)
         temporary.replace(path)
     sync_folders(files)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for its owner alone, and so each one above it that is not there."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The passphrase and the bearer token, from a file or the environment; its only reader."""
+"""The passphrase, the bearer token and who runs a command; the environment's only reader."""
 
 import getpass
 import os
@@ -10,6 +10,8 @@ from typing import Final
 from lakzegel_office.errors import UsageError
 
 PASSPHRASE_VARIABLE: Final = "LAKZEGEL_PASSPHRASE_FILE"  # noqa: S105 - names a file
+STAFF: Final = "LAKZEGEL_STAFF"
+SHORTEST: Final = 12  # characters of a person's passphrase
 MAX_SECRET: Final = 4096  # bytes; a passphrase or a token is one line
 
 
@@ -25,6 +27,30 @@ def passphrase(given: Path | None) -> str:
     if not sys.stdin.isatty():
         raise UsageError(f"no passphrase: give --passphrase-file F or set {PASSPHRASE_VARIABLE}")
     return getpass.getpass("Passphrase: ")
+
+
+def new_passphrase(given: Path | None) -> str:
+    """Return a passphrase that is to open something new, typed twice where no file has it.
+
+    Raises:
+        UsageError: there is none, it is too short, or the two differ.
+    """
+    if given is not None:
+        text = secret_line(given, what="new passphrase file")
+    elif not sys.stdin.isatty():
+        raise UsageError("no new passphrase: give --new-passphrase-file F")
+    else:
+        text = getpass.getpass("New passphrase, of that person alone: ")
+        if getpass.getpass("The same again: ") != text:
+            raise UsageError("the two differ; nothing was changed")
+    if len(text) < SHORTEST:
+        raise UsageError(f"the new passphrase has {len(text)} characters; at least {SHORTEST}")
+    return text
+
+
+def staff() -> str | None:
+    """Return who runs this command, as the environment says."""
+    return os.environ.get(STAFF) or None
 
 
 def has_passphrase(given: Path | None) -> bool:

@@ -4,6 +4,9 @@
 Every file is an age v1 file that a stock age can open: `master.age` has a scrypt recipient, the
 others the master's own hybrid recipient. So ten keys cost one run of scrypt, and each is still a
 file of its own, that can be kept elsewhere and leaves no key in the clear on disk.
+
+A member of staff has a vault of his own of the same form; docs/spec/office-keys.md §2. While a
+master key is being replaced, the old one stands below the new one in `master.age`.
 """
 
 import os
@@ -19,6 +22,7 @@ from lakzegel_office.errors import UsageError
 
 MASTER: Final = "master"
 INDEX: Final = "index"  # 32 random bytes that seal the index below state/
+JOURNAL: Final = "journal"  # the key of the journals alone, for who may read no index
 ACCOUNT: Final = "account"  # the bearer token of `records` at the receiver
 MAX_KEY_FILE: Final = 65_536  # bytes
 WORK_FACTOR: Final = 17  # log2 of scrypt's cost: 128 MiB and about half a second a guess
@@ -27,10 +31,19 @@ WORK_FACTOR: Final = 17  # log2 of scrypt's cost: 128 MiB and about half a secon
 class Vault:
     """The unlocked folder of keys."""
 
-    def __init__(self, folder: Path, master: age.Identity) -> None:
-        """Keep the folder and the key that opens its files."""
+    def __init__(self, folder: Path, master: age.Identity, *former: age.Identity) -> None:
+        """Keep the folder, the key that its files are sealed to, and those it replaces."""
         self._folder = folder
-        self._master = master
+        self.masters = (master, *former)
+
+    def __repr__(self) -> str:
+        """Return where it is, and no key."""
+        return f"Vault({str(self._folder)!r})"
+
+    @property
+    def recipient(self) -> age.Recipient:
+        """What the vault's files are sealed to."""
+        return self.masters[0].recipient
 
     @classmethod
     def create(
@@ -47,7 +60,7 @@ class Vault:
             UsageError: there are keys already; they are left as they are.
         """
         master = age.Identity.from_seed(random(32))
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        durable.make_folder(folder)
         sealed = age.encrypt_passphrase(
             master.to_text().encode(), passphrase, random=random, work_factor=work_factor
         )
@@ -67,9 +80,22 @@ class Vault:
         path = folder / f"{MASTER}.age"
         try:
             text = age.decrypt_passphrase(_read(path), passphrase, max_size=MAX_KEY_FILE)
-            return cls(folder, age.Identity.from_text(text.decode("ascii")))
+            return cls(folder, *_identities(text))
         except (LakzegelError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: the passphrase does not open it") from error
+
+    @classmethod
+    def open(cls, folder: Path, wrapped: Path, identity: age.Identity) -> "Vault":
+        """Return the vault whose master key is wrapped for one who logged in.
+
+        Raises:
+            UsageError: it is not there, or wrapped for somebody else.
+        """
+        try:
+            text = age.decrypt(_read(wrapped), [identity], max_size=MAX_KEY_FILE)
+            return cls(folder, *_identities(text))
+        except (LakzegelError, UnicodeDecodeError) as error:
+            raise UsageError(f"{wrapped}: is wrapped for somebody else") from error
 
     def store(self, name: str, secret: bytes) -> None:
         """Keep a secret under a name that was free.
@@ -77,7 +103,7 @@ class Vault:
         Raises:
             UsageError: the name is taken.
         """
-        sealed = age.encrypt(secret, [self._master.recipient], random=os.urandom)
+        sealed = age.encrypt(secret, [self.recipient], random=os.urandom)
         try:
             durable.write_new(self._folder / f"{name}.age", sealed)
         except FileExistsError:
@@ -85,7 +111,7 @@ class Vault:
 
     def replace(self, name: str, secret: bytes) -> None:
         """Keep a secret instead of what had its name; after a crash it is the old or the new."""
-        sealed = age.encrypt(secret, [self._master.recipient], random=os.urandom)
+        sealed = age.encrypt(secret, [self.recipient], random=os.urandom)
         durable.write_file(self._folder / f"{name}.age", sealed)
 
     def destroy(self, name: str) -> None:
@@ -102,9 +128,13 @@ class Vault:
         """
         path = self._folder / f"{name}.age"
         try:
-            return age.decrypt(_read(path), [self._master], max_size=MAX_KEY_FILE)
+            return age.decrypt(_read(path), self.masters, max_size=MAX_KEY_FILE)
         except LakzegelError as error:
             raise UsageError(f"{path}: the master key does not open it: {error}") from error
+
+    def names(self) -> list[str]:
+        """Return the names of the secrets that are here, the master's not among them."""
+        return sorted(p.stem for p in self._folder.glob("*.age") if p.stem != MASTER)
 
     def has(self, name: str) -> bool:
         """Tell whether a secret of that name is here."""
@@ -131,6 +161,10 @@ class Vault:
     def signers(self, names: Sequence[str], expected: Sequence[VerifierKey]) -> list[SigningKey]:
         """Return several signing keys."""
         return [self.signer(name, key) for name, key in zip(names, expected, strict=True)]
+
+
+def _identities(text: bytes) -> list[age.Identity]:
+    return [age.Identity.from_text(line) for line in text.decode("ascii").split("\n")]
 
 
 def _read(path: Path) -> bytes:

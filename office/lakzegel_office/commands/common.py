@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lakzegel_office import settings
+from lakzegel_office.audit import Actor
 from lakzegel_office.config import Config, read_config
 from lakzegel_office.home import Home
-from lakzegel_office.vault import Vault
+from lakzegel_office.journal import journal_key
+from lakzegel_office.keys.login import Staff, login, login_alone
+from lakzegel_office.vault import INDEX, JOURNAL, Vault
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -35,6 +38,19 @@ class Office:
     home: Home
     config: Config
     vault: Vault
+    staff: Staff | None = None  # who logged in by name; None: the office's one passphrase
+
+    @property
+    def journal_key(self) -> bytes:
+        """The key of the journals, which everybody who works here has."""
+        if self.vault.has(JOURNAL):
+            return self.vault.load(JOURNAL)
+        return journal_key(self.vault.load(INDEX))
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for the audit trail."""
+        return Actor.here(self.staff.person.name if self.staff is not None else None)
 
 
 def command(commands: Commands, name: str, run: Run, text: str) -> argparse.ArgumentParser:
@@ -47,20 +63,36 @@ def command(commands: Commands, name: str, run: Run, text: str) -> argparse.Argu
         metavar="F",
         help=f"holds the passphrase (or the environment's {settings.PASSPHRASE_VARIABLE})",
     )
+    parser.add_argument(
+        "--as",
+        dest="as_name",
+        metavar="NAME",
+        help=f"who you are, with your own passphrase (or the environment's {settings.STAFF})",
+    )
+    parser.add_argument(
+        "--staff-home",
+        type=Path,
+        metavar="DIR",
+        help="your own vault, where it is not in the office's home",
+    )
     parser.set_defaults(run=run)
     return parser
 
 
 def unlock(arguments: argparse.Namespace) -> Office:
-    """Return the office of `--home`, unlocked with the passphrase.
+    """Return the office of `--home`, unlocked with the passphrase of whoever runs the command.
 
     Raises:
-        UsageError: no office there, or not its passphrase.
+        UsageError: no office there, nobody of that name, or not the passphrase.
     """
     home = Home.open(arguments.home)
     config = read_config(home.config)
-    vault = Vault.unlock(home.keys, settings.passphrase(arguments.passphrase_file))
-    return Office(home, config, vault)
+    passphrase = settings.passphrase(arguments.passphrase_file)
+    name = arguments.as_name or settings.staff()
+    if name is None:
+        return Office(home, config, login_alone(home, config, passphrase))
+    staff, vault = login(home, config, name, passphrase, arguments.staff_home)
+    return Office(home, config, vault, staff)
 
 
 def as_now(office: Office) -> Office:

@@ -2,7 +2,7 @@
 """The mirror, replayed and ready to be looked through."""
 
 from lakzegel_core.age import Identity
-from lakzegel_office.audit import Actor, AuditTrail
+from lakzegel_office.audit import AuditTrail
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office
@@ -53,4 +53,4 @@ def catalog_from(office: Office, replay: Replay) -> Catalog:
 
 def trail_of(office: Office) -> AuditTrail:
     """Return the office's audit trail, to which this person's acts are added."""
-    return AuditTrail(office.home, office.vault.load(INDEX), Actor.here())
+    return AuditTrail(office.home, office.journal_key, office.actor)

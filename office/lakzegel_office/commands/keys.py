@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`keys`: periods of recipients; docs/spec/office-keys.md §1."""
+"""`keys`: periods of recipients, delegations; docs/spec/office-keys.md."""
 
 import argparse
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from lakzegel_core.encoding import format_time
@@ -14,10 +15,12 @@ from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.config import read_config
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
+from lakzegel_office.keys import delegations
+from lakzegel_office.keys.approving import policy_signers
 from lakzegel_office.keys.periodkeys import begin_period
 from lakzegel_office.keys.periods import ROLES, Period
 
-TEXT: Final = "the office's keys: periods of recipients"
+TEXT: Final = "the office's keys: periods of recipients, delegations"
 
 
 def add(commands: Commands) -> None:
@@ -34,6 +37,13 @@ def add(commands: Commands) -> None:
     )
     parser = command(acts, "list", show, "show every period and how far it is")
     parser.add_argument("--json", action="store_true", help="for a program")
+    text = "who may enrol, approve and cosign, as the policy keys sign it"
+    delegation = parts.add_parser("delegation", help=text, description=text)
+    acts = delegation.add_subparsers(dest="act", required=True, metavar="ACT")
+    parser = command(acts, "cosign", cosign, "add your policy key's signature to a new delegation")
+    parser.add_argument(
+        "note", type=Path, nargs="?", metavar="NOTE", help="default: the newest made here"
+    )
 
 
 def begin(arguments: argparse.Namespace) -> int:
@@ -67,6 +77,28 @@ def show(arguments: argparse.Namespace) -> int:
     for period in periods.all:
         row = _row(period)
         print("\t".join(str(row[name] or "-") for name in ("name", "state", "begun", "erased")))
+    return 0
+
+
+def cosign(arguments: argparse.Namespace) -> int:
+    """Show what a new delegation changes, and add this person's signature."""
+    office = unlock(arguments)
+    made = delegations.prepared(office.home)
+    path, new = next((each for each in made if each[0] == arguments.note), made[-1])
+    if arguments.note is not None and arguments.note != path:
+        raise UsageError(f"{arguments.note}: not one of {office.home.notes}")
+    before = next((old for _, old in reversed(made) if old.serial < new.serial), None)
+    for line in delegations.differences(before, new, office.config.people):
+        print(line)
+    keys = [key for key in policy_signers(office) if not delegations.has_signed(path, key)]
+    if not keys:
+        raise UsageError(f"{path}: no policy key at hand that has not signed it")
+    now = datetime.now(UTC).replace(microsecond=0)
+    trail_of(office).record("delegation-sign", {"serial": str(new.serial)}, now=now)
+    for key in keys:
+        delegations.add_signature(path, new.policy, key)
+    lacking = delegations.missing(path, office.config.policy_keys, office.config.threshold)
+    print(f"{path}: {'complete; have the receiver publish it' if not lacking else 'lacks more'}")
     return 0
 
 

@@ -22,6 +22,7 @@ from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, command, say, unlock
 from lakzegel_office.config import POLICY_KEYS
 from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.approving import policy_key
 from lakzegel_office.keys.periods import ESCROW
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.policydraft import (
@@ -74,7 +75,7 @@ def sign(arguments: argparse.Namespace) -> int:
         say("policy: recipients lacks this office's escrow key; only the records key will open")
     _show(in_force, policy)
     name = POLICY_KEYS[0]
-    key = office.vault.signer(name, office.config.keys[name])
+    key = policy_key(office, name)
     target = path.with_name(path.name + SUFFIX)
     durable.write_file(target, sign_policy(office.config.origin, policy, [key]))
     for device, data in sealed.items():
@@ -90,8 +91,8 @@ def cosign(arguments: argparse.Namespace) -> int:
     path: Path = arguments.file
     target = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
     data = _read_bytes(target, limits.MAX_NOTE)
-    first, second = (office.config.keys[name] for name in POLICY_KEYS)
-    key = office.vault.signer(POLICY_KEYS[1], second)
+    first = office.config.keys[POLICY_KEYS[0]]
+    key = policy_key(office, POLICY_KEYS[1])
     signed, policy = add_signature(data, first, key)
     in_force = _in_force(_replay(office), policy)
     check_draft(policy, office.config, in_force, datetime.now(UTC))

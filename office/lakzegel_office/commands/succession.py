@@ -12,6 +12,7 @@ from lakzegel_office.config import POLICY_KEYS
 from lakzegel_office.errors import UsageError
 from lakzegel_office.former import verify_former
 from lakzegel_office.home import Home
+from lakzegel_office.keys.approving import policy_key
 
 
 def add(commands: Commands) -> None:
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     former = verify_former(Home.open(arguments.former), say)
     now = datetime.now(UTC).replace(microsecond=0)
     found = Succession(office.config.origin, former, arguments.reason, now)
-    keys = [office.vault.signer(name, office.config.keys[name]) for name in POLICY_KEYS]
+    keys = [policy_key(office, name) for name in POLICY_KEYS]
     durable.write_new(arguments.out, sign_succession(found, keys))
     print(f"{arguments.out}: {found.origin} continues {former.origin} after {former.size} entries")
     print("have the receiver publish it right after the delegation, before anything else")

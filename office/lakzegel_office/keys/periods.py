@@ -90,11 +90,11 @@ class Period:
             name=fields.slug(table["name"], what="period name"),
             state=State(table["state"]),
             recipients={role: Recipient.from_text(table[role]) for role in ROLES},
-            begun=_moment(table.get("begun")),
+            begun=moment(table.get("begun")),
             organisation=None
             if organisation is None
             else fields.slug(organisation, what="period organisation"),
-            erased=_moment(table.get("erased")),
+            erased=moment(table.get("erased")),
         )
 
 
@@ -190,9 +190,14 @@ def recipients_digest(recipients: Iterable[Recipient]) -> bytes:
     return hashlib.sha256("".join(f"{r.to_text()}\n" for r in recipients).encode()).digest()
 
 
-def _moment(value: object) -> datetime | None:
+def moment(value: object) -> datetime | None:
+    """Return a time of `office.toml` in UTC, or None where there is none.
+
+    Raises:
+        TypeError: it is none, or without its zone.
+    """
     if value is None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:
-        raise TypeError("period: a moment must be a time with its zone")
+        raise TypeError("a moment must be a time with its zone")
     return value.astimezone(UTC)
