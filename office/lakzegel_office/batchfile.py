@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from lakzegel_core import limits
 from lakzegel_core.age import Identity
@@ -19,6 +20,12 @@ from lakzegel_core.item import Item, Place, open_item
 from lakzegel_core.keyring import DESTROYED, Keyring, open_keyring
 from lakzegel_core.manifest import ENTRY_SIZE, ManifestEntry, contents_root, parse_manifest
 from lakzegel_office.mirror import read_limited
+
+
+class DestroyedError(LakzegelError):
+    """An item whose key was destroyed."""
+
+    code: ClassVar[str] = "destroyed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,12 @@ class OpenBatch:
         """Return one item, everything about it checked.
 
         Raises:
-            LakzegelError: it is not what the header commits to, or its key was destroyed.
+            DestroyedError: its key was destroyed.
+            LakzegelError: it is not what the header commits to.
         """
         key = self.keyring.slots[index]
         if key == DESTROYED:
-            raise FormatError(f"item {index}", "its key was destroyed")
+            raise DestroyedError(f"item {index}: its key was destroyed")
         return open_item(
             self.ciphertext(index), key=key, place=self.place(index), entry=self.entries[index]
         )

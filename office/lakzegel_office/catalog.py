@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The items of the mirror, in the order of the log, with what each says of itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from lakzegel_core.age import Identity
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
-from lakzegel_office.batchfile import OpenBatch, open_batch
-from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.batchfile import DestroyedError, OpenBatch, open_batch
+from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.index import IndexedItem, IndexStore
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
@@ -25,8 +25,10 @@ class Catalog:
         headers: Sequence[HeaderRecord],
         store: IndexStore,
         identities: Sequence[Identity],
+        certificate: Callable[[ItemId], str],
     ) -> None:
-        """Keep the mirrored headers, in the order of the log, and the keys."""
+        """Keep the mirrored headers, in the order of the log, the keys, and who tells of a loss."""
+        self.certificate = certificate
         self._mirror = mirror
         self._headers = headers
         self._store = store
@@ -80,10 +82,13 @@ class Catalog:
 
         Raises:
             DoubtError: it is not what was committed to, or a file is missing.
+            GoneError: its key was destroyed.
         """
         try:
             with self.open(self.find(item)) as batch:
                 return batch.item(item.index)
+        except DestroyedError as error:
+            raise GoneError(f"{item}: destroyed; {self.certificate(item)}") from error
         except LakzegelError as error:
             raise DoubtError(f"{item}: {error}") from error
         except FileNotFoundError as error:

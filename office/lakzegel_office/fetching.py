@@ -57,9 +57,15 @@ class Fetcher:
         doubt = None
         if not self._mirror.batch(name).exists():
             doubt = self._fetch_batch(record)
-        if doubt is None and not self._mirror.keyring(name).exists():
+        if doubt is None and not self.has_keyring(name, keyring):
             doubt = self._fetch_keyring(record, keyring)
         return doubt
+
+    def has_keyring(self, batch_id: str, keyring: bytes) -> bool:
+        """Tell whether a batch's keyring is in the mirror, and the one in force."""
+        path = self._mirror.keyring(batch_id)
+        expected = check_digest(path, "", keyring, limit=limits.MAX_KEYRING, batch=None)
+        return path.exists() and next(expected, None) is None
 
     def annex(self, digest: str) -> Doubt | None:
         """Have an annex in the mirror; else return why the receiver cannot."""

@@ -18,6 +18,7 @@ import zstandard
 
 from lakzegel_core import cobblestone
 from lakzegel_core.errors import LakzegelError
+from lakzegel_office.durable import sync_folders
 
 INLINE: Final = frozenset({"capture", "observation"})  # kinds whose payload is kept with the line
 MAX_INLINE: Final = 16 << 20  # bytes of a payload that is kept; longer ones are opened when asked
@@ -100,6 +101,13 @@ class IndexStore:
             return None
         text = zstandard.ZstdDecompressor().decompressobj().decompress(plain)
         return (_item(line) for line in text.splitlines())
+
+    def forget(self, batch_id: str) -> None:
+        """Take away what is kept of a batch, durably: it is opened anew."""
+        for folder in (self._opened, self._index):
+            (folder / batch_id).unlink(missing_ok=True)
+            (folder / f"{batch_id}.part").unlink(missing_ok=True)
+        sync_folders([self._opened / batch_id, self._index / batch_id])
 
     def mark(self, batch_id: str, items: int, failures: Iterable[Failure]) -> None:
         """State that every item of a batch was opened, and what did not fit."""

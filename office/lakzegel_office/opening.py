@@ -16,11 +16,13 @@ from lakzegel_core.age import Identity
 from lakzegel_core.encoding import b64, parse_canonical_json
 from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.item import Item
-from lakzegel_office.batchfile import OpenBatch, open_batch
+from lakzegel_office.batchfile import DestroyedError, OpenBatch, open_batch
 from lakzegel_office.capture import BaseRef, Capture, SegmentRef, read_capture, read_path
 from lakzegel_office.index import INLINE, MAX_INLINE, Failure, IndexedItem, IndexStore
 
 CAPTURE_CODE: Final = "capture-mismatch"  # a capture that names what is not there as it says
+KEPT_CODE: Final = "not-destroyed"  # a key that the log says is gone
+_KEPT: Final = "the log says that its key was destroyed, yet the keyring has it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class OpenTask:
     batch_id: str
     batch: Path
     keyring: Path
+    destroyed: frozenset[int] = frozenset()  # of which the log says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class OpenResult:
 class _Pass:
     """One batch on its way through."""
 
+    destroyed: frozenset[int]
     lines: dict[int, IndexedItem] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
@@ -86,15 +90,20 @@ class Opener:
         """
         try:
             with open_batch(task.batch, task.keyring, self._identities) as batch:
-                return self._open_items(task.batch_id, batch)
+                return self._open_items(task, batch)
         except LakzegelError as error:
             failure = Failure(None, error.code, str(error))
             self._store.write(task.batch_id, [])
             return OpenResult(task.batch_id, 0, (failure,), ())
 
-    def _open_items(self, batch_id: str, batch: OpenBatch) -> OpenResult:
-        work = _Pass()
+    def _open_items(self, task: OpenTask, batch: OpenBatch) -> OpenResult:
+        work = _Pass(task.destroyed)
         for index, item in batch.items(range(len(batch.entries))):
+            gone = isinstance(item, DestroyedError)
+            if index in task.destroyed:
+                if not gone:
+                    work.failures.append(Failure(index, KEPT_CODE, _KEPT))
+                continue
             if isinstance(item, LakzegelError):
                 work.failures.append(Failure(index, item.code, str(item)))
                 continue
@@ -105,9 +114,9 @@ class Opener:
         for line in work.lines.values():
             if line.kind == "capture":
                 _check_capture(line, batch, work)
-        self._store.write(batch_id, work.lines.values())
+        self._store.write(task.batch_id, work.lines.values())
         return OpenResult(
-            batch_id,
+            task.batch_id,
             len(batch.entries),
             tuple(work.failures),
             tuple(work.references),
@@ -196,6 +205,8 @@ def _check_capture(line: IndexedItem, batch: OpenBatch, work: _Pass) -> None:
         if (segment.epoch, segment.batch) != here:
             work.references.append(Reference(line.index, capture.file, segment))
             continue
+        if segment.index in work.destroyed:
+            continue
         why = mismatch(segment, capture.file, work.lines.get(segment.index))
         if why is not None:
             text = f"names item {place_of(segment)}, but {why}"
@@ -210,6 +221,8 @@ def _check_base(built: Built, here: tuple[int, int], work: _Pass) -> None:
         work.built.append(built)
         return
     why: str | None = "that was not sealed before it"
+    if (base.epoch, base.batch) == here and base.index in work.destroyed:
+        return
     if (base.epoch, base.batch, base.index) < (*here, built.item):
         why = base_mismatch(built, work.lines.get(base.index))
     if why is not None:

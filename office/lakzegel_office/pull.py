@@ -12,7 +12,7 @@ A step that finds something goes on with what is not concerned; whatever is not 
 by the next pull.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -32,7 +32,14 @@ from lakzegel_office.mirror import Mirror, read_bundle
 from lakzegel_office.opening import OpenTask, start_worker, work
 from lakzegel_office.publishing import Publisher
 from lakzegel_office.references import References
-from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of
+from lakzegel_office.replay import (
+    BatchPlace,
+    HeaderRecord,
+    Replay,
+    annexes_of,
+    destroyed_in,
+    keyring_of,
+)
 from lakzegel_office.spread import in_turn, spread
 from lakzegel_office.timefetch import TimeFetcher
 from lakzegel_office.transport import Receiver
@@ -87,7 +94,7 @@ class Puller:
         self._store = IndexStore(home.state, self._index_key)
         self._checkpoints: Checkpoints | None = None
         self._replay = Replay.start(config, self._signed_at)
-        self._references = References(self._store)
+        self._references = References(self._store, self._destroyed_in)
         self._known = 0  # accepted headers that `_references` knows
         self._opened: dict[str, tuple[Failure, ...]] = {}
         self._missing: dict[str, Doubt] = {}
@@ -152,6 +159,7 @@ class Puller:
     def _bring_in(self, fetcher: Fetcher, report: PullReport) -> None:
         """Steps 3 and 4 for everything that is not opened yet."""
         self._missing.clear()
+        self._replace_keyrings(fetcher)
         for digest in annexes_of(self._replay):
             doubt = fetcher.annex(digest)
             if doubt is not None:
@@ -171,6 +179,24 @@ class Puller:
                 self._store.mark(result.batch_id, result.items, failures)
                 self._opened[result.batch_id] = failures
             self._progress(f"opened {done}/{len(todo)} batches, {report.opened} items")
+
+    def _destroyed_in(self, place: BatchPlace) -> Container[int]:
+        return self._replay.destroyed.get(place, {})
+
+    def _replace_keyrings(self, fetcher: Fetcher) -> None:
+        """Bring in each keyring that was changed; its batch's index goes first, for its words."""
+        for record in self._replay.accepted:
+            name = record.batch_id
+            expected = keyring_of(self._replay, record)
+            if expected == record.header.keyring or not self._mirror.keyring(name).exists():
+                continue
+            if not fetcher.has_keyring(name, expected):
+                self._store.forget(name)
+                self._references.forget(name)
+                self._opened.pop(name, None)
+                doubt = fetcher.batch(record, expected)
+                if doubt is not None:
+                    self._missing[name] = doubt
 
     def _is_opened(self, record: HeaderRecord) -> bool:
         """Tell whether a batch is here and was opened, by this process or an earlier one."""
@@ -193,7 +219,8 @@ class Puller:
             if doubt is not None:
                 self._missing[name] = doubt
                 continue
-            yield OpenTask(name, self._mirror.batch(name), self._mirror.keyring(name))
+            batch, keyring = self._mirror.batch(name), self._mirror.keyring(name)
+            yield OpenTask(name, batch, keyring, destroyed_in(self._replay, record))
 
     def _send_findings(self, report: PullReport) -> bool:
         """Step 5; tell whether the log grew by it."""

@@ -2,7 +2,7 @@
 """Checking captures that name what was sealed in other batches of the same device."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Final
 
 from lakzegel_office.capture import BaseRef, SegmentRef
@@ -25,9 +25,10 @@ Place = tuple[str, int, int]  # device, epoch, batch
 class References:
     """Looks up what other batches hold."""
 
-    def __init__(self, store: IndexStore) -> None:
-        """Begin knowing no batch."""
+    def __init__(self, store: IndexStore, destroyed: Callable[[Place], Container[int]]) -> None:
+        """Begin knowing no batch; `destroyed` says which items of one the log says are gone."""
         self._store = store
+        self._destroyed = destroyed
         self._batches: dict[Place, str] = {}
         self._recent: OrderedDict[str, Mapping[int, IndexedItem]] = OrderedDict()
         self._built_on: OrderedDict[tuple[str, int], IndexedItem | None] = OrderedDict()
@@ -52,6 +53,8 @@ class References:
             if reference.item in failures:
                 continue
             segment = reference.segment
+            if self._is_destroyed(record, segment):
+                continue
             batch_id = self._batch(record, segment)
             why: str | None = NO_BATCH
             if batch_id is not None:
@@ -69,6 +72,8 @@ class References:
     ) -> bool:
         """Look up what captures build on; False where a batch was not opened yet."""
         for built in result.built:
+            if self._is_destroyed(record, built.base):
+                continue
             batch_id = self._batch(record, built.base)
             why: str | None = NO_BATCH
             if batch_id is not None:
@@ -79,6 +84,15 @@ class References:
                 text = f"builds on item {place_of(built.base)}, but {why}"
                 failures.setdefault(built.item, Failure(built.item, CAPTURE_CODE, text))
         return True
+
+    def forget(self, batch_id: str) -> None:
+        """Look a batch up again: it is opened anew."""
+        self._recent.pop(batch_id, None)
+        for key in [key for key in self._built_on if key[0] == batch_id]:
+            del self._built_on[key]
+
+    def _is_destroyed(self, record: HeaderRecord, named: SegmentRef | BaseRef) -> bool:
+        return named.index in self._destroyed((record.header.device, named.epoch, named.batch))
 
     def _batch(self, record: HeaderRecord, named: SegmentRef | BaseRef) -> str | None:
         return self._batches.get((record.header.device, named.epoch, named.batch))

@@ -14,7 +14,7 @@ from lakzegel_office.mirror import Mirror
 from lakzegel_office.opening import OpenResult, OpenTask, start_worker, work
 from lakzegel_office.pull import SPREAD_FROM
 from lakzegel_office.references import References
-from lakzegel_office.replay import HeaderRecord, Replay
+from lakzegel_office.replay import HeaderRecord, Replay, destroyed_in
 from lakzegel_office.spread import in_turn, spread
 
 
@@ -38,12 +38,18 @@ def _reopen(
     key = urandom(32)
     store = IndexStore(scratch, key)
     store.make_folders()
-    references = References(store)
+    references = References(store, lambda place: replay.destroyed.get(place, {}))
     present = [record for record in replay.accepted if _is_here(mirror, record)]
     for record in replay.accepted:
         references.know(record)
     tasks = (
-        OpenTask(r.batch_id, mirror.batch(r.batch_id), mirror.keyring(r.batch_id)) for r in present
+        OpenTask(
+            r.batch_id,
+            mirror.batch(r.batch_id),
+            mirror.keyring(r.batch_id),
+            destroyed_in(replay, r),
+        )
+        for r in present
     )
     run = spread if sum(r.header.items for r in present) >= SPREAD_FROM else in_turn
     results = run(tasks, work, prepare=start_worker, arguments=(list(identities), scratch, key))

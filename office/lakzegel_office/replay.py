@@ -4,7 +4,8 @@
 Core's replay decides what an entry may be. To it the office adds, from its own copy of the log:
 
 - *seen*: the root that a header saw is the root that this log had at that size;
-- *time*: a header did not close before the checkpoint that it saw was signed.
+- *time*: a header did not close before the checkpoint that it saw was signed;
+- *first change*: the keyring that it replaces is the header's.
 """
 
 import hashlib
@@ -17,16 +18,20 @@ from typing import Final
 from lakzegel_core.age import Recipient
 from lakzegel_core.batch import Header, peek_header
 from lakzegel_core.custody import Custody
+from lakzegel_core.encoding import format_time
 from lakzegel_core.enrolment import Enrolment
 from lakzegel_core.entries import kind_of
-from lakzegel_core.errors import LakzegelError
+from lakzegel_core.errors import ChainError, ForkError, LakzegelError
 from lakzegel_core.finding import Finding
 from lakzegel_core.followed import followed
+from lakzegel_core.hold import Mark
+from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from lakzegel_core.policy import Policy
 from lakzegel_core.quorum import Quorum
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
+from lakzegel_office.names import ItemId
 
 SKEW: Final = timedelta(minutes=10)  # what an honest device's clock may be behind the log's
 SEEN_CODE: Final = "seen-mismatch"
@@ -34,6 +39,7 @@ TIME_CODE: Final = "backdated"
 POLICY_CODE: Final = "policy-unknown"  # core's warning; the office makes it a finding
 CLOCK_WARNING: Final = "clock-back"
 
+BatchPlace = tuple[str, int, int]  # device, epoch, number
 SignedAt = Callable[[int], int | None]  # POSIX time before which no log of that size was signed
 
 
@@ -49,6 +55,20 @@ class HeaderRecord:
     def name(self) -> str:
         """How a message names the batch."""
         return f"{self.header.device}/{self.header.epoch}/{self.header.batch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A keyring change that custody accepted, and its place in the log."""
+
+    index: int
+    change: KeyringChange
+
+    def __str__(self) -> str:
+        """Return how a person finds the certificate."""
+        said = self.change.certificate
+        name = said.hex() if said is not None else "none"
+        return f"certificate {name}, entry {self.index} of {format_time(self.change.at)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +98,10 @@ class Replay:
         self.accepted: list[HeaderRecord] = []
         self.problems: list[Problem] = []
         self.findings: dict[bytes, list[tuple[int, Finding]]] = {}
+        self.changes: list[Change] = []
+        self.marks: list[tuple[int, Mark]] = []
+        self.destroyed: dict[BatchPlace, dict[int, Change]] = {}  # by batch, of each item
+        self._placed: dict[BatchPlace, HeaderRecord] = {}
         self.clock_back: Counter[str] = Counter()  # by device; told, no doubt: order is the chain's
         self.size = 0
         self._signed_at = signed_at
@@ -104,18 +128,17 @@ class Replay:
         self._roots.append(self._frontier.root())
         self.size += 1
         try:
-            checked = self.custody.apply(entry, index=index)
+            checked = self.custody.check(entry)
+            self._require_replaced(checked.entry)
+            self.custody.size = index
+            self.custody.take(checked)
         except LakzegelError as error:
             self.problems.append(Problem(index, error.code, str(error), record, refused=True))
             return
         if record is not None:
             self._take_header(record, checked.warnings)
-        elif isinstance(checked.entry, Enrolment):
-            enrolment = checked.entry
-            self._check_seen(index, enrolment.seen_size, enrolment.seen_root, None)
-        elif isinstance(checked.entry, Finding):
-            finding = checked.entry
-            self.findings.setdefault(finding.header, []).append((index, finding))
+        else:
+            self._take_other(index, checked.entry)
 
     def policies(self) -> list[Policy]:
         """Return every policy that the log holds, in its order."""
@@ -135,8 +158,41 @@ class Replay:
                 return index
         return None
 
+    def _require_replaced(self, entry: object) -> None:
+        """Return when a keyring change is of a batch of this log, and follows its keyring.
+
+        Raises:
+            ChainError: the log holds no such batch, or that has no such items.
+            ForkError: the first change replaces another keyring than the header's.
+        """
+        if not isinstance(entry, KeyringChange):
+            return
+        record = self._placed.get((entry.device, entry.epoch, entry.batch))
+        name = f"keyring change of {entry.device}/{entry.epoch}/{entry.batch}"
+        if record is None:
+            raise ChainError(f"{name}: the log holds no such batch")
+        if entry.destroyed and entry.destroyed[-1] >= record.header.items:
+            raise ChainError(f"{name}: item {entry.destroyed[-1]} is beyond its last one")
+        if entry.generation == 1 and entry.old != record.header.keyring:
+            raise ForkError(f"{name}: replaces another keyring than the header's")
+
+    def _take_other(self, index: int, entry: object) -> None:
+        if isinstance(entry, Enrolment):
+            self._check_seen(index, entry.seen_size, entry.seen_root, None)
+        elif isinstance(entry, Finding):
+            self.findings.setdefault(entry.header, []).append((index, entry))
+        elif isinstance(entry, Mark):
+            self.marks.append((index, entry))
+        elif isinstance(entry, KeyringChange):
+            change = Change(index, entry)
+            self.changes.append(change)
+            gone = self.destroyed.setdefault((entry.device, entry.epoch, entry.batch), {})
+            for item in entry.destroyed:
+                gone.setdefault(item, change)
+
     def _take_header(self, record: HeaderRecord, warnings: Sequence[str]) -> None:
         self.accepted.append(record)
+        self._placed[place_of(record)] = record
         seen = record.header.seen
         self._check_seen(record.index, seen.size, seen.root, record)
         self._check_time(record)
@@ -175,6 +231,22 @@ def _record(index: int, entry: bytes) -> HeaderRecord | None:
         return None
 
 
+def place_of(record: HeaderRecord) -> BatchPlace:
+    """Return the device, epoch and number of a batch."""
+    return record.header.device, record.header.epoch, record.header.batch
+
+
+def destroyed_in(replay: Replay, record: HeaderRecord) -> frozenset[int]:
+    """Return the items of a batch of which the log says that they were destroyed."""
+    return frozenset(replay.destroyed.get(place_of(record), ()))
+
+
+def gone(replay: Replay, item: ItemId) -> str:
+    """Return by which certificate and entry of the log an item was destroyed, or that none is."""
+    change = replay.destroyed.get((item.device, item.epoch, item.batch), {}).get(item.index)
+    return str(change or "no entry of the log says so; run: lakzegel-office verify")
+
+
 def keyring_of(replay: Replay, record: HeaderRecord) -> bytes:
     """Return the SHA-256 of a batch's keyring in force: the header's, or the last change's."""
     header = record.header
@@ -183,8 +255,9 @@ def keyring_of(replay: Replay, record: HeaderRecord) -> bytes:
 
 
 def annexes_of(replay: Replay) -> list[str]:
-    """Return the SHA-256 (hex) of every annex that a policy in the log names."""
-    digests = (raw.hex() for policy in replay.policies() for raw in policy.annexes.values())
+    """Return the SHA-256 (hex) of every annex that a policy, a hold or a term in the log names."""
+    digests = [raw.hex() for policy in replay.policies() for raw in policy.annexes.values()]
+    digests += [mark.annex.hex() for _, mark in replay.marks if mark.annex is not None]
     return list(dict.fromkeys(digests))
 
 

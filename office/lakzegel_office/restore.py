@@ -44,6 +44,7 @@ class BatchWrites:
     name: str
     batch: Path
     keyring: Path
+    gone: Mapping[int, str]
     items: tuple[tuple[int, tuple[Write, ...]], ...]
 
 
@@ -57,16 +58,17 @@ class Restored:
     problems: tuple[str, ...]
 
 
+BatchFiles = tuple[str, Path, Path, Mapping[int, str]]  # its name, file, keyring; what is gone
 Failures = list[tuple[int, str]]  # the target's number, and why it is not whole
 
 
 def restore(
     plan: Plan,
     out: Path,
-    batches: Mapping[BatchKey, tuple[str, Path, Path]],
+    batches: Mapping[BatchKey, BatchFiles],
     identities: Sequence[Identity],
 ) -> Restored:
-    """Write every file of the plan below `out`; `batches` says where each batch and keyring lie.
+    """Write every file of the plan below `out`; `batches` says where each lies, and what is gone.
 
     Raises:
         UsageError: a folder of a source is there already and holds something.
@@ -120,7 +122,7 @@ def _prepare_targets(plan: Plan, out: Path, failed: dict[int, str]) -> list[int]
 def _tasks(
     plan: Plan,
     out: Path,
-    batches: Mapping[BatchKey, tuple[str, Path, Path]],
+    batches: Mapping[BatchKey, BatchFiles],
     failed: dict[int, str],
 ) -> Iterator[BatchWrites]:
     """Yield each batch's work, in the order of the chain."""
@@ -167,7 +169,12 @@ def write_batch(task: BatchWrites) -> Failures:
                     wanted[index], f"segment {task.name}/{index} does not exist"
                 )
             for index, item in batch.items(known):
-                failures += _write_item(f"{task.name}/{index}", item, wanted[index])
+                name = f"{task.name}/{index}"
+                if index in task.gone:
+                    why = f"segment {name} was destroyed; {task.gone[index]}"
+                    failures += _all_failed(wanted[index], why)
+                    continue
+                failures += _write_item(name, item, wanted[index])
     except (LakzegelError, OSError) as error:
         for writes in wanted.values():
             failures += _all_failed(writes, f"batch {task.name}: {error}")
@@ -247,10 +254,10 @@ def _remove_failed(plan: Plan, out: Path, failed: Mapping[int, str]) -> list[str
 
 
 def batch_places(
-    rows: Iterable[tuple[ItemId, Path, Path]],
-) -> dict[BatchKey, tuple[str, Path, Path]]:
+    rows: Iterable[tuple[ItemId, Path, Path, Mapping[int, str]]],
+) -> dict[BatchKey, BatchFiles]:
     """Return where each batch of one device lies, by epoch and number."""
     return {
-        (row.epoch, row.batch): (f"{row.device}/{row.epoch}/{row.batch}", batch, keyring)
-        for row, batch, keyring in rows
+        (row.epoch, row.batch): (f"{row.device}/{row.epoch}/{row.batch}", batch, keyring, gone)
+        for row, batch, keyring, gone in rows
     }

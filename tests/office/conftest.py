@@ -16,7 +16,8 @@ from lakzegel_core.checkpoint import Checkpoint, sign_checkpoint
 from lakzegel_core.encoding import b64, canonical_json, format_time
 from lakzegel_core.enrolment import Enrolment, Reason, device_key_name, sign_enrolment
 from lakzegel_core.item import Place, seal_item
-from lakzegel_core.keyring import Keyring, seal_keyring
+from lakzegel_core.keyring import Keyring, open_keyring, seal_keyring
+from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
 from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_core.manifest import contents_root
 from lakzegel_core.merkle import leaf_hash, root_of
@@ -366,6 +367,38 @@ def world(tmp_path):
 def device(world):
     """A device that is enrolled."""
     return world.enrol()
+
+
+@pytest.fixture
+def dispose(world, device):
+    """How to have the log say that items of a batch are gone; what it does not say is true."""
+
+    def dispose(name, *items, keep=False, signers=("approval-1", "approval-2"), **changes):
+        ring = open_keyring(world.receiver.keyrings[name], [world.vault.identity("records")])
+        gone = () if keep else items
+        slots = tuple(bytes(32) if n in gone else slot for n, slot in enumerate(ring.slots))
+        sealed = seal_keyring(replace(ring, slots=slots), device.recipients, random=os.urandom)
+        change = KeyringChange(
+            origin=ring.origin,
+            device=ring.device,
+            epoch=ring.epoch,
+            batch=ring.batch,
+            old=hashlib.sha256(world.receiver.keyrings[name]).digest(),
+            new=hashlib.sha256(sealed).digest(),
+            generation=1,
+            reason="dispose",
+            recipients=bytes(32),
+            destroyed=tuple(items),
+            certificate=bytes(32),
+            at=world.receiver.now,
+        )
+        keys = [world.vault.signer(key, world.config.keys[key]) for key in signers]
+        signed = sign_keyring_change(replace(change, **changes), keys)
+        world.receiver.append(signed)
+        world.receiver.keyrings[name] = sealed
+        return signed
+
+    return dispose
 
 
 @pytest.fixture

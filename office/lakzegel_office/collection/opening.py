@@ -18,7 +18,6 @@ from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.bodies import Opened
-from lakzegel_office.collection.certificates import certificate_of
 from lakzegel_office.collection.database import (
     NAME,
     DatabaseError,
@@ -152,7 +151,7 @@ class _Opener:
         key = self.office.vault.load(INDEX)
         names = Names(key)
         catalog = catalog_from(self.office, self.replay)
-        items = Items(catalog, partial(certificate_of, self.mirror, self.replay.size))
+        items = Items(catalog, catalog.certificate)
         db = open_database(self.path, names.database)
         collection = IndexedCollection(self.path, db, Opened(items.fetch, items.close))
         mirrored = Mirrored(

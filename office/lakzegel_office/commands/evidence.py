@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The mirror, replayed and ready to be looked through."""
 
+from functools import partial
+
 from lakzegel_core.age import Identity
 from lakzegel_office.audit import AuditTrail
 from lakzegel_office.catalog import Catalog
@@ -10,7 +12,7 @@ from lakzegel_office.errors import UsageError
 from lakzegel_office.index import IndexStore
 from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.mirror import Mirror
-from lakzegel_office.replay import Replay
+from lakzegel_office.replay import Replay, gone
 from lakzegel_office.vault import INDEX
 
 
@@ -48,7 +50,8 @@ def catalog_of(office: Office) -> Catalog:
 def catalog_from(office: Office, replay: Replay) -> Catalog:
     """Return the items of a mirror whose log was replayed already."""
     mirror = Mirror(office.home.mirror)
-    return Catalog(mirror, replay.accepted, index_store(office), identities(office))
+    store, keys = index_store(office), identities(office)
+    return Catalog(mirror, replay.accepted, store, keys, partial(gone, replay))
 
 
 def trail_of(office: Office) -> AuditTrail:

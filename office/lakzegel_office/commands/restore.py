@@ -3,16 +3,19 @@
 
 import argparse
 import time
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from lakzegel_office.catalog import Catalog
+from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
-from lakzegel_office.commands.evidence import catalog_of, identities, trail_of
+from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.errors import UsageError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
+from lakzegel_office.replay import Replay, place_of
 from lakzegel_office.restore import Restored, batch_places, restore
 from lakzegel_office.restoreplan import make_plan
 
@@ -39,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Restore and return 0, or 1 where a file could not be made whole."""
     began = time.monotonic()
     office = unlock(arguments)
-    catalog = catalog_of(office)
-    devices = sorted({record.header.device for record in catalog.headers()})
+    replay = replay_mirror(Mirror(office.home.mirror), office.config)
+    devices = sorted({record.header.device for record in replay.accepted})
     if arguments.device is not None:
         if arguments.device not in devices:
             raise UsageError(f"{arguments.device}: no batch of this device in the mirror")
@@ -51,27 +54,41 @@ def run(arguments: argparse.Namespace) -> int:
         what = {"device": device, "versions": "latest" if arguments.latest else "all"}
         trail.record("restore", what, reason=arguments.reason, now=datetime.now(UTC))
         out = arguments.out / device if arguments.all else arguments.out
-        done = _restore_device(office, catalog, device, out, latest_only=arguments.latest)
+        done = _restore_device(office, replay, device, out, latest_only=arguments.latest)
         results.append((device, done))
+        for line in _gone(replay, device):
+            say(line)
         for problem in done.problems:
             say(f"lakzegel-office: {problem}")
     return _tell(results, time.monotonic() - began, as_json=arguments.json)
 
 
 def _restore_device(
-    office: Office, catalog: Catalog, device: str, out: Path, *, latest_only: bool
+    office: Office, replay: Replay, device: str, out: Path, *, latest_only: bool
 ) -> Restored:
     mirror = Mirror(office.home.mirror)
+    catalog = catalog_from(office, replay)
     plan = make_plan(catalog.items(device), latest_only=latest_only)
     rows = (
         (
             ItemId(device, record.header.epoch, record.header.batch, 0),
             mirror.batch(record.batch_id),
             mirror.keyring(record.batch_id),
+            {n: str(change) for n, change in replay.destroyed.get(place_of(record), {}).items()},
         )
         for record in catalog.headers(device)
     )
     return restore(plan, out, batch_places(rows), identities(office))
+
+
+def _gone(replay: Replay, device: str) -> Iterator[str]:
+    """Yield how many items of a device were destroyed, by which certificate each."""
+    found: Counter[str] = Counter()
+    for place, items in replay.destroyed.items():
+        if place[0] == device:
+            found.update(str(change) for change in items.values())
+    for certificate, count in found.items():
+        yield f"{device}: {count} items were destroyed; {certificate}"
 
 
 def _tell(results: list[tuple[str, Restored]], seconds: float, *, as_json: bool) -> int:
