@@ -143,6 +143,10 @@ class Layout:
         """A keyring file, by the hex of its batch's id."""
         return self.keyrings / f"{name}.keyring"
 
+    def next_keyring(self, name: str, digest: str) -> Path:
+        """A keyring that waits for its entry, by its batch's id and the hex of its own digest."""
+        return self.keyrings / f"{name}.{digest}.next"
+
     def segment(self, number: int) -> Path:
         """A segment of the audit trail."""
         return self.trail / f"{number}.jsonl"

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from lakzegel_core import enrolment, entries
+from lakzegel_core import enrolment, entries, keyringchange
 from lakzegel_core.errors import ConsistencyError, RootMismatchError
 from lakzegel_server.errors import MisplacedError
 from lakzegel_server.logstate import LogState
@@ -14,12 +14,14 @@ def note_kind(data: bytes) -> str:
     """The kind of an entry that may be published by itself.
 
     Raises:
-        MisplacedError: a batch's header, which travels with its batch.
+        MisplacedError: a batch's header or a keyring change, which travel with what they name.
         FormatError: no entry of a log.
     """
     kind = entries.kind_of(data)
     if kind == entries.BATCH:
         raise MisplacedError("a batch's header is sealed with its batch, at /v1/batches")
+    if kind == keyringchange.KIND:
+        raise MisplacedError("a keyring change is sealed with its keyring, at /v1/keyrings")
     return kind
 
 

@@ -23,6 +23,7 @@ from lakzegel_server.blockfile import BlockFile
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
+from lakzegel_server.rekeying import placing
 from lakzegel_server.sealable import require_seen
 
 UNKNOWN: Final = "-"
@@ -114,7 +115,9 @@ class Upload:
             if file is not None:
                 file.finish()
         targets = (self._layout.keyring(self._name), self._layout.batch(self._name))
-        durable.settle(zip(self._work, targets, strict=True))
+        moves = list(zip(self._work, targets, strict=True))
+        with placing(self._log, header, header.keyring) as counts:
+            durable.settle(moves if counts else moves[1:])  # or a destroyed key would be back
         return header
 
     def abandon(self) -> None:

@@ -89,6 +89,8 @@ def _pass_over_locks(found: Survey) -> None:
 def _why_unexpected(place: str) -> str:
     if place.startswith("incoming/"):
         return "an upload that was not finished; the next start takes it away"
+    if place.startswith("keyrings/") and place.endswith(".next"):
+        return "a keyring whose change was not ended; the next start settles it"
     if place == "listening":
         return "left behind by a receiver that was killed; the next start replaces it"
     return "no file of a receiver's, or of nothing in its log"

@@ -19,6 +19,7 @@ from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery.sources import NotThereError, Office
 from lakzegel_server.register import Register
+from lakzegel_server.rekeying import placing
 from lakzegel_server.sealable import require_seen
 
 BLOCK: Final = 2**20  # bytes read at a time
@@ -54,7 +55,7 @@ class Files:
             change = changed.get((header.device, header.epoch, header.batch))
             wanted = change[1] if change else header.keyring
             if not self._has_keyring(name, wanted, fresh=fresh or change is not None):
-                lacking += not self._fetch_keyring(office, name, wanted)
+                lacking += not self._fetch_keyring(office, name, header, wanted)
         return lacking
 
     def _headers(self) -> Iterator[tuple[int, bytes]]:
@@ -94,12 +95,14 @@ class Files:
             return path.exists()
         return _digest_of(path) == wanted
 
-    def _fetch_keyring(self, office: Office, name: str, wanted: bytes) -> bool:
+    def _fetch_keyring(self, office: Office, name: str, header: Header, wanted: bytes) -> bool:
         data = self._get(office, f"/v1/keyrings/{name}", MAX_KEYRING)
         if data is None or hashlib.sha256(data).digest() != wanted:
             return False
-        replace_file(self._layout.keyring(name), data, work=self._layout.incoming)
-        return True
+        with placing(self._log, header, wanted) as counts:
+            if counts:
+                replace_file(self._layout.keyring(name), data, work=self._layout.incoming)
+        return counts
 
     # annexes and the held statement
 

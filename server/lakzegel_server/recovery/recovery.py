@@ -31,6 +31,7 @@ from lakzegel_server.recovery.following import ForkFoundError, compare, follow, 
 from lakzegel_server.recovery.sources import Office
 from lakzegel_server.recovery.witnesses import witnesses_of
 from lakzegel_server.register import Register
+from lakzegel_server.rekeying import settle
 from lakzegel_server.settings import Settings, runtime_folder
 from lakzegel_server.standing import SEALING, Phase, Standing
 
@@ -282,6 +283,7 @@ class Recovery:
             raise ForkFoundError(word)
         if not self._swept:
             count = sweep_unsealed(self._layout, self._register)
+            settle(self._layout, self._state)
             self._swept = True
             if count:
                 _log.info("took away %d files of batches that were never sealed", count)

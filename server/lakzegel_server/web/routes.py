@@ -20,6 +20,7 @@ from lakzegel_server.web import (
     batches,
     device,
     heartbeats,
+    keyrings,
     log,
     login,
     notes,
@@ -79,6 +80,7 @@ RULES: Final = (
     Rule("PUT", "/v1/batches/{name}", batches.put_batch, newest=True),
     Rule("GET", "/v1/batches/{name}", batches.get_batch, _RECORDS, told=(_OUT, Thing.BATCH)),
     Rule("GET", "/v1/keyrings/{name}", batches.get_keyring, _RECORDS, told=(_OUT, Thing.KEYRING)),
+    Rule("POST", "/v1/keyrings/{name}", keyrings.post_keyring, _RECORDS, newest=True),
     Rule(
         "PUT",
         "/v1/annexes/{name}",

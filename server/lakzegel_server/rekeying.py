@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A batch's keyring is replaced by the entry that two approvers signed, and the old one deleted.
+
+docs/spec/http.md §12: new one durable, entry sealed, old one deleted, in that order. The new one
+waits as ``keyrings/<id>.<sha256>.next``; whatever a crash leaves, the log says which one counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lakzegel_core.batch import Header, batch_id, peek_header, split_header
+from lakzegel_core.errors import (
+    ChainError,
+    DigestMismatchError,
+    ForkError,
+    FormatError,
+    LakzegelError,
+)
+from lakzegel_core.keyring import check_recipients
+from lakzegel_core.keyringchange import KIND, KeyringChange
+from lakzegel_core.limits import MAX_HEADER, MAX_KEYRING, MAX_NOTE
+from lakzegel_core.note import parse
+from lakzegel_server.durable import replace_file, sync_folder
+from lakzegel_server.errors import LostError, MissingError
+from lakzegel_server.layout import Layout
+from lakzegel_server.logstate import LogState
+from lakzegel_server.register import Register
+from lakzegel_server.sequencer import Sequencer
+
+_LENGTH: Final = 2  # bytes before the note
+MAX_BODY: Final = _LENGTH + MAX_NOTE + MAX_KEYRING
+NEXT: Final = ".next"
+_one_at_a_time: Final = threading.Lock()  # or an older one could be put over a newer one
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A keyring that is to be in force, and the signed entry that says so; nothing is checked."""
+
+    name: str
+    note: bytes
+    keyring: bytes
+
+    @classmethod
+    def of_body(cls, name: str, body: bytes) -> Replacement:
+        """The two parts of a request.
+
+        Raises:
+            FormatError: not a length, a note of that length and a keyring.
+        """
+        size = int.from_bytes(body[:_LENGTH], "big")
+        note, keyring = body[_LENGTH : _LENGTH + size], body[_LENGTH + size :]
+        if len(note) < size or not note or not keyring:
+            raise FormatError("keyring change", "not a length, a note and a keyring")
+        return cls(name, note, keyring)
+
+    @property
+    def digest(self) -> bytes:
+        """What the entry must name."""
+        return hashlib.sha256(self.keyring).digest()
+
+
+def replace_keyring(
+    layout: Layout, log: LogState, register: Register, sequencer: Sequencer, new: Replacement
+) -> int:
+    """The entry's index, once the new keyring lies there alone.
+
+    Raises:
+        LakzegelError: what is wrong with it; nothing is kept.
+        MissingError, LostError: there is no such batch.
+    """
+    change = _change(new)
+    _require_fits(_header(layout, register, new.name), change, new)
+    if register.index_of(hashlib.sha256(new.note).digest()) is None:
+        with log.reading() as (custody, _):
+            custody.check(new.note)
+    waiting = layout.next_keyring(new.name, new.digest.hex())
+    replace_file(waiting, new.keyring, work=layout.incoming)
+    try:
+        index = sequencer.submit(new.note).result()
+    except LakzegelError:
+        waiting.unlink(missing_ok=True)
+        raise
+    _settle_one(layout, log, waiting)
+    return index
+
+
+@contextmanager
+def placing(log: LogState, header: Header, digest: bytes) -> Iterator[bool]:
+    """Whether a keyring of this SHA-256 is the batch's in force; none is replaced meanwhile."""
+    with _one_at_a_time:
+        with log.looking() as custody:
+            change = custody.keyrings.get((header.device, header.epoch, header.batch))
+        yield digest == (change[1] if change else header.keyring)
+
+
+def settle(layout: Layout, log: LogState) -> None:
+    """At a start: put each keyring that waits and is in force in its place; remove the others."""
+    for path in list(layout.keyrings.glob(f"*{NEXT}")):
+        _settle_one(layout, log, path)
+
+
+def _settle_one(layout: Layout, log: LogState, waiting: Path) -> None:
+    """Put a keyring that waits in its place where it is in force; remove it where it is not."""
+    name, digest, _ = waiting.name.split(".")
+    with _one_at_a_time, suppress(FileNotFoundError):  # the same request, at the same time
+        with log.looking() as custody:
+            in_force = {found for _, found in custody.keyrings.values()}
+        if bytes.fromhex(digest) in in_force:
+            waiting.replace(layout.keyring(name))
+        else:
+            waiting.unlink()
+        sync_folder(layout.keyrings)
+
+
+def _change(new: Replacement) -> KeyringChange:
+    """What the note says, unverified.
+
+    Raises:
+        FormatError: it is no keyring change.
+    """
+    try:
+        return KeyringChange.from_text(parse(new.note).text)
+    except LakzegelError as error:
+        raise FormatError(KIND, f"not one: {error}") from None
+
+
+def _header(layout: Layout, register: Register, name: str) -> Header:
+    """The header of a sealed batch.
+
+    Raises:
+        MissingError: no batch has this name.
+        LostError: its file is not here.
+    """
+    if register.index_of(bytes.fromhex(name)) is None:
+        raise MissingError("no batch has this name")
+    try:
+        with layout.batch(name).open("rb") as file:
+            note = split_header(file.read(MAX_HEADER))
+    except FileNotFoundError:
+        note = None
+    if note is None or batch_id(note).hex() != name:
+        raise LostError(f"batches/{name}.batch: lost here; run 'check'")
+    return peek_header(note)
+
+
+def _require_fits(header: Header, change: KeyringChange, new: Replacement) -> None:
+    """Return when the change is of this batch and names this keyring, which has fit recipients.
+
+    Raises:
+        ChainError, DigestMismatchError, ForkError, FormatError, LimitError.
+    """
+    place = (header.device, header.epoch, header.batch)
+    if place != (change.device, change.epoch, change.batch):
+        raise ChainError(f"keyring change: is of another batch than {new.name}")
+    if change.destroyed and change.destroyed[-1] >= header.items:
+        raise ChainError(f"keyring change: the batch has {header.items} items")
+    if change.new != new.digest:
+        raise DigestMismatchError("keyring: its SHA-256 is not the one that the change names")
+    if change.generation == 1 and change.old != header.keyring:
+        raise ForkError("keyring change: replaces another keyring than the header's")
+    check_recipients(new.keyring)
