@@ -14,6 +14,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_office.commands import (
     admit,
     browse,
+    hold,
     init,
     keys,
     policy,
@@ -46,6 +47,7 @@ COMMANDS: Final = (
     pull,
     verify,
     browse,
+    hold,
     restore,
     prove,
     report,
