@@ -23,6 +23,7 @@ from lakzegel_office.commands import (
     receiver,
     report,
     restore,
+    review,
     revoke,
     search,
     staff,
@@ -56,6 +57,7 @@ COMMANDS: Final = (
     witness,
     revoke,
     search,
+    review,
 )
 
 

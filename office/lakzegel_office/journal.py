@@ -121,6 +121,11 @@ class Journal:
             if link.number >= first:
                 yield self._opened(link)
 
+    @property
+    def size(self) -> int:
+        """The bytes up to the end of what this process appended last; 0 before that."""
+        return self._proven.size
+
     def head(self) -> Head:
         """Return how far the chain goes, every link proven; no key is used.
 

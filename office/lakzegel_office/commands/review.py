@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`review`: what each unit is, decided by people; here for programs, how far that is."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.commands.common import (
+    Commands,
+    answer,
+    answer_line,
+    command,
+    say,
+    unlock,
+)
+from lakzegel_office.errors import UsageError
+from lakzegel_office.review.book import Book
+from lakzegel_office.review.telling import exported, status
+from lakzegel_office.review.window import read_settings
+from lakzegel_office.review.worklist import Worklist
+from lakzegel_office.vault import INDEX
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "review", run, "decide what is business, private or party-political")
+    told = parser.add_mutually_exclusive_group(required=True)
+    told.add_argument("--status", action="store_true", help="how far the review is, and stop")
+    told.add_argument(
+        "--export-decisions", action="store_true", help="what was decided, a JSON object a line"
+    )
+    parser.add_argument("--json", action="store_true", help="with --status: for a program")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tell how far the review is, or what was decided."""
+    if arguments.json and not arguments.status:
+        raise UsageError("--json: belongs to --status")
+    office = unlock(arguments)
+    settings = read_settings(office.home.root)
+    book = Book.open(office.home, office.vault.load(INDEX))
+    collection, _ = open_collection(office, progress=None if arguments.quiet else say)
+    with collection:
+        if arguments.export_decisions:
+            for row in exported(collection, book):
+                answer_line(row)
+            return 0
+        worklist = Worklist(collection.db, book, settings)
+        now = datetime.now(UTC)
+        if arguments.json:
+            answer(status(worklist, book, now))
+            return 0
+        for custody, found in worklist.progress(now).items():
+            print(f"{custody}: {found.decided} of {found.total} decided, {found.overdue} overdue")
+    return 0

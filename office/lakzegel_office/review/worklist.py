@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Which units are still to be decided, and by when: tables in memory beside the index.
+
+`todo` has a row for each unit: its class, and when its window ends. They are made when a review
+begins and follow each decision, so that a page of 200,000 units is one walk along an index.
+They are temporary tables of the index's own connection, which keeps such things in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from lakzegel_office.collection.database import Connection
+from lakzegel_office.collection.parsers.mailheads import microseconds
+from lakzegel_office.review.book import Book
+from lakzegel_office.review.standing import Class
+from lakzegel_office.review.window import Settings
+
+DISPUTED: Final = "disputed"  # beside the classes
+SOON: Final = timedelta(days=7)
+STATES: Final = (*map(str, Class), DISPUTED)
+_TABLES: Final = (
+    "DROP TABLE IF EXISTS temp.todo",
+    "DROP TABLE IF EXISTS temp.span",
+    "CREATE TEMP TABLE span (app TEXT PRIMARY KEY, length INTEGER NOT NULL)",
+    """CREATE TEMP TABLE todo (unit INTEGER PRIMARY KEY, conversation INTEGER NOT NULL,
+        custody TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, name TEXT NOT NULL)""",
+)
+_INDEXES: Final = (
+    "CREATE INDEX temp.todo_due ON todo (state, due, name)",
+    "CREATE INDEX temp.todo_thread ON todo (conversation, state, due)",
+    "CREATE INDEX temp.todo_custody ON todo (custody, state, due)",
+)
+_FILL: Final = """
+    INSERT INTO temp.todo SELECT u.id, u.conversation, u.custody, ?, coalesce(u.first_seen
+        + coalesce((SELECT length FROM temp.span s WHERE s.app = u.app), ?), 0), u.name
+    FROM unit u WHERE u.gone = 0
+"""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a custody is."""
+
+    states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATES, 0))
+    soon: int = 0  # due within SOON
+    overdue: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many units there are."""
+        return sum(self.states.values())
+
+    @property
+    def decided(self) -> int:
+        """How many somebody decided."""
+        return self.total - self.states[str(Class.OPEN)] - self.states[DISPUTED]
+
+
+class Worklist:
+    """What is to be decided of one collection."""
+
+    def __init__(self, db: Connection, book: Book, settings: Settings) -> None:
+        """Make the tables anew."""
+        self.db = db
+        self._book = book
+        for statement in _TABLES:
+            db.execute(statement)
+        spans = [(app, span // timedelta(microseconds=1)) for app, span in settings.windows.items()]
+        db.executemany("INSERT INTO temp.span VALUES (?, ?)", spans)
+        window = settings.window // timedelta(microseconds=1)
+        db.execute("BEGIN")
+        db.execute(_FILL, (str(Class.OPEN), window))
+        self.follow(book.units())
+        db.execute("COMMIT")
+        for statement in _INDEXES:
+            db.execute(statement)
+
+    def follow(self, units: Iterable[str]) -> None:
+        """Take over what counts now for these units."""
+        self.db.executemany(
+            "UPDATE temp.todo SET state = ? WHERE unit = (SELECT id FROM unit WHERE name = ?)",
+            [(self.state(unit), unit) for unit in units],
+        )
+
+    def state(self, unit: str) -> str:
+        """Return a unit's class, or that it is in dispute."""
+        found = self._book.standing(unit)
+        return DISPUTED if found.disputed else str(found.class_)
+
+    def progress(self, now: datetime) -> Mapping[str, Progress]:
+        """Return how far each custody is."""
+        found: dict[str, Progress] = {}
+        rows = self.db.execute("SELECT custody, state, count(*) FROM temp.todo GROUP BY 1, 2")
+        for custody, state, count in rows:
+            found.setdefault(custody, Progress()).states[state] = count
+        at, soon = microseconds(now), microseconds(now + SOON)
+        for custody, progress in found.items():
+            progress.overdue = self._due(custody, 0, at)
+            progress.soon = self._due(custody, at, soon)
+        return dict(sorted(found.items()))
+
+    def _due(self, custody: str, since: int, until: int) -> int:
+        row = self.db.execute(
+            "SELECT count(*) FROM temp.todo WHERE custody = ? AND state IN (?, ?)"
+            " AND due >= ? AND due < ?",
+            (custody, str(Class.OPEN), DISPUTED, since, until),
+        ).fetchone()
+        return int(row[0])
