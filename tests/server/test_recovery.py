@@ -30,7 +30,7 @@ from lakzegel_server.database import Database
 from lakzegel_server.errors import DamageError, ReadOnlyError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout, load_signer
-from lakzegel_server.recovery import following
+from lakzegel_server.recovery import following, ownword
 from lakzegel_server.recovery import recovery as module
 from lakzegel_server.recovery.asked import Round, is_enough
 from lakzegel_server.recovery.continuity import Continuity, boot_id
@@ -638,8 +638,10 @@ def test_every_quorum_that_may_have_been_met_must_include_one_who_answered(kit):
         kit.new_key(f"w{i}.example/w", Algorithm.ED25519_COSIGNATURE).verifier for i in range(5)
     ]
     named = [Named("http://127.0.0.1:1", key, None) for key in keys]
-    quorum = SimpleNamespace(policy=SimpleNamespace(quorum=Quorum(tuple(keys), 3)))
-    custody = SimpleNamespace(devices=["d"], policy_for=lambda _: quorum, delegation=None)
+    policy = SimpleNamespace(quorum=Quorum(tuple(keys), 3), audience=("device:d",), serial=1)
+    entry = SimpleNamespace(policy=policy, id=b"", index=1)
+    devices = {"d": SimpleNamespace(name="d", group=None)}
+    custody = SimpleNamespace(devices=devices, policies={b"": entry}, delegation=None)
 
     def enough(count, witnesses=named):
         return is_enough(Round(office=True, keys=keys[:count]), custody, witnesses, office=True)
@@ -693,7 +695,7 @@ def test_a_checkpoint_that_is_heard_while_its_entries_are_taken_over_is_no_fork(
     old.restore()
     old.mirror.silent = True
     with old.up(wait="asking") as world:
-        recovery, verify = world.desk.recovery, module.open_checkpoint
+        recovery, verify = world.desk.recovery, ownword.open_checkpoint
 
         def take_over_first(data, keys):
             """While the signatures are verified, the log becomes as large as what was shown."""
@@ -701,7 +703,7 @@ def test_a_checkpoint_that_is_heard_while_its_entries_are_taken_over_is_no_fork(
             await_phase(world.desk, "sealing")
             return verify(data, keys)
 
-        monkeypatch.setattr(module, "open_checkpoint", take_over_first)
+        monkeypatch.setattr(ownword, "open_checkpoint", take_over_first)
         recovery.hear(newest)
         assert world.desk.log.standing.phase == "sealing"
     assert not old.layout.evidence.exists()

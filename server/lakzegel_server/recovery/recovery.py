@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from lakzegel_core.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint, peek_checkpoint
+from lakzegel_core.checkpoint import SignedCheckpoint
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.chores import Chores
-from lakzegel_server.errors import DamageError, ServerError
+from lakzegel_server.errors import ServerError
 from lakzegel_server.housekeeping import sweep_unsealed
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
@@ -27,7 +27,8 @@ from lakzegel_server.recovery.asked import OFFICE, Round, ask_witnesses, is_enou
 from lakzegel_server.recovery.asking import NoAnswerError
 from lakzegel_server.recovery.continuity import EVERY, Continuity, boot_id
 from lakzegel_server.recovery.files import Files
-from lakzegel_server.recovery.following import ForkFoundError, compare, follow, proven_root
+from lakzegel_server.recovery.following import ForkFoundError, compare, follow
+from lakzegel_server.recovery.ownword import OwnWord
 from lakzegel_server.recovery.sources import Office
 from lakzegel_server.recovery.witnesses import witnesses_of
 from lakzegel_server.register import Register
@@ -75,6 +76,7 @@ class Recovery:
         self._witnesses = witnesses_of(settings)
         self._monotonic = monotonic
         self._files = Files(layout, log, register)
+        self._word = OwnWord(layout, log)
         self._since = log.edge().size
         self._swept = False
         self._files_due = True  # which were lacking at the last start is not remembered
@@ -115,18 +117,17 @@ class Recovery:
 
     def _decide(self) -> None:
         """Whether to seal at once, by what DATA and this machine know."""
-        log = self._state
-        log.stated = max(log.stated, evidence.size_ahead(self._layout, log.keys))
+        self._word.recall()
         if evidence.is_kept(self._layout):
             self._state.stand(Standing(Phase.FORKED, "two trees that contradict each other"))
         elif not self.state.asked:
-            self._require_own_newest()
+            self._word.require_newest()
             self._open()
             _log.info("nobody is named who could tell of a newer log; a restore would fork it")
         elif self._is_continuous():
             self._open()
         else:
-            self._keep_own_word()
+            self._word.keep_beyond()
             self._state.stand(Standing(Phase.ASKING, "those who saw the log are being asked"))
 
     def suspect(self, why: str) -> None:
@@ -141,18 +142,15 @@ class Recovery:
         Raises:
             OSError: it cannot be kept.
         """
-        try:
-            tree = peek_checkpoint(data)
-            if self._has(tree):
-                return  # as nearly always: no signature has to be verified to see that
-            signed = open_checkpoint(data, self._state.keys)
-        except (LakzegelError, ValueError):
+        signed = self._word.news(data)
+        if signed is None:
             return
+        tree = signed.checkpoint
         with self._deciding:
             if tree.size <= self._state.edge().size:
-                if not self._has(tree):  # once more: it may have been caught up with meanwhile
+                if not self._word.has(tree):  # it may have been caught up with meanwhile
                     self._fork(ForkFoundError(signed))
-            elif tree.size > self._state.stated or not self._layout.ahead.exists():
+            elif self._word.is_beyond(tree):
                 self._go_back(signed)
 
     def work(self) -> None:
@@ -278,9 +276,7 @@ class Recovery:
         Raises:
             ForkFoundError: this log showed another tree than the one that DATA has now.
         """
-        word = evidence.ahead(self._layout, self._state.keys)
-        if word is not None and not self._has(word.checkpoint):
-            raise ForkFoundError(word)
+        self._word.require_kept()
         if not self._swept:
             count = sweep_unsealed(self._layout, self._register)
             settle(self._layout, self._state)
@@ -327,19 +323,6 @@ class Recovery:
             self._stop_sealing(Standing(Phase.ASKING, detail, size))
         evidence.keep_ahead(self._layout, signed.data)
 
-    def _has(self, tree: Checkpoint) -> bool:
-        """Whether DATA's log begins with this tree.
-
-        Raises:
-            DamageError: its tiles do not tell.
-        """
-        if tree.size <= self._state.shown.checkpoint.size:
-            if self._state.root(tree.size) == tree.root:
-                return True  # as nearly always; only what would be a fork has to be proven
-        elif tree.size > self._state.edge().size:
-            return False
-        return proven_root(self._state, tree.size) == tree.root
-
     def _wait(self) -> None:
         self._due = self._monotonic() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
@@ -349,29 +332,6 @@ class Recovery:
         return lambda: chores is not None and chores[chore].stopping
 
     # what DATA and this machine know by themselves
-
-    def _require_own_newest(self) -> None:
-        stated, here = self._state.stated, self._state.edge().size
-        if self._layout.restored.exists():
-            raise DamageError(
-                f"{self._layout.restored}: DATA was restored from a backup, and nobody is named who"
-                " could tell what was sealed since; name the office in settings.toml, or take that"
-                " file away if you know that it was nothing"
-            )
-        if stated > here:
-            raise DamageError(
-                f"log: this log signed {stated} entries, index.sqlite has {here}: it was set back;"
-                " restore the newest backup whole, or name the office in settings.toml"
-            )
-
-    def _keep_own_word(self) -> None:
-        """A signed checkpoint beyond DATA's tree stays until DATA has that very tree."""
-        if self._state.stated > max(
-            self._state.edge().size, evidence.size_ahead(self._layout, self._state.keys)
-        ):
-            data = self._state.store.read_checkpoint()
-            if data is not None:
-                evidence.keep_ahead(self._layout, data)
 
     def _is_continuous(self) -> bool:
         """Whether DATA has all that this machine showed until just now."""
