@@ -14,6 +14,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_office.commands import (
     admit,
     browse,
+    destroy,
     hold,
     init,
     keys,
@@ -48,6 +49,7 @@ COMMANDS: Final = (
     pull,
     verify,
     browse,
+    destroy,
     hold,
     restore,
     prove,

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from lakzegel_core.age import Identity
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
+from lakzegel_core.limits import MAX_KEYRING
+from lakzegel_office.batchcheck import check_digest
 from lakzegel_office.batchfile import DestroyedError, OpenBatch, open_batch
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.index import IndexedItem, IndexStore
@@ -71,6 +73,11 @@ class Catalog:
             if (header.device, header.epoch, header.batch) == wanted and item.index < header.items:
                 return record
         raise UsageError(f"{item}: no such item in the mirror; see: lakzegel-office list")
+
+    def has_keyring(self, record: HeaderRecord, digest: bytes) -> bool:
+        """Tell whether a batch's keyring in the mirror has this SHA-256."""
+        path = self._mirror.keyring(record.batch_id)
+        return next(check_digest(path, "", digest, limit=MAX_KEYRING, batch=None), None) is None
 
     def open(self, record: HeaderRecord) -> AbstractContextManager[OpenBatch]:
         """Open a batch of the mirror."""

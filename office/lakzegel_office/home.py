@@ -5,6 +5,7 @@ office.toml            public: whom this office trusts, its own public keys, the
 keys/NAME.age          private keys; `master.age` opens with the passphrase, it opens the rest
 notes/                 what was signed here: delegation, admissions, policies
 mirror/                the evidence; a closed set of files, docs/spec/mirror.md
+disposals/N-M/         certificates, extracts and entries of destruction list N; disposal.md
 records/               journals of what was decided and done; docs/spec/journal.md
 witness/               the newest tree that was cosigned; docs/spec/witness.md §6
 replies/               what is to be carried to a receiver that hands over by folder
@@ -66,6 +67,16 @@ class Home:
     def records(self) -> Path:
         """The folder of journals, docs/spec/journal.md: what was decided and done here."""
         return self.root / "records"
+
+    @property
+    def disposals(self) -> Path:
+        """The folder of certificates and extracts, docs/spec/disposal.md."""
+        return self.root / "disposals"
+
+    @property
+    def selection(self) -> Path:
+        """The selection list, docs/spec/disposal.md §2."""
+        return self.root / "selection.toml"
 
     @property
     def state(self) -> Path:

@@ -76,6 +76,9 @@ class Receiver(Protocol):
     def send_note(self, note: bytes) -> None:
         """Have a signed entry appended to the log."""
 
+    def replace_keyring(self, batch_id: str, note: bytes, keyring: bytes) -> None:
+        """Have a keyring replaced by its signed entry; the old one is deleted there by then."""
+
 
 class HttpReceiver:
     """A receiver at the other end of HTTPS, or of loopback HTTP."""
@@ -179,6 +182,11 @@ class HttpReceiver:
     def send_note(self, note: bytes) -> None:
         """Have a signed entry appended to the log."""
         self._request("POST", "/v1/notes", note).close()
+
+    def replace_keyring(self, batch_id: str, note: bytes, keyring: bytes) -> None:
+        """Have a keyring replaced by its signed entry."""
+        body = len(note).to_bytes(2, "big") + note + keyring
+        self._request("POST", f"/v1/keyrings/{batch_id}", body).close()
 
     def _get(self, path: str, limit: int) -> bytes:
         with self._request("GET", path, None) as answer:

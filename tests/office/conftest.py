@@ -100,6 +100,12 @@ class Receiver:
         self.sent.append(note)
         self.append(note)
 
+    def replace_keyring(self, name, note, keyring):
+        self.sent.append(note)
+        if note not in self.log:
+            self.append(note)
+        self.keyrings[name] = keyring
+
     def _find(self, where, name):
         if name not in where:
             raise MissingError(f"{name}: 404")

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from lakzegel_core.errors import LakzegelError
+from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.keyring import DESTROYED
 from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.catalog import Catalog
@@ -42,6 +42,9 @@ from lakzegel_office.vault import INDEX
 KEPT: Final = 8  # batches that stay open, mapped: the next unit is most often in one of them
 
 
+Slots = tuple[bytes, ...]
+
+
 class Items:
     """Opens items of the mirror; batches stay open for a while."""
 
@@ -67,10 +70,23 @@ class Items:
         except FileNotFoundError as error:
             raise DoubtError(f"{item}: {error.filename} is missing; run pull") from error
 
-    def slots(self, record: HeaderRecord) -> tuple[bytes, ...]:
-        """Return the keys of a batch's items, as its keyring has them now."""
+    def slots(self, in_force: Callable[[HeaderRecord], bytes], record: HeaderRecord) -> Slots:
+        """Return the keys of a batch's items, as the keyring in force has them.
+
+        Raises:
+            FormatError: that is not in the mirror yet.
+            LakzegelError, FileNotFoundError: it cannot be opened.
+        """
+        self._forget(record.batch_id)
+        if not self._catalog.has_keyring(record, in_force(record)):
+            raise FormatError("keyring", "not the one in force")
         with self._catalog.open(record) as batch:
             return batch.keyring.slots
+
+    def _forget(self, batch_id: str) -> None:
+        known = self._open.pop(batch_id, None)
+        if known is not None:
+            known[1].close()
 
     def close(self) -> None:
         """Close the batches that are open."""
@@ -154,12 +170,13 @@ class _Opener:
         items = Items(catalog, catalog.certificate)
         db = open_database(self.path, names.database)
         collection = IndexedCollection(self.path, db, Opened(items.fetch, items.close))
+        in_force = partial(keyring_of, self.replay)
         mirrored = Mirrored(
             tuple(catalog.headers()),
             self._task,
             custody_of(self.replay),
             items.fetch,
-            Scrubber(db, partial(keyring_of, self.replay), items.slots),
+            Scrubber(db, in_force, partial(items.slots, in_force)),
             (identities(self.office), self.office.home.state, key),
         )
         try:

@@ -18,6 +18,7 @@ from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Commands, Office, answer_line, command, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.destroying.holds import MAX_UNITS, Hold, Holds
+from lakzegel_office.destroying.lists import Lists
 from lakzegel_office.destroying.queries import add_query, from_row, query_of, read_units, to_row
 from lakzegel_office.errors import UsageError
 from lakzegel_office.mirror import Mirror
@@ -57,6 +58,9 @@ def set_hold(arguments: argparse.Namespace) -> int:
             trail_of(office).record("hold", {"hold": name}, reason=reason, now=now)
             note = holds.set(hold, now, os.urandom)
             covers = _count(collection, hold)
+            taken = Lists(office).take_off(holds.on(), collection, now)
+    for number, unit, by in taken:
+        print(f"list {number}: {unit} taken off, by hold {by}")
     _hand_out(office, f"hold-{name}-on", note)
     print(f"{name}: on; covers {covers} units")
     return 0

@@ -3,6 +3,7 @@
 
 import argparse
 import signal
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -76,16 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _from_server(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
-    server = arguments.server or office.config.server
-    if server is None:
-        raise UsageError("no receiver: give --server URL, or put server into office.toml")
-    ca_file = arguments.ca_file or (Path(office.config.ca_file) if office.config.ca_file else None)
-    token = _token(office, arguments.account_file)
-    with (
-        office.home.exclusive(),
-        HttpReceiver.open(server, token=token, ca_file=ca_file) as receiver,
-    ):
-        bell = Doorbell(partial(HttpReceiver.open, server, token=token, ca_file=ca_file))
+    opened = receiver_of(office, arguments)
+    with office.home.exclusive(), opened() as receiver:
+        bell = Doorbell(opened)
         return _pull(_puller(office, receiver, arguments), bell, arguments)
 
 
@@ -97,6 +91,20 @@ def _from_folder(arguments: argparse.Namespace) -> int:
         puller = _puller(office, receiver, arguments)
         taking = FolderPuller(puller, receiver, keep=arguments.keep)
         return _pull(taking, Doorbell(lambda: receiver), arguments)
+
+
+def receiver_of(office: Office, arguments: argparse.Namespace) -> Callable[[], HttpReceiver]:
+    """Return what opens a connection to the office's receiver.
+
+    Raises:
+        UsageError: none was named, or its address may not carry a token.
+    """
+    server = arguments.server or office.config.server
+    if server is None:
+        raise UsageError("no receiver: give --server URL, or put server into office.toml")
+    ca_file = arguments.ca_file or (Path(office.config.ca_file) if office.config.ca_file else None)
+    token = _token(office, arguments.account_file)
+    return partial(HttpReceiver.open, server, token=token, ca_file=ca_file)
 
 
 def _puller(office: Office, receiver: Receiver, arguments: argparse.Namespace) -> Puller:

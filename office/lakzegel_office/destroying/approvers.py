@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Whose key approves: the one place that knows where approval keys are kept."""
+"""Whose key approves: an approver's own, docs/spec/office-keys.md §2.5."""
 
 from __future__ import annotations
 
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_office.commands.common import Office
-from lakzegel_office.config import APPROVAL_KEYS
-from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.approving import approval_key
 from lakzegel_office.replay import Replay
 
 
@@ -16,11 +15,7 @@ def approver_key(
     """Return the key with which whoever runs this approves; never the one that signed already.
 
     Raises:
-        UsageError: there is none here, or it is not in force in the mirrored log.
+        UsageError: he is no approver, his key is not in force, or he is the first one himself.
     """
     in_force = replay.custody.require_delegation().approval
-    for name in APPROVAL_KEYS:
-        expected = office.config.keys[name]
-        if expected != besides and expected in in_force and office.vault.has(name):
-            return office.vault.signer(name, expected)
-    raise UsageError("no approval key here that is in force and has not signed this already")
+    return approval_key(office, in_force, besides=besides)

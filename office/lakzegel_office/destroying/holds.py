@@ -26,10 +26,9 @@ from lakzegel_office.config import RECIPIENTS
 from lakzegel_office.destroying.approvers import approver_key
 from lakzegel_office.destroying.queries import from_row
 from lakzegel_office.errors import DoubtError, UsageError
-from lakzegel_office.journal import Journal, journal_key
+from lakzegel_office.journal import Journal
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.replay import Replay
-from lakzegel_office.vault import INDEX
 
 JOURNAL: Final = "holds"
 MAX_UNITS: Final = 30_000  # ids in an annex of at most 1 MiB
@@ -96,7 +95,7 @@ class Holds:
         self._office = office
         self._replay = replay
         path = office.home.records / f"{JOURNAL}.jsonl"
-        self._journal = Journal(path, journal_key(office.vault.load(INDEX)))
+        self._journal = Journal(path, office.journal_key)
 
     def on(self) -> list[Hold]:
         """Return every hold that is on, by name.

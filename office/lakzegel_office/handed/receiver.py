@@ -20,7 +20,7 @@ from lakzegel_core.timerenewal import MAX_LIST
 from lakzegel_office import durable
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
-from lakzegel_office.errors import DoubtError, MissingError, UnreachableError
+from lakzegel_office.errors import DoubtError, MissingError, RefusedError, UnreachableError
 from lakzegel_office.handed.folder import Folder
 from lakzegel_office.handed.handovers import (
     CHECKPOINT,
@@ -143,6 +143,11 @@ class FolderReceiver:
     def send_note(self, note: bytes) -> None:
         """Put it where replies are."""
         self._replies.finding(note)
+
+    def replace_keyring(self, batch_id: str, note: bytes, keyring: bytes) -> None:
+        """Refuse: nobody would say when the old one is gone."""
+        del note, keyring
+        raise RefusedError(f"batch {batch_id}: a keyring is replaced at a receiver that answers")
 
     def wait(self, size: int, seconds: int) -> bool:
         """Return whether other hand-overs are complete than were at the pull, within so long."""

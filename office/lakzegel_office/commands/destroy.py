@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`destroy propose|list|show|run` and `approve`: docs/spec/disposal.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lakzegel_core.encoding import format_time
+from lakzegel_office.audit import why
+from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.commands.common import Commands, Office, answer_line, command, say, unlock
+from lakzegel_office.commands.evidence import identities
+from lakzegel_office.commands.pull import receiver_of
+from lakzegel_office.destroying.carrying import Carrier, Ground
+from lakzegel_office.destroying.lists import DestructionList, Lists
+from lakzegel_office.destroying.planning import Plan
+from lakzegel_office.destroying.queries import add_query, query_of, read_units
+from lakzegel_office.destroying.selection import Selection, read_selection
+from lakzegel_office.errors import UsageError
+from lakzegel_office.pull import Puller
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    text = "put units on a destruction list, and carry out what was approved"
+    top = commands.add_parser("destroy", help=text, description=text)
+    parts = top.add_subparsers(dest="part", required=True, metavar="PART")
+    parser = command(parts, "propose", propose, "put units on a new list; nothing is destroyed")
+    parser.add_argument("--ground", required=True, metavar="WHY", help="why, as the law asks it")
+    parser.add_argument("--category", required=True, metavar="CODE", help="of the selection list")
+    _add_selection(parser)
+    text = "destroy observations that name the units' files too"
+    parser.add_argument("--with-observations", action="store_true", help=text)
+    add_query(parser)
+    parser = command(parts, "list", list_all, "the lists, and how far each is")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser = command(parts, "show", show, "what an open list would reach now")
+    parser.add_argument("number", type=int, metavar="LIST")
+    parser = command(parts, "run", run, "carry out an approved list; again until it is done")
+    parser.add_argument("number", type=int, metavar="LIST")
+    _add_selection(parser)
+    parser.add_argument("--server", metavar="URL", help="the receiver (default: office.toml)")
+    parser.add_argument("--ca-file", type=Path, metavar="F", help="whom the server must be by")
+    parser.add_argument("--account-file", type=Path, metavar="F", help="holds the token")
+    parser = command(commands, "approve", approve, "approve a destruction list, as second person")
+    parser.add_argument("number", type=int, metavar="LIST")
+
+
+def propose(arguments: argparse.Namespace) -> int:
+    """Show what a new list reaches."""
+    office, ground = unlock(arguments), why(arguments.ground)
+    category = _selection(office, arguments).category(arguments.category)
+    with office.home.exclusive():
+        units = _units(office, arguments)
+        carrier = Carrier(office, os.urandom)
+        reasons = Ground(ground, category, arguments.with_observations)
+        number, plan = carrier.propose(units, reasons, _now())
+    for line in _shown(plan):
+        print(line)
+    print(f"list {number}: proposed; a second person runs: lakzegel-office approve {number}")
+    return 0
+
+
+def list_all(arguments: argparse.Namespace) -> int:
+    """Print each list."""
+    for found in Lists(unlock(arguments)).all().values():
+        if arguments.json:
+            answer_line(_row(found))
+        else:
+            print(
+                f"{found.number}\t{found.state}\t{len(found.units)} units"
+                f"\t{found.category['code']}\t{format_time(found.proposed)}\t{found.ground}"
+            )
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print what an open list would reach now."""
+    _, plan = Carrier(unlock(arguments), os.urandom).planned(arguments.number)
+    for line in _shown(plan):
+        print(line)
+    return 0
+
+
+def approve(arguments: argparse.Namespace) -> int:
+    """Sign what a list says, having shown it."""
+    office = unlock(arguments)
+    with office.home.exclusive():
+        carrier = Carrier(office, os.urandom)
+        for line in _shown(carrier.planned(arguments.number)[1]):
+            print(line)
+        carrier.approve(arguments.number, _now())
+    print(f"list {arguments.number}: approved; next: lakzegel-office destroy run")
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry out an approved list."""
+    office = unlock(arguments)
+    copies = _selection(office, arguments).copies
+    texts = [identity.to_text() for identity in identities(office)]
+    with office.home.exclusive(), receiver_of(office, arguments)() as receiver:
+
+        def pull() -> None:
+            puller = Puller(office.home, office.config, office.vault, receiver, texts, say)
+            for doubt in puller.run().doubts:
+                say(str(doubt))
+
+        carrier = Carrier(office, os.urandom)
+        folder = carrier.carry_out(arguments.number, receiver, pull, copies, _now())
+    print(f"{folder}: withdrawn; final once every copy is gone and the period is erased")
+    return 0
+
+
+def _units(office: Office, arguments: argparse.Namespace) -> list[str]:
+    """Return the ids that were given, and those that the query finds."""
+    query, units = query_of(arguments), list(read_units(arguments.units))
+    if query is None and not units:
+        raise UsageError("destroy propose: say which: --units, --query, --from, …")
+    if query is not None:
+        collection, _ = open_collection(office)
+        with closing(collection):
+            units += [unit.id for unit in collection.units(replace(query, limit=0))]
+    return list(dict.fromkeys(units))
+
+
+def _shown(plan: Plan) -> Iterator[str]:
+    yield f"{len(plan.units)} units in {len(plan.segments)} segments"
+    for item in plan.segments:
+        extract = "\tan extract of the rest is sealed first" if item in plan.extracts else ""
+        yield f"segment\t{item}{extract}"
+    yield from (f"capture\t{item}\tnothing it names is left" for item in plan.captures)
+    yield from (f"observation\t{item}" for item in plan.observations)
+    yield from (f"stays\t{item}\tnames what goes" for item in plan.naming)
+    yield from (f"alike\t{unit}\thas the same text, and stays" for unit in plan.alike)
+
+
+def _row(found: DestructionList) -> dict[str, object]:
+    return {
+        "list": found.number,
+        "state": found.state,
+        "units": list(found.units),
+        "category": dict(found.category),
+        "ground": found.ground,
+        "proposed": format_time(found.proposed),
+        "proposer": found.proposer,
+        "approver": found.approver,
+        "certificate": found.deed,
+        "items": list(found.items),
+    }
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    text = "the selection list (default: HOME/selection.toml)"
+    parser.add_argument("--selection", type=Path, metavar="F", help=text)
+
+
+def _selection(office: Office, arguments: argparse.Namespace) -> Selection:
+    return read_selection(arguments.selection or office.home.selection)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A list from its proposal to its end, a step a function: docs/spec/disposal.md §3, §5, §6."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from lakzegel_core.encoding import format_time
+from lakzegel_core.keys import VerifierKey
+from lakzegel_office.checkpoints import replay_mirror
+from lakzegel_office.collection.indexed import IndexedCollection
+from lakzegel_office.collection.model import Unit
+from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.commands.common import Office
+from lakzegel_office.commands.evidence import catalog_from, trail_of
+from lakzegel_office.destroying.approvers import approver_key
+from lakzegel_office.destroying.holds import Holds
+from lakzegel_office.destroying.lists import (
+    APPROVED,
+    PROPOSED,
+    WITHDRAWN,
+    DestructionList,
+    Lists,
+)
+from lakzegel_office.destroying.planning import Plan, Planner
+from lakzegel_office.destroying.selection import Category, Copy
+from lakzegel_office.destroying.staging import Approval, Stager, folder_of
+from lakzegel_office.destroying.withdrawing import Withdrawal
+from lakzegel_office.errors import UsageError
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.replay import Replay
+from lakzegel_office.transport import Receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Why some units are to go."""
+
+    text: str
+    category: Category
+    observations: bool = False
+
+
+class Carrier:
+    """Does the steps; whoever calls holds the home."""
+
+    def __init__(self, office: Office, random: Callable[[int], bytes]) -> None:
+        """Keep the office, and what gives random bytes."""
+        self._office = office
+        self._random = random
+        self.lists = Lists(office)
+
+    def propose(self, units: Sequence[str], ground: Ground, now: datetime) -> tuple[int, Plan]:
+        """Put units on a new list; return its number, and what it would reach.
+
+        Raises:
+            UsageError: one must not go, or not yet.
+        """
+        replay, collection = self._opened()
+        with closing(collection):
+            rows = [collection.unit(unit) for unit in units]
+            _require_due(rows, ground.category, now)
+            plan = self._plan(replay, collection, units, observations=ground.observations)
+        category = ground.category
+        said = {
+            "by": self._office.actor.name,
+            "category": {
+                "about": category.about,
+                "appraisal": category.appraisal,
+                "code": category.code,
+                "ground": category.ground,
+                "term": category.term,
+            },
+            "ground": ground.text,
+            "key": approver_key(self._office, replay).verifier.to_text(),
+            "observations": ground.observations,
+            **plan.row(),
+        }
+        number = self.lists.propose(said, now)
+        self._tell("propose", number, ground.text, now)
+        return number, plan
+
+    def planned(self, number: int) -> tuple[DestructionList, Plan]:
+        """Return a list that was not carried out, and what it would reach now."""
+        found = self._open_list(number)
+        replay, collection = self._opened()
+        with closing(collection):
+            plan = self._plan(replay, collection, found.units, observations=found.observations)
+        return found, plan
+
+    def approve(self, number: int, now: datetime) -> Plan:
+        """Seal extracts, draw the certificate and sign every change, as the second person.
+
+        Raises:
+            UsageError: the list was carried out, is empty, or something on it must not go.
+        """
+        found = self._open_list(number)
+        replay, collection = self._opened()
+        first = VerifierKey.from_text(found.key)
+        key = approver_key(self._office, replay, besides=first)
+        with closing(collection):
+            plan = self._plan(replay, collection, found.units, observations=found.observations)
+            units = [collection.unit(unit) for unit in found.units]
+        catalog = catalog_from(self._office, replay)
+        who = self._office.actor.name
+        approval = Approval(found, plan, units, who, key, first.name, now)
+        said = Stager(self._office, replay, catalog, self._random).stage(approval)
+        self._tell("approve", number, found.ground, now)
+        self.lists.say(number, APPROVED, now, **said)
+        return plan
+
+    def carry_out(
+        self,
+        number: int,
+        receiver: Receiver,
+        pull: Callable[[], object],
+        copies: Sequence[Copy],
+        now: datetime,
+    ) -> Path:
+        """Withdraw an approved list from every live store; return the certificate's folder.
+
+        Raises:
+            UsageError: it is not approved, or a hold took something off it.
+            DoubtError, UnreachableError: not all of it is done; run it again.
+        """
+        pull()
+        replay, collection = self._opened()
+        with closing(collection):
+            taken = self.lists.take_off(Holds(self._office, replay).on(), collection, now)
+        found = self.lists.get(number)
+        if found.state == WITHDRAWN:
+            return folder_of(self._office.home, number, found.round)
+        if off := [unit for one, unit, _ in taken if one == number]:
+            text = f"list {number}: a hold took {len(off)} units off it; have it approved again"
+            raise UsageError(text)
+        if found.state != APPROVED:
+            raise UsageError(f"list {number}: is {found.state}; run: lakzegel-office approve")
+        self._tell("destroy", number, found.ground, now)
+        withdrawal = Withdrawal(self._office, found, receiver)
+        withdrawal.send(replay)
+        pull()
+        replay, collection = self._opened()  # which takes what is gone out of the index
+        collection.close()
+        done = withdrawal.attest(replay)
+        folder = withdrawal.conclude(done, copies, now)
+        rows = [[row.batch, row.entry, row.note, format_time(row.at)] for row in done]
+        self.lists.say(number, WITHDRAWN, now, entries=rows)
+        return folder
+
+    def _opened(self) -> tuple[Replay, IndexedCollection]:
+        replay = replay_mirror(Mirror(self._office.home.mirror), self._office.config)
+        return replay, open_collection(self._office)[0]
+
+    def _plan(
+        self,
+        replay: Replay,
+        collection: IndexedCollection,
+        units: Sequence[str],
+        *,
+        observations: bool,
+    ) -> Plan:
+        planner = Planner(collection, catalog_from(self._office, replay), replay)
+        return planner.plan(units, Holds(self._office, replay).on(), observations=observations)
+
+    def _open_list(self, number: int) -> DestructionList:
+        found = self.lists.get(number)
+        if found.state not in {PROPOSED, APPROVED}:
+            raise UsageError(f"list {number}: is {found.state}")
+        if not found.units:
+            raise UsageError(f"list {number}: holds took everything off it")
+        return found
+
+    def _tell(self, act: str, number: int, reason: str, now: datetime) -> None:
+        trail_of(self._office).record(act, {"list": str(number)}, reason=reason, now=now)
+
+
+def _require_due(units: Sequence[Unit], category: Category, now: datetime) -> None:
+    """Return when every unit is of the category, and its term is over.
+
+    Raises:
+        UsageError: one is not.
+    """
+    if not units:
+        raise UsageError("no unit is found; nothing to put on a list")
+    for unit in units:
+        if not category.applies(unit):
+            raise UsageError(f"{unit.id}: category {category.code} is not about it")
+        due = category.due(unit)
+        if due is None or due > now:
+            when = f"not before {due:%Y-%m-%d}" if due else f"appraisal {category.appraisal}"
+            raise UsageError(f"{unit.id}: must not go by category {category.code}: {when}")

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What stays of a segment that must go: sealed by the office, with where it comes from.
+
+docs/spec/disposal.md §4. An age file over a line of canonical JSON and the pieces' bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lakzegel_core import age
+from lakzegel_core.age import Identity, Recipient
+from lakzegel_core.encoding import b64, canonical_json, parse_canonical_json
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.item import Item
+from lakzegel_core.limits import MAX_JSON, MAX_SEGMENT
+from lakzegel_core.merkle import leaf_hash
+from lakzegel_office.errors import DoubtError
+from lakzegel_office.names import ItemId
+
+KIND: Final = "lakzegel.nl/extract/v1"
+FILLER: Final = b"\n"  # in the place of what was destroyed: blank in every format that is cut
+MAX_HEAD: Final = 16 << 20  # bytes of the line
+MAX_EXTRACT: Final = MAX_SEGMENT + MAX_HEAD + MAX_JSON
+_BLIND: Final = 16
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What stays of one segment."""
+
+    item: ItemId
+    proposal: str
+    size: int  # bytes of the segment
+    pieces: Mapping[Range, bytes]
+
+    def payload(self) -> bytes:
+        """Return the segment with blanks in the place of what was destroyed."""
+        data = bytearray(FILLER * self.size)
+        for (start, end), piece in self.pieces.items():
+            data[start:end] = piece
+        return bytes(data)
+
+
+def seal_extract(
+    item: ItemId,
+    opened: Item,
+    ranges: Sequence[Range],
+    proposal: str,
+    recipients: Sequence[Recipient],
+    random: Callable[[int], bytes],
+) -> bytes:
+    """Return the sealed file of these ranges of a segment.
+
+    It says nothing that confirms what is not in it: of the core only its leaf hash, for that has
+    the digest of the whole.
+    """
+    payload = opened.payload
+    head: Any = {
+        "blind": b64(random(_BLIND)),
+        "commitment": b64(opened.commitment),
+        "context": opened.context,
+        "core": b64(leaf_hash(opened.core_bytes)),
+        "item": str(item),
+        "kind": KIND,
+        "pieces": [list(piece) for piece in ranges],
+        "proposal": proposal,
+        "size": len(payload),
+        "source": opened.core["source"],
+    }
+    pieces = b"".join(payload[start:end] for start, end in ranges)
+    return age.encrypt(canonical_json(head) + b"\n" + pieces, recipients, random=random)
+
+
+def open_extract(data: bytes, identities: Sequence[Identity]) -> Extract:
+    """Return what an extract holds.
+
+    Raises:
+        DoubtError: it cannot be opened, or is none.
+    """
+    try:
+        plain = age.decrypt(data, identities, max_size=MAX_EXTRACT)
+        line, _, rest = plain.partition(b"\n")
+        head: Any = parse_canonical_json(line, what="extract", max_size=MAX_HEAD)
+        ranges = [(int(start), int(end)) for start, end in head["pieces"]]
+        if head["kind"] != KIND or not _is_ordered(ranges, head["size"], len(rest)):
+            raise DoubtError("extract: not one")
+        item = ItemId.parse(head["item"])
+        return Extract(item, head["proposal"], head["size"], _cut(rest, ranges))
+    except (LakzegelError, KeyError, TypeError, ValueError) as error:
+        raise DoubtError(f"extract: cannot be opened: {type(error).__name__}") from error
+
+
+def _is_ordered(ranges: Sequence[Range], size: int, length: int) -> bool:
+    flat = [0, *(place for piece in ranges for place in piece), size]
+    return flat == sorted(flat) and sum(end - start for start, end in ranges) == length
+
+
+def _cut(data: bytes, ranges: Sequence[Range]) -> dict[Range, bytes]:
+    found, position = {}, 0
+    for start, end in ranges:
+        found[start, end] = data[position : position + end - start]
+        position += end - start
+    return found

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Destruction lists, as the journal `destructions` tells them: docs/spec/disposal.md §3.
+
+A list is proposed, approved by a second person, carried out (*withdrawn*) and, once no key opens
+any copy, final (*erased*). Until it is carried out a hold takes units off it, and it is to be
+approved again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from lakzegel_office.collection.model import Collection
+from lakzegel_office.commands.common import Office
+from lakzegel_office.destroying.holds import Hold, held_by
+from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.journal import Journal
+
+JOURNAL: Final = "destructions"
+PROPOSED: Final = "proposed"
+APPROVED: Final = "approved"
+WITHDRAWN: Final = "withdrawn"
+ERASED: Final = "erased"
+DROPPED: Final = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class DestructionList:
+    """One list as it stands."""
+
+    number: int
+    state: str
+    units: tuple[str, ...]
+    ground: str
+    category: Mapping[str, str]
+    observations: bool
+    proposer: str
+    key: str  # verifier key of the approver who proposed it
+    proposed: datetime
+    round: int = 0  # how often it was approved
+    approver: str = ""
+    deed: str = ""  # base64 SHA-256 of the certificate
+    items: tuple[str, ...] = ()  # what the newest approval covers
+    withdrawn: datetime | None = None
+
+
+class Lists:
+    """The lists of one office."""
+
+    def __init__(self, office: Office) -> None:
+        """Keep the journal."""
+        path = office.home.records / f"{JOURNAL}.jsonl"
+        self._journal = Journal(path, office.journal_key)
+
+    def all(self) -> dict[int, DestructionList]:
+        """Return every list, by number.
+
+        Raises:
+            DoubtError: the journal is broken.
+        """
+        found: dict[int, DestructionList] = {}
+        for entry in self._journal.read():
+            number = entry.says["list"]
+            known = found.get(number)
+            if known is None:
+                found[number] = _proposed(entry.says, entry.at)
+            else:
+                found[number] = _next(known, entry.says, entry.at)
+        return found
+
+    def get(self, number: int) -> DestructionList:
+        """Return one list.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = self.all().get(number)
+        if found is None:
+            raise UsageError(f"list {number}: there is none; see: lakzegel-office destroy list")
+        return found
+
+    def propose(self, row: Mapping[str, Any], now: datetime) -> int:
+        """Add a list; return its number."""
+        number = max(self.all(), default=0) + 1
+        self._journal.append({**row, "act": PROPOSED, "list": number}, now)
+        return number
+
+    def say(self, number: int, act: str, now: datetime, **more: Any) -> None:  # noqa: ANN401
+        """Add what became of a list."""
+        self._journal.append({"act": act, "list": number, **more}, now)
+
+    def take_off(
+        self, holds: Sequence[Hold], collection: Collection, now: datetime
+    ) -> list[tuple[int, str, str]]:
+        """Take what a hold covers off every list that was not carried out.
+
+        Returns:
+            the list, unit and hold of each.
+        """
+        taken = []
+        for found in self.all().values():
+            if found.state not in {PROPOSED, APPROVED}:
+                continue
+            held = held_by(holds, collection, found.units)
+            near = self._near(holds, collection, [u for u in found.units if u not in held])
+            for unit, hold in sorted({**held, **near}.items()):
+                self.say(found.number, DROPPED, now, unit=unit, hold=hold)
+                taken.append((found.number, unit, hold))
+        return taken
+
+    def _near(
+        self, holds: Sequence[Hold], collection: Collection, units: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the units of which a segment holds one that a hold covers."""
+        found = {}
+        for unit in units if holds else ():
+            held = held_by(holds, collection, collection.containing([unit]).neighbours)
+            if held:
+                found[unit] = min(held.values())
+        return found
+
+
+def _proposed(says: Mapping[str, Any], at: datetime) -> DestructionList:
+    return DestructionList(
+        number=says["list"],
+        state=PROPOSED,
+        units=tuple(says["units"]),
+        ground=says["ground"],
+        category=says["category"],
+        observations=says["observations"],
+        proposer=says["by"],
+        key=says["key"],
+        proposed=at,
+    )
+
+
+def _next(known: DestructionList, says: Mapping[str, Any], at: datetime) -> DestructionList:
+    act = says["act"]
+    if act == DROPPED:
+        left = tuple(unit for unit in known.units if unit != says["unit"])
+        return replace(known, units=left, state=PROPOSED)
+    if act == APPROVED:
+        return replace(
+            known,
+            state=APPROVED,
+            round=says["round"],
+            approver=says["by"],
+            deed=says["deed"],
+            items=tuple(says["items"]),
+        )
+    if act == WITHDRAWN:
+        return replace(known, state=WITHDRAWN, withdrawn=at)
+    if act == ERASED:
+        return replace(known, state=ERASED)
+    raise DoubtError(f"records/{JOURNAL}.jsonl: an act {act} that this version does not know")

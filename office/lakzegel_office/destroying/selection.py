@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The selection list: what is kept for good, what goes after which term, on which ground.
+
+[[category]]                                docs/spec/disposal.md §2
+code = "12.3"
+appraisal = "V"                             B kept for good, V destroyed, N to be decided
+term = "7y"                                 of V: years or days after the unit's own time
+ground = "Selectielijst X 2026, nr. 12.3"
+about = "Mail van uitvoerende aard"
+
+[[copy]]                                    what is a copy of a keyring elsewhere
+what = "back-up van de ontvanger"
+kept = "30d"
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from lakzegel_office.collection.model import Unit
+from lakzegel_office.errors import UsageError
+from lakzegel_office.mirror import read_limited
+
+NAME: Final = "selection.toml"
+MAX_FILE: Final = 1 << 20  # bytes
+KEEP: Final = "B"
+DESTROY: Final = "V"
+UNDECIDED: Final = "N"
+_TERM: Final = re.compile(r"(0|[1-9][0-9]{0,4})([dy])")
+_CATEGORY: Final = {"code", "appraisal", "term", "ground", "about", *("custody", "source", "app")}
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One row of a selection list; what it is about is empty where it is about everything."""
+
+    code: str
+    appraisal: str
+    term: str
+    ground: str
+    about: str
+    custodies: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
+
+    def applies(self, unit: Unit) -> bool:
+        """Tell whether it is about this unit by whose it is and where it comes from."""
+        pairs = (
+            (self.custodies, unit.custody),
+            (self.sources, unit.source),
+            (self.apps, unit.app),
+        )
+        return all(not wanted or value in wanted for wanted, value in pairs)
+
+    def due(self, unit: Unit) -> datetime | None:
+        """Return when a unit may go, or None where it may not, or nobody can tell when."""
+        begin = unit.at or unit.first_seen
+        if self.appraisal != DESTROY or begin is None:
+            return None
+        return after(begin, self.term)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What holds copies of keyrings beyond the live stores, and for how long."""
+
+    what: str
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """One selection list."""
+
+    categories: tuple[Category, ...]
+    copies: tuple[Copy, ...]
+
+    def category(self, code: str) -> Category:
+        """Return the category of a code.
+
+        Raises:
+            UsageError: there is none.
+        """
+        for category in self.categories:
+            if category.code == code:
+                return category
+        codes = ", ".join(category.code for category in self.categories)
+        raise UsageError(f"--category {code}: the selection list has {codes or 'none'}")
+
+
+def read_selection(path: Path) -> Selection:
+    """Return the selection list of a file.
+
+    Raises:
+        UsageError: it cannot be read, or something in it is missing, unknown or no term.
+    """
+    try:
+        table = tomllib.loads(read_limited(path, MAX_FILE).decode("utf-8"))
+        _require_known(table, {"category", "copy"})
+        categories = tuple(_category(row) for row in table.get("category", ()))
+        copies = tuple(_copy(row) for row in table.get("copy", ()))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no selection list here; see docs/spec/disposal.md §2") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a usable selection list: {error}") from error
+    if len({category.code for category in categories}) != len(categories):
+        raise UsageError(f"{path}: two categories have one code")
+    return Selection(categories, copies)
+
+
+def after(begin: datetime, term: str) -> datetime:
+    """Return the moment that a term ends which begins then; a 29 February ends on 1 March.
+
+    Raises:
+        ValueError: it is no term.
+    """
+    found = _TERM.fullmatch(term)
+    if found is None:
+        raise ValueError(f"{term}: not a term, such as 7y or 30d")
+    count = int(found[1])
+    if found[2] == "d":
+        return begin + timedelta(days=count)
+    try:
+        return begin.replace(year=begin.year + count)
+    except ValueError:
+        return begin.replace(year=begin.year + count, month=3, day=1)
+
+
+def _category(row: Mapping[str, Any]) -> Category:
+    _require_known(row, _CATEGORY)
+    texts = {name: _text(row[name]) for name in ("code", "appraisal", "ground", "about")}
+    if texts["appraisal"] not in {KEEP, DESTROY, UNDECIDED}:
+        raise ValueError(f"category {texts['code']}: appraisal is B, V or N")
+    term = _text(row["term"]) if texts["appraisal"] == DESTROY else ""
+    if term:
+        after(datetime(2000, 1, 1), term)  # noqa: DTZ001 - a look at its form
+    lists = [tuple(map(_text, row.get(name, ()))) for name in ("custody", "source", "app")]
+    return Category(**texts, term=term, custodies=lists[0], sources=lists[1], apps=lists[2])
+
+
+def _require_known(row: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := set(row) - known:
+        raise ValueError(f"unknown key {min(unknown)}")
+
+
+def _copy(row: Mapping[str, Any]) -> Copy:
+    copy = Copy(_text(row["what"]), _text(row["kept"]))
+    after(datetime(2000, 1, 1), copy.kept)  # noqa: DTZ001 - a look at its form
+    return copy
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError("expected a text")
+    return value

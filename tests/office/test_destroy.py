@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Propose, approve, withdraw: exactly what was approved is gone, and everything else is not."""
+
+import hashlib
+import shutil
+from contextlib import closing
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from lakzegel_core.age import decrypt
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.keyringchange import open_keyring_change
+from lakzegel_office.collection.model import Query
+from lakzegel_office.destroying.deed import SPACE
+from lakzegel_office.destroying.extracts import FILLER, open_extract
+from lakzegel_office.destroying.lists import Lists
+from lakzegel_office.errors import DoubtError, GoneError, RefusedError, UsageError
+from tests.office.disposing import carry_out, office_of
+from tests.office.mails import letter
+
+CHAT = (
+    b"12-03-24 09:01 - Anna: Komt de notitie vandaag nog\n"
+    b"12-03-24 09:02 - Bart: Mijn moeder ligt in het ziekenhuis\n"
+    b"12-03-24 09:03 - Anna: Dan morgen de notitie graag\n"
+)
+
+
+@pytest.fixture
+def mails(world, device, collected):
+    device.send_as("maildir", {"cur/1": [letter(1, "Zangzaad")], "cur/2": [letter(2, "Vogelkooi")]})
+    collected().close()
+
+
+def propose(world, query, *more, category="prive"):
+    office_of(world)
+    return world.run(
+        "destroy", "propose", "--ground", "verzoek", "--category", category, "--query", query, *more
+    )
+
+
+def texts(collected):
+    with closing(collected()) as collection:
+        return sorted(unit.snippet for unit in collection.units(Query()))
+
+
+def lists(world):
+    return {n: found.state for n, found in Lists(office_of(world)).all().items()}
+
+
+def test_a_mail_that_two_people_let_go_is_gone_and_its_neighbour_is_not(
+    world, mails, collected, capsys
+):
+    with closing(collected()) as collection:
+        (unit,) = collection.units(Query(text="zangzaad"))
+        raw = collection.raw(unit.id)
+    assert propose(world, "zangzaad") == 0
+    assert "list 1: proposed" in capsys.readouterr().out
+    assert texts(collected) == ["Vogelkooi", "Zangzaad"]  # nothing is destroyed yet
+    assert world.run("approve", "1") == 0
+    folder = carry_out(world)
+    assert lists(world) == {1: "withdrawn"}
+    assert texts(collected) == ["Vogelkooi"]
+    assert world.run("verify", "--open", "--quiet") == 0
+    with closing(collected()) as collection, pytest.raises(GoneError, match="certificate"):
+        collection.raw(unit.id)
+    assert not any(
+        raw in path.read_bytes() for path in world.home.root.rglob("*") if path.is_file()
+    )
+    assert carry_out(world) == folder  # again is nothing new
+    assert world.receiver.keyrings.keys() == {
+        p.stem for p in (world.home.mirror / "keyrings").iterdir()
+    }
+
+
+def test_the_certificate_says_what_the_law_asks_and_the_log_names_it(world, mails, capsys):
+    propose(world, "zangzaad")
+    world.run("approve", "1")
+    folder = carry_out(world)
+    data = (folder / "verklaring.xml").read_bytes()
+    root = ET.fromstring(data)
+    assert [root.findtext(f"{{{SPACE}}}{name}") for name in ("nummer", "grond", "organisatie")] == [
+        "1",
+        "verzoek",
+        "records.example",
+    ]
+    category = root.find(f"{{{SPACE}}}categorie")
+    assert category.findtext(f"{{{SPACE}}}bron") == "AVG art. 17; geen archiefbescheiden"
+    assert root.find(f"{{{SPACE}}}omvang").get("eenheden") == "1"
+    parts = root.findall(f".//{{{SPACE}}}partij")
+    assert [(p.get("apparaat"), p.get("stukken")) for p in parts] == [("minister", "0 1")]
+    for word in (b"Carla", b"c@x.example", b"Zangzaad", b"cur/1"):
+        assert word not in data
+    approvers = [world.config.keys[name] for name in ("approval-1", "approval-2")]
+    (note,) = [entry for entry in world.receiver.log if b"/keyring-change/" in entry[:40]]
+    change = open_keyring_change(note, approvers)
+    assert change.certificate == hashlib.sha256(data).digest()
+    identity = world.vault.identity("records")
+    annex = decrypt((folder / "bijlage.age").read_bytes(), [identity], max_size=9999)
+    assert b"c@x.example" in annex
+    assert b"Zangzaad" not in annex
+    done = ET.fromstring((folder / "uitvoering.xml").read_bytes())
+    row = done.find(f"{{{SPACE}}}sleutelbosVervangen")
+    assert row.get("logregel") == str(world.receiver.log.index(note))
+    assert done.find(f"{{{SPACE}}}kopie").get("tot") == "2027-03-31"
+
+
+def test_of_a_chat_one_message_goes_and_an_extract_of_the_rest_is_sealed_first(
+    world, device, collected
+):
+    device.send_as("whatsapp-export", {"WhatsApp-chat met Anna.txt": [CHAT]})
+    collected().close()
+    propose(world, "ziekenhuis")
+    world.run("approve", "1")
+    folder = carry_out(world)
+    (path,) = folder.glob("extract-*.age")
+    extract = open_extract(path.read_bytes(), [world.vault.identity("records")])
+    lines = CHAT.splitlines(keepends=True)
+    assert extract.payload() == lines[0] + FILLER * len(lines[1]) + lines[2]
+    deed = (folder / "verklaring.xml").read_text()
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in deed
+
+
+@pytest.mark.parametrize(
+    ("category", "why"),
+    [
+        ("1", "must not go by category 1: appraisal B"),
+        ("2", "must not go by category 2: not before"),
+        ("9", "the selection list has prive, 1, 2"),
+    ],
+)
+def test_what_must_stay_gets_on_no_list(world, mails, capsys, category, why):
+    assert propose(world, "zangzaad", category=category) == 2
+    assert why in capsys.readouterr().err
+    assert lists(world) == {}
+
+
+def test_what_is_held_gets_on_no_list_and_what_is_on_one_is_taken_off(
+    world, mails, collected, capsys
+):
+    propose(world, "zangzaad")
+    world.run("approve", "1")
+    capsys.readouterr()
+    assert world.run("hold", "set", "woo-1", "--reason", "Woo", "--query", "zangzaad") == 0
+    assert "taken off, by hold woo-1" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="list 1: is proposed"):
+        carry_out(world)
+    assert propose(world, "zangzaad") == 2
+    assert "under hold woo-1" in capsys.readouterr().err
+    assert world.run("approve", "1") == 2
+    assert "holds took everything off it" in capsys.readouterr().err
+    assert texts(collected) == ["Vogelkooi", "Zangzaad"]
+
+
+def test_a_hold_on_a_neighbour_in_the_segment_keeps_it_too(world, device, collected, capsys):
+    device.send_as("whatsapp-export", {"WhatsApp-chat met Anna.txt": [CHAT]})
+    collected().close()
+    world.run("hold", "set", "woo-1", "--reason", "Woo", "--query", "morgen")
+    assert propose(world, "ziekenhuis") == 2
+    assert "under hold woo-1" in capsys.readouterr().err
+
+
+def test_a_hold_that_comes_with_the_pull_stops_what_was_approved(world, mails, collected):
+    propose(world, "zangzaad")
+    world.run("approve", "1")
+    world.run("hold", "set", "woo-1", "--reason", "Woo", "--query", "zangzaad")
+    note = (world.home.notes / "hold-woo-1-on.note").read_bytes()
+    for name in ("holds", "destructions"):
+        (world.home.records / f"{name}.jsonl").unlink()
+    shutil.rmtree(world.home.disposals)
+    propose(world, "zangzaad")
+    world.run("approve", "1")
+    world.receiver.append(note)
+    with pytest.raises(UsageError, match="a hold took 1 units off it"):
+        carry_out(world)
+    assert texts(collected) == ["Vogelkooi", "Zangzaad"]
+
+
+def test_what_was_not_approved_is_not_carried_out(world, mails):
+    propose(world, "zangzaad")
+    with pytest.raises(UsageError, match="list 1: is proposed"):
+        carry_out(world)
+
+
+def tampered(folder, what):
+    if what == "deed":
+        path = folder / "verklaring.xml"
+        path.write_bytes(path.read_bytes().replace(b"verzoek", b"verzuim"))
+        return
+    (path,) = folder.glob(f"*.{what}")
+    if what == "note":
+        path.write_bytes(path.read_bytes().replace(b"destroyed 0,1", b"destroyed 2,3"))
+    else:
+        path.write_bytes(path.read_bytes() + b"x")
+
+
+@pytest.mark.parametrize("what", ["deed", "note", "keyring"])
+def test_what_is_not_as_approved_is_not_carried_out(world, mails, collected, what):
+    propose(world, "zangzaad")
+    world.run("approve", "1")
+    tampered(world.home.disposals / "1-1", what)
+    with pytest.raises((DoubtError, LakzegelError)):
+        carry_out(world)
+    assert not [entry for entry in world.receiver.log if b"/keyring-change/" in entry[:40]]
+
+
+def test_a_receiver_that_refuses_or_keeps_the_old_one_is_asked_again(world, mails, collected):
+    propose(world, "zangzaad")
+    world.run("approve", "1")
+    works = world.receiver.replace_keyring
+
+    def refuses(*_):
+        raise RefusedError("no")
+
+    def keeps(name, note, keyring):
+        world.receiver.append(note)
+
+    world.receiver.replace_keyring = refuses
+    with pytest.raises(RefusedError):
+        carry_out(world)
+    world.receiver.replace_keyring = keeps
+    before = dict(world.receiver.keyrings)
+    with pytest.raises(DoubtError):
+        carry_out(world)
+    assert lists(world) == {1: "approved"}
+    (name,) = before
+    world.receiver.keyrings[name] = (world.home.disposals / "1-1" / f"{name}.keyring").read_bytes()
+    world.receiver.replace_keyring = works
+    carry_out(world)
+    assert texts(collected) == ["Vogelkooi"]
+
+
+def test_a_list_whose_batch_was_changed_by_another_is_approved_again(world, mails, collected):
+    for number, query in (("1", "zangzaad"), ("2", "vogelkooi")):
+        propose(world, query)
+        world.run("approve", number)
+    carry_out(world, 1)
+    with pytest.raises(UsageError, match="was changed since; approve it again"):
+        carry_out(world, 2)
+    world.run("approve", "2")
+    carry_out(world, 2)
+    assert texts(collected) == []
+    assert world.run("verify", "--open", "--quiet") == 0
