@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Named staff: each with a passphrase and keys of his own, and nobody with another's."""
 
+import json
 import shutil
 import stat
 from dataclasses import replace
@@ -105,6 +106,8 @@ def test_the_two_approvers_of_a_new_office_are_one_person_and_that_is_said(world
     assert "one passphrase opens every key" in out
     assert "approvals are not two persons': 2 of 2 approval keys are the office's own" in out
     assert "no privacy officer has a key" in out
+    assert world.run("verify", "--json") == 0
+    assert out.count("note: ") == len(json.loads(capsys.readouterr().out)["one_persons"]) == 3
 
 
 def test_one_person_under_two_names_is_two_vaults_and_the_same_vault_is_refused(

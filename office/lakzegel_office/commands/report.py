@@ -9,9 +9,10 @@ from typing import Any
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.catalog import Catalog
-from lakzegel_office.commands.common import Commands, answer, command, unlock
+from lakzegel_office.commands.common import Commands, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_of
 from lakzegel_office.guarded import BAD, Guarded, Guards, Subject, fold
+from lakzegel_office.keys.standing import standing
 
 _MORE = """\
 Reads the sealed statements of each device's guards in the order of its chain: of every subject (a
@@ -39,7 +40,10 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it device by device, and return 1 where something is drifted or unknown now."""
-    found = _guards(catalog_of(unlock(arguments)), arguments.device)
+    office = unlock(arguments)
+    found = _guards(catalog_of(office), arguments.device)
+    for line in standing(office.home, office.config):
+        say(f"note: {line}")
     if arguments.guard is not None:
         for guards in found.values():
             guards.guards = {

@@ -16,6 +16,7 @@ from lakzegel_office.coveragefound import coverage_of
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.former import check_former
 from lakzegel_office.home import Home
+from lakzegel_office.keys.standing import standing
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.proven import DeviceProof, proven_devices
 from lakzegel_office.reopening import reopen
@@ -49,9 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
     counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
     devices = list(proven_devices(found))
     covered = _coverage(office, found)
+    shared = list(_shared(home, found))
     if arguments.json:
-        answer(_as_json(found, devices, covered, ok=not counted, opened=opened))
+        told = _as_json(found, devices, covered, ok=not counted, opened=opened)
+        answer({**told, "one_persons": shared})
     else:
+        for line in shared:
+            print(f"note: {line}")
         for line in _as_text(found, devices, covered, counted, opened):
             print(line)
     return 1 if counted else 0
@@ -59,6 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _verify(home: Home, progress: Progress) -> Verification:
     return Verifier(Mirror(home.mirror), read_config(home.config), progress).run()
+
+
+def _shared(home: Home, found: Verification) -> Iterator[str]:
+    """Yield what is one person's here that should be two persons'."""
+    said = found.replay.custody.delegation if found.replay is not None else None
+    in_force = said.delegation.approval if said is not None else None
+    yield from standing(home, read_config(home.config), in_force)
 
 
 def _reopen(office: Office, found: Verification) -> int:

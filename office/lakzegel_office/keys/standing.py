@@ -22,8 +22,8 @@ def standing(
     """
     if (home.keys / f"{MASTER}.age").exists():
         yield "one passphrase opens every key of the office: whoever knows it is all of them"
-    made = prepared(home)
     if in_force is None:
+        made = prepared(home)
         in_force = made[-1][1].approval if made else ()
     shared = [key for key in in_force if config.people.holder(key) is None]
     persons = {
