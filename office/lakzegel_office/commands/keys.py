@@ -10,6 +10,7 @@ from typing import Final
 from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import FormatError
 from lakzegel_core.fields import slug
+from lakzegel_office.commands import escrow
 from lakzegel_office.commands.common import Commands, answer, command, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.config import read_config
@@ -37,6 +38,7 @@ def add(commands: Commands) -> None:
     )
     parser = command(acts, "list", show, "show every period and how far it is")
     parser.add_argument("--json", action="store_true", help="for a program")
+    escrow.add(parts)
     text = "who may enrol, approve and cosign, as the policy keys sign it"
     delegation = parts.add_parser("delegation", help=text, description=text)
     acts = delegation.add_subparsers(dest="act", required=True, metavar="ACT")
