@@ -93,6 +93,19 @@ def test_ten_exports_of_one_chat_are_one_conversation_with_ten_captures(device, 
     assert {unit.captures for unit in collection.units(Query())} == {10}
 
 
+def test_chats_that_are_perhaps_one_are_told_and_not_merged(device, collected):
+    said = "".join(f"11-03-2024 08:0{n} - Anna: Een lange tekst, nummer {n}\n" for n in range(3))
+    paths = ["WhatsApp-chat met Anna.txt", "WhatsApp-chat met A. Jansen.txt"]
+    for path, source in zip(paths, ("een", "twee"), strict=True):
+        device.send_as("whatsapp-export", {path: [said.encode()]}, source=source)
+    device.send_as("whatsapp-export", {paths[0]: [NEXT.encode()]}, source="drie")
+    collection = collected()
+    chats = {(c.title, c.units): c.id for c in collection.conversations(Query())}
+    first, second, third = chats["Anna", 3], chats["A. Jansen", 3], chats["Anna", 1]
+    assert set(collection.maybe_same(first)) == {second, third}
+    assert collection.maybe_same(second) == (first,)
+
+
 def test_equal_messages_on_days_that_come_back_stay_two(device, collected):
     days = [DUTCH.encode(), NEXT.encode(), b"11-03-2024 08:02 - Anna: Ja\n"]
     device.send_as("whatsapp-export", {"WhatsApp-chat met Bas.txt": days})

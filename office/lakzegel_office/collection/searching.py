@@ -20,6 +20,7 @@ from lakzegel_office.collection.wording import match_of
 from lakzegel_office.errors import UsageError
 
 FEW: Final = 4_000  # hits of a text that are sorted; more are met while walking through time
+TEXTS_ALIKE: Final = 3  # equal texts by which two chats are perhaps one
 PAGE: Final = 500  # rows that are read at once
 _NOTHING: Final = "0"
 _PRESENT: Final = (  # the units that somebody is in, himself or as a member
@@ -163,11 +164,16 @@ def conversations(db: Connection, query: Query) -> Iterator[int]:
 
 
 def maybe_same(db: Connection, conversation: int) -> tuple[str, ...]:
-    """Return the names of conversations that are perhaps the same: of one app and title."""
+    """Return the names of chats that are perhaps the same: of one title, or with the same texts."""
     found = db.execute(
         "SELECT o.name FROM conversation c JOIN conversation o ON o.app = c.app"
         " AND o.title = c.title AND o.id <> c.id"
-        " WHERE c.id = ? AND c.title <> '' AND c.app NOT IN ('mail', 'file') ORDER BY o.name",
-        (conversation,),
+        " WHERE c.id = ?1 AND c.title <> '' AND c.app NOT IN ('mail', 'file')"
+        " UNION SELECT o.name FROM unit u CROSS JOIN unit w ON w.likeness = u.likeness"
+        " AND w.conversation <> u.conversation AND w.app = u.app AND w.kind = 'message'"
+        " JOIN conversation o ON o.id = w.conversation"
+        " WHERE u.conversation = ?1 AND u.kind = 'message' AND u.gone = 0 AND w.gone = 0"
+        " GROUP BY o.name HAVING count(DISTINCT u.likeness) >= ?2 ORDER BY 1",
+        (conversation, TEXTS_ALIKE),
     )
     return tuple(name for (name,) in found)
