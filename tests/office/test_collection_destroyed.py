@@ -11,6 +11,7 @@ from lakzegel_core.age import Identity
 from lakzegel_core.keyring import open_keyring, seal_keyring
 from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
 from lakzegel_office.collection.model import Query
+from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.errors import GoneError
 
 CERTIFICATE = bytes(range(32))
@@ -64,6 +65,10 @@ def test_a_destroyed_mail_is_not_found_and_its_certificate_is_named(world, devic
     assert collection.count(Query(text="zangzaad")) == 0
     with pytest.raises(GoneError, match=CERTIFICATE.hex()):
         collection.body(unit.id)
+    collection.db.execute("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)")
+    terms = {term for (term,) in collection.db.execute("SELECT term FROM temp.terms")}
+    assert "vogelkooi" in terms
+    assert "zangzaad" not in terms
     tombstone = collection.unit(unit.id)
     assert (tombstone.snippet, tombstone.subject, tombstone.sender) == ("", "", None)
 
@@ -88,3 +93,15 @@ def test_a_destroyed_version_of_a_file_has_no_name_left(world, device, collected
     assert not collection.db.execute("SELECT 1 FROM unit WHERE subject <> ''").fetchone()
     assert not collection.db.execute("SELECT 1 FROM file WHERE path <> x''").fetchone()
     assert not collection.db.execute("SELECT 1 FROM conversation WHERE title <> ''").fetchone()
+
+
+def test_a_file_that_could_not_be_written_anew_is_by_the_next_command(
+    world, device, collected, monkeypatch
+):
+    name = sealed(device, {"cur/1": [letter(1, "Zangzaad")]})
+    collected().close()
+    destroy(world, device, name, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Scrubber, "settle", lambda _: None)  # killed before it, or locked out
+        assert Scrubber.unsettled(Scrubber(collected().db, None, None))
+    assert not Scrubber.unsettled(Scrubber(collected().db, None, None))

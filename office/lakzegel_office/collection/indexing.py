@@ -109,7 +109,7 @@ class Indexer:
         found: list[int] = []
         for record in changed:
             self._transaction(partial(_note, found, partial(scrubber.batch, record)))
-        if sum(found):
+        if scrubber.unsettled():
             scrubber.settle()
             self._writer.forget()
         return sum(found)

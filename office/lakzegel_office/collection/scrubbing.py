@@ -29,6 +29,8 @@ _EMPTY: Final = (
     " (SELECT 1 FROM unit u WHERE u.conversation = c.id AND u.gone = 0)"
 )
 
+_UNSETTLED: Final = 1  # `application_id` until the file is written anew
+
 Slots = Callable[[HeaderRecord], Iterable[bytes]]  # of a batch's keyring as it is now
 
 
@@ -65,16 +67,26 @@ class Scrubber:
         gone = [unit for unit in units if not self._is_held(unit)]
         for unit in gone:
             self._scrub(unit)
-        self._empty_conversations()
+        if lost:
+            self._empty_conversations()
+            db.execute(f"PRAGMA application_id = {_UNSETTLED}")
         db.execute("UPDATE batch SET keyring = ? WHERE seq = ?", (self.digest(record), seq))
         return len(gone)
 
+    def unsettled(self) -> bool:
+        """Whether pages may still hold what was taken out."""
+        return bool(self.db.execute("PRAGMA application_id").fetchone()[0] == _UNSETTLED)
+
     def settle(self) -> None:
-        """Write the file anew, so that nothing of what was taken out is left in it."""
+        """Write the file anew, so that nothing of what was taken out is left in it.
+
+        Where that fails, because another process reads, the next command does it.
+        """
         self.db.execute("INSERT INTO words (words) VALUES ('optimize')")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.db.execute("VACUUM")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.db.execute("PRAGMA application_id = 0")
 
     def _segment(self, batch: int, number: int) -> set[int]:
         """Mark a segment as destroyed; return the units that it held."""
