@@ -66,7 +66,7 @@ class Filler:
     def batch(self, number: int) -> None:
         """Add a batch of mails and one day of a chat."""
         self._db.execute("BEGIN IMMEDIATE")
-        batch = self._writer.batch(f"{number:064x}", "laptop", 0, number, b"")
+        batch = self._writer.batch(number + 1, f"{number:064x}", ("laptop", 0, number), b"")
         for item in range(BATCH):
             mail = number * BATCH + item
             self._file(batch, item, "maildir", f"cur/{mail}", self._mail(mail))

@@ -281,6 +281,38 @@ def test_an_unknown_unit_is_a_usage_error(device, collected):
         collected().unit("a" * 26)
 
 
+def test_a_batch_that_comes_late_is_read_in_its_place(world, device, collected, capsys):
+    device.send_as("maildir", {"cur/2": [mail(2, "Re: Stukken", In_Reply_To="<1@minxyz.example>")]})
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    collected().close()
+    batch = next(
+        p for p in (world.home.mirror / "batches").iterdir() if b"batch 0" in p.read_bytes()
+    )
+    data = batch.read_bytes()
+    batch.unlink()
+    for path in world.home.state.glob("collection.db*"):
+        path.unlink()
+    assert world.run("index", "--quiet") == 0
+    assert "1 batches of the log are not in the mirror" in capsys.readouterr().err
+    batch.write_bytes(data)
+    (thread,) = collected().conversations(Query())
+    assert thread.units == 2
+
+
+def test_a_batch_that_no_key_opens_any_more_is_told_and_the_rest_is_found(
+    world, device, collected, capsys
+):
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    device.send_as("maildir", {"cur/2": [mail(2)]})
+    world.pull()
+    keyring = next((world.home.mirror / "keyrings").iterdir())
+    keyring.write_bytes(b"age-encryption.org/v1\n")
+    assert world.run("index", "--quiet") == 0
+    told = capsys.readouterr()
+    assert "1 new units, 1 in all" in told.out
+    assert "cannot be opened" in told.err
+
+
 def test_a_command_that_is_killed_leaves_an_index_that_goes_on(world, device, collected):
     for number in range(6):
         device.send_as("maildir", {f"cur/{number}": [mail(number)]})

@@ -40,11 +40,16 @@ _SEEN: Final = "seen"
 Progress = Callable[[str], None]
 
 
+class OutOfOrderError(Exception):
+    """A batch came after later ones were indexed: the index has to be made anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mirrored:
     """What is to be indexed, and with which keys."""
 
     headers: Sequence[HeaderRecord]
+    is_here: Callable[[HeaderRecord], bool]
     task: Callable[[str], OpenTask]
     custody: Callable[[str, str], str]  # of a device and a source
     fetch: Callable[[ItemId], bytes]
@@ -60,6 +65,7 @@ class Indexed:
     units: int = 0
     unopened: int = 0
     scrubbed: int = 0  # units that were destroyed
+    missing: int = 0  # batches that the log names and the mirror lacks
 
 
 @dataclass(slots=True)
@@ -80,12 +86,19 @@ class Indexer:
         self._assembler = Assembler(self._writer, units, self._bytes)
 
     def run(self) -> Indexed:
-        """Take out what was destroyed, and index every batch that is new."""
+        """Take out what was destroyed, and index every batch that is new.
+
+        Raises:
+            OutOfOrderError: a batch that was missing has come.
+        """
         scrubbed = self._scrub()
-        known = {row[0] for row in self.db.execute("SELECT id FROM batch")}
-        todo = [record for record in self.mirrored.headers if record.batch_id not in known]
+        known = dict(self.db.execute("SELECT id, seq FROM batch").fetchall())
+        new = [record for record in self.mirrored.headers if record.batch_id not in known]
+        todo = [record for record in new if self.mirrored.is_here(record)]
+        if any(record.index < max(known.values(), default=-1) for record in todo):
+            raise OutOfOrderError
         if not todo:
-            return Indexed(scrubbed=scrubbed)
+            return Indexed(scrubbed=scrubbed, missing=len(new))
         many = sum(record.header.items for record in todo) >= SPREAD_FROM
         identities, state, key = self.mirrored.worker
         arguments = ([identity.to_text() for identity in identities], state, key)
@@ -93,7 +106,7 @@ class Indexer:
         results = (spread if many else in_turn)(
             tasks, work, prepare=start_worker, arguments=arguments
         )
-        done = Indexed(scrubbed=scrubbed)
+        done = Indexed(scrubbed=scrubbed, missing=len(new) - len(todo))
         for record, read in zip(todo, results, strict=True):
             self._transaction(partial(self._batch, record, read))
             done.batches += 1
@@ -130,7 +143,7 @@ class Indexer:
             return  # another process was first
         digest = self.mirrored.scrubber.digest(record)
         place = (header.device, header.epoch, header.batch)
-        batch = self._writer.batch(record.batch_id, *place, digest)
+        batch = self._writer.batch(record.index, record.batch_id, place, digest)
         for line in read.lines:
             if line.kind == "segment":
                 self._segment(batch, header.device, line, read)
@@ -164,7 +177,8 @@ class Indexer:
                               capture.base.index)  # fmt: skip
         rows = self._rows(device, capture)
         row = self._writer.capture(batch, line.index, file.id, base, rows)
-        self._assembler.capture(file, row, before, _seen(line, closed))
+        if rows or not capture.size:  # else nothing of this version can be opened
+            self._assembler.capture(file, row, before, _seen(line, closed))
 
     def _rows(self, device: str, capture: Capture) -> list[int]:
         rows: list[int] = []

@@ -28,7 +28,7 @@ from lakzegel_office.collection.database import (
 )
 from lakzegel_office.collection.ids import Names
 from lakzegel_office.collection.indexed import IndexedCollection
-from lakzegel_office.collection.indexing import Indexed, Indexer, Mirrored
+from lakzegel_office.collection.indexing import Indexed, Indexer, Mirrored, OutOfOrderError
 from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from, identities
@@ -141,10 +141,12 @@ def open_collection(
     opener = _Opener(office, mirror, replay, progress or _silent)
     try:
         return opener.open()
+    except OutOfOrderError:
+        pass
     except DatabaseError as error:
         if isinstance(error, OperationalError):
             raise told(error, opener.path) from error
-    remove_database(opener.path)  # a page of it is damaged
+    remove_database(opener.path)  # a page of it is damaged, or a batch came late
     return opener.open()
 
 
@@ -173,6 +175,7 @@ class _Opener:
         in_force = partial(keyring_of, self.replay)
         mirrored = Mirrored(
             tuple(catalog.headers()),
+            self._is_here,
             self._task,
             custody_of(self.replay),
             items.fetch,
@@ -185,6 +188,10 @@ class _Opener:
             collection.close()
             raise
         return collection, done
+
+    def _is_here(self, record: HeaderRecord) -> bool:
+        name = record.batch_id
+        return self.mirror.batch(name).is_file() and self.mirror.keyring(name).is_file()
 
     def _task(self, name: str) -> OpenTask:
         return OpenTask(name, self.mirror.batch(name), self.mirror.keyring(name))

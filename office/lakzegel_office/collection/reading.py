@@ -40,11 +40,13 @@ class BatchReader:
         lines = self._lines(task)
         wanted = {line.index: line for line in lines if _is_looked_into(line)}
         pieces: dict[int, Piece] = {}
-        if wanted:
+        try:
             with open_batch(task.batch, task.keyring, self._identities) as batch:
                 for index, item in batch.items(wanted):
                     if isinstance(item, Item):
                         pieces[index] = _piece(wanted[index], item)
+        except LakzegelError:
+            pieces.clear()  # no key of ours opens its keyring any more
         known = tuple(line for line in lines if line.index not in wanted or line.index in pieces)
         return BatchRead(task.batch_id, known, pieces)
 

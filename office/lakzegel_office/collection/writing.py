@@ -50,11 +50,11 @@ class Writer:
         self._parties.clear()
         self._conversations.clear()
 
-    def batch(self, batch_id: str, device: str, epoch: int, number: int, keyring: bytes) -> int:
-        """Return the row of a new batch."""
+    def batch(self, place: int, batch_id: str, item: tuple[str, int, int], keyring: bytes) -> int:
+        """Return the row of a new batch, its place in the log; of a device, an epoch, a number."""
         return self._insert(
-            "INSERT INTO batch (id, device, epoch, number, keyring) VALUES (?, ?, ?, ?, ?)",
-            (batch_id, device, epoch, number, keyring),
+            "INSERT INTO batch (seq, id, device, epoch, number, keyring) VALUES (?, ?, ?, ?, ?, ?)",
+            (place, batch_id, *item, keyring),
         )
 
     def batch_of(self, device: str, epoch: int, number: int) -> int | None:

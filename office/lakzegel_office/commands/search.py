@@ -73,6 +73,8 @@ def index(arguments: argparse.Namespace) -> int:
     with collection:
         total = collection.count(Query())
     print(f"{done.batches} batches indexed, {done.units} new units, {total} in all")
+    if done.missing:
+        say(f"{done.missing} batches of the log are not in the mirror; run: lakzegel-office pull")
     if done.unopened:
         say(f"{done.unopened} items cannot be opened; see: lakzegel-office verify --open")
     return 0
