@@ -15,6 +15,7 @@ from lakzegel_office.commands import (
     admit,
     browse,
     destroy,
+    export,
     hold,
     init,
     keys,
@@ -60,6 +61,7 @@ COMMANDS: Final = (
     revoke,
     search,
     review,
+    export,
 )
 
 

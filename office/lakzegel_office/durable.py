@@ -56,6 +56,21 @@ def settle(source: Path, path: Path) -> None:
     sync_folders([path])
 
 
+def settle_tree(source: Path, path: Path) -> None:
+    """Bring a folder with all that is in it to its place, durably; the place must be free.
+
+    One sync for all: one a file would take minutes for what a transfer writes.
+
+    Raises:
+        FileExistsError: something is there already; both are left as they are.
+    """
+    os.sync()
+    if path.exists() or path.is_symlink():
+        raise FileExistsError(f"{path}: exists")
+    source.rename(path)
+    sync_folders([path])
+
+
 def append_line(path: Path, line: bytes) -> None:
     """Add one line to the end of a log, on disk before this returns."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -42,6 +42,7 @@ class Prover:
         self._replay = replay
         self._checkpoints = checkpoints
         self._tree = tiles.HashReader(replay.size, mirror.read_log)
+        self._standing_on: tuple[int, tuple[LoggedNote, ...]] | None = None  # of the last header
 
     def prove(
         self, record: HeaderRecord, batch: OpenBatch, index: int, item: Item, *, context: bool
@@ -59,7 +60,7 @@ class Prover:
             context_hash=leaf_hash(item.context_bytes),
             entry=entries[index].to_bytes(),
             contents=tuple(inclusion_path(index, [leaf_hash(e.to_bytes()) for e in entries])),
-            notes=tuple(self._logged(record)),
+            notes=self._notes(record),
             seen=tuple(self._tree.consistency(seen)),
             checkpoint=read_limited(self._mirror.checkpoint, limits.MAX_CHECKPOINT),
             after=self._anchor(self._checkpoints.newest_up_to(seen)),
@@ -73,6 +74,12 @@ class Prover:
         if signed is None or not 0 < signed.checkpoint.size < self._replay.size:
             return None
         return Anchor(signed.data, tuple(self._tree.consistency(signed.checkpoint.size)))
+
+    def _notes(self, record: HeaderRecord) -> tuple[LoggedNote, ...]:
+        """Return what a header stands on; of a batch's items it is read once."""
+        if self._standing_on is None or self._standing_on[0] != record.index:
+            self._standing_on = (record.index, tuple(self._logged(record)))
+        return self._standing_on[1]
 
     def _logged(self, record: HeaderRecord) -> Iterator[LoggedNote]:
         for index, data in sorted(self._standing(record).items()):

@@ -339,9 +339,19 @@ class World:
 PASSPHRASE = "een zin die niemand raadt"
 
 
+@pytest.fixture(scope="session")
+def founded():
+    """How to have an initialised office in a folder, and a receiver that holds its delegation."""
+    return _founded
+
+
 @pytest.fixture
 def world(tmp_path):
     """An initialised office and a receiver whose log holds its delegation."""
+    return _founded(tmp_path)
+
+
+def _founded(tmp_path):
     receiver = Receiver()
     (tmp_path / "log.keys").write_text(
         f"{receiver.ed25519.verifier.to_text()}\n{receiver.mldsa.verifier.to_text()}\n"

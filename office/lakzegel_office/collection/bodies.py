@@ -10,6 +10,7 @@ from typing import Final
 
 from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.ids import clean
+from lakzegel_office.collection.leaving import Part, size_of
 from lakzegel_office.collection.media import linked
 from lakzegel_office.collection.model import Attachment, Body, Party, Place, Unit, UnitKind
 from lakzegel_office.collection.parsers import mail, mailheads, mailparts
@@ -60,6 +61,13 @@ def places(db: Connection, unit: int) -> Iterator[Place]:
 def raw(db: Connection, opened: Opened, unit: int) -> bytes:
     """Return a unit's bytes, of its newest reading."""
     return _bytes(opened, _newest(db, unit))
+
+
+def reading(db: Connection, unit: int) -> Iterator[Part]:
+    """Yield the stretches that `raw` returns, one after the other."""
+    for stretch in _newest(db, unit):
+        size = size_of(db, stretch.segment)
+        yield Part(stretch.place, size, stretch.reader, stretch.path)
 
 
 def body(db: Connection, opened: Opened, unit: Unit, row: int) -> Body:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from lakzegel_office.collection import bodies, reaching, searching
+from lakzegel_office.collection import bodies, leaving, reaching, searching
 from lakzegel_office.collection.bodies import Opened
 from lakzegel_office.collection.database import Connection, DatabaseError, told
+from lakzegel_office.collection.leaving import Gone, Part
 from lakzegel_office.collection.model import (
     Body,
     Collection,
@@ -23,6 +24,7 @@ from lakzegel_office.collection.model import (
 )
 from lakzegel_office.collection.rows import UNIT, conversation_of, unit_of
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
+from lakzegel_office.names import ItemId
 
 
 class IndexedCollection(Collection):
@@ -134,6 +136,27 @@ class IndexedCollection(Collection):
         except (DoubtError, GoneError):
             return
         yield from (part.unit for part in attachments if part.unit is not None)
+
+    def reading(self, unit: str) -> tuple[Part, ...]:
+        """Return the stretches that `raw` returns, one after the other."""
+        return tuple(bodies.reading(self.db, self._row(unit)))
+
+    def sealed(self, item: ItemId) -> bytes:
+        """Open a segment and return all of its bytes, whoever's units they are.
+
+        Raises:
+            DoubtError: its bytes are not as sealed.
+            GoneError: it was destroyed; the certificate's number.
+        """
+        return self._opened.fetch(item)
+
+    def custodies(self) -> tuple[str, ...]:
+        """Return every custody that something is of, destroyed or not."""
+        return leaving.custodies(self.db)
+
+    def gone(self, custodies: Sequence[str] = ()) -> Iterator[Gone]:
+        """Yield what was destroyed in some custodies, or in all, by id."""
+        return leaving.gone(self.db, custodies)
 
     def _row(self, unit: str) -> int:
         row: tuple[Any, ...] | None = self.db.execute(

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`export`: what leaves for another archive, with its inventory, its seals and its metadata."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from lakzegel_core.encoding import parse_time
+from lakzegel_core.errors import LakzegelError
+from lakzegel_office import audit
+from lakzegel_office.collection.indexed import IndexedCollection
+from lakzegel_office.collection.model import Query
+from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
+from lakzegel_office.commands.evidence import trail_of
+from lakzegel_office.commands.search import day
+from lakzegel_office.errors import UsageError
+from lakzegel_office.transfer.choosing import CLASSES, Inventory, Scope, choose
+from lakzegel_office.transfer.evidence import Evidence
+from lakzegel_office.transfer.exporting import ONLY_MAIL, Export, Kind, export
+from lakzegel_office.transfer.mdto import Reference
+from lakzegel_office.transfer.model import NoMarks
+from lakzegel_office.transfer.settings import read_settings
+from lakzegel_office.transfer.sip import Order
+
+_NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "export", run, "write what leaves for another archive")
+    parser.add_argument("out", metavar="OUT", type=Path, help="a new folder")
+    parser.add_argument("--format", choices=[str(kind) for kind in Kind], required=True)
+    _add_selection(parser)
+    parser.add_argument("--request", metavar="R", default="", help="what it is for; recorded")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="recorded with your name")
+    parser.add_argument("--name", metavar="N", help="of the delivery; else OUT's")
+    parser.add_argument("--created", metavar="TIME", help="YYYY-MM-DDTHH:MM:SSZ; else now")
+    parser.add_argument("--settings", metavar="F", type=Path, help="who made it, selection list")
+    parser.add_argument("--xsd", metavar="F", type=Path, help="MDTO's official schema, to check by")
+    parser.add_argument("--top", metavar="ID", help="the aggregation there that it becomes part of")
+    parser.add_argument("--top-name", metavar="N", default="", help="its name")
+    parser.add_argument("--top-source", metavar="S", default="e-depot", help="whose id that is")
+    parser.add_argument("--without-proofs", action="store_true", help="seals are not proven")
+    parser.add_argument("--dry-run", action="store_true", help="count what would leave; write none")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--json", action="store_true", help="what was written, for a program")
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--person", metavar="P", help="the custodies that are called P, or begin so")
+    add("--custody", metavar="C", action="append", default=[], help="one custody; may be repeated")
+    add("--device", metavar="D", action="append", default=[])
+    add("--source", metavar="S", action="append", default=[])
+    add("--app", metavar="A", action="append", default=[])
+    add("--period", metavar="A..B", default="", help="days, both included; one may be left out")
+    add("--undated", action="store_true", help="with --period: also what has no time")
+    add("--units", metavar="F", type=Path, help="ids of units, one a line")
+    add("--query", metavar="WORDS", default="", help="as of search")
+    add(
+        "--class",
+        dest="classes",
+        metavar="K",
+        action="append",
+        help="as reviewed; else zakelijk and undecided",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the delivery and say what is in it; 1 where something failed."""
+    kind = Kind(arguments.format)
+    out: Path = arguments.out
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out}: exists; give a new folder")
+    created = _created(arguments.created)
+    office = unlock(arguments)
+    collection, _ = open_collection(office, progress=None if arguments.quiet else say)
+    with collection:
+        scope = _scope(arguments, collection, kind)
+        marks = NoMarks()
+        inventory = choose(collection, scope, marks)
+        if arguments.dry_run:
+            return _tell(arguments, {"counts": inventory.counts(), "reasons": inventory.reasons()})
+        asked = Export(
+            kind,
+            scope,
+            _order(arguments, office, created),
+            collection,
+            marks,
+            Evidence.of(office, created),
+            (lambda _: None) if arguments.quiet else say,
+            arguments.xsd,
+            not arguments.without_proofs,
+        )
+        return _tell(arguments, _written(asked, inventory, office, arguments))
+
+
+def _written(
+    asked: Export, inventory: Inventory, office: Office, arguments: argparse.Namespace
+) -> Mapping[str, Any]:
+    """Write it, with a line of the trail before, and one behind where it failed."""
+    trail = trail_of(office)
+    counts = {name: str(count) for name, count in inventory.counts().items()}
+    what = {"export": asked.order.name, "format": str(asked.kind), **counts}
+    reason = arguments.reason or arguments.request
+    trail.record("export", what, reason=reason, now=datetime.now(UTC))
+    try:
+        return export(asked, inventory, arguments.out)
+    except BaseException:
+        trail.record("export", what, reason=reason, now=datetime.now(UTC), result=audit.FAILED)
+        raise
+
+
+def _tell(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> int:
+    counts = summary["counts"]
+    if arguments.json:
+        answer(summary)
+    else:
+        print(
+            f"{counts['found']} found = {counts['exported']} exported"
+            f" + {counts['left-out']} left out + {counts['gone']} gone + {counts['failed']} failed"
+        )
+        for reason, count in summary["reasons"].items():
+            print(f"  {count}\t{reason}")
+        if "files" in summary:
+            print(f"{summary['files']} files, {summary['bytes']} bytes, {summary['proofs']} proofs")
+    return 1 if counts["failed"] else 0
+
+
+def _order(arguments: argparse.Namespace, office: Office, created: datetime) -> Order:
+    name = arguments.name or arguments.out.name
+    if not _NAME.match(name):
+        raise UsageError(f"--name {name}: letters, digits, '.', '_' and '-'; at most 64")
+    top = None
+    if arguments.top:
+        top = Reference(arguments.top_name or arguments.top, arguments.top, arguments.top_source)
+    settings = read_settings(arguments.settings, office.config.org)
+    return Order(
+        name,
+        created,
+        office.config.org,
+        office.config.origin,
+        settings,
+        top,
+        arguments.request,
+    )
+
+
+def _scope(arguments: argparse.Namespace, collection: IndexedCollection, kind: Kind) -> Scope:
+    since, until = _period(arguments.period)
+    query = Query(
+        text=arguments.query,
+        custodies=[*arguments.custody, *_custodies_of(arguments.person, collection)],
+        devices=arguments.device,
+        sources=arguments.source,
+        apps=arguments.app,
+        ids=_ids(arguments.units),
+    )
+    return Scope(
+        query,
+        since,
+        until,
+        arguments.undated,
+        tuple(arguments.classes or CLASSES),
+        kind in ONLY_MAIL,
+    )
+
+
+def _custodies_of(person: str | None, collection: IndexedCollection) -> list[str]:
+    """Return the custodies of one person.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if person is None:
+        return []
+    fits = re.compile(re.escape(person) + r"(?![A-Za-z0-9])")
+    found = sorted({c for c in collection.custodies() if fits.match(c)})
+    if not found:
+        raise UsageError(f"--person {person}: no custody is called so; see: search --json")
+    return found
+
+
+def _period(text: str) -> tuple[datetime | None, datetime | None]:
+    if not text:
+        return None, None
+    first, dots, last = text.partition("..")
+    if not dots or not (first or last):
+        raise UsageError(f"--period {text}: is A..B, days as YYYY-MM-DD; one may be left out")
+    try:
+        since = day(first) if first else None
+        until = day(last) + timedelta(days=1) if last else None
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"--period {error}") from None
+    if since is not None and until is not None and since >= until:
+        raise UsageError(f"--period {text}: ends before it begins")
+    return since, until
+
+
+def _ids(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    try:
+        ids = tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from error
+    if not ids:
+        raise UsageError(f"{path}: names no unit")
+    return ids
+
+
+def _created(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return parse_time(text, what="--created")
+    except LakzegelError as error:
+        raise UsageError(str(error)) from error

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The seals of what leaves: when each item was sealed, and the proof of it.
+
+docs/spec/transfer.md §2.4. A proof is judged before it is written, with the keys that a receiver
+of the delivery has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.itemjudge import judge_item
+from lakzegel_core.keyring import DESTROYED
+from lakzegel_office.batchfile import OpenBatch
+from lakzegel_office.catalog import Catalog
+from lakzegel_office.checkpoints import Checkpoints, replay_mirror
+from lakzegel_office.commands.common import Office
+from lakzegel_office.commands.evidence import catalog_from
+from lakzegel_office.config import judge_keys
+from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.mirror import Mirror
+from lakzegel_office.names import ItemId
+from lakzegel_office.proving import Prover
+from lakzegel_office.replay import HeaderRecord
+from lakzegel_office.stamps import Stamps
+
+
+@dataclass(slots=True)
+class Evidence:
+    """The mirror of one office, replayed once for a whole delivery."""
+
+    office: Office
+    catalog: Catalog
+    prover: Prover
+    size: int  # of the log
+    _records: dict[tuple[str, int, int], HeaderRecord] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, office: Office, now: datetime) -> Self:
+        """Return the evidence of an unlocked office.
+
+        Raises:
+            UsageError: there is no mirror yet.
+            DoubtError: the log in it does not verify.
+        """
+        mirror = Mirror(office.home.mirror)
+        replay = replay_mirror(mirror, office.config)
+        stamps = Stamps(mirror, office.config, replay, now)
+        prover = Prover(mirror, replay, Checkpoints.load(mirror, office.config), stamps)
+        made = cls(office, catalog_from(office, replay), prover, replay.size)
+        for record in made.catalog.headers():
+            header = record.header
+            made._records[header.device, header.epoch, header.batch] = record
+        return made
+
+    def record(self, item: ItemId) -> HeaderRecord:
+        """Return the header of the batch that an item is in.
+
+        Raises:
+            UsageError: there is no such batch.
+        """
+        found = self._records.get((item.device, item.epoch, item.batch))
+        if found is None:
+            raise UsageError(f"{item}: no such item in the mirror; see: lakzegel-office list")
+        return found
+
+    def proofs(self, items: list[ItemId]) -> Iterator[tuple[ItemId, bytes]]:
+        """Yield the proof of each item that is still there, batch by batch.
+
+        Raises:
+            DoubtError: one cannot be proven.
+        """
+        batches: dict[tuple[str, int, int], list[ItemId]] = {}
+        for item in sorted(set(items)):
+            batches.setdefault((item.device, item.epoch, item.batch), []).append(item)
+        for some in batches.values():
+            record = self.record(some[0])
+            try:
+                with self.catalog.open(record) as batch:
+                    yield from self._of_batch(record, batch, some)
+            except (LakzegelError, FileNotFoundError) as error:
+                raise DoubtError(f"{record.name}: cannot be proven: {error}") from error
+
+    def keys_file(self) -> bytes:
+        """Return what `lakzegel-verify --keys` needs."""
+        own: Path = self.office.home.notes / "judge.keys"
+        if own.is_file():
+            return own.read_bytes()
+        return judge_keys(self.office.config).to_text().encode()
+
+    def _of_batch(
+        self, record: HeaderRecord, batch: OpenBatch, items: list[ItemId]
+    ) -> Iterator[tuple[ItemId, bytes]]:
+        keys = judge_keys(self.office.config)
+        for item in items:
+            if batch.keyring.slots[item.index] == DESTROYED:
+                continue
+            opened = batch.item(item.index)
+            proof = self.prover.prove(record, batch, item.index, opened, context=True)
+            digest = hashlib.sha256(opened.payload).digest()
+            judge_item(proof, keys, sha256=digest, size=len(opened.payload))
+            yield item, proof.to_bytes()

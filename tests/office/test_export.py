@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What leaves the office: chosen, counted, written, sealed, described."""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import bagit
+import pytest
+import xmlschema
+
+from lakzegel_office.transfer import outfolder
+from lakzegel_verify.__main__ import main as verify
+
+XSD = Path(__file__).parents[3] / "shared/data/mdto/MDTO-XML1.0.1.xsd"
+MDTO = "{https://www.nationaalarchief.nl/mdto}"
+SLIP = "{urn:lakzegel:pakbon:v1}"
+CREATED = ["--created", "2026-11-30T12:00:00Z", "--quiet"]
+CHAT = """\
+11-03-2024 08:01 - Berichten en oproepen worden end-to-end versleuteld.
+11-03-2024 08:02 - Anna: Ligt de begroting klaar?
+11-03-2024 08:05 - Bas: IMG-20240311-WA0001.jpg (bestand bijgevoegd)
+"""
+PICTURE = b"\xff\xd8\xff\xe0 beeld"
+LATER = "12-03-2024 09:00 - Bas: Ja, hij ligt er\n"
+NASTY = "../..\\CON\u202e\N{PILE OF POO}?*:<b>&\x01 " + "lang" * 90
+
+
+def mail(number, subject="Stukken", text="Goedemorgen, hierbij de stukken.", day=11):
+    return (
+        f"Message-ID: <{number}@minxyz.example>\nFrom: Anna <anna@minxyz.example>\n"
+        f"To: Bas <bas@minxyz.example>\nDate: Mon, {day} Mar 2024 08:00:10 +0100\n"
+        f"Subject: {subject}\n\n{text}\n"
+    ).encode("utf-8", "surrogateescape")
+
+
+@pytest.fixture(scope="module")
+def filled(founded, tmp_path_factory):
+    """Three mails, one of an mbox, a chat with a picture, and a file that is neither."""
+    world = founded(tmp_path_factory.mktemp("kantoor"))
+    device = world.enrol()
+    device.send_as("maildir", {"cur/1": [mail(1)], "cur/2": [mail(2, NASTY, "Broodje?", day=12)]})
+    boxed = b"From - Mon Mar 11 08:02:10 2024\n" + mail(3, "Doos", "Uit de doos\n>From hier\n")
+    device.send_as("mbox", {"Archief": [boxed]}, source="archief")
+    chat = {"WhatsApp-chat met Anna.txt": [CHAT.encode(), LATER.encode()]}
+    device.send_as("whatsapp-export", chat, source="chats")
+    device.send_as("folder", {"IMG-20240311-WA0001.jpg": [PICTURE]}, source="chats")
+    device.send_as("folder", {"nota.txt": [b"een nota\n"]}, source="stukken")
+    world.pull()
+    return world
+
+
+@pytest.fixture(scope="module")
+def sip(filled, tmp_path_factory):
+    """All of it, as an MDTO-SIP."""
+    return exported(filled, tmp_path_factory.mktemp("sip") / "uit", "--top", "2.16.99")
+
+
+def exported(world, out, *arguments, kind="mdto"):
+    assert world.run("export", "--format", kind, *CREATED, *arguments, str(out)) == 0
+    return out
+
+
+def files(out):
+    return {p.relative_to(out).as_posix(): p for p in sorted(out.rglob("*")) if p.is_file()}
+
+
+def inventory(out):
+    (path,) = out.rglob("inventaris.json")
+    return json.loads(path.read_bytes())
+
+
+def test_everything_found_is_accounted_for_and_lies_there(sip):
+    told = inventory(sip)
+    outcomes = Counter(row["outcome"] for row in told["units"])
+    assert told["counts"] == {"found": 9, "exported": 9, "left-out": 0, "gone": 0, "failed": 0}
+    assert sum(outcomes.values()) == 9
+    lying = files(sip)
+    for row in told["units"]:
+        assert row["files"], row
+        assert set(row["files"]) <= set(lying)
+    for file in told["files"]:
+        assert hashlib.sha256(lying[file["path"]].read_bytes()).hexdigest() == file["sha256"]
+
+
+def test_the_raw_bytes_stay_the_record(sip):
+    found = {p.read_bytes() for p in sip.rglob("*.eml")}
+    assert mail(1) in found
+    assert mail(3, "Doos", "Uit de doos\nFrom hier\n") in found  # derived of the mbox
+    assert any(b">From hier" in p.read_bytes() for p in sip.rglob("*.mbox"))
+    (chat,) = (p for p in sip.rglob("*.txt") if p.read_bytes() == (CHAT + LATER).encode())
+    assert chat.parent.name.startswith("Anna-")
+    assert [p.read_bytes() for p in sip.rglob("*.jpg")] == [PICTURE]
+
+
+def test_each_seal_is_proven_by_the_judges_program(sip, tmp_path, capsys):
+    told = inventory(sip)
+    keys = next(sip.rglob("judge.keys"))
+    checked = 0
+    for file in told["files"]:
+        data = (sip / file["path"]).read_bytes()
+        for number, (_, start, size) in enumerate(file["seals"], 1):
+            part = tmp_path / "deel"
+            part.write_bytes(data[start : start + size])
+            more = f".{number}" if len(file["seals"]) > 1 else ""
+            proof = sip / f"{file['path']}{more}.proof"
+            assert verify([str(proof), str(part), "--keys", str(keys)]) == 0
+            checked += 1
+    assert checked == 7
+    capsys.readouterr()
+
+
+def test_the_packing_slip_says_what_lies_there(sip):
+    slip = ET.parse(sip / "pakbon.xml").getroot()
+    said = {row.tag.removeprefix(SLIP): row.text for row in slip}
+    lying = {name: p for name, p in files(sip).items() if name != "pakbon.xml"}
+    sidecars = [name for name in lying if name.endswith(".MDTO.xml")]
+    content = [name for name in lying if name not in sidecars]
+    assert int(said["aantalBestandenInTotaal"]) == len(lying)
+    assert int(said["aantalBestanden"]) == len(content)
+    assert int(said["omvangBestanden"]) == sum(lying[name].stat().st_size for name in content)
+    objects = [name for name in sidecars if not name.endswith(".bestand.MDTO.xml")]
+    assert int(said["aantalInformatieobjecten"]) == len(objects)
+    lines = sorted(
+        (n.encode(), hashlib.sha256(p.read_bytes()).hexdigest()) for n, p in lying.items()
+    )
+    text = b"".join(digest.encode() + b"  " + name + b"\n" for name, digest in lines)
+    assert said["hashcode"] == hashlib.sha256(text).hexdigest()
+
+
+def related(path):
+    """What one sidecar says: its own id, that of its parent, those of its parts."""
+    (inner,) = ET.parse(path).getroot()
+    own = inner.findtext(f"{MDTO}identificatie/{MDTO}identificatieKenmerk")
+
+    def ids(*tags):
+        rows = (row for tag in tags for row in inner.findall(MDTO + tag))
+        return [row.findtext(f".//{MDTO}identificatieKenmerk") for row in rows]
+
+    (parent,) = ids("isOnderdeelVan", "isRepresentatieVan")
+    return own, parent, ids("bevatOnderdeel", "heeftRepresentatie", "aanvullendeMetagegevens")
+
+
+def test_sidecars_refer_to_each_other_both_ways(sip):
+    told = [related(path) for path in sip.rglob("*.MDTO.xml")]
+    parents = {own: parent for own, parent, _ in told}
+    assert len(parents) == len(told)
+    below = {own: parent for own, parent in parents.items() if parent != "2.16.99"}
+    assert below == {part: own for own, _, parts in told for part in parts}
+    assert len(parents) - len(below) == 2  # the series, and what is said of the delivery
+
+
+def test_every_folder_and_file_has_its_sidecar(sip):
+    for path in sip.rglob("*"):
+        if path.is_dir():
+            assert (path / f"{path.name}.MDTO.xml").is_file()
+        elif not path.name.endswith(".MDTO.xml") and path.name != "pakbon.xml":
+            assert (path.parent / f"{path.name}.bestand.MDTO.xml").is_file()
+
+
+@pytest.mark.skipif(not XSD.is_file(), reason="MDTO's schema is not at ../shared/data/mdto")
+def test_every_sidecar_is_valid_by_the_official_schema(filled, sip, tmp_path):
+    schema = xmlschema.XMLSchema(str(XSD))
+    sidecars = list(sip.rglob("*.MDTO.xml"))
+    assert len(sidecars) > 30
+    for path in sidecars:
+        schema.validate(str(path))
+    exported(filled, tmp_path / "uit", "--xsd", str(XSD))
+
+
+def test_names_are_safe_and_titles_stand_in_the_metadata(sip):
+    names = [p.name for p in sip.rglob("*")]
+    assert len({name.lower() for name in names}) == len(names)
+    assert all(len(p.relative_to(sip).as_posix()) <= 255 for p in sip.rglob("*"))
+    assert all(set(name) <= set(SAFE) for name in names)
+    titles = {ET.parse(p).getroot()[0].findtext(f"{MDTO}naam") for p in sip.rglob("*.MDTO.xml")}
+    assert any("\u202e\N{PILE OF POO}?*:<b>&" in title for title in titles)
+
+
+SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+
+def test_a_period_leaves_out_and_says_why(filled, tmp_path):
+    out = exported(filled, tmp_path / "uit", "--period", "2024-03-12..2024-03-12")
+    told = inventory(out)
+    assert told["counts"] == {"found": 4, "exported": 2, "left-out": 2, "gone": 0, "failed": 0}
+    assert told["reasons"] == {"left-out: undated": 2}
+    (chat,) = (p for p in out.rglob("*.txt") if LATER.encode() in p.read_bytes())
+    assert "Anna: Ligt" not in chat.read_text()
+
+
+def test_the_same_input_gives_the_same_bytes(filled, tmp_path):
+    for kind in ("bagit", "mbox"):
+        one = exported(filled, tmp_path / f"een-{kind}", "--name", "uit", kind=kind)
+        two = exported(filled, tmp_path / f"twee-{kind}", "--name", "uit", kind=kind)
+        assert {n: p.read_bytes() for n, p in files(one).items()} == {
+            n: p.read_bytes() for n, p in files(two).items()
+        }
+
+
+def test_a_bag_is_valid_by_the_library_of_congress(filled, tmp_path):
+    out = exported(filled, tmp_path / "uit", kind="bagit")
+    assert (out / "bagit.txt").read_text().startswith("BagIt-Version: 1.0\n")
+    bagit.Bag(str(out)).validate()
+    one = next(out.rglob("*.eml"))
+    one.write_bytes(one.read_bytes().replace(b"Anna", b"Anne"))
+    with pytest.raises(bagit.BagValidationError):
+        bagit.Bag(str(out)).validate()
+
+
+def test_an_mbox_gives_its_mails_back(filled, tmp_path):
+    out = exported(filled, tmp_path / "uit", kind="mbox")
+    (box,) = out.glob("*.mbox")
+    assert b"\n>From hier\n" in box.read_bytes()
+    assert b"\n>>From hier\n" not in box.read_bytes()
+    assert inventory(out)["reasons"] == {"left-out: not-a-mail": 6}
+
+
+def test_nothing_is_overwritten_and_what_is_not_ours_is_left_alone(filled, tmp_path, capsys):
+    (tmp_path / "uit").mkdir()
+    assert filled.run("export", "--format", "mdto", str(tmp_path / "uit")) == 2
+    (tmp_path / "nieuw.part").mkdir()
+    (tmp_path / "nieuw.part/van-iemand").write_text("x")
+    assert filled.run("export", "--format", "eml", "--quiet", str(tmp_path / "nieuw")) == 2
+    assert (tmp_path / "nieuw.part/van-iemand").read_text() == "x"
+    assert "is in the way" in capsys.readouterr().err
+
+
+def test_an_export_is_in_the_trail_with_its_counts(filled, tmp_path):
+    exported(filled, tmp_path / "uit", "--request", "Woo 2026-14", kind="eml")
+    line = [line for line in filled.trail() if line["action"] == "export"][-1]
+    assert line["object"]["exported"] == "3"
+    assert line["object"]["left-out"] == "6"
+    assert line["reason"] == "Woo 2026-14"
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(filled, tmp_path, monkeypatch, capsys):
+    def full(*_arguments, **_more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(outfolder.hashlib, "sha512", full)
+    assert filled.run("export", "--format", "eml", "--quiet", str(tmp_path / "uit")) == 4
+    assert "no room" in capsys.readouterr().err
+    assert not list(tmp_path.glob("uit*"))
