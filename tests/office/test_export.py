@@ -11,7 +11,7 @@ import bagit
 import pytest
 import xmlschema
 
-from lakzegel_office.transfer import outfolder
+from lakzegel_office.transfer import outfolder, rendering
 from lakzegel_verify.__main__ import main as verify
 
 XSD = Path(__file__).parents[3] / "shared/data/mdto/MDTO-XML1.0.1.xsd"
@@ -24,6 +24,11 @@ CHAT = """\
 11-03-2024 08:05 - Bas: IMG-20240311-WA0001.jpg (bestand bijgevoegd)
 """
 PICTURE = b"\xff\xd8\xff\xe0 beeld"
+ATTACK = (
+    'Content-Type: text/html\n\n<p>Dag<script>alert(1)</script><img src="http://x.example/a" '
+    'onerror="alert(2)"><a href="javascript:alert(3)">klik</a><iframe src="//x.example"></iframe>'
+    "<style>@import url(http://x.example)</style><svg onload=alert(4)></svg>"
+)
 LATER = "12-03-2024 09:00 - Bas: Ja, hij ligt er\n"
 NASTY = "../..\\CON\u202e\N{PILE OF POO}?*:<b>&\x01 " + "lang" * 90
 
@@ -244,3 +249,27 @@ def test_a_full_disk_is_named_and_leaves_nothing(filled, tmp_path, monkeypatch, 
     assert filled.run("export", "--format", "eml", "--quiet", str(tmp_path / "uit")) == 4
     assert "no room" in capsys.readouterr().err
     assert not list(tmp_path.glob("uit*"))
+
+
+def test_renderings_are_to_read_and_run_nothing(filled, tmp_path):
+    out = exported(filled, tmp_path / "uit", "--renderings")
+    (chat,) = (p for p in out.rglob("Anna-*.html"))
+    text = chat.read_text()
+    assert "Anna</bdi></b> <time>2024-03-11 07:02:00</time>" in text
+    assert "Ligt de begroting klaar?" in text
+    assert "data:image/jpeg;base64,/9j/" in text
+    assert len(list(out.rglob("*.pdf"))) == len(list(out.rglob("*.html"))) == 4
+    assert all(p.read_bytes().startswith(b"%PDF-1.7") for p in out.rglob("*.pdf"))
+    whole = "".join(p.read_text() for p in out.rglob("*.html")).lower()
+    assert "<script" not in whole
+    assert "http://" not in whole
+    told = inventory(out)
+    assert all(file["how"] for file in told["files"] if file["role"] == "weergave")
+
+
+def test_markup_of_a_mail_is_text_in_its_order_and_nothing_else():
+    shown = rendering.sanitised(ATTACK).lower()
+    assert "dag" in shown
+    assert "klik" in shown
+    for what in ("script", "alert", "http", "src", "href", "style", "iframe", "svg", "onerror"):
+        assert what not in shown.replace("content-type: text/html", "")

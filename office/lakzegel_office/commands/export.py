@@ -46,6 +46,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--top", metavar="ID", help="the aggregation there that it becomes part of")
     parser.add_argument("--top-name", metavar="N", default="", help="its name")
     parser.add_argument("--top-source", metavar="S", default="e-depot", help="whose id that is")
+    parser.add_argument(
+        "--renderings", action="store_true", help="HTML and PDF/A to read, beside the raw bytes"
+    )
     parser.add_argument("--without-proofs", action="store_true", help="seals are not proven")
     parser.add_argument("--dry-run", action="store_true", help="count what would leave; write none")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -97,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
             (lambda _: None) if arguments.quiet else say,
             arguments.xsd,
             not arguments.without_proofs,
+            arguments.renderings and kind is not Kind.MBOX,
         )
         return _tell(arguments, _written(asked, inventory, office, arguments))
 

@@ -23,6 +23,7 @@ from lakzegel_office.transfer.model import Marks, Role
 from lakzegel_office.transfer.outfolder import OutFolder, out_folder, tree_digest
 from lakzegel_office.transfer.packing import NAME, packing_slip
 from lakzegel_office.transfer.plain import put_mbox
+from lakzegel_office.transfer.rendering import Renderer
 from lakzegel_office.transfer.sip import Order, Sip
 
 
@@ -51,6 +52,7 @@ class Export:
     say: Callable[[str], None]
     schema: Path | None = None
     proofs: bool = True
+    renderings: bool = False
 
 
 def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
@@ -69,7 +71,8 @@ def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
             say=asked.say,
         )
         delivery.names.own(NAME)
-        gatherer = Gatherer(asked.collection, inventory, asked.marks, asked.scope)
+        renderer = Renderer(asked.collection, asked.order.created) if asked.renderings else None
+        gatherer = Gatherer(asked.collection, inventory, asked.marks, asked.scope, renderer)
         if asked.kind is Kind.MBOX:
             put_mbox(delivery, gatherer.dossiers())
         else:

@@ -20,6 +20,7 @@ from lakzegel_office.names import ItemId
 from lakzegel_office.transfer.choosing import Inventory, Scope, Sealed
 from lakzegel_office.transfer.mailfiles import MailFile, mail_pieces, stored_as
 from lakzegel_office.transfer.model import Content, Dossier, Marks, Record, Role, Seal
+from lakzegel_office.transfer.rendering import Renderer
 from lakzegel_office.transfer.safenames import ending_of
 
 NO_SUBJECT: Final = "(zonder onderwerp)"
@@ -50,6 +51,7 @@ class Gatherer:
     inventory: Inventory
     marks: Marks
     scope: Scope
+    renderer: Renderer | None = None
     _shown: set[str] = field(default_factory=set)  # files that left with a message
 
     def dossiers(self) -> Iterator[Dossier]:
@@ -81,6 +83,8 @@ class Gatherer:
             parts = self.collection.reading(unit.id)
             make = self._mail_contents if unit.kind is UnitKind.MAIL else self._file_contents
             contents = list(make(unit, parts))
+            if self.renderer is not None and unit.kind is UnitKind.MAIL:
+                contents += self.renderer.mail(unit)
         except (DoubtError, GoneError, UsageError) as error:
             self.inventory.fail([unit.id], str(error))
             return None
@@ -103,6 +107,9 @@ class Gatherer:
         parts = [part for _, some in read for part in some]
         originals = list(self._originals(parts))
         chosen = [unit for unit, _ in read]
+        if self.renderer is not None:
+            left = self.collection.conversation(name).units - len(chosen)
+            contents += self.renderer.chat(title or NO_TITLE, chosen, left)
         return self._record(name, title or NO_TITLE, chosen, [*originals, *contents], parts)
 
     def _record(
