@@ -156,6 +156,7 @@ class Custody:
         header = batch.open_header(data, key)
         custody_rules.require_next(device, header, hashlib.sha256(data).digest())
         warnings = list(custody_rules.clock_warnings(device, header))
+        warnings += custody_rules.term_warnings(self.marks.get((hold.TERM, device.custody)))
         known = self.policies.get(header.policy)
         if header.policy != _NO_POLICY and (
             known is None or not known.policy.applies_to(device.name, device.group)

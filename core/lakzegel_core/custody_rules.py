@@ -80,6 +80,12 @@ def clock_warnings(device: DeviceState, header: Header) -> Iterator[str]:
         yield "clock-back"
 
 
+def term_warnings(term: Mark | None) -> Iterator[str]:
+    """What the office should hear about a batch of a custody whose newest term note this is."""
+    if term is not None and term.state == "closed":
+        yield "after-term"
+
+
 def old_key(device: DeviceState | None, found: Enrolment) -> VerifierKey:
     """The header key of the epoch that is left by an enrolment without a token.
 

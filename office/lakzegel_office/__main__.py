@@ -30,6 +30,7 @@ from lakzegel_office.commands import (
     search,
     staff,
     succession,
+    term,
     trail,
     verify,
     witness,
@@ -62,6 +63,7 @@ COMMANDS: Final = (
     search,
     review,
     export,
+    term,
 )
 
 

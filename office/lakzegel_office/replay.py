@@ -37,6 +37,7 @@ SKEW: Final = timedelta(minutes=10)  # what an honest device's clock may be behi
 SEEN_CODE: Final = "seen-mismatch"
 TIME_CODE: Final = "backdated"
 POLICY_CODE: Final = "policy-unknown"  # core's warning; the office makes it a finding
+TERM_CODE: Final = "after-term"  # likewise
 CLOCK_WARNING: Final = "clock-back"
 
 BatchPlace = tuple[str, int, int]  # device, epoch, number
@@ -199,6 +200,9 @@ class Replay:
         if POLICY_CODE in warnings:
             what = "sealed under a policy that this log does not hold for the device"
             self.problems.append(Problem(record.index, POLICY_CODE, what, record))
+        if TERM_CODE in warnings:
+            what = "sealed after the term of its custody was closed"
+            self.problems.append(Problem(record.index, TERM_CODE, what, record))
         if CLOCK_WARNING in warnings:
             self.clock_back[record.header.device] += 1
 

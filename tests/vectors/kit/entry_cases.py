@@ -359,10 +359,13 @@ def hold_cases() -> list[Case]:
         Case("term-opened", OK, "a term", note.sign(term.to_text(), [APPROVAL_1]), of_term)
     )
     more: list[Edit] = [
-        ("term-closed", "state opened", "state closed", OK, "the term ends"),
+        ("term-closed", "state opened\nannex -\ncertificate -", f"state closed\nannex -\ncertificate {ZERO}", OK, "the term ends"),
+        ("term-closed-without-certificate", "state opened", "state closed", F, "it must name one"),
+        ("term-opened-with-certificate", "certificate -", f"certificate {ZERO}", F, "nothing ended"),
+        ("term-without-certificate-line", "certificate -\n", "", F, "a hyphen for none"),
         ("term-on", "state opened", "state on", F, "opened or closed"),
         ("term-with-id", "custody 2026-2030", "id 2026-2030", F, "a term names its custody"),
-    ]
+    ]  # fmt: skip
     cases += edited(term.to_text(), [APPROVAL_1], of_term, more)
     other = note.sign(hold.to_text(), [APPROVAL_1])
     cases.append(Case("term-is-a-hold", F, "the kind is demanded", other, of_term))
