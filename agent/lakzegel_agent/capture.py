@@ -149,13 +149,20 @@ def _watched(place: int, source: WatchedSource, ledger: Ledger, clock: Clock) ->
         Still(
             recalled(still_name(source.label)) or b"",
             ledger.files.cipher,
-            rules(source.reader, source.root, (*source.exclude_folders, *source.narrowing.rules())),
+            rules(source.reader, source.root, _rules(source)),
             ledger.files.marks,
         ),
         Standing(Places.unpack(recalled(remembered_as(source.label))), read_mounts, clock),
         shelf=shelf,
+        begins=source.begins,
         touched=touched,
     )
+
+
+def _rules(source: WatchedSource) -> tuple[str, ...]:
+    """Return what besides kind and root decides on a source's files."""
+    begins = (f"begins {source.begins}",) if source.begins else ()
+    return (*source.exclude_folders, *source.narrowing.rules(), *begins)
 
 
 def _shelf(source: WatchedSource) -> Shelf | None:

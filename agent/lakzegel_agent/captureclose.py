@@ -11,6 +11,7 @@ again, and nobody was sent anything. Killed after 3, it is complete. docs/spec/l
 """
 
 import contextlib
+import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -23,7 +24,7 @@ from lakzegel_agent.errors import (
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work
 from lakzegel_agent.ledgerrows import BatchRow
-from lakzegel_agent.passes import SealContext
+from lakzegel_agent.passes import ENDED, SealContext
 from lakzegel_agent.sealing.jobs import JobResult
 from lakzegel_agent.spool import Spool
 from lakzegel_core.batch import Header, Seen, State, batch_id, sign_header
@@ -51,6 +52,8 @@ class Closer:
         self._spool = spool
         self._clock = clock
         self._on_batch = on_batch
+        if ledger.recall(ENDED) is not None:
+            raise SealingError("the last batch of this custody was closed; nothing may follow it")
 
     def close(self, made: JobResult, work: Work) -> BatchRow:
         """Return the closed batch; everything in ``work`` is kept with it, or nothing.
@@ -60,6 +63,10 @@ class Closer:
                 before the batch's files are gone.
         """
         self._ledger.files.settle()
+        if self._is_final:
+            if self._ledger.recall(ENDED) is not None:
+                raise SealingError("a final batch was closed in this very pass")
+            work.named.append((ENDED, self._last(made)))
         header = self._sign(made)
         row = BatchRow(
             self._context.epoch,
@@ -79,6 +86,14 @@ class Closer:
         self.next_batch = made.batch + 1
         self._on_batch(row)
         return row
+
+    @property
+    def _is_final(self) -> bool:
+        return self._context.state is State.FINAL
+
+    def _last(self, made: JobResult) -> bytes:
+        said = {"batch": made.batch, "epoch": self._context.epoch}
+        return json.dumps(said, sort_keys=True).encode()
 
     def _undo(self, made: JobResult, row: BatchRow) -> None:
         """Remove the batch; where that cannot be done now, its files are replaced or swept."""
@@ -109,6 +124,6 @@ class Closer:
             contents=made.contents,
             keyring=made.keyring,
             policy=context.policy_id,
-            state=State.OPEN,
+            state=self._context.state,
         )
         return sign_header(header, context.header_key)

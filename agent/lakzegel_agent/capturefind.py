@@ -9,6 +9,7 @@ all, are decided on when everything else is done (`second_look`).
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from lakzegel_agent import captureevents
+from lakzegel_agent.beforeterm import since
 from lakzegel_agent.capturestill import stretches
 from lakzegel_agent.capturestores import Shelf, Surveys
 from lakzegel_agent.capturetalks import new_talks
@@ -103,7 +104,7 @@ class Finder:
         source.standing.look(source.info.root)
         source.highest = self._files.highest()
         source.met = bytearray(source.highest + 1)
-        found = scan(source.info.root, source.reader, only=source.only)
+        found = _since(source, scan(source.info.root, source.reader, only=source.only))
         if source.shelf is not None:
             found = source.shelf.sort(found, source.is_excluded)
         for some in stretches(found):
@@ -121,7 +122,8 @@ class Finder:
         source.highest = self._files.highest()
         source.met = bytearray(source.highest + 1)
         root, reader = source.info.root, source.reader
-        for some in stretches(look(root, reader, sorted(touched), only=source.only)):
+        found = _since(source, look(root, reader, sorted(touched), only=source.only))
+        for some in stretches(found):
             yield from self._chunk(source, some)
         names = {self._name(source, reader.history(path)) for path in touched}
         known = self._files.look(list(names)).values()
@@ -357,3 +359,11 @@ class Finder:
 
     def _name(self, source: Watched, history: bytes) -> bytes:
         return self._cipher.name(b"file", source.info.label.encode(), history)
+
+
+def _since(source: Watched, found: Iterator[Found]) -> Iterator[Found]:
+    """Yield what was found, without what lay there before the term of office."""
+    if not source.begins:
+        return found
+    is_part = None if source.shelf is None else source.shelf.store.is_part
+    return since(found, source.begins, source.info.root, is_part)

@@ -53,6 +53,7 @@ class Watched:
     empty: list[bytes] = field(default_factory=list)
     identity: tuple[int, int] | None = None  # device and inode of the root
     shelf: Shelf | None = None  # it holds chat stores
+    begins: int = 0  # what was last changed before is left out
     touched: frozenset[bytes] | None = None  # it is looked at there alone
 
 

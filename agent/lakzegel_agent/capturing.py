@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from lakzegel_agent import completeness, readout
+from lakzegel_agent import completeness, ending, readout
+from lakzegel_agent.beforeterm import nanoseconds
 from lakzegel_agent.capture import (
     PassReport,
     Progress,
@@ -34,6 +35,7 @@ from lakzegel_agent.rootstold import ABSENT, AWAY, UNREAD, UNUSABLE, tell, told
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.sources import locate
 from lakzegel_agent.station import Station, wall_clock
+from lakzegel_core.batch import State
 
 _OBSERVED: Final = ("reader-unknown",)  # the pass itself tells of the rest
 
@@ -58,6 +60,47 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
     Raises:
         UnwritableError: nothing is lost, and the next pass goes on.
     """
+    seal = _sealer(station, work)
+    report = seal(sources)
+    completeness.looked(work.pulse, sources, report)
+    state_failures(station.problems, station.ledger)
+    if not report.stopped:
+        _state_roots(station, work.in_force, _roots_of(report, sources))
+    if not report.stopped and readout.certified(station.ledger, sources):
+        more = seal(())  # what was certified
+        report = _together(report, more)
+    return report
+
+
+def run_last(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> PassReport:
+    """What the last pass of a term of office found and sealed; its last batch is final.
+
+    Raises:
+        UnwritableError: nothing is lost, and the next such pass goes on.
+    """
+    report, ends = run_pass(station, work, sources), work.in_force.ends
+    if report.stopped or ends is None:
+        return report
+    seal = _sealer(station, work)
+    ending.drain(station.ledger, lambda: seal(()))
+    if work.stop.is_set():
+        return replace(report, stopped=True)
+    ending.state(station.ledger, ends)
+    return _together(report, _sealer(station, work, State.FINAL)(()))
+
+
+def _together(report: PassReport, more: PassReport) -> PassReport:
+    return replace(
+        report,
+        batches=report.batches + more.batches,
+        bytes_sealed=report.bytes_sealed + more.bytes_sealed,
+    )
+
+
+def _sealer(
+    station: Station, work: Pass, state: State = State.OPEN
+) -> Callable[[Sequence[WatchedSource]], PassReport]:
+    """What seals sources, as this policy has it."""
     made, policy = work.current.enrolment, work.in_force.policy
     context = SealContext(
         origin=made.origin,
@@ -70,8 +113,9 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
         spool_limit=policy.spool_limit,
         ledger_key=station.ledger_key,
         labels=asked(policy),
+        state=state,
     )
-    seal = partial(
+    return partial(
         capture_pass,
         context=context,
         ledger=station.ledger,
@@ -83,19 +127,6 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
         progress=work.progress,
         stop=work.stop,
     )
-    report = seal(sources)
-    completeness.looked(work.pulse, sources, report)
-    state_failures(station.problems, station.ledger)
-    if not report.stopped:
-        _state_roots(station, work.in_force, _roots_of(report, sources))
-    if not report.stopped and readout.certified(station.ledger, sources):
-        more = seal(())  # what was certified
-        report = replace(
-            report,
-            batches=report.batches + more.batches,
-            bytes_sealed=report.bytes_sealed + more.bytes_sealed,
-        )
-    return report
 
 
 def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
@@ -129,6 +160,7 @@ def watched(station: Station, in_force: InForce) -> list[WatchedSource]:
                 settle=entry.source.settle,
                 exclude_folders=in_force.excluded_folders,
                 correspondents=in_force.correspondents,
+                begins=nanoseconds(None if entry.source.custody else in_force.begins),
                 gate=gate_of(entry.source, root.root, in_force.phones),
                 narrowing=completeness.narrowing(station.ledger, entry.source, entry.label),
             )

@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from lakzegel_agent import completeness, guardtimes, memory, readout
+from lakzegel_agent import completeness, ending, guardtimes, memory, readout
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, WatchedSource
-from lakzegel_agent.capturing import Pass, attest, run_pass, watched
+from lakzegel_agent.capturing import Pass, attest, run_last, run_pass, watched
 from lakzegel_agent.courier import POLL, Courier
 from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
@@ -28,6 +28,7 @@ from lakzegel_agent.explainservice import answering
 from lakzegel_agent.guardapart import look_apart
 from lakzegel_agent.health import own_load
 from lakzegel_agent.heart import Heart
+from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
@@ -46,6 +47,8 @@ BLOCKED_RETRY: Final = 30.0  # seconds, after a turn that the disk did not take
 CHEAP: Final = 0.05  # seconds of processor time of a pass over everything that nobody minds
 PATIENCE: Final = 60.0  # seconds that a pass waits for room
 ALARMS: Final = ("rollback", "fork", "revoked", "superseded")
+Sealing = Callable[[Station, Pass, list[WatchedSource]], PassReport]
+OVER: Final = "the term of office ended: nothing is captured here any more"
 NO_POLICY_CADENCE: Final = 60.0  # seconds between two questions for a first policy
 
 
@@ -57,6 +60,11 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
     Raises:
         UsageError: not enrolled, or another agent is at work.
     """
+    home = Home(config.home)
+    if ending.read_ended(home) is not None:  # as systemd would have it: ended as told
+        ending.remove(home)
+        say(OVER)
+        return 0
     memory.begin()
     with station(config) as opened:
         current = enrolled(opened, config)
@@ -75,7 +83,13 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
                 wake=Wake(stop) if wake is None else wake,
             )
             daemon.run()
-        return 1 if any(opened.problems.has(code) for code in ALARMS) else 0
+        code = 1 if any(opened.problems.has(code) for code in ALARMS) else 0
+        if not daemon.is_over:
+            return code
+        left = ending.told(opened.ledger, current.enrolment.device, wall_clock())
+    ending.leave(home, left)
+    say(OVER)
+    return code
 
 
 class Daemon:
@@ -114,6 +128,7 @@ class Daemon:
             opened.problems, boot=os.urandom(16), started=wall_clock(), chance=chance
         )
         self._said: set[str] = set()
+        self.is_over = False  # the term of office ended, and nothing is left to be sent
 
     def run(self) -> None:
         """Arrive, then work pass by pass until told to end."""
@@ -141,6 +156,8 @@ class Daemon:
 
     def _work(self) -> InForce | None:
         """A pass over what is due; the policy in force."""
+        if ending.is_ended(self._opened.ledger):
+            return self._leaving()
         in_force, sources = self._survey()
         roots = self._wake.take()
         if self._must_arrive(in_force, timed=roots is None):
@@ -149,12 +166,33 @@ class Daemon:
         if in_force is None:
             return None
         attest(self._opened, in_force, self._pulse)
+        if ending.is_due(self._opened.ledger, in_force, self._opened.config.pins.log, wall_clock()):
+            self._pass(in_force, sources, seal=run_last)
+            self._wake.all()
+            return in_force
         if roots is None:
             self._everything(in_force, sources)
         else:
             self._some(in_force, sources, roots)
         readout.attend(self._readouts, self._opened, in_force, sources)
         return in_force
+
+    def _leaving(self) -> InForce | None:
+        """After the last batch: look at nothing, ask where this device stands, and end."""
+        roots = self._wake.take()
+        self._readouts.stop()
+        self._wake.settles({})
+        self._keeper.attend({})
+        courier = self._courier
+        if courier is None or (courier.outcome.halted and roots is None):
+            self._arrive()
+        elif not courier.outcome.halted:
+            courier.consult()
+        self._opened.sweep()
+        if not self._opened.ledger.spooled():
+            self.is_over = True
+            self._stop.set()
+        return self._policy()
 
     def _survey(self) -> tuple[InForce | None, list[WatchedSource]]:
         """The policy in force and its sources, which are watched before they are looked at."""
@@ -214,7 +252,9 @@ class Daemon:
         else:
             self._wake.later(lacking)
 
-    def _pass(self, in_force: InForce, sources: list[WatchedSource]) -> PassReport:
+    def _pass(
+        self, in_force: InForce, sources: list[WatchedSource], *, seal: Sealing = run_pass
+    ) -> PassReport:
         courier, limit = self._courier, in_force.policy.spool_limit
 
         def wait_for_room(size: int) -> bool:
@@ -242,7 +282,7 @@ class Daemon:
             pulse=self._pulse,
         )
         try:
-            return run_pass(self._opened, work, sources)
+            return seal(self._opened, work, sources)
         finally:
             self._pool.rest()
 
@@ -273,7 +313,7 @@ class Daemon:
                 self._renewal.put_off()
             self._courier = None  # begun anew below, or in a later turn
         self._current, fault = arrive(self._opened, self._current, tries=1)
-        if fault is None:
+        if fault is None and not ending.is_ended(self._opened.ledger):
             self._current, fault = self._renewal.attempt(self._current, self._policy())
         else:
             self._renewal.put_off()
@@ -301,7 +341,8 @@ class Daemon:
     def _arrange(self, in_force: InForce | None) -> None:
         """Set the timetable, anew when the cadence or the need to look changed."""
         cadence = NO_POLICY_CADENCE if in_force is None else in_force.policy.cadence
-        rescan = BLOCKED_RETRY if self._weather.is_blocked else rescan_after(self._cost)
+        soon = self._weather.is_blocked or ending.is_ended(self._opened.ledger)
+        rescan = BLOCKED_RETRY if soon else rescan_after(self._cost)
         plan = (rescan, poll_after(self._cost), max(cadence, POLL))
         if plan == self._plan:
             return

@@ -49,7 +49,7 @@ REASONS: Final = frozenset(
     {"changing", "damaged", "missing", "too-large", "too-long", "unreadable", "unsealable"}
     | {"vanished", "locked", "no-key", "no-library", "no-store", "unknown-schema"}
     | {"as-conversations", "compacting", "in-delivery", "not-in-scope", "other-account"}
-    | {"part-of-store", "story", "excluded", "excluded-folder", "unknown-phone"}
+    | {"part-of-store", "story", "excluded", "excluded-folder", "unknown-phone", "before-term"}
     | {"symlink", "fifo", "socket", "device"}
     | {"json-open", "zip-open", "line-open", "mail-open", "msg-open", "pst-open", "backup-open"}
 )

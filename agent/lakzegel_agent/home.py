@@ -8,6 +8,7 @@ spool/                  closed batches that may not go yet: ciphertext alone
 given-up/               closed batches that will never be sent: kept, ciphertext alone
 evidence/               signed checkpoints that contradict each other
 status.json             what `status` shows while an agent is at work
+ended                   there once a term of office ended; then keys, ledger and spool are gone
 rotate                  there while somebody's wish for new keys is not fulfilled
 log/                    what the agent did, without a name (docs/spec/health.md §3)
 lock                    held by the one agent of this home
@@ -63,6 +64,11 @@ class Home:
     def status(self) -> Path:
         """What a working agent says of itself."""
         return self.root / "status.json"
+
+    @property
+    def ended(self) -> Path:
+        """What stays of a term of office that ended here."""
+        return self.root / "ended"
 
     @property
     def asked(self) -> Path:

@@ -7,7 +7,10 @@ from typing import Final
 
 from lakzegel_agent.exclusion import EVERYTHING, Narrowing
 from lakzegel_core.age import Recipient
+from lakzegel_core.batch import State
 from lakzegel_core.keys import SigningKey
+
+ENDED: Final = "ended"  # what the ledger remembers the last batch of a custody by
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class SealContext:
     spool_limit: int
     ledger_key: bytes
     labels: tuple[str, ...] = ()  # what segments are looked through for
+    state: State = State.OPEN  # final: this pass closes the last batch of the custody
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class WatchedSource:
     narrowing: Narrowing = EVERYTHING
     correspondents: tuple[str, ...] = ()
     gate: Callable[[bytes], str | None] | None = None
+    begins: int = 0  # nanoseconds: what was last changed before is left out
     touched: frozenset[bytes] | None = None  # look at these paths alone; None for all
 
 

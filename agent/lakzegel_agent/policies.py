@@ -83,6 +83,16 @@ class InForce:
         return self.annex.phones if self.annex is not None else ()
 
     @property
+    def begins(self) -> datetime | None:
+        """When the term of office began whose device this is."""
+        return self.annex.begins if self.annex is not None else None
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the term of office ends."""
+        return self.annex.ends if self.annex is not None else None
+
+    @property
     def correspondents(self) -> tuple[str, ...]:
         """The people with whom alone a conversation is private."""
         return self.annex.correspondents if self.annex is not None else ()

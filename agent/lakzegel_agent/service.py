@@ -16,10 +16,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from lakzegel_agent import completeness, readout
+from lakzegel_agent import completeness, ending, readout
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, Progress, WatchedSource
-from lakzegel_agent.capturing import Pass, attest, run_pass, watched
+from lakzegel_agent.capturing import Pass, attest, run_last, run_pass, watched
 from lakzegel_agent.courier import Courier, Outcome
 from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
@@ -33,6 +33,7 @@ from lakzegel_agent.errors import (
 )
 from lakzegel_agent.guardtimes import Outcome as Guarded
 from lakzegel_agent.guardtimes import Where, guard
+from lakzegel_agent.home import Home
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.readoutkeeper import OVERDUE, UNKNOWN
@@ -96,12 +97,14 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
     with station(config) as opened, logged(opened, enrolled(opened, config)):
         current, fault = arrive(opened, enrolled(opened, config), tries=TRIES)
         in_force = policy_in_force(opened, current, fault)
-        if fault is None:
+        if fault is None and not ending.is_ended(opened.ledger):
             current, fault = Renewal(opened).attempt(current, in_force)
         keep_status(opened, current, in_force)
         pulse = Pulse(opened.open_ledger)
         pulse.begin(opened.ledger)
-        attest(opened, in_force, pulse)
+        ended = ending.is_ended(opened.ledger)
+        if not ended:
+            attest(opened, in_force, pulse)
         courier = Courier(
             opened.parts, current, backoff=Backoff(chance, first=FIRST_WAIT), tries=TRIES
         )
@@ -110,9 +113,13 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
         if not alarm:
             courier.start()
         try:
-            report, full = _capture(
-                opened, pool, current, in_force, None if alarm else courier, say, stop, pulse
-            )
+            report, full = None, None
+            if ended:
+                pool.close()
+            else:
+                report, full = _capture(
+                    opened, pool, current, in_force, None if alarm else courier, say, stop, pulse
+                )
             outcome = Outcome(fault=fault) if alarm else courier.finish(stop)
         finally:
             courier.stop()
@@ -124,7 +131,12 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
         faults = faults or _left(waiting)
         if report is not None and report.stopped:
             faults.append(StoppedEarlyError("ended as told, before everything was looked at"))
-        return _report(opened, report, faults, started)
+        made = _report(opened, report, faults, started)
+        if not ending.is_ended(opened.ledger) or opened.ledger.spooled():
+            return made
+        left = ending.told(opened.ledger, current.enrolment.device, wall_clock())
+    ending.leave(Home(config.home), left)
+    return made
 
 
 def _capture(
@@ -165,16 +177,25 @@ def _capture(
             pulse=pulse,
         )
         try:
-            sources = watched(opened, in_force)
-            report = run_pass(opened, work, sources)
-            if not report.stopped and _look_back(opened, in_force, sources):
-                report = _together(report, run_pass(opened, work, []))  # seals what it found
+            report = _look_at_all(opened, work)
         except UnwritableError as error:
             with suppress(UnwritableError):  # shipping makes room, so that it has to go on
                 opened.problems.add(opened.ledger, error.code, str(error))
             return None, error
     opened.problems.clear(opened.ledger, *UNWRITABLE)
     return report, None
+
+
+def _look_at_all(opened: Station, work: Pass) -> PassReport:
+    """A pass over everything, and over what it left to say; the last one where the term is over."""
+    in_force = work.in_force
+    sources = watched(opened, in_force)
+    if ending.is_due(opened.ledger, in_force, opened.config.pins.log, wall_clock()):
+        return run_last(opened, work, sources)
+    report = run_pass(opened, work, sources)
+    if not report.stopped and _look_back(opened, in_force, sources):
+        report = _together(report, run_pass(opened, work, []))  # seals what it found
+    return report
 
 
 def _look_back(opened: Station, in_force: InForce, sources: Sequence[WatchedSource]) -> bool:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from lakzegel_agent import durable
 from lakzegel_agent.courier import Parts
 from lakzegel_agent.devicekeys import KeyStore
+from lakzegel_agent.ending import require_open
 from lakzegel_agent.gate import Gate, local_now
 from lakzegel_agent.givenup import keep_given_up
 from lakzegel_agent.home import Home
@@ -111,11 +112,12 @@ def station(config: Config) -> Iterator[Station]:
     """The opened home, held for one agent.
 
     Raises:
-        UsageError: another agent is at work there.
+        UsageError: another agent is at work there, or its term of office ended.
         LedgerDamagedError: its state cannot be read.
     """
     home = Home(config.home)
     with home.exclusive():
+        require_open(home)
         keys = KeyStore(home.keys)
         keys.settle(config.keystore, random=os.urandom)
         key = keys.ledger_key(random=os.urandom)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from lakzegel_agent import guardtimes, policies, readiness
 from lakzegel_agent.devicekeys import Introduction, KeyStore
+from lakzegel_agent.ending import is_ended, read_ended
 from lakzegel_agent.gate import recall_verdict
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
@@ -64,6 +65,7 @@ def describe(
         "guards": guardtimes.rows(ledger, in_force),
         "last_receipt": _receipt(ledger),
         "problems": [problem.shown() for problem in problems],
+        "ended": is_ended(ledger),
     }
 
 
@@ -105,6 +107,13 @@ def current_status(config: Config) -> Status:
         LedgerDamagedError: it cannot be read.
     """
     home = Home(config.home)
+    ended = read_ended(home)
+    if ended is not None:
+        now = datetime.now(UTC).replace(microsecond=0)
+        shown: Status = {"device": ended.get("device"), "epoch": ended.get("epoch"), "problems": []}
+        figures = {"ledger": ended.get("ledger") or _figures(Counts())}
+        never = _never(config.pins, now)
+        return {**_EMPTY, **never, **shown, **figures, "ended": ended, "at_work": False}
     if home.is_locked():
         found = read_status(home.status)
         if found is not None:
@@ -240,4 +249,5 @@ def _never(pins: Pins, now: datetime) -> Status:
         "guards": [],
         "last_receipt": None,
         "problems": [_not_enrolled(now).shown()],
+        "ended": False,
     }

@@ -19,6 +19,10 @@
     from = 2026-07-01
     until = 2030-07-01
 
+    [term]
+    begins = 2026-07-01T12:00:00Z
+    ends = 2030-07-01
+
 One age file a device, for its annex key and the office's recipients.
 """
 
@@ -75,6 +79,8 @@ class Annex:
     party_folders: tuple[str, ...]
     correspondents: tuple[str, ...]
     phones: tuple[Phone, ...] = ()
+    begins: datetime | None = None  # of the term of office whose device this is
+    ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ def parse_annex(text: str) -> Annex:
         table.done()
     if len({source.name for source in sources}) != len(sources):
         raise PolicyError("annex: two sources have one name")
-    exclude = top.table("exclude")
+    exclude, term = top.table("exclude"), top.table("term")
     annex = Annex(
         text,
         device,
@@ -111,8 +117,12 @@ def parse_annex(text: str) -> Annex:
         exclude.strings("party_folders"),
         exclude.strings("correspondents"),
         tuple(_phone(table) for table in top.tables("phone")),
+        *(term.time(key) if term.has(key) else None for key in ("begins", "ends")),
     )
     exclude.done()
+    term.done()
+    if annex.begins is not None and annex.ends is not None and annex.ends <= annex.begins:
+        raise PolicyError(f"{term.name('ends')} is not after begins")
     _require_one_owner(annex.phones)
     if set(annex.folders) & set(annex.party_folders):
         raise PolicyError("annex: a folder is both private and of the party")

@@ -70,6 +70,7 @@ def _state(found: dict[str, Any]) -> list[str]:
     return [
         _row(_("device"), who),
         _row(_("agent"), _("at work") if found["at_work"] else _("at rest")),
+        *([_row(_("term"), _("ended: nothing is captured any more"))] if found["ended"] else []),
         _row(_("keys"), found.get("keystore") or "-"),
         _row(_("ledger"), _figures(found["ledger"])),
         *(_row("", f"{count} {reason}") for reason, count in sorted(found["reasons"].items())),

@@ -253,6 +253,9 @@ from = 2030-07-01
 """
 
 
+TERM = "\n[term]\nbegins = 2026-07-01T12:00:00Z\nends = 2030-07-01\n"
+
+
 def annex_cases() -> list[Case]:
     good = f"""device = "{DEVICE}"
 
@@ -294,5 +297,10 @@ correspondents = ["thuis@test.example"]
             ("phone-serial-with-slash", P, "letters, digits, . _ : -", good + PHONE.replace("C39TEST0001", "C39/TEST0001")),
             ("phone-without-custody", P, "whose it is", good + PHONE.replace('custody = "telefoon-1"\n', "")),
             ("phone-key-unknown", P, "in tables too", good + PHONE.replace("until", "till")),
+            ("term", OK, "from when until when", good + TERM),
+            ("term-begins", OK, "it need not end yet", good + TERM.partition("ends")[0]),
+            ("term-ends-before", P, "a term lasts", good + TERM.replace("2030-07", "2026-06")),
+            ("term-key-unknown", P, "in tables too", good + TERM.replace("ends", "end")),
+            ("term-not-a-time", P, "an hour has no date", good + "\n[term]\nends = 12:00:00\n"),
         ]
     )  # fmt: skip
