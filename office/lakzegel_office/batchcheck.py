@@ -4,8 +4,10 @@
 import hashlib
 import mmap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from lakzegel_core import limits
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.manifest import ENTRY_SIZE, ManifestEntry
 from lakzegel_office.batchfile import batch_id, map_file, read_header, read_manifest
@@ -15,6 +17,36 @@ from lakzegel_office.mirror import read_limited
 from lakzegel_office.replay import HeaderRecord
 
 MISSING = "missing; run pull"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTask:
+    """One batch and its keyring, to be held against the log; `name…` is for messages."""
+
+    record: HeaderRecord
+    batch: Path
+    batch_name: str
+    keyring: Path
+    keyring_name: str
+    keyring_digest: bytes
+
+
+def begin() -> None:
+    """Prepare a process for `check_task`: nothing is needed, for no key is."""
+
+
+def check_task(task: CheckTask) -> list[Doubt]:
+    """Return what is wrong with a batch and its keyring; runs in a process of its own."""
+    return [
+        *check_batch(task.batch, task.batch_name, task.record),
+        *check_digest(
+            task.keyring,
+            task.keyring_name,
+            task.keyring_digest,
+            limit=limits.MAX_KEYRING,
+            batch=task.record.name,
+        ),
+    ]
 
 
 def check_batch(path: Path, name: str, record: HeaderRecord) -> Iterator[Doubt]:

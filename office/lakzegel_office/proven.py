@@ -3,10 +3,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+from lakzegel_core.encoding import format_time
 from lakzegel_core.enrolment import Reason
-from lakzegel_office.replay import Replay
+from lakzegel_core.keyringchange import KeyringChange
+from lakzegel_office.logged import Logged
+from lakzegel_office.replay import HeaderRecord, Replay
 from lakzegel_office.verification import Verification
 
 
@@ -36,6 +39,51 @@ class EpochProof:
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """What others than the device and the receiver say of its batches.
+
+    ``witnesses``: names that cosigned the newest checkpoint, which holds every batch;
+    ``stamped`` of the batches existed at ``time``, by a token of another party.
+    """
+
+    witnesses: tuple[str, ...]
+    stamped: int
+    time: datetime | None
+
+    def __str__(self) -> str:
+        """Return the part of a device's line."""
+        count = len(self.witnesses)
+        said = f"cosigned by {count} witness{'' if count == 1 else 'es'}"
+        if self.time is None:
+            return f"{said}, no token of time"
+        return f"{said}, {self.stamped} batches before {format_time(self.time)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Disposals:
+    """Keyrings that two approvers changed, and the items whose keys are gone by that."""
+
+    changes: tuple[tuple[int, KeyringChange], ...]
+
+    @property
+    def destroyed(self) -> int:
+        """Items whose key is gone."""
+        return len({(c.epoch, c.batch, i) for _, c in self.changes for i in c.destroyed})
+
+    @property
+    def certificates(self) -> list[str]:
+        """The SHA-256 of each certificate that a change names."""
+        named = (c.certificate.hex() for _, c in self.changes if c.certificate is not None)
+        return list(dict.fromkeys(named))
+
+    def __str__(self) -> str:
+        """Return the part of a device's line."""
+        count = len(self.certificates)
+        named = f"{count} certificate{'' if count == 1 else 's'}"
+        return f"{self.destroyed} items destroyed, by {len(self.changes)} changes, {named}"
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceProof:
     """One device."""
 
@@ -45,6 +93,8 @@ class DeviceProof:
     clock_back: int
     revoked: bool
     doubts: int
+    outside: Outside
+    disposals: Disposals
 
     @property
     def gaps(self) -> list[str]:
@@ -58,6 +108,9 @@ class DeviceProof:
         """Return the line."""
         parts = [str(epoch) for epoch in self.epochs]
         parts += [f"{gap} not proven" for gap in self.gaps]
+        parts.append(str(self.outside))
+        if self.disposals.changes:
+            parts.append(str(self.disposals))
         if self.findings:
             parts.append(f"{self.findings} findings")
         if self.clock_back:
@@ -68,7 +121,7 @@ class DeviceProof:
         return f"{self.device}: {sealed}; " + "; ".join(parts)
 
 
-def proven_devices(found: Verification) -> Iterator[DeviceProof]:
+def proven_devices(found: Verification, logged: Logged) -> Iterator[DeviceProof]:
     """Yield what is proven of each device, by name."""
     replay = found.replay
     if replay is None:
@@ -98,7 +151,19 @@ def proven_devices(found: Verification) -> Iterator[DeviceProof]:
             replay.clock_back[name],
             state.revoked,
             sum(1 for d in found.doubts if d.batch is not None and d.batch.split("/")[0] == name),
+            _outside(found, [r for r in replay.accepted if r.header.device == name]),
+            Disposals(tuple(logged.changes_of(name))),
         )
+
+
+def _outside(found: Verification, records: list[HeaderRecord]) -> Outside:
+    """Return who else saw the log, and what a token of time says of these batches."""
+    names = tuple(sorted({c.key.name for c in found.cosigned}))
+    if found.times.newest is None:
+        return Outside(names, 0, None)
+    size, token = found.times.newest
+    stamped = sum(1 for record in records if record.index < size)
+    return Outside(names, stamped, datetime.fromtimestamp(token.at, UTC))
 
 
 def _counts(replay: Replay) -> dict[tuple[str, int], tuple[int, int]]:

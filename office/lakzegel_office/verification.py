@@ -6,15 +6,17 @@ batch does not hide another; a broken log ends the replay, but not the look at t
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from lakzegel_core import limits, tiles
 from lakzegel_core.checkpoint import SignedCheckpoint
+from lakzegel_core.cosignature import Cosignature
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.finding import Finding
 from lakzegel_core.quorum import require_quorum
-from lakzegel_office.batchcheck import check_batch, check_digest
+from lakzegel_office.batchcheck import CheckTask, begin, check_digest, check_task
 from lakzegel_office.checkpoints import Checkpoints, kept_in, office_cosigners, strict
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
@@ -22,6 +24,7 @@ from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.holding import check_held
 from lakzegel_office.mirror import Mirror, read_bundle
 from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of, quorums_of
+from lakzegel_office.spread import in_turn, spread
 from lakzegel_office.timestamps import Times, check_timestamps
 from lakzegel_office.treecheck import TreeCheck
 
@@ -34,6 +37,7 @@ FREE_FOLDERS: Final = (
     "timestamps/",
 )  # named by a log that was replayed
 STRIDE: Final = 100  # batches between two lines of progress
+SPREAD_FROM: Final = 128 << 20  # bytes of batches; hashing fewer is not worth a process's start
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class Verification:
 
     doubts: list[Doubt] = field(default_factory=list)
     signed: SignedCheckpoint | None = None
+    cosigned: tuple[Cosignature, ...] = ()  # of known witnesses, over the newest checkpoint
     replay: Replay | None = None
     times: Times = field(default_factory=Times)
 
@@ -91,6 +96,7 @@ class Verifier:
             named = [key for quorum in quorums for key in quorum.witnesses]
             known = list(dict.fromkeys((*office_cosigners(self._config), *named)))
             signed = strict(self._mirror.checkpoint.read_bytes(), self._config.log, known)
+            self._result.cosigned = signed.cosignatures
             for quorum in quorums:
                 require_quorum(signed, quorum)
         except LakzegelError as error:
@@ -139,24 +145,37 @@ class Verifier:
                 self._result.doubts.append(_as_doubt(index, finding))
 
     def _check_batches(self, replay: Replay) -> None:
-        """Steps 7 and 8."""
+        """Steps 7 and 8, each file read once, spread over processes where there is much."""
         total = len(replay.accepted)
-        for number, record in enumerate(replay.accepted, 1):
-            self._check_batch(replay, record)
+        run = spread if self._is_much(replay) else in_turn
+        tasks = (self._task(replay, record) for record in replay.accepted)
+        checked = run(tasks, check_task, prepare=begin, arguments=())
+        for number, doubts in enumerate(checked, 1):
+            self._result.doubts += doubts
             if number % STRIDE == 0 or number == total:
                 self._progress(f"verified {number}/{total} batches")
 
-    def _check_batch(self, replay: Replay, record: HeaderRecord) -> None:
+    def _task(self, replay: Replay, record: HeaderRecord) -> CheckTask:
         batch = self._mirror.batch(record.batch_id)
         keyring = self._mirror.keyring(record.batch_id)
-        self._result.doubts += check_batch(batch, self._mirror.name(batch), record)
-        self._result.doubts += check_digest(
+        return CheckTask(
+            record,
+            batch,
+            self._mirror.name(batch),
             keyring,
             self._mirror.name(keyring),
             keyring_of(replay, record),
-            limit=limits.MAX_KEYRING,
-            batch=record.name,
         )
+
+    def _is_much(self, replay: Replay) -> bool:
+        """Tell whether the batches are worth processes of their own."""
+        left = SPREAD_FROM
+        for record in replay.accepted:
+            with suppress(OSError):
+                left -= self._mirror.batch(record.batch_id).stat().st_size
+            if left <= 0:
+                return True
+        return False
 
     def _check_rest(self, replay: Replay) -> None:
         """Steps 9 to 11."""

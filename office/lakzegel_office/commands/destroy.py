@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     with office.home.exclusive(), receiver_of(office, arguments)() as receiver:
 
         def pull() -> None:
-            puller = Puller(office.home, office.config, office.vault, receiver, texts, say)
+            puller = Puller(office.home, office.config, office.vault, receiver, lambda: texts, say)
             for doubt in puller.run().doubts:
                 say(str(doubt))
 

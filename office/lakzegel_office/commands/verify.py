@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lakzegel_core.encoding import format_time
+from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.timetoken import fingerprint
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities
@@ -17,8 +18,9 @@ from lakzegel_office.doubts import Doubt
 from lakzegel_office.former import check_former
 from lakzegel_office.home import Home
 from lakzegel_office.keys.standing import standing
+from lakzegel_office.logged import Logged, logged_in
 from lakzegel_office.mirror import Mirror
-from lakzegel_office.proven import DeviceProof, proven_devices
+from lakzegel_office.proven import DeviceProof, Outside, proven_devices
 from lakzegel_office.reopening import reopen
 from lakzegel_office.timestamps import Times
 from lakzegel_office.verification import Progress, Verification, Verifier
@@ -48,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         found.doubts += check_former(found, _verify(Home.open(arguments.former), progress))
     opened = _reopen(office, found) if office is not None else None
     counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
-    devices = list(proven_devices(found))
+    logged = Logged() if found.replay is None else logged_in(Mirror(home.mirror), found.replay)
+    devices = list(proven_devices(found, logged))
     covered = _coverage(office, found)
     shared = list(_shared(home, found))
     if arguments.json:
@@ -148,11 +151,33 @@ def _as_json(
                 "findings": device.findings,
                 "clock_back": device.clock_back,
                 "revoked": device.revoked,
+                "witnesses": list(device.outside.witnesses),
+                "stamped": _stamped(device.outside),
+                "disposals": [_disposal(at, change) for at, change in device.disposals.changes],
+                "destroyed": device.disposals.destroyed,
             }
             for device in devices
         ],
         "doubts": [doubt.to_json() for doubt in found.doubts],
         "opened": opened,
+    }
+
+
+def _stamped(outside: Outside) -> dict[str, object] | None:
+    if outside.time is None:
+        return None
+    return {"batches": outside.stamped, "time": format_time(outside.time)}
+
+
+def _disposal(index: int, change: KeyringChange) -> dict[str, object]:
+    return {
+        "entry": index,
+        "at": format_time(change.at),
+        "batch": f"{change.device}/{change.epoch}/{change.batch}",
+        "generation": change.generation,
+        "reason": change.reason,
+        "items": list(change.destroyed),
+        "certificate": change.certificate.hex() if change.certificate is not None else None,
     }
 
 
