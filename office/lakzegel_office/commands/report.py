@@ -9,6 +9,7 @@ from typing import Any
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.catalog import Catalog
+from lakzegel_office.commands import reporting
 from lakzegel_office.commands.common import Commands, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_of
 from lakzegel_office.guarded import BAD, Guarded, Guards, Subject, fold
@@ -19,9 +20,16 @@ Reads the sealed statements of each device's guards in the order of its chain: o
 mail server, a chat, a rule) its state now, and each time in which something could have been deleted
 or have leaked. A time whose beginning is not known began before the first look.
 
-exit: 0 nothing is drifted or unknown now; 1 something is; 2 usage; 3 no mirror to read
+With --html, --pdf or --statement the whole report: coverage, settings, ledger, read-outs, findings,
+each row of the guidance with its evidence, and what is proven complete. The same mirror and --at
+give the same bytes. --statement writes FILE, signed by the office, and FILE.json, which it is over;
+--check verifies both.
+
+exit: 0 nothing is drifted or unknown now, or a report was written; 1 something is, or a statement
+does not hold; 2 usage; 3 no mirror to read
 
 example: lakzegel-office report --home DIR --device minister-laptop --risks
+         lakzegel-office report --home DIR --html OUT.html --period 2026-09-01..2026-11-30
 """
 
 
@@ -36,10 +44,15 @@ def add(commands: Commands) -> None:
         "--risks", action="store_true", help="only what is, or once was, at risk, with its times"
     )
     parser.add_argument("--json", action="store_true", help="print it as JSON")
+    reporting.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print it device by device, and return 1 where something is drifted or unknown now."""
+    """Print it device by device, or write the report; 1 where something is drifted or unknown."""
+    if arguments.check is not None:
+        return reporting.check_statement(arguments)
+    if reporting.is_asked(arguments):
+        return reporting.write(arguments)
     office = unlock(arguments)
     found = _guards(catalog_of(office), arguments.device)
     for line in standing(office.home, office.config):

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`report --html|--pdf|--statement`: the whole report of one custody or of all."""
+
+import argparse
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from lakzegel_core import fields
+from lakzegel_core.encoding import parse_time
+from lakzegel_core.errors import LakzegelError
+from lakzegel_core.words import DUTCH
+from lakzegel_office.commands.common import Office, answer, say, unlock
+from lakzegel_office.commands.evidence import catalog_from
+from lakzegel_office.config import read_config
+from lakzegel_office.durable import write_file
+from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.home import Home
+from lakzegel_office.journal import Journal, journal_key
+from lakzegel_office.logged import logged_in
+from lakzegel_office.mirror import Mirror, read_limited
+from lakzegel_office.reports.gathering import Asked, gather
+from lakzegel_office.reports.model import JournalHead, Report
+from lakzegel_office.reports.statement import check, facts_of, state
+from lakzegel_office.reports.words import LANGUAGES
+from lakzegel_office.vault import INDEX
+from lakzegel_office.verification import Verifier
+
+MAX_FACTS: Final = 256 << 20  # bytes of a report as JSON
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what asks for the whole report."""
+    whole = parser.add_argument_group("the whole report")
+    whole.add_argument("--html", type=Path, metavar="OUT", help="write it as one HTML page")
+    whole.add_argument("--pdf", type=Path, metavar="OUT", help="write it as PDF/A")
+    text = "write the signed completeness statement, and FILE.json that it is over"
+    whole.add_argument("--statement", type=Path, metavar="FILE", help=text)
+    text = "check a statement and its FILE.json; nothing else is done"
+    whole.add_argument("--check", type=Path, metavar="FILE", help=text)
+    who = whole.add_mutually_exclusive_group()
+    who.add_argument("--custody", metavar="C", help="of this custody (or device) alone")
+    who.add_argument("--person", metavar="P", help="the same: a person is known by the custody")
+    whole.add_argument("--period", metavar="A..B", help="days, the last included; one may be empty")
+    whole.add_argument("--request", metavar="R", default="", help="the request it is made for")
+    text = "the moment it is made for; default: when the newest checkpoint was signed"
+    whole.add_argument("--at", metavar="TIME", help=text)
+    whole.add_argument("--language", choices=LANGUAGES, default=DUTCH, help="default: nl")
+
+
+def is_asked(arguments: argparse.Namespace) -> bool:
+    """Tell whether the whole report is asked for, and not the settings alone."""
+    given = (arguments.html, arguments.pdf, arguments.statement, arguments.custody)
+    more = (arguments.person, arguments.period, arguments.at)
+    return any(one is not None for one in (*given, *more))
+
+
+def write(arguments: argparse.Namespace) -> int:
+    """Write what was asked for; 1 where verification has a doubt."""
+    asked = _asked(arguments)
+    office = unlock(arguments)
+    report = _report(office, asked)
+    if arguments.html is not None:
+        from lakzegel_office.reports.rendering import page  # noqa: PLC0415 - jinja2 is slow to load
+
+        write_file(arguments.html, page(report, arguments.language).encode())
+    if arguments.pdf is not None:
+        from lakzegel_office.reports.printing import pdf  # noqa: PLC0415 - so is typst
+
+        write_file(arguments.pdf, pdf(report, arguments.language))
+    if arguments.statement is not None:
+        key = office.vault.signer("held", office.config.keys["held"])
+        write_file(_beside(arguments.statement), facts_of(report))
+        write_file(arguments.statement, state(report, key))
+    if arguments.json:
+        answer(report.to_json())
+    for doubt in report.log.doubts:
+        say(doubt)
+    return 1 if report.log.doubts else 0
+
+
+def check_statement(arguments: argparse.Namespace) -> int:
+    """Print a statement that holds.
+
+    Raises:
+        DoubtError: it does not.
+    """
+    home = Home.open(arguments.home)
+    path: Path = arguments.check
+    try:
+        note, facts = read_limited(path, MAX_FACTS), read_limited(_beside(path), MAX_FACTS)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    print(check(note, facts, read_config(home.config).keys["held"]), end="")
+    return 0
+
+
+def _report(office: Office, asked: Asked) -> Report:
+    mirror = Mirror(office.home.mirror)
+    found = Verifier(mirror, office.config, lambda _: None).run()
+    if found.replay is None:
+        raise DoubtError("; ".join(map(str, found.doubts)))
+    logged = logged_in(mirror, found.replay)
+    return gather(found, logged, catalog_from(office, found.replay), _journals(office), asked)
+
+
+def _journals(office: Office) -> list[JournalHead]:
+    key = journal_key(office.vault.load(INDEX))
+    heads = []
+    for path in sorted(office.home.records.glob("*.jsonl")):
+        head = Journal(path, key).head()
+        heads.append(JournalHead(path.stem, head.count, head.digest))
+    return heads
+
+
+def _asked(arguments: argparse.Namespace) -> Asked:
+    try:
+        at = None if arguments.at is None else parse_time(arguments.at, what="--at")
+        request = fields.slug(arguments.request, what="--request") if arguments.request else ""
+    except LakzegelError as error:
+        raise UsageError(str(error)) from error
+    first, last = _period(arguments.period)
+    return Asked(arguments.custody or arguments.person, first, last, request, at)
+
+
+def _period(text: str | None) -> tuple[date | None, date | None]:
+    if text is None:
+        return None, None
+    first, dots, last = text.partition("..")
+    try:
+        days = [date.fromisoformat(day) if day else None for day in (first, last)]
+    except ValueError:
+        days = []
+    if not dots or not days:
+        raise UsageError(f"--period {text}: give two days, as 2026-09-01..2026-11-30")
+    return days[0], days[1]
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".json")

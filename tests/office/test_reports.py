@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The whole report: facts, page, PDF and the statement that is signed over them."""
+
+import hashlib
+import json
+import re
+import runpy
+import shutil
+import sys
+from base64 import b64encode
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from lakzegel_office.__main__ import main
+from lakzegel_office.reports import completeness, days, evidence, guidance, plots, rendering
+from lakzegel_office.reports.words import said_in
+
+seal_months = runpy.run_path(str(Path(__file__).with_name("report_custody.py")))["seal_months"]
+CHROMIUM = shutil.which("chromium")
+AXE = Path(sys.prefix) / "oracles" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+MODULES = (completeness, days, evidence, guidance, plots, rendering)
+SENTENCE = re.compile(r"\"((?:[^\"\\]|\\.)*)\"")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept") / "office"
+
+
+@pytest.fixture
+def custody(world, kept):
+    """A home with a rich custody, made once; every passphrase here is the same."""
+    if not kept.exists():
+        seal_months(world)
+        shutil.copytree(world.home.root, kept)
+    else:
+        shutil.rmtree(world.home.root)
+        shutil.copytree(kept, world.home.root)
+    return world
+
+
+class Page(HTMLParser):
+    """What a page asks for."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.styled = set(), set(), False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        found = dict(attributes)
+        self.styled |= "style" in found
+        self.addresses |= {found[name] for name in ("src", "href", "data") if name in found}
+
+
+def test_the_page_is_whole_by_itself_without_script_and_the_same_each_time(custody, tmp_path):
+    one, two = tmp_path / "one.html", tmp_path / "two.html"
+    assert custody.run("report", "--html", str(one)) == 0
+    assert custody.run("report", "--html", str(two)) == 0
+    text = one.read_text()
+    assert text == two.read_text()
+    page = Page(text)
+    assert not page.tags & {"script", "img", "link", "iframe", "object", "form", "base"}
+    assert all(address.startswith("#") for address in page.addresses)
+    assert not page.styled
+    (sheet,) = re.findall("<style>(.*?)</style>", text, re.DOTALL)
+    digest = b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+    assert f"default-src &#39;none&#39;; style-src &#39;sha256-{digest}&#39;" in text
+    assert '<html lang="nl">' in text
+    assert "cur/" not in text  # no name of a file
+    assert "server1" not in text  # nor what a guard calls its subject
+
+
+def test_facts_tell_gaps_drift_the_overdue_read_out_and_a_ledger_that_adds_up(custody, capsys):
+    capsys.readouterr()
+    assert custody.run("report", "--period", "..", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    host, laptop = found["devices"]
+    assert host["overdue"] == [["phone/telefoon-1", "2027-01-18T08:00:00Z"]]
+    assert [one["complete"] for one in host["readouts"]].count(False) == 1
+    assert laptop["apps"] == ["telegram-desktop"]
+    counts = {state: laptop["days"].count(state) for state in days.STATES}
+    assert counts["none"] == 2  # of three days that nobody attested, the whole ones
+    assert counts["gap"] == 6
+    (signal,) = [one for one in laptop["sources"] if one["label"] == "signal"]
+    assert signal["days"][:34] == ["none"] * 34
+    states = {guard["name"]: guard["state"] for guard in laptop["guards"]}
+    assert states["thunderbird-retention"] == "unknown"
+    mail = next(one for one in laptop["sources"] if one["label"] == "mail")["ledger"]
+    assert mail["found"] == mail["sealed"] + sum(mail["excluded"].values())
+
+
+def test_a_period_and_a_custody_narrow_what_is_told(custody, capsys, tmp_path):
+    capsys.readouterr()
+    more = ["--custody", "minister-laptop", "--period", "2026-12-01..2026-12-10"]
+    assert custody.run("report", *more, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in found["devices"]] == ["minister-laptop"]
+    assert len(found["devices"][0]["days"]) == 10
+    assert custody.run("report", "--custody", "nobody") == 2
+    assert custody.run("report", "--period", "2026-12-10..2026-12-01") == 2
+    assert custody.run("report", "--period", "gisteren") == 2
+
+
+def test_a_statement_holds_for_its_facts_and_for_no_others(custody, tmp_path, capsys):
+    note, facts = tmp_path / "woo.note", tmp_path / "woo.note.json"
+    more = ["--statement", str(note), "--request", "woo-2026-17"]
+    assert custody.run("report", *more) == 0
+    check = ["report", "--home", str(custody.home.root), "--check", str(note)]
+    capsys.readouterr()
+    assert main(check) == 0  # no passphrase is needed
+    assert "request woo-2026-17\n" in capsys.readouterr().out
+    said = json.loads(facts.read_bytes())["completeness"]
+    assert not said["complete"]
+    assert any("overdue" in line for line in said["missing"])
+    facts.write_bytes(facts.read_bytes().replace(b'"complete":false', b'"complete":true', 1))
+    assert main(check) == 1
+    assert "other facts" in capsys.readouterr().err
+
+
+def test_a_broken_mirror_is_in_the_report_and_ends_with_1(custody, tmp_path):
+    batch = next((custody.home.mirror / "batches").iterdir())
+    data = bytearray(batch.read_bytes())
+    data[-1] ^= 1
+    batch.write_bytes(data)
+    page = tmp_path / "page.html"
+    assert custody.run("report", "--html", str(page), "--language", "en") == 1
+    assert f"verification has a doubt: DOUBT mirror/batches/{batch.name}" in page.read_text()
+
+
+def test_the_pdf_is_an_archive_s_and_the_same_each_time(custody, tmp_path):
+    one, two = tmp_path / "one.pdf", tmp_path / "two.pdf"
+    for path in (one, two):
+        assert custody.run("report", "--pdf", str(path)) == 0
+    assert one.read_bytes() == two.read_bytes()
+    assert b"pdfaid" in one.read_bytes()
+
+
+def test_every_text_of_the_report_is_there_in_dutch():
+    dutch = said_in("nl")
+    template = Path(rendering.__file__).parent / "templates" / "report.html"
+    texts = set(re.findall(r"_\(\"((?:[^\"\\]|\\.)*)\"", template.read_text()))
+    for number in range(1, 32):
+        texts.add(guidance._ROWS[number][0])
+    texts |= {*days.LABELS.values(), *rendering.ROW_SAYS.values(), *plots.MONTHS}
+    for module in (completeness, evidence):
+        source = Path(module.__file__).read_text()
+        joined = re.sub(r"\"\s*\n\s*\"", "", source)
+        found = SENTENCE.findall(re.sub(r'""".*?"""', "", joined, flags=re.DOTALL))
+        texts |= {text for text in found if "{" in text and " " in text and "name}" not in text}
+    missing = sorted(text for text in texts if text not in dutch._words.messages)
+    assert missing == []
+
+
+@pytest.mark.skipif(CHROMIUM is None or not AXE.exists(), reason="no chromium or axe here")
+def test_axe_finds_nothing_in_light_and_dark_wide_and_narrow(custody, tmp_path, request):
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - starts a loop of its own
+
+    path = tmp_path / "report.html"
+    screenshots = request.config.getoption("--screenshots")
+    custody.run("report", "--html", str(path))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for scheme, width in (("light", 1280), ("dark", 390)):
+            window = browser.new_context(
+                color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True
+            )
+            page = window.new_page()
+            page.goto(path.as_uri())
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, "the page scrolls sideways"
+            if screenshots is not None:
+                page.screenshot(path=f"{screenshots}/report-{scheme}.png", full_page=True)
+            page.evaluate(AXE.read_text())
+            found = page.evaluate(
+                "tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", RULES
+            )
+            assert [(one["id"], one["nodes"][0]["html"][:90]) for one in found["violations"]] == []
+        browser.close()
