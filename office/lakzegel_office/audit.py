@@ -8,7 +8,7 @@ anything that it tells of is shown or written.
 import getpass
 import hashlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,12 +71,29 @@ class AuditTrail:
             DoubtError: the trail that is there is broken; nothing is added.
             UsageError: the reason is too long.
         """
+        return self.record_all(action, [what], now=now, reason=reason, result=result)[-1]
+
+    def record_all(
+        self,
+        action: str,
+        objects: Sequence[Mapping[str, str]],
+        *,
+        now: datetime,
+        reason: str = "",
+        result: str = DONE,
+    ) -> list[Entry]:
+        """Add a line for each object, all on disk before this returns.
+
+        Raises:
+            DoubtError: the trail that is there is broken; nothing is added.
+            UsageError: the reason is too long.
+        """
         if len(reason) > MAX_REASON:
             raise UsageError(f"reason: {len(reason)} characters; at most {MAX_REASON}")
-        rows = [self._line(action, what, reason, result)]
+        rows = [self._line(action, what, reason, result) for what in objects]
         if self._former.exists() and self.journal.head().count == 0:
             rows.insert(0, self._line("continue", {"trail": _digest(self._former)}, "", DONE))
-        return self.journal.append_all(rows, now)[-1]
+        return self.journal.append_all(rows, now)
 
     def _line(
         self, action: str, what: Mapping[str, str], reason: str, result: str

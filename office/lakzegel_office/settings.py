@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from lakzegel_core.words import language_of
 from lakzegel_office.errors import UsageError
 
 PASSPHRASE_VARIABLE: Final = "LAKZEGEL_PASSPHRASE_FILE"  # noqa: S105 - names a file
@@ -56,6 +57,11 @@ def staff() -> str | None:
 def has_passphrase(given: Path | None) -> bool:
     """Tell whether a passphrase can be had without asking a person."""
     return given is not None or _environment_path() is not None
+
+
+def language() -> str:
+    """Return the language that this user reads, Dutch or English."""
+    return language_of(os.environ)
 
 
 def secret_line(path: Path, *, what: str) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from importlib.metadata import requires
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -46,7 +47,7 @@ def test_the_wheel_carries_the_licence_and_nothing_but_the_rooms(wheel):
 
 
 def test_the_wheel_has_the_rooms_dutch_ready_to_read(wheel):
-    known = {"agent": "agent", "server": "server", "report": "office"}
+    known = {"agent": "agent", "server": "server", "report": "office", "office": "office"}
     assert {name for name in wheel if "/locale/" in name} >= {
         f"lakzegel_{room}/locale/nl/LC_MESSAGES/lakzegel_{name}.mo" for name, room in known.items()
     }
@@ -54,11 +55,11 @@ def test_the_wheel_has_the_rooms_dutch_ready_to_read(wheel):
 
 
 def test_the_wheel_has_every_template_sheet_and_picture_of_the_pages(wheel, root):
-    pages = root / "server" / "lakzegel_server" / "pages"
-    kept = {path for folder in ("templates", "static") for path in (pages / folder).iterdir()}
-    assert {path.suffix for path in kept} == {".html", ".css", ".svg"}
-    wanted = {f"lakzegel_server/{path.relative_to(pages.parent)}" for path in kept}
-    assert wanted <= set(wheel)
+    rooms = root / "server" / "lakzegel_server" / "pages", root / "office/lakzegel_office/review"
+    folders = [pages / name for pages in rooms for name in ("templates", "static")]
+    kept = {path for folder in folders for path in folder.iterdir()}
+    assert {path.suffix for path in kept} == {".html", ".css", ".js", ".svg"}
+    assert {str(Path(*path.parts[-4:])) for path in kept} <= set(wheel)
 
 
 @pytest.mark.parametrize("name", sorted(FOREIGN))

@@ -55,6 +55,7 @@ class Attachment:
     media_type: str  # as the source claims, or guessed by its first bytes; small letters
     size: int  # bytes once decoded; -1 where that is not known
     unit: str | None  # a chat's media is a unit of its own where its file was captured
+    content_id: str = ""  # by which a mail's HTML names a picture of its own
 
 
 @dataclass(frozen=True, slots=True)

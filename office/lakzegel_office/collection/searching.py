@@ -88,7 +88,7 @@ def rows(db: Connection, query: Query, columns: str) -> Iterator[tuple[object, .
         _add_page(db, condition, query)
     walked = ""
     if query.text:
-        hits = _add_text(db, condition, query.text)
+        hits = add_text(db, condition, query.text)
         walked = " INDEXED BY unit_newest" if query.newest_first else " INDEXED BY unit_at"
         walked = walked if hits > FEW and not query.conversation else ""
     limit = f" LIMIT {int(query.limit)}" if query.limit > 0 else ""
@@ -104,12 +104,12 @@ def count(db: Connection, query: Query) -> int:
     """Return how many units there are."""
     condition = condition_of(query)
     if query.text:
-        _add_text(db, condition, query.text)
+        add_text(db, condition, query.text)
     statement = f"SELECT count(*) FROM unit u WHERE {condition.where}"  # noqa: S608  # as above
     return int(db.execute(statement, condition.values).fetchone()[0])
 
 
-def _add_text(db: Connection, condition: Condition, text: str) -> int:
+def add_text(db: Connection, condition: Condition, text: str) -> int:
     """Ask for words; return about how many units have them."""
     match = match_of(text)
     if match is None:
@@ -152,7 +152,7 @@ def conversations(db: Connection, query: Query) -> Iterator[int]:
     """Yield the rows of conversations that have such a unit, newest first."""
     condition = condition_of(query)
     if query.text:
-        _add_text(db, condition, query.text)
+        add_text(db, condition, query.text)
     limit = f" LIMIT {int(query.limit)}" if query.limit > 0 else ""
     found = db.execute(
         "SELECT u.conversation FROM unit u"  # noqa: S608  # values are parameters

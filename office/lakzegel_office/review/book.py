@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
@@ -22,7 +23,9 @@ from lakzegel_office.review.standing import (
     UNDECIDED,
     Act,
     Class,
+    Decide,
     Destroyed,
+    Dispute,
     OfUnit,
     Standing,
     Undo,
@@ -147,13 +150,13 @@ class Book:
             [{"act": "undo", "actor": actor, "lines": wanted, "reason": reason}], reason, now
         )
 
-    def last_of(self, actor: str) -> tuple[Act, ...]:
+    def last_of(self, actor: str) -> tuple[Decide | Dispute, ...]:
         """Return what this actor did last and could undo: the lines of one go."""
-        found: list[Act] = []
+        found: list[Decide | Dispute] = []
         for act in reversed(self._acts):
-            if found and (act.at, type(act)) != (found[0].at, type(found[0])):
+            if found and not _goes_on(act, found[-1]):
                 break
-            if act.actor == actor and not isinstance(act, Undo) and self._is_undoable(act):
+            if act.actor == actor and isinstance(act, Decide | Dispute) and self._is_undoable(act):
                 found.append(act)
         return tuple(reversed(found))
 
@@ -218,6 +221,13 @@ class Book:
             act = self._acts[line]
             found |= self._about(act) if isinstance(act, Undo) else set(act.units)
         return found
+
+
+def _goes_on(act: Act, following: Decide | Dispute) -> bool:
+    """Whether a line is of one go with the one behind it: all but the last of a go are full."""
+    if not isinstance(act, Decide | Dispute) or len(act.units) < MAX_UNITS:
+        return False
+    return replace(act, line=following.line, units=following.units) == following
 
 
 def _pieces(units: Sequence[str], size: int) -> Iterator[list[str]]:

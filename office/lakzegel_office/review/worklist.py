@@ -21,23 +21,46 @@ from lakzegel_office.review.window import Settings
 
 DISPUTED: Final = "disputed"  # beside the classes
 SOON: Final = timedelta(days=7)
+_MANY: Final = 900  # values of one statement
 STATES: Final = (*map(str, Class), DISPUTED)
 _TABLES: Final = (
     "DROP TABLE IF EXISTS temp.todo",
     "DROP TABLE IF EXISTS temp.span",
+    "DROP TABLE IF EXISTS temp.thread",
     "CREATE TEMP TABLE span (app TEXT PRIMARY KEY, length INTEGER NOT NULL)",
     """CREATE TEMP TABLE todo (unit INTEGER PRIMARY KEY, conversation INTEGER NOT NULL,
-        custody TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, name TEXT NOT NULL)""",
+        custody TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, name TEXT NOT NULL,
+        open INTEGER GENERATED ALWAYS AS (state IN ('onbeslist', 'disputed')) STORED)""",
+    """CREATE TEMP TABLE thread (conversation INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
+        open INTEGER NOT NULL, due INTEGER NOT NULL, back INTEGER NOT NULL)""",
 )
 _INDEXES: Final = (
-    "CREATE INDEX temp.todo_due ON todo (state, due, name)",
-    "CREATE INDEX temp.todo_thread ON todo (conversation, state, due)",
-    "CREATE INDEX temp.todo_custody ON todo (custody, state, due)",
+    "CREATE INDEX temp.todo_state ON todo (state, due, name)",
+    "CREATE INDEX temp.todo_open ON todo (open, due, name)",
+    "CREATE INDEX temp.todo_due ON todo (due, name)",
+    "CREATE INDEX temp.todo_thread ON todo (conversation, open, due)",
+    "CREATE INDEX temp.todo_custody ON todo (custody, open, due)",
+    "CREATE INDEX temp.thread_due ON thread (due, name)",
+    "CREATE INDEX temp.thread_back ON thread (back, name)",
 )
 _FILL: Final = """
     INSERT INTO temp.todo SELECT u.id, u.conversation, u.custody, ?, coalesce(u.first_seen
         + coalesce((SELECT length FROM temp.span s WHERE s.app = u.app), ?), 0), u.name
     FROM unit u WHERE u.gone = 0
+"""
+# 9000000000000000000: after everything; due, of a conversation with nothing open.
+_THREADS: Final = """
+    INSERT INTO temp.thread SELECT c.id, c.name, coalesce(sum(t.open), 0),
+        coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000),
+        coalesce((SELECT min(u.back) FROM unit u WHERE u.conversation = c.id AND u.undated = 0
+            AND u.gone = 0), 9000000000000000000)
+    FROM temp.todo t JOIN conversation c ON c.id = t.conversation GROUP BY t.conversation
+"""
+_THREAD: Final = """
+    UPDATE temp.thread SET (open, due) = (SELECT coalesce(sum(t.open), 0),
+        coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000)
+        FROM temp.todo t WHERE t.conversation = thread.conversation)
+    WHERE conversation IN (SELECT conversation FROM unit WHERE name IN ({}))
 """
 
 
@@ -74,13 +97,23 @@ class Worklist:
         window = settings.window // timedelta(microseconds=1)
         db.execute("BEGIN")
         db.execute(_FILL, (str(Class.OPEN), window))
-        self.follow(book.units())
+        self._take_over(book.units())
+        db.execute(_THREADS)
         db.execute("COMMIT")
         for statement in _INDEXES:
             db.execute(statement)
 
     def follow(self, units: Iterable[str]) -> None:
-        """Take over what counts now for these units."""
+        """Take over what counts now for these units, and for their conversations."""
+        changed = list(units)
+        self.db.execute("BEGIN")
+        self._take_over(changed)
+        for start in range(0, len(changed), _MANY):
+            some = changed[start : start + _MANY]
+            self.db.execute(_THREAD.format(", ".join("?" * len(some))), some)
+        self.db.execute("COMMIT")
+
+    def _take_over(self, units: Iterable[str]) -> None:
         self.db.executemany(
             "UPDATE temp.todo SET state = ? WHERE unit = (SELECT id FROM unit WHERE name = ?)",
             [(self.state(unit), unit) for unit in units],
@@ -105,8 +138,8 @@ class Worklist:
 
     def _due(self, custody: str, since: int, until: int) -> int:
         row = self.db.execute(
-            "SELECT count(*) FROM temp.todo WHERE custody = ? AND state IN (?, ?)"
+            "SELECT count(*) FROM temp.todo WHERE custody = ? AND open = 1"
             " AND due >= ? AND due < ?",
-            (custody, str(Class.OPEN), DISPUTED, since, until),
+            (custody, since, until),
         ).fetchone()
         return int(row[0])

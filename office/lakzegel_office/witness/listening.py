@@ -117,6 +117,7 @@ def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> 
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing that a request says is believed of its sender
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=int(IDLE_SECONDS),
         timeout_graceful_shutdown=GRACE,
@@ -128,9 +129,14 @@ def make_server(app: ASGIApp, endpoint: Endpoint, ready: Callable[[], None]) -> 
 
 def run(app: ASGIApp, endpoint: Endpoint, bound: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what is under way."""
+    quiet_signals()
+    make_server(app, endpoint, ready).run(sockets=[bound])
+
+
+def quiet_signals() -> None:
+    """Have SIGTERM and Ctrl-C end a server and nothing more."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _already_stopping)  # uvicorn raises them again after it has stopped
-    make_server(app, endpoint, ready).run(sockets=[bound])
 
 
 def _already_stopping(_number: int, _frame: object) -> None:

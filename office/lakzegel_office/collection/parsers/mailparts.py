@@ -128,7 +128,8 @@ def _add(found: Content, part: Part, inner: int) -> None:
     data = _bytes_of(part)
     kind = part.get_content_type()
     number = len(found.attachments)
-    found.attachments.append(Attachment(number, _name_of(part, kind), kind, len(data), None))
+    named = (_name_of(part, kind), kind, len(data), None, _content_id(part))
+    found.attachments.append(Attachment(number, *named))
     if kind == "message/rfc822" and inner:
         within = content_of(data, inner - 1)
         text = within.text or text_of_html(within.html)
@@ -146,6 +147,10 @@ def _is_text(part: Part) -> bool:
 
 def _disposition(part: Part) -> str:
     return str(part.get("Content-Disposition", "")).split(";", 1)[0].strip().lower()
+
+
+def _content_id(part: Part) -> str:
+    return str(part.get("Content-ID", "")).strip().strip("<>")[:1000]
 
 
 def _file_name(part: Part) -> str:

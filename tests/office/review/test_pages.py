@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The review over HTTP: what it lists, shows and decides, and what it writes down of that."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from lakzegel_office.collection.model import Query
+from lakzegel_office.review.asked import asked
+from lakzegel_office.review.listing import Wanted
+from lakzegel_office.review.standing import Class
+from tests.office.conftest import START
+
+CHAT = "11-03-2024 08:0{0} - {1}: bericht {0}\n"
+FOLDER = "WhatsApp-chat met Commissie"
+
+
+def mail(number, subject="Stukken", text="Hierbij.", sender="Anna <anna@x.example>", **fields):
+    lines = {
+        "Message-ID": f"<{number}@x.example>",
+        "From": sender,
+        "To": "minister@minxyz.example",
+        "Date": f"Mon, 11 Mar 2024 08:{number % 60:02}:10 +0100",
+        "Subject": subject,
+        **{name.replace("_", "-"): value for name, value in fields.items()},
+    }
+    return "".join(f"{k}: {v}\n" for k, v in lines.items()).encode() + f"\n{text}\n".encode()
+
+
+def ids(page, **query):
+    return [unit.id for unit in page.desk.collection.units(Query(**query))]
+
+
+def test_a_token_gives_one_session_and_the_reason_is_in_the_trail(world, device, review):
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    with review(login=False) as page:
+        token = page.sessions.new_token()
+        answer = page.get(f"/login?token={token}")
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        page.get(f"/login?token={token}", 403)
+        assert "Waar kom je voor" in page.text("/units")
+        page.post("/begin", {"reason": "verzoek 12"})
+        (unit,) = ids(page)
+        before = len(world.trail())
+        assert "Hierbij." in page.text(f"/units/{unit}")
+        page.get(f"/units/{unit}")
+        (line,) = world.trail()[before:]
+        assert (line["action"], line["object"], line["reason"]) == (
+            "open",
+            {"unit": unit},
+            "verzoek 12",
+        )
+
+
+def test_deciding_follows_the_list_and_is_taken_back(device, review):
+    device.send_as("maildir", {f"cur/{n}": [mail(n, f"Stuk {n}")] for n in range(3)})
+    with review() as page:
+        first = page.get("/next?state=open").url
+        seen = []
+        for value in ("zakelijk", "prive", "partij"):
+            unit = re.search(r"/units/(\w{26})", first)[1]
+            seen.append(unit)
+            fields = {"unit": unit, "class": value, "back": f"/next?state=open&after={unit}"}
+            first = page.post("/decide", fields).url
+        assert first == page.url + "/"
+        found = [page.desk.book.standing(unit).class_ for unit in seen]
+        assert found == [Class.BUSINESS, Class.PRIVATE, Class.PARTY]
+        assert "Alles is beslist" in page.text("/")
+        page.post("/undo", {"back": "/"})
+        assert page.desk.book.standing(seen[-1]).open
+        (found,) = page.desk.progress().values()
+        assert (found.decided, found.total) == (2, 3)
+
+
+def test_a_whole_conversation_and_a_selection_are_one_go(device, review):
+    lines = "".join(CHAT.format(n, "Anna") for n in range(4))
+    device.send_as("whatsapp-export", {f"{FOLDER}.txt": [lines.encode()]})
+    with review() as page:
+        units = ids(page)
+        (chat,) = page.desk.collection.conversations(Query())
+        assert "bericht 3" in page.text(f"/conversations/{chat.id}")
+        page.post("/decide", {"conversation": chat.id, "class": "prive"})
+        page.post("/decide", {"unit": units[1:3], "class": "zakelijk", "reason": "besluit"})
+        states = [page.desk.worklist.state(unit) for unit in units]
+        assert states == ["prive", "zakelijk", "zakelijk", "prive"]
+        assert "gemengd" in page.text(f"/conversations/{chat.id}")
+        assert "uittreksel" in page.text(f"/units/{units[0]}")
+        (thread,) = page.desk.listing.threads(Wanted(), page.desk.now)
+        assert thread.open == 0
+        page.post("/undo", {"back": "/"})
+        assert {page.desk.worklist.state(unit) for unit in units} == {"prive"}
+
+
+def test_what_is_due_comes_first_and_overdue_is_counted(device, review, world):
+    (world.home.root / "review.toml").write_text('[windows]\nmail = "1h"\n')
+    device.send_as("whatsapp-export", {f"{FOLDER}.txt": [CHAT.format(1, "Bas").encode()]})
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    with review(now=lambda: START + timedelta(days=65)) as page:
+        kinds = [row.unit.app for row in page.desk.units(Wanted())]
+        assert kinds == ["mail", "whatsapp"]
+        (found,) = page.desk.progress().values()
+        assert (found.overdue, found.soon) == (1, 1)
+        assert page.text("/units?state=overdue").count("data-row") == 1
+
+
+def test_claims_and_contacts_propose_and_do_not_decide(device, review, world):
+    (world.home.root / "review.toml").write_text(
+        'own = ["mailto:minister@minxyz.example"]\n[[contact]]\nclass = "prive"\n'
+        'address = "mailto:oma@home.example"\n[[contact]]\nclass = "partij"\n'
+        'address = "@partij.example"\n'
+    )
+    named = device.send_as("maildir", {"INBOX/cur/1": [mail(1, "Geclaimd")]})
+    row = {"file": named["INBOX/cur/1"], "from": "INBOX/cur/1", "path": "Prive/cur/1"}
+    said = {"type": "claim", "class": "prive", "files": [{**row, "versions": 1}]}
+    device.send([device.observation(said)])
+    device.send_as(
+        "maildir",
+        {
+            "cur/2": [mail(2, "Oma", sender="Oma <OMA@home.example>")],
+            "cur/3": [mail(3, "Congres", sender="x@partij.example")],
+            "cur/4": [mail(4, "Beide", sender="x@partij.example", Cc="a@werk.example")],
+            "cur/5": [mail(5, "Werk")],
+        },
+    )
+    with review() as page:
+        found = {
+            unit.subject: page.desk.proposals.of(unit.id)
+            for unit in page.desk.collection.units(Query())
+        }
+        assert found == {
+            "Geclaimd": ("prive", "claim"),
+            "Oma": ("prive", "contact"),
+            "Congres": ("partij", "contact"),
+            "Beide": ("mixed", "contact"),
+            "Werk": None,
+        }
+        assert page.desk.book.head().count == 0
+        assert page.text("/units?state=proposed").count("data-row") == 4
+
+
+def test_a_dispute_on_the_page_waits_for_a_second_person(device, review):
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    with review() as page:
+        (unit,) = ids(page)
+        page.post("/decide", {"unit": unit, "class": "prive"})
+        page.post("/dispute", {"unit": unit, "reason": ""}, 400)
+        page.post("/dispute", {"unit": unit, "reason": "over de begroting"})
+        page.post("/decide", {"unit": unit, "class": "zakelijk"})
+        text = page.text(f"/units/{unit}")
+        assert "twee mensen die het eens zijn" in text
+        assert page.desk.book.standing(unit).disputed
+
+
+@pytest.mark.parametrize("order", ["due", "newest", "oldest"])
+def test_pages_follow_each_other_by_key(device, review, order, monkeypatch):
+    monkeypatch.setattr("lakzegel_office.review.views.PAGE", 2)
+    files = {f"cur/{n}": [mail(n, f"Stuk {n}")] for n in range(4)}
+    device.send_as("maildir", {**files, "cur/x": [mail(9, "Stuk 9", Date="onbekend")]})
+    with review() as page:
+        rows, path = [], f"/units?order={order}&q=stuk"
+        whole = [row.unit.id for row in page.desk.units(asked_of(order))]
+        desk_units = page.desk.listing.units
+        monkeypatch.setattr(
+            type(page.desk.listing), "units", lambda _, w, now, limit=2: desk_units(w, now, limit)
+        )
+        while path:
+            text = page.text(path)
+            rows += re.findall(r'<a id="u-(\w{26})"', text)
+            found = re.search(r'rel="next" href="(/units\?[^"]+after[^"]+)"', text)
+            path = found and found[1]
+        assert rows == whole
+        assert len(rows) == 5
+
+
+def asked_of(order):
+    return asked({"order": order, "q": "stuk"}).wanted
+
+
+def test_ending_ends_the_session_and_the_program(world, device, review):
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    with review() as page:
+        assert "afgelopen" in page.post("/end", {}).text
+        assert page.stopped == [True]
+        page.get("/", 403)
+    assert [line["object"] for line in world.trail() if line["action"] == "review"] == [
+        {"session": "begin"},
+        {"session": "end"},
+    ]
