@@ -33,6 +33,7 @@ from lakzegel_office.pull import Puller
 from lakzegel_office.vault import INDEX, Vault
 
 ORIGIN = "log.example/test"
+APPROVERS = ("approval-1", "approval-2")
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 _CODED = __import__("zstandard").ZstdCompressor(level=3)
 
@@ -288,6 +289,31 @@ class World:
         """What the audit trail says, oldest first."""
         key = journal_key(self.vault.load(INDEX))
         return [entry.says for entry in Journal(self.home.records / "audit.jsonl", key).read()]
+
+    def destroy(self, device, name, *items, certificate=bytes(32)):
+        """Have the log say that these items of a batch are gone, as two approvers sign it."""
+        before = self.receiver.keyrings[name]
+        ring = open_keyring(before, [Identity.from_text(self.vault.identity("records").to_text())])
+        slots = tuple(bytes(32) if n in items else slot for n, slot in enumerate(ring.slots))
+        sealed = seal_keyring(replace(ring, slots=slots), device.recipients, random=os.urandom)
+        change = KeyringChange(
+            origin=ring.origin,
+            device=ring.device,
+            epoch=ring.epoch,
+            batch=ring.batch,
+            old=hashlib.sha256(before).digest(),
+            new=hashlib.sha256(sealed).digest(),
+            generation=1,
+            reason="dispose",
+            recipients=bytes(32),
+            destroyed=tuple(items),
+            certificate=certificate,
+            at=self.receiver.now,
+        )
+        keys = [self.vault.signer(key, self.config.keys[key]) for key in APPROVERS]
+        self.receiver.append(sign_keyring_change(change, keys))
+        self.receiver.keyrings[name] = sealed
+        (self.home.mirror / "keyrings" / f"{name}.keyring").write_bytes(sealed)
 
     def puller(self):
         def texts():

@@ -1,15 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What was destroyed leaves the index; whoever asks for it is told of the certificate."""
 
-import hashlib
-import os
-from dataclasses import replace
-
 import pytest
 
-from lakzegel_core.age import Identity
-from lakzegel_core.keyring import open_keyring, seal_keyring
-from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.errors import GoneError
@@ -23,28 +16,7 @@ def letter(number, text):
 
 def destroy(world, device, name, *items):
     """Have the log say that these items of a batch are gone, as two approvers sign it."""
-    identity = Identity.from_text(world.vault.identity("records").to_text())
-    ring = open_keyring(world.receiver.keyrings[name], [identity])
-    slots = tuple(bytes(32) if n in items else slot for n, slot in enumerate(ring.slots))
-    sealed = seal_keyring(replace(ring, slots=slots), device.recipients, random=os.urandom)
-    change = KeyringChange(
-        origin=ring.origin,
-        device=ring.device,
-        epoch=ring.epoch,
-        batch=ring.batch,
-        old=hashlib.sha256(world.receiver.keyrings[name]).digest(),
-        new=hashlib.sha256(sealed).digest(),
-        generation=1,
-        reason="dispose",
-        recipients=bytes(32),
-        destroyed=tuple(items),
-        certificate=CERTIFICATE,
-        at=world.receiver.now,
-    )
-    keys = [world.vault.signer(key, world.config.keys[key]) for key in ("approval-1", "approval-2")]
-    world.receiver.append(sign_keyring_change(change, keys))
-    world.receiver.keyrings[name] = sealed
-    (world.home.mirror / "keyrings" / f"{name}.keyring").write_bytes(sealed)
+    world.destroy(device, name, *items, certificate=CERTIFICATE)
 
 
 def sealed(device, files, reader="maildir"):

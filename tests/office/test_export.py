@@ -11,6 +11,9 @@ import bagit
 import pytest
 import xmlschema
 
+from lakzegel_office.collection.model import Query
+from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.commands.common import Office
 from lakzegel_office.transfer import outfolder, rendering
 from lakzegel_verify.__main__ import main as verify
 
@@ -61,6 +64,20 @@ def filled(founded, tmp_path_factory):
 def sip(filled, tmp_path_factory):
     """All of it, as an MDTO-SIP."""
     return exported(filled, tmp_path_factory.mktemp("sip") / "uit", "--top", "2.16.99")
+
+
+@pytest.fixture
+def collection(filled):
+    """How to have the collection behind it."""
+    opened = []
+
+    def open_it():
+        opened.append(open_collection(Office(filled.home, filled.config, filled.vault))[0])
+        return opened[-1]
+
+    yield open_it
+    for one in opened:
+        one.close()
 
 
 def exported(world, out, *arguments, kind="mdto"):
@@ -273,3 +290,76 @@ def test_markup_of_a_mail_is_text_in_its_order_and_nothing_else():
     assert "klik" in shown
     for what in ("script", "alert", "http", "src", "href", "style", "iframe", "svg", "onerror"):
         assert what not in shown.replace("content-type: text/html", "")
+
+
+def test_a_segment_that_holds_what_stays_is_not_handed_over_whole(filled, tmp_path, collection):
+    units = list(collection().units(Query(apps=["whatsapp"], text="begroting")))
+    chosen = tmp_path / "eenheden"
+    chosen.write_text(units[0].id + "\n")
+    out = exported(filled, tmp_path / "uit", "--units", str(chosen))
+    (file,) = inventory(out)["files"]
+    assert (out / file["path"]).read_bytes() == CHAT.splitlines(keepends=True)[1].encode()
+    assert file["seals"] == []
+    assert "alleen de stukken" in file["how"]
+    assert not list(out.rglob("*.proof"))
+
+
+def test_what_was_destroyed_is_named_with_its_certificate(world, device, tmp_path):
+    before = set(world.receiver.batches)
+    device.send_as("maildir", {"cur/1": [mail(1)], "cur/2": [mail(2, "Weg", "Zangzaad")]})
+    (name,) = set(world.receiver.batches) - before
+    world.pull()
+    assert world.run("index", "--quiet") == 0
+    world.destroy(device, name, 2, certificate=bytes(range(32)))
+    world.pull()
+    out = exported(world, tmp_path / "uit")
+    told = inventory(out)
+    assert told["counts"] == {"found": 2, "exported": 1, "left-out": 0, "gone": 1, "failed": 0}
+    (gone,) = (row for row in told["units"] if row["outcome"] == "gone")
+    assert bytes(range(32)).hex() in gone["reason"]
+    slip = ET.parse(out / "pakbon.xml").getroot()
+    assert slip.findtext(f"{SLIP}inventaris/{SLIP}vernietigd") == "1"
+
+
+def test_what_does_not_open_is_failed_and_the_rest_is_whole(world, device, tmp_path):
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    device.send_as("maildir", {"cur/2": [mail(2, "Stuk", "Kapot")]})
+    world.pull()
+    assert world.run("index", "--quiet") == 0
+    name = list(world.receiver.batches)[-1]
+    (path,) = world.home.mirror.rglob(f"{name}*batch*")
+    data = bytearray(path.read_bytes())
+    data[-600] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+    assert world.run("export", "--format", "mdto", *CREATED, str(tmp_path / "uit")) == 1
+    told = inventory(tmp_path / "uit")
+    assert told["counts"] == {"found": 2, "exported": 1, "left-out": 0, "gone": 0, "failed": 1}
+    assert len(list((tmp_path / "uit").rglob("*.eml"))) == 1
+
+
+def test_receipts_redacted_copies_and_declarations_are_registered(
+    filled, tmp_path, collection, capsys
+):
+    exported(filled, tmp_path / "levering", "--request", "Woo 2026-14")
+    receipt, redacted = tmp_path / "ontvangst.xml", tmp_path / "gelakt.pdf"
+    receipt.write_bytes(b"<ontvangen/>")
+    redacted.write_bytes(b"%PDF gelakt")
+    (unit,) = collection().units(Query(text="broodje"))
+    assert filled.run("export", "register-receipt", "levering", str(receipt)) == 0
+    assert filled.run("export", "register-redacted", unit.id, str(redacted)) == 0
+    assert filled.run("export", "declare", "levering", str(tmp_path / "verklaring")) == 0
+    capsys.readouterr()
+    assert filled.run("export", "registers", "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()][-4:]
+    assert [row["type"] for row in rows] == ["export", "receipt", "redacted", "declaration"]
+    assert rows[1]["sha256"] == hashlib.sha256(b"<ontvangen/>").hexdigest()
+    assert rows[2]["seals"][0]["item"].startswith("minister/0/")
+    said = ET.parse(tmp_path / "verklaring.xml").getroot()
+    values = [row.text for row in said]
+    assert rows[0]["digest"] in values
+    assert rows[1]["sha256"] in values
+    pdf = (tmp_path / "verklaring.pdf").read_bytes()
+    assert hashlib.sha256(pdf).hexdigest() == rows[3]["files"]["pdf"]
+    assert filled.run("export", "register-receipt", "nooit", str(receipt)) == 2
+    assert filled.run("export", "register-receipt", "levering", str(tmp_path / "weg")) == 2

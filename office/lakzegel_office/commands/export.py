@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lakzegel_core.encoding import parse_time
+from lakzegel_core.encoding import format_time, parse_time
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office import audit
 from lakzegel_office.collection.indexed import IndexedCollection
@@ -19,6 +19,7 @@ from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.commands.search import day
+from lakzegel_office.commands.transfers import ACTS, registers_of
 from lakzegel_office.errors import UsageError
 from lakzegel_office.transfer.choosing import CLASSES, Inventory, Scope, choose
 from lakzegel_office.transfer.evidence import Evidence
@@ -28,14 +29,15 @@ from lakzegel_office.transfer.model import NoMarks
 from lakzegel_office.transfer.settings import read_settings
 from lakzegel_office.transfer.sip import Order
 
+_OTHER = "register-receipt NAME FILE, register-redacted UNIT FILE, declare NAME OUT, registers"
 _NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = command(commands, "export", run, "write what leaves for another archive")
-    parser.add_argument("out", metavar="OUT", type=Path, help="a new folder")
-    parser.add_argument("--format", choices=[str(kind) for kind in Kind], required=True)
+    parser.add_argument("out", metavar="OUT", nargs="+", help=f"a new folder; or: {_OTHER}")
+    parser.add_argument("--format", choices=[str(kind) for kind in Kind])
     _add_selection(parser)
     parser.add_argument("--request", metavar="R", default="", help="what it is for; recorded")
     parser.add_argument("--reason", metavar="TEXT", default="", help="recorded with your name")
@@ -49,6 +51,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--renderings", action="store_true", help="HTML and PDF/A to read, beside the raw bytes"
     )
+    parser.add_argument("--receiver", metavar="N", default="", help="who takes it, to declare")
     parser.add_argument("--without-proofs", action="store_true", help="seals are not proven")
     parser.add_argument("--dry-run", action="store_true", help="count what would leave; write none")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -76,6 +79,18 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Write a delivery, or do what is registered of one."""
+    first, *words = arguments.out
+    act, count = ACTS.get(first, (None, 0))
+    if act is not None and len(words) == count:
+        return act(arguments, words)
+    if words or arguments.format is None:
+        raise UsageError(f"export: give one OUT and --format; or: {_OTHER}")
+    arguments.out = Path(first)
+    return _deliver(arguments)
+
+
+def _deliver(arguments: argparse.Namespace) -> int:
     """Write the delivery and say what is in it; 1 where something failed."""
     kind = Kind(arguments.format)
     out: Path = arguments.out
@@ -98,6 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
             marks,
             Evidence.of(office, created),
             (lambda _: None) if arguments.quiet else say,
+            lambda summary: _register(office, arguments, created, summary),
             arguments.xsd,
             not arguments.without_proofs,
             arguments.renderings and kind is not Kind.MBOX,
@@ -119,6 +135,23 @@ def _written(
     except BaseException:
         trail.record("export", what, reason=reason, now=datetime.now(UTC), result=audit.FAILED)
         raise
+
+
+def _register(
+    office: Office, arguments: argparse.Namespace, created: datetime, summary: Mapping[str, Any]
+) -> None:
+    """Keep that the delivery was made, with what was asked for."""
+    said = {
+        **summary,
+        "format": arguments.format,
+        "created": format_time(created),
+        "request": arguments.request,
+        "period": arguments.period,
+        "custodies": list(arguments.custody),
+        "person": arguments.person or "",
+    }
+    name = arguments.name or arguments.out.name
+    registers_of(office).exported(name, said, datetime.now(UTC))
 
 
 def _tell(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> int:

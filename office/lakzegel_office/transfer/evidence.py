@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from lakzegel_core.encoding import b64
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import judge_item
 from lakzegel_core.keyring import DESTROYED
@@ -86,6 +87,12 @@ class Evidence:
                     yield from self._of_batch(record, batch, some)
             except (LakzegelError, FileNotFoundError) as error:
                 raise DoubtError(f"{record.name}: cannot be proven: {error}") from error
+
+    def commitments(self, items: list[ItemId]) -> Iterator[tuple[ItemId, str]]:
+        """Yield what the manifests say of items, which tells nothing of what is in them."""
+        for item in items:
+            with self.catalog.open(self.record(item)) as batch:
+                yield item, b64(batch.entries[item.index].commitment)
 
     def keys_file(self) -> bytes:
         """Return what `lakzegel-verify --keys` needs."""

@@ -50,6 +50,7 @@ class Export:
     marks: Marks
     evidence: Evidence
     say: Callable[[str], None]
+    register: Callable[[Mapping[str, Any]], object]  # before the delivery has its name
     schema: Path | None = None
     proofs: bool = True
     renderings: bool = False
@@ -87,7 +88,9 @@ def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
             objects = _describe(asked, delivery)
         if asked.kind is Kind.BAGIT:
             close_bag(folder, asked.order)
-        return _summary(folder, inventory, objects)
+        summary = _summary(folder, inventory, objects)
+        asked.register(summary)
+        return summary
 
 
 def _describe(asked: Export, delivery: Delivery) -> int:
