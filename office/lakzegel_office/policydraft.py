@@ -24,7 +24,10 @@ _DAY: Final = 24 * 60  # minutes
 
 
 def with_annexes(
-    toml: str, annexes: Mapping[str, tuple[Annex, Recipient]], random: Callable[[int], bytes]
+    toml: str,
+    annexes: Mapping[str, tuple[Annex, Recipient]],
+    random: Callable[[int], bytes],
+    readers: Sequence[Recipient] = (),
 ) -> tuple[str, dict[str, bytes]]:
     """Return the TOML with an `[annex]` table, and the sealed annex of each device.
 
@@ -32,6 +35,7 @@ def with_annexes(
         toml: the policy without such a table.
         annexes: for each device its annex and its annex key.
         random: gives random bytes.
+        readers: who must be able to read it besides: the privacy officers who sign it.
 
     Raises:
         UsageError: the TOML has the table already.
@@ -43,7 +47,7 @@ def with_annexes(
     sealed = {}
     for device, (annex, key) in annexes.items():
         effective_sources(policy, annex)
-        recipients = list(dict.fromkeys((key, *policy.recipients)))
+        recipients = list(dict.fromkeys((key, *policy.recipients, *readers)))
         sealed[device] = seal_annex(annex, recipients, random=random)
     rows = [f'"{name}" = "{b64(hashlib.sha256(sealed[name]).digest())}"' for name in sorted(sealed)]
     text = toml.rstrip("\n") + "\n\n[annex]\n" + "\n".join(rows) + "\n"

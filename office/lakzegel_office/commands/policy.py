@@ -8,6 +8,8 @@
 
 import argparse
 import os
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,11 +20,14 @@ from lakzegel_core.annex import Annex, parse_annex
 from lakzegel_core.policy import Policy, parse_policy_toml, sign_policy
 from lakzegel_office import durable
 from lakzegel_office.annexes import keep_annex
+from lakzegel_office.annexreading import readable_annexes
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, command, say, unlock
+from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.config import POLICY_KEYS
 from lakzegel_office.errors import UsageError
 from lakzegel_office.keys.approving import policy_key
+from lakzegel_office.keys.people import Duty
 from lakzegel_office.keys.periods import ESCROW
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.policydraft import (
@@ -34,6 +39,7 @@ from lakzegel_office.policydraft import (
     with_annexes,
 )
 from lakzegel_office.replay import Replay
+from lakzegel_office.widening import Shown, widened
 
 SUFFIX: Final = ".note"
 
@@ -54,6 +60,11 @@ def add(commands: Commands) -> None:
     )
     parser = command(parts, "cosign", cosign, "add the privacy officer's signature")
     parser.add_argument("file", type=Path, metavar="FILE", help="the policy or its .note")
+    parser.add_argument(
+        "--i-have-read",
+        metavar="DIGEST",
+        help="of the lines that say what the policy widens, as cosign and diff print it",
+    )
     parser = command(parts, "diff", diff, "show what a policy changes")
     parser.add_argument("file", type=Path, metavar="FILE", help="the policy, TOML")
 
@@ -67,16 +78,21 @@ def sign(arguments: argparse.Namespace) -> int:
     sealed: dict[str, bytes] = {}
     if arguments.annex:
         annexes = dict(_annex(text, replay) for text in arguments.annex)
-        toml, sealed = with_annexes(toml, annexes, os.urandom)
+        officers = office.config.people.with_duty(Duty.PRIVACY)
+        toml, sealed = with_annexes(
+            toml, annexes, os.urandom, [person.recipient for person in officers]
+        )
     policy = parse_policy_toml(toml)
     in_force = _in_force(replay, policy)
     check_draft(policy, office.config, in_force, datetime.now(UTC))
     if check_recipients(policy, office.config).recipients[ESCROW] not in policy.recipients:
         say("policy: recipients lacks this office's escrow key; only the records key will open")
-    _show(in_force, policy)
+    shown = _shown(office, replay, policy, sealed)
+    _print(shown)
     name = POLICY_KEYS[0]
     key = policy_key(office, name)
     target = path.with_name(path.name + SUFFIX)
+    _record(office, "policy-sign", policy, shown)
     durable.write_file(target, sign_policy(office.config.origin, policy, [key]))
     for device, data in sealed.items():
         durable.write_file(path.with_name(f"{path.name}.{device}.annex"), data)
@@ -94,9 +110,13 @@ def cosign(arguments: argparse.Namespace) -> int:
     first = office.config.keys[POLICY_KEYS[0]]
     key = policy_key(office, POLICY_KEYS[1])
     signed, policy = add_signature(data, first, key)
-    in_force = _in_force(_replay(office), policy)
-    check_draft(policy, office.config, in_force, datetime.now(UTC))
-    _show(in_force, policy)
+    replay = _replay(office)
+    check_draft(policy, office.config, _in_force(replay, policy), datetime.now(UTC))
+    shown = _shown(office, replay, policy, {})
+    _print(shown)
+    if shown.widens and office.staff is not None:
+        _require_read(shown, arguments.i_have_read)
+    _record(office, "policy-cosign", policy, shown)
     durable.write_file(target, signed)
     durable.write_file(office.home.notes / f"policy-{policy.serial}.note", signed)
     print(f"{target}: complete; have the receiver publish it")
@@ -107,7 +127,8 @@ def diff(arguments: argparse.Namespace) -> int:
     """Print what a policy changes."""
     office = unlock(arguments)
     policy = parse_policy_toml(_read_text(arguments.file, limits.MAX_POLICY))
-    _show(_in_force(_replay(office), policy), policy)
+    shown = _shown(office, _replay(office), policy, {})
+    _print(shown)
     return 0
 
 
@@ -134,9 +155,53 @@ def _annex(text: str, replay: Replay | None) -> tuple[str, tuple[Annex, Recipien
     return device, (annex, key)
 
 
-def _show(old: Policy | None, new: Policy) -> None:
-    for line in differences(old, new):
+def _shown(
+    office: Office, replay: Replay | None, policy: Policy, sealed: Mapping[str, bytes]
+) -> Shown:
+    """Return what the policy changes, line by line, and in words what it widens."""
+
+    def annexes(found: Policy) -> Mapping[str, Annex | None]:
+        return readable_annexes(office, found, sealed)
+
+    lines = list(differences(_in_force(replay, policy), policy))
+    policies = replay.policies() if replay is not None else []
+    lines += widened(policies, policy, office.config, annexes)
+    return Shown(tuple(map(_printable, lines)))
+
+
+def _printable(line: str) -> str:
+    """Return a line that is one line, and moves no cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+def _print(shown: Shown) -> None:
+    for line in shown.lines:
         print(line)
+    if shown.widens:
+        print(f"it widens what is captured (lines with !); digest of the above: {shown.digest}")
+
+
+def _require_read(shown: Shown, given: str | None) -> None:
+    """Return when who signs says that he read what was shown.
+
+    Raises:
+        UsageError: he did not, or he read something else.
+    """
+    if given is None and sys.stdin.isatty():
+        given = input("To sign this, type the digest's first eight characters: ")
+        if given == shown.digest[:8]:
+            return
+    if given != shown.digest:
+        raise UsageError(
+            "policy: it widens what is captured; read the lines above, then sign with"
+            f" --i-have-read {shown.digest}"
+        )
+
+
+def _record(office: Office, action: str, policy: Policy, shown: Shown) -> None:
+    widens = "yes" if shown.widens else "no"
+    about = {"policy": str(policy.serial), "shown": shown.digest, "widens": widens}
+    trail_of(office).record(action, about, now=datetime.now(UTC).replace(microsecond=0))
 
 
 def _read_text(path: Path, limit: int) -> str:
