@@ -37,7 +37,7 @@ _FOLD: Final = re.compile(rb"\n(?![ \t])")
 _HIDDEN: Final = re.compile(r"(?is)<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)")
 _TAG: Final = re.compile(r"<[^<>]{0,4096}>")
 _POLICY: Final[Policy] = compat32
-
+_WRITTEN: Final[Policy] = compat32.clone(mangle_from_=False)
 Part: TypeAlias = "Message[str, str]"
 
 
@@ -174,9 +174,17 @@ def _name_of(part: Part, kind: str) -> str:
 def _bytes_of(part: Part) -> bytes:
     inner = part.get_payload()
     if isinstance(inner, list):  # message/rfc822, message/delivery-status
-        return b"".join(child.as_bytes() for child in reversed(_whole(inner)))
+        return b"".join(_written(child) for child in reversed(_whole(inner)))
     data = part.get_payload(decode=True)
     return data if isinstance(data, bytes) else b""
+
+
+def _written(part: Part) -> bytes:
+    """Return a mail within as it was read: `email` would fold its header anew."""
+    lines = (f"{name}: {value}\n" for name, value in part.raw_items())
+    header = "".join(lines).encode("utf-8", "surrogateescape")
+    whole = part.as_bytes(policy=_WRITTEN)
+    return header + b"\n" + whole[split_mail(whole)[1] :]
 
 
 def _text_of(part: Part) -> str:
