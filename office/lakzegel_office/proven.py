@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 
 from lakzegel_core.encoding import format_time
 from lakzegel_core.enrolment import Reason
-from lakzegel_core.keyringchange import KeyringChange
-from lakzegel_office.logged import Logged
-from lakzegel_office.replay import HeaderRecord, Replay
+from lakzegel_office.replay import Change, HeaderRecord, Replay
 from lakzegel_office.verification import Verification
 
 
@@ -63,18 +61,19 @@ class Outside:
 class Disposals:
     """Keyrings that two approvers changed, and the items whose keys are gone by that."""
 
-    changes: tuple[tuple[int, KeyringChange], ...]
+    changes: tuple[Change, ...]
 
     @property
     def destroyed(self) -> int:
         """Items whose key is gone."""
-        return len({(c.epoch, c.batch, i) for _, c in self.changes for i in c.destroyed})
+        changes = [one.change for one in self.changes]
+        return len({(c.epoch, c.batch, i) for c in changes for i in c.destroyed})
 
     @property
     def certificates(self) -> list[str]:
         """The SHA-256 of each certificate that a change names."""
-        named = (c.certificate.hex() for _, c in self.changes if c.certificate is not None)
-        return list(dict.fromkeys(named))
+        named = [one.change.certificate for one in self.changes]
+        return list(dict.fromkeys(raw.hex() for raw in named if raw is not None))
 
     def __str__(self) -> str:
         """Return the part of a device's line."""
@@ -121,7 +120,7 @@ class DeviceProof:
         return f"{self.device}: {sealed}; " + "; ".join(parts)
 
 
-def proven_devices(found: Verification, logged: Logged) -> Iterator[DeviceProof]:
+def proven_devices(found: Verification) -> Iterator[DeviceProof]:
     """Yield what is proven of each device, by name."""
     replay = found.replay
     if replay is None:
@@ -152,7 +151,7 @@ def proven_devices(found: Verification, logged: Logged) -> Iterator[DeviceProof]
             state.revoked,
             sum(1 for d in found.doubts if d.batch is not None and d.batch.split("/")[0] == name),
             _outside(found, [r for r in replay.accepted if r.header.device == name]),
-            Disposals(tuple(logged.changes_of(name))),
+            Disposals(tuple(one for one in replay.changes if one.change.device == name)),
         )
 
 

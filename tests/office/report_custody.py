@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A rich custody for reports: two devices over two months, gaps, drift, an overdue read-out."""
 
+import hashlib
 from datetime import datetime, timedelta
 
+from lakzegel_core.batch import batch_id, peek_header
 from lakzegel_core.encoding import format_time
+from lakzegel_core.entries import kind_of
+from lakzegel_core.hold import Mark, sign_mark
 
 
-def seal_months(world, *, days=61, every=1):
-    """Have a laptop and a host of phones seal what they would in so many days; pull it."""
+def seal_months(world, dispose, *, days=61, every=1):
+    """Have a laptop and a host of phones seal what they would in so many days; pull it.
+
+    A hold was placed, and two items were destroyed; a third device never sealed anything.
+    """
     laptop, host = world.enrol("minister-laptop"), world.enrol("leeshost-1")
     world.receiver.now = begin = world.receiver.now.replace(hour=8)
     world.pull()
@@ -20,8 +27,28 @@ def seal_months(world, *, days=61, every=1):
             _host_day(host, at, day, every)
         if day % 20 == 0:
             world.pull()
+        if day == 41:
+            _hold(world, "woo-2026-17")
+    dispose(_first(laptop), 1, 2, certificate=hashlib.sha256(b"certificate").digest())
     world.pull()
     return laptop, host
+
+
+def _first(device):
+    records = [peek_header(e) for e in device.receiver.log if kind_of(e) == "batch"]
+    return next(
+        n for n, h in zip(_batches(device), records, strict=True) if h.device == device.name
+    )
+
+
+def _batches(device):
+    return [batch_id(e).hex() for e in device.receiver.log if kind_of(e) == "batch"]
+
+
+def _hold(world, name):
+    mark = Mark("hold", world.config.origin, name, "on", None, world.receiver.now)
+    key = world.vault.signer("approval-1", world.config.keys["approval-1"])
+    world.receiver.append(sign_mark(mark, key))
 
 
 def _laptop_day(laptop, at, day, every):

@@ -31,10 +31,10 @@ def kept(tmp_path_factory):
 
 
 @pytest.fixture
-def custody(world, kept):
+def custody(world, kept, dispose):
     """A home with a rich custody, made once; every passphrase here is the same."""
     if not kept.exists():
-        seal_months(world)
+        seal_months(world, dispose)
         shutil.copytree(world.home.root, kept)
     else:
         shutil.rmtree(world.home.root)
@@ -79,7 +79,10 @@ def test_facts_tell_gaps_drift_the_overdue_read_out_and_a_ledger_that_adds_up(cu
     capsys.readouterr()
     assert custody.run("report", "--period", "..", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    host, laptop = found["devices"]
+    host, never, laptop = found["devices"]
+    assert (never["batches"], set(never["days"])) == (0, {""})
+    assert [one["items"] for one in found["disposals"]] == [2]
+    assert [one["name"] for one in found["marks"]] == ["woo-2026-17"]
     assert host["overdue"] == [["phone/telefoon-1", "2027-01-18T08:00:00Z"]]
     assert [one["complete"] for one in host["readouts"]].count(False) == 1
     assert laptop["apps"] == ["telegram-desktop"]

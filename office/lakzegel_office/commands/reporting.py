@@ -17,7 +17,6 @@ from lakzegel_office.durable import write_file
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.home import Home
 from lakzegel_office.journal import Journal, journal_key
-from lakzegel_office.logged import logged_in
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.reports.gathering import Asked, gather
 from lakzegel_office.reports.model import JournalHead, Report
@@ -100,8 +99,7 @@ def _report(office: Office, asked: Asked) -> Report:
     found = Verifier(mirror, office.config, lambda _: None).run()
     if found.replay is None:
         raise DoubtError("; ".join(map(str, found.doubts)))
-    logged = logged_in(mirror, found.replay)
-    return gather(found, logged, catalog_from(office, found.replay), _journals(office), asked)
+    return gather(found, catalog_from(office, found.replay), _journals(office), asked)
 
 
 def _journals(office: Office) -> list[JournalHead]:

@@ -18,7 +18,6 @@ from lakzegel_office.doubts import Doubt
 from lakzegel_office.former import check_former
 from lakzegel_office.home import Home
 from lakzegel_office.keys.standing import standing
-from lakzegel_office.logged import Logged, logged_in
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.proven import DeviceProof, Outside, proven_devices
 from lakzegel_office.reopening import reopen
@@ -50,8 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         found.doubts += check_former(found, _verify(Home.open(arguments.former), progress))
     opened = _reopen(office, found) if office is not None else None
     counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
-    logged = Logged() if found.replay is None else logged_in(Mirror(home.mirror), found.replay)
-    devices = list(proven_devices(found, logged))
+    devices = list(proven_devices(found))
     covered = _coverage(office, found)
     shared = list(_shared(home, found))
     if arguments.json:
@@ -153,7 +151,7 @@ def _as_json(
                 "revoked": device.revoked,
                 "witnesses": list(device.outside.witnesses),
                 "stamped": _stamped(device.outside),
-                "disposals": [_disposal(at, change) for at, change in device.disposals.changes],
+                "disposals": [_disposal(one.index, one.change) for one in device.disposals.changes],
                 "destroyed": device.disposals.destroyed,
             }
             for device in devices

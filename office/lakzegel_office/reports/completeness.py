@@ -56,8 +56,10 @@ def _missing_log(report: Report) -> Iterator[Line]:
 
 
 def _proven(device: DeviceFacts) -> Iterator[Line]:
+    if not device.batches:
+        return
     yield Line(
-        "{device}: {batches} batches with {items} items in {epochs} unbroken chains",
+        "{device}: {batches} batches with {items} items; unbroken chains: {epochs}",
         {
             "device": device.name,
             "batches": device.batches,
@@ -77,6 +79,9 @@ def _proven(device: DeviceFacts) -> Iterator[Line]:
 
 def _missing(device: DeviceFacts) -> Iterator[Line]:
     name = device.name
+    if not device.batches:
+        yield Line("{device}: nothing was sealed by it", {"device": name}, bad=True)
+        return
     days = sum(1 for day in device.days if day in {GAP, NONE})
     if days:
         text = "{device}: on {days} days nobody looked for a while, or at all"
@@ -98,8 +103,13 @@ def _missing(device: DeviceFacts) -> Iterator[Line]:
 
 
 def _missing_sources(device: DeviceFacts) -> Iterator[Line]:
+    own = sum(1 for day in device.days if day in {GAP, NONE})
     for source in device.sources:
         holes = {"device": device.name, "source": source.label}
+        days = sum(1 for day in source.days if day in {GAP, NONE})
+        if days > own:
+            text = "{device}: {source} was not covered on {days} days"
+            yield Line(text, {**holes, "days": days}, bad=True)
         if not source.covered:
             text = "{device}: {source} is not covered now: {why}"
             yield Line(text, {**holes, "why": source.why or "-"}, bad=True)

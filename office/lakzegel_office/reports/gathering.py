@@ -12,7 +12,6 @@ from lakzegel_office.catalog import Catalog
 from lakzegel_office.coverage import Coverage
 from lakzegel_office.coveragefound import coverage_of
 from lakzegel_office.errors import DoubtError, UsageError
-from lakzegel_office.logged import Logged
 from lakzegel_office.proven import proven_devices
 from lakzegel_office.replay import Replay
 from lakzegel_office.reports.devices import DeviceReader
@@ -44,7 +43,6 @@ class Asked:
 
 def gather(
     found: Verification,
-    logged: Logged,
     catalog: Catalog,
     journals: Sequence[JournalHead],
     asked: Asked,
@@ -61,7 +59,7 @@ def gather(
     devices = _devices(replay, asked.custody)
     scope = _scope(found, replay, devices, asked)
     covered = coverage_of(found, catalog)
-    proofs = {p.device: p for p in proven_devices(found, logged) if p.device in devices}
+    proofs = {p.device: p for p in proven_devices(found) if p.device in devices}
     says = listen(catalog, frozenset(devices))
     reader = DeviceReader(replay, scope)
     facts = tuple(
@@ -73,9 +71,9 @@ def gather(
         _log(found, replay),
         facts,
         tuple(_findings(replay, devices)),
-        tuple(_disposals(logged, devices)),
+        tuple(_disposals(replay, devices)),
         tuple(
-            MarkFacts(at, mark.kind, mark.name, mark.state, mark.at) for at, mark in logged.marks
+            MarkFacts(at, mark.kind, mark.name, mark.state, mark.at) for at, mark in replay.marks
         ),
         tuple(journals),
     )
@@ -129,8 +127,8 @@ def _findings(replay: Replay, devices: Sequence[str]) -> Iterator[FindingFacts]:
             yield FindingFacts(index, batch, one.code, len(one.items), one.at)
 
 
-def _disposals(logged: Logged, devices: Sequence[str]) -> Iterator[DisposalFacts]:
-    for index, one in logged.changes:
+def _disposals(replay: Replay, devices: Sequence[str]) -> Iterator[DisposalFacts]:
+    for index, one in ((row.index, row.change) for row in replay.changes):
         if one.device in devices:
             batch = f"{one.device}/{one.epoch}/{one.batch}"
             said = "" if one.certificate is None else one.certificate.hex()

@@ -65,6 +65,7 @@ def page(report: Report, language: str) -> str:
         moment=moment,
         short=short,
         size=_size,
+        number=_number,
     )
 
 
@@ -93,6 +94,11 @@ def short(digest: str | bytes) -> str:
     """Return the begin of a digest."""
     text = digest.hex() if isinstance(digest, bytes) else digest
     return f"{text[:16]}…" if len(text) > 16 else text or "-"  # noqa: PLR2004
+
+
+def _number(count: int) -> str:
+    """Return a count with thin spaces between its thousands, as both languages read it."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def _size(count: int) -> str:
