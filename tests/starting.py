@@ -95,6 +95,7 @@ class Forked(RealPopen):
             socket.send_fds(control, [message], [theirs.fileno(), *streams])
         self.pid = int(self._told.recv(64) or b"0")
         if not self.pid:
+            self._told.close()
             raise RuntimeError(f"no fork for {args}")
         self._child_created = True
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)

@@ -19,23 +19,23 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
-from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
 from lakzegel_core.cosignature import add_cosignature
 from lakzegel_core.custody import Custody
 from lakzegel_core.errors import LakzegelError, LimitError, RootMismatchError
 from lakzegel_core.merkle import Frontier, leaf_hash
 from lakzegel_core.note import Signature
 from lakzegel_core.tiles import HashReader
+from lakzegel_server.committed import Committed
 from lakzegel_server.database import Database
 from lakzegel_server.errors import BusyError, DamageError
 from lakzegel_server.grouping import Group, Outcome, choose
 from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.signing import Signing
 from lakzegel_server.standing import SEALING, Standing
-
-MAX_PENDING: Final = 512  # entries whose tiles may be made durable later, all at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,15 @@ class LogState:
         self.store = LogStore(layout.log, layout.incoming)
         self.keys = signer.keys
         self.origin = self.keys.origin
-        self._signer = signer
+        self._signing = Signing(self.store, signer, clock)
         self._database = database
-        self._clock = clock
+        self._committed = Committed(self.store, database)
         self._lock_path = layout.lock
         self._turn = threading.Lock()
         self._guard = threading.RLock()
         self._listeners: list[Callable[[], None]] = []
         self._before: list[Callable[[Checkpoint], None]] = []
         self._standing = SEALING
-        self._unsynced = False  # the tiles may have been lost by a sync that failed
-        self.stated = 0  # the size of the newest checkpoint of its own that lay there at the start
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
         self._shown = Shown(Checkpoint(self.origin, 0, self.store.root(0)), b"", self._reader(0))
 
@@ -85,7 +83,7 @@ class LogState:
     def close(self) -> None:
         """Make everything durable and close the database."""
         with self.turn():
-            self._make_durable()
+            self._committed.make_durable(self._shown.checkpoint.size)
         self._database.close()
 
     # what is shown
@@ -109,9 +107,18 @@ class LogState:
             self._standing = standing
 
     @property
+    def stated(self) -> int:
+        """The size of the newest checkpoint that this log is known to have signed."""
+        return self._signing.stated
+
+    @stated.setter
+    def stated(self, size: int) -> None:
+        self._signing.stated = size
+
+    @property
     def key_trouble(self) -> str | None:
         """Why nothing can be signed at present; None when it can, as far as is known."""
-        return self._signer.trouble
+        return self._signing.trouble
 
     @property
     def shown(self) -> Shown:
@@ -161,9 +168,7 @@ class LogState:
         Raises:
             LakzegelError: what they signed does not hold.
         """
-        now, shown = int(self._clock()), self._shown.checkpoint
-        data = sign_checkpoint(shown, self._signer.ed25519, self._signer.mldsa, now=now)
-        open_checkpoint(data, self.keys)
+        self._signing.test(self._shown.checkpoint)
 
     # what changes
 
@@ -192,7 +197,7 @@ class LogState:
             start = self._database.pending_start()
         if start is not None:
             with self.turn():
-                self._make_durable()
+                self._committed.make_durable(self._shown.checkpoint.size)
 
     def add_witness(self, checkpoint: Checkpoint, signatures: Sequence[Signature]) -> bool:
         """Merge witnesses' lines when they are about the newest checkpoint."""
@@ -239,7 +244,7 @@ class LogState:
             LakzegelError: it did not, or that is about another tree.
         """
         with self.turn():
-            checkpoint = open_checkpoint(data, self._signer.keys).checkpoint
+            checkpoint = open_checkpoint(data, self.keys).checkpoint
             tree = self._database.tree()
             if (checkpoint.size, checkpoint.root) != (tree.size, tree.root()):
                 raise RootMismatchError(f"checkpoint {checkpoint.size}: not of the committed tree")
@@ -269,9 +274,9 @@ class LogState:
 
     def _load(self) -> None:
         tree = self._database.tree()
-        stated = self._stated()
+        stated = self._signing.newest()
         self.stated = stated.size
-        self._repair_tiles(tree.size)
+        self._committed.repair(tree.size)
         found = self._replay(tree.size, Frontier())
         if found.to_hashes() != tree.to_hashes() or self.store.root(tree.size) != tree.root():
             raise DamageError(
@@ -285,32 +290,15 @@ class LogState:
             )
         self._show()
 
-    def _repair_tiles(self, size: int) -> None:
-        """Write the tiles of committed entries again whose tiles a crash may have lost."""
-        pending = self._database.pending()
-        if not pending:
-            return
-        start = pending[0][0]
-        if pending[-1][0] != size - 1 or len(pending) != size - start:
-            raise DamageError("index.sqlite: pending entries do not end at the tree's size")
-        self.store.append(start, [data for _, data in pending])
-
     def _replay(self, size: int, frontier: Frontier) -> Frontier:
         """Take in committed entries from where the custody is; the frontier grows with them."""
-        for data in self._entries(self._custody.size, size):
+        for data in self._committed.entries(self._custody.size, size):
             frontier.append(leaf_hash(data))
             try:
                 self._custody.apply(data)
             except LakzegelError as error:
                 raise DamageError(f"log: entry {self._custody.size}: {error}") from None
         return frontier
-
-    def _entries(self, start: int, size: int) -> Iterator[bytes]:
-        """Committed entries: from tiles where those are durable, else from the database."""
-        pending = self._database.pending(start)
-        durable = pending[0][0] if pending else size
-        yield from self.store.entries(start, max(start, durable))
-        yield from (data for _, data in pending)
 
     def _catch_up(self) -> None:
         size = self._database.size()
@@ -321,21 +309,20 @@ class LogState:
     def _complete(self) -> None:
         tree = self._database.tree()
         self._replay(tree.size, Frontier())
-        self._write_tiles(tree, self._shown.checkpoint.size)
-        self._make_durable(tree.size)
+        self._committed.write_tiles(tree, self._shown.checkpoint.size)
+        self._committed.make_durable(tree.size)
 
     def _show(self) -> None:
         """Tiles, then the signed checkpoint, of the committed tree."""
         tree = self._database.tree()
         if tree.size == self._shown.checkpoint.size and self._shown.data:
             return
-        self._write_tiles(tree, self._shown.checkpoint.size)
+        self._committed.write_tiles(tree, self._shown.checkpoint.size)
         checkpoint = Checkpoint(self.origin, tree.size, tree.root())
-        data = self._adopt(checkpoint) or self._sign(checkpoint)
+        data = self._signing.adopt(checkpoint) or self._signing.sign(checkpoint)
         self._reveal(checkpoint, data)
-        start = self._database.pending_start()
-        if start is not None and tree.size - start > MAX_PENDING:
-            self._make_durable()
+        if self._committed.is_much(tree.size):
+            self._committed.make_durable(tree.size)
 
     def _reveal(self, checkpoint: Checkpoint, data: bytes) -> None:
         for prepare in self._before:
@@ -343,52 +330,6 @@ class LogState:
         self._shown = Shown(checkpoint, data, self._reader(checkpoint.size))
         for listener in self._listeners:
             listener()
-
-    def _write_tiles(self, tree: Frontier, start: int) -> None:
-        pending = self._database.pending(start)
-        if pending and self.store.append(pending[0][0], [d for _, d in pending]) != tree.root():
-            raise DamageError(
-                f"log: the tiles do not give the root of the {tree.size} entries that"
-                " were committed; run 'lakzegel-server check'"
-            )
-
-    def _adopt(self, checkpoint: Checkpoint) -> bytes | None:
-        """The checkpoint that lies there, with its witnesses, when it is of this very tree."""
-        data = self.store.read_checkpoint()
-        if data is None or not data.startswith(checkpoint.to_text()):
-            return None  # as after every entry: no signature has to be verified to see that
-        try:
-            found = open_checkpoint(data, self._signer.keys).checkpoint
-        except (LakzegelError, ValueError):
-            return None
-        return data if found == checkpoint else None
-
-    def _sign(self, checkpoint: Checkpoint) -> bytes:
-        now = int(self._clock())
-        data = sign_checkpoint(checkpoint, self._signer.ed25519, self._signer.mldsa, now=now)
-        if checkpoint.size >= self.stated:  # else a larger one lies there: it shows what is lacking
-            self.store.write_checkpoint(data)
-        return data
-
-    def _stated(self) -> Checkpoint:
-        """The signed checkpoint that lies there; of nothing when there is none, or it is torn."""
-        data = self.store.read_checkpoint()
-        try:
-            return open_checkpoint(data or b"", self._signer.keys).checkpoint
-        except (LakzegelError, ValueError):
-            return Checkpoint(self.origin, 0, self.store.root(0))
-
-    def _make_durable(self, size: int | None = None) -> None:
-        start = self._database.pending_start()
-        if start is None:
-            return
-        size = self._shown.checkpoint.size if size is None else size
-        if self._unsynced:  # the system takes pages that it could not write for clean: no
-            self._write_tiles(self._database.tree(), start)  # second sync would notice
-        self._unsynced = True
-        self.store.sync(start, size)
-        self._unsynced = False
-        self._database.forget_pending(size)
 
     def _database_size(self) -> int:
         with self._guard:

@@ -7,7 +7,6 @@ import select
 import shutil
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstore import LogStore
+from tests.path.waiting import await_phase, await_that
 
 
 class Office:
@@ -45,22 +45,6 @@ class Office:
                 yield url
             finally:
                 process.terminate()
-
-
-def phase(world):
-    with urllib.request.urlopen(f"{world.server.url}/v1/health", timeout=10) as answer:
-        return json.load(answer)["phase"]
-
-
-def await_phase(world, wanted):
-    await_that(lambda: phase(world) == wanted, f"not {wanted}")
-
-
-def await_that(condition, what):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)  # another process's state: nothing to await
 
 
 def put_back_the_backup(world, lakzegel):

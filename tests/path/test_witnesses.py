@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from tests.path.waiting import await_phase
+
 
 @contextmanager
 def answering(command):
@@ -40,6 +42,7 @@ def witnessed(ready, lakzegel):
         ready.server.stop()
         (ready.server.data / "settings.toml").write_text("".join(settings))
         ready.server.start()
+        await_phase(ready, "sealing")
         ready.release = "sealed"
         ready.more = f"[quorum]\nwitnesses = {json.dumps(keys)}\nthreshold = 2\n"
         ready.set_policy()

@@ -78,7 +78,11 @@ def test_hundreds_that_hold_back_keep_no_honest_device_waiting(world, device, di
         for _ in range(3):
             began = time.monotonic()
             upload = device.seal([os.urandom(100_000)])
-            world.receipt(honest.put(upload), upload)
+            answer = honest.put(upload)
+            while answer.status_code == 503:  # as an agent does; the one that goes makes room
+                assert time.monotonic() - began < 5.0
+                answer = honest.put(upload)
+            world.receipt(answer, upload)
             assert time.monotonic() - began < 5.0
         honest.close()
         assert len(world.desk.intake._names) == 0

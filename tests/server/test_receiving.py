@@ -174,8 +174,9 @@ def test_batches_that_arrive_together_share_a_checkpoint(world):
     devices = [world.enrol(f"apparaat-{i}") for i in range(12)]
     uploads = [device.seal() for device in devices]
     signed = []
-    sign = world.desk.log._sign
-    world.desk.log._sign = lambda tree: signed.append(tree.size) or sign(tree)
+    signing = world.desk.log._signing
+    sign = signing.sign
+    signing.sign = lambda tree: signed.append(tree.size) or sign(tree)
     submitted = threading.Semaphore(0)
     submit = world.desk.sequencer.submit
     world.desk.sequencer.submit = lambda data: (submit(data), submitted.release())[0]

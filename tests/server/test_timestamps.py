@@ -109,7 +109,7 @@ def test_openssl_accepts_what_a_serving_receiver_stored(tmp_path, kit, authority
     decided = Settings(timestamp=(settings(authority, url),))
     with kit.serving(layout, signer, settings=decided, clock=time.time) as (_, desk):
         assert asked.wait(20)
-        desk.chores["timestamp-first"].stop()
+        kit.ended(desk.chores["timestamp-first"])
         (state,) = desk.timestamps.states()
         assert (state.size, state.failing, state.reason) == (1, None, None)
         assert abs(state.skew) < 60
@@ -353,7 +353,7 @@ def test_every_flipped_bit_swap_and_loss_is_named_by_check(bench):
 def test_a_token_over_a_tree_that_this_log_never_had_is_named(bench, kit, authority):
     """As after a restore of the log alone: the token still tells of the one that was."""
     served = bench.log.shown.data
-    fork = bench.log._sign(Checkpoint(kit.ORIGIN, 1, bytes(32)))
+    fork = bench.log._signing.sign(Checkpoint(kit.ORIGIN, 1, bytes(32)))
     bench.log.store.write_checkpoint(served)
     query = make_query(fork)
     answer = authority.reply(query.der)
@@ -452,7 +452,7 @@ def test_those_who_mirror_or_audit_get_every_file_and_nobody_else(tmp_path, kit,
     decided = Settings(timestamp=(settings(authority, url),))
     with kit.serving(layout, signer, settings=decided, clock=time.time) as (base, desk):
         assert asked.wait(20)
-        desk.chores["timestamp-first"].stop()
+        kit.ended(desk.chores["timestamp-first"])
         client = kit.Client(base, signer.keys)
         audit = client.as_(tokens["audit"])
         listed = audit("GET", "/v1/timestamps").json()

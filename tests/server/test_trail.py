@@ -260,11 +260,11 @@ def test_it_is_sealed_when_there_is_enough_when_it_is_old_and_at_the_end(world, 
     assert [(e.number, e.count) for e in entries(world)][1:] == [(1, trail.FULL)]
 
 
-def test_many_records_wake_the_chore_that_seals_them(world):
+def test_many_records_wake_the_chore_that_seals_them(world, kit):
     world.enrol()
     for _ in range(trail.FULL):
         world.desk.trail.note(Event(SELF, Action.START, Thing.RECEIVER))
-    world.desk.chores["trail"].stop()  # which waits for what is under way
+    kit.ended(world.desk.chores["trail"])  # which waits for what is under way
     tend(world)
     assert sum(e.count for e in entries(world)) >= trail.FULL
 

@@ -111,7 +111,7 @@ def test_a_full_disk_a_dead_chore_and_a_clock_that_went_back_fail(tmp_path, kit,
     now = [kit.NOW]
     tight = Settings(healthz=Healthz(free="8191 TiB"))
     with kit.world_at(tmp_path / "data", settings=tight, clock=lambda: now[0]) as world:
-        world.desk.chores.add("ends", 60, lambda: None).stop()
+        kit.ended(world.desk.chores.add("ends", 60, lambda: None))
         now[0] -= 61
         tests = world.as_("it")("GET", "/healthz").json()["tests"]
         assert [t["name"] for t in tests if not t["passed"]] == ["disk", "chores", "clock"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What the office states, as files for whoever carries them to the receiver (handover.md §2.4)."""
+"""What the office states, as files for whoever carries them to the receiver (handover.md §2)."""
 
 from pathlib import Path
 

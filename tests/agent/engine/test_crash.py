@@ -190,6 +190,7 @@ def test_a_process_that_answers_garbage_is_one_that_is_gone(garbage):
     assert receive(io.BytesIO(garbage + bytes(100))) is None
 
 
+@pytest.mark.real_start
 def test_processes_that_cannot_start_end_the_pass_with_nothing_lost(engine, monkeypatch, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import os; os._exit(1)\n")
     engine.write("a", b"1")

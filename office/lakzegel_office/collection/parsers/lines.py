@@ -142,7 +142,7 @@ def _row(value: Mapping[str, Any]) -> Row | None:
 
 
 def plain(value: object) -> object:
-    """Return a value of a store's column (docs/spec/conversations.md §1.3)."""
+    """Return a value of a store's column (docs/spec/conversations.md §1)."""
     if not isinstance(value, dict):
         return value
     try:
