@@ -103,7 +103,7 @@ def check_history(world, device, collected, chance, batches):
 
 
 def test_an_index_that_grew_is_the_one_that_is_made_anew(world, device, collected):
-    check_history(world, device, collected, random.Random(7), 8)
+    check_history(world, device, collected, random.Random(7), 5)
 
 
 @pytest.mark.soak

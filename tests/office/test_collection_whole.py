@@ -126,7 +126,7 @@ def check_hostile(reader, path, data):
     assert not piece.units or parses(reader, path)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(PATHS),
     st.lists(st.one_of(st.sampled_from(PARTS), st.binary(max_size=12)), max_size=24).map(b"".join),
@@ -167,7 +167,7 @@ def test_a_mail_that_is_a_bomb_costs_no_more_than_another(bomb):
 def test_an_archive_that_is_a_bomb_is_unpacked_up_to_a_limit():
     line = b"12-03-2024 08:01 - Jan: x\n"
     packed = zlib.compressobj(1, zlib.DEFLATED, -15)
-    data = packed.compress(line + b"x" * (66 << 20)) + packed.flush()
+    data = packed.compress(line + bytes(66 << 20)) + packed.flush()
     head = struct.pack("<4s5H3I2H", b"PK\x03\x04", 20, 0, 8, 0, 0, 0, len(data), 0, 5, 0)
     (unit,) = parse("whatsapp-export", b"x.zip", head + b"a.txt" + data).units
     assert 1_000_000 < len(unit.text) <= 1 << 20
@@ -196,7 +196,7 @@ def check_index_of_hostile(device, collected, chance, count):
 
 
 def test_hostile_files_are_indexed_and_opened(device, collected):
-    check_index_of_hostile(device, collected, random.Random(3), 12)
+    check_index_of_hostile(device, collected, random.Random(3), 6)
 
 
 @pytest.mark.soak
