@@ -79,7 +79,7 @@ def check_draft(policy: Policy, config: Config, in_force: Policy | None, now: da
 
 
 def check_recipients(policy: Policy, config: Config) -> Period:
-    """Return the one open period that a policy names (docs/spec/office-keys.md §1.3).
+    """Return the one open period that a policy names (docs/spec/office-keys.md §1).
 
     Raises:
         UsageError: it names none, or one that is over, or several.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Whose key signs: an approver's, a policy's; and whether two are two persons'.
 
-docs/spec/office-keys.md §2.5.
+docs/spec/office-keys.md §2.
 """
 
 from collections.abc import Sequence

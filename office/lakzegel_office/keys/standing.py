@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What is one person's that should be two persons', said openly; docs/spec/office-keys.md §2.6."""
+"""What is one person's that should be two persons', said openly; docs/spec/office-keys.md §2."""
 
 from collections.abc import Iterator, Sequence
 
