@@ -4,6 +4,7 @@
 import hashlib
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -14,10 +15,14 @@ import xmlschema
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
+from lakzegel_office.review.book import Book
+from lakzegel_office.review.standing import Class
 from lakzegel_office.transfer import outfolder, rendering
+from lakzegel_office.vault import INDEX
 from lakzegel_verify.__main__ import main as verify
 
 XSD = Path(__file__).parents[3] / "shared/data/mdto/MDTO-XML1.0.1.xsd"
+START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 MDTO = "{https://www.nationaalarchief.nl/mdto}"
 SLIP = "{urn:lakzegel:pakbon:v1}"
 CREATED = ["--created", "2026-11-30T12:00:00Z", "--quiet"]
@@ -363,3 +368,25 @@ def test_receipts_redacted_copies_and_declarations_are_registered(
     assert hashlib.sha256(pdf).hexdigest() == rows[3]["files"]["pdf"]
     assert filled.run("export", "register-receipt", "nooit", str(receipt)) == 2
     assert filled.run("export", "register-receipt", "levering", str(tmp_path / "weg")) == 2
+
+
+def test_what_review_calls_private_stays_and_what_is_held_says_so(world, device, tmp_path):
+    device.send_as("maildir", {f"cur/{n}": [mail(n, f"Stuk {n}")] for n in range(4)})
+    world.pull()
+    office = Office(world.home, world.config, world.vault)
+    with open_collection(office)[0] as collection:
+        ids = [unit.id for unit in collection.units(Query())]
+    book = Book.open(world.home, world.vault.load(INDEX))
+    book.decide(ids[:1], Class.PRIVATE, actor="a", reason="gezin", now=START)
+    book.decide(ids[1:2], Class.BUSINESS, actor="a", reason="", now=START)
+    book.dispute(ids[2:3], actor="b", reason="twijfel", now=START)
+    (tmp_path / "lijst").write_text("\n".join(ids[1:2]))
+    held = ["--reason", "Woo", "--units", str(tmp_path / "lijst")]
+    assert world.run("hold", "set", "woo-2027-014", *held) == 0
+    told = inventory(exported(world, tmp_path / "uit"))
+    assert told["reasons"] == {"left-out: class betwist": 1, "left-out: class prive": 1}
+    assert [row["holds"] for row in told["units"] if row["unit"] == ids[1]] == [["woo-2027-014"]]
+    slip = (tmp_path / "uit/pakbon.xml").read_text()
+    assert "1 stukken vallen onder een bewaarplicht" in slip
+    told = inventory(exported(world, tmp_path / "alleen", "--class", "zakelijk"))
+    assert told["counts"]["exported"] == 1

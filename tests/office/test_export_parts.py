@@ -110,17 +110,24 @@ def test_settings_are_whole_or_refused(tmp_path):
     file = tmp_path / "overdracht.toml"
     file.write_text(
         'creator = {name = "Ministerie"}\ndefault = "a"\n'
-        '[category.a]\nlabel = "A"\nappraisal = "V"\nterm = "P10Y"\n'
+        '[category.a]\nlabel = "A"\nappraisal = "V"\nterm = "10y"\n'
         '[category.b]\nlabel = "B"\nappraisal = "B"\n'
         '[[rule]]\ncategory = "b"\napp = "mail"\n'
     )
-    found: Settings = read_settings(file, "org.example")
+    found: Settings = read_settings(file, "org.example", tmp_path / "selection.toml")
     assert found.category(custody="x", app="mail", source="").appraisal == "B"
-    assert found.category(custody="x", app="signal", source="").years == 10
+    assert found.category(custody="x", app="signal", source="").duration == "P10Y"
+    (tmp_path / "selection.toml").write_text(
+        '[[category]]\ncode = "12.3"\nappraisal = "V"\nterm = "30d"\nground = "x"\nabout = "y"\n'
+    )
+    file.write_text('default = "12.3"\n[category."12.3"]\nrestriction = "Overig"\n')
+    listed = read_settings(file, "org.example", tmp_path / "selection.toml")
+    found = listed.category(custody="x", app="mail", source="")
+    assert (found.label, found.duration, found.restriction) == ("y", "P30D", "Overig")
     for wrong in ('appraisal = "X"', 'term = "tien jaar"', 'kleur = "rood"'):
         file.write_text(f'[category.a]\nlabel = "A"\n{wrong}\n')
         with pytest.raises(UsageError):
-            read_settings(file, "org.example")
+            read_settings(file, "org.example", tmp_path / "selection.toml")
     file.write_text('default = "weg"\n')
     with pytest.raises(UsageError, match="category"):
-        read_settings(file, "org.example")
+        read_settings(file, "org.example", tmp_path / "selection.toml")

@@ -20,16 +20,23 @@ from lakzegel_office.commands.common import Commands, Office, answer, command, s
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.commands.search import day
 from lakzegel_office.commands.transfers import ACTS, registers_of
+from lakzegel_office.destroying.holds import Holds
+from lakzegel_office.destroying.selection import NAME as SELECTION
 from lakzegel_office.errors import UsageError
+from lakzegel_office.review.book import Book
+from lakzegel_office.terms.model import Period
+from lakzegel_office.terms.register import terms_of
 from lakzegel_office.transfer.choosing import CLASSES, Inventory, Scope, choose
 from lakzegel_office.transfer.evidence import Evidence
 from lakzegel_office.transfer.exporting import ONLY_MAIL, Export, Kind, export
+from lakzegel_office.transfer.marks import OfficeMarks
 from lakzegel_office.transfer.mdto import Reference
-from lakzegel_office.transfer.model import NoMarks
 from lakzegel_office.transfer.settings import read_settings
 from lakzegel_office.transfer.sip import Order
+from lakzegel_office.vault import INDEX
 
 _OTHER = "register-receipt NAME FILE, register-redacted UNIT FILE, declare NAME OUT, registers"
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -43,7 +50,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--reason", metavar="TEXT", default="", help="recorded with your name")
     parser.add_argument("--name", metavar="N", help="of the delivery; else OUT's")
     parser.add_argument("--created", metavar="TIME", help="YYYY-MM-DDTHH:MM:SSZ; else now")
-    parser.add_argument("--settings", metavar="F", type=Path, help="who made it, selection list")
+    parser.add_argument(
+        "--settings", metavar="F", type=Path, help="who made it, and what is said of it"
+    )
+    parser.add_argument(
+        "--selection", metavar="F", type=Path, help="the selection list; else HOME/selection.toml"
+    )
     parser.add_argument("--xsd", metavar="F", type=Path, help="MDTO's official schema, to check by")
     parser.add_argument("--top", metavar="ID", help="the aggregation there that it becomes part of")
     parser.add_argument("--top-name", metavar="N", default="", help="its name")
@@ -60,7 +72,7 @@ def add(commands: Commands) -> None:
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--person", metavar="P", help="the custodies that are called P, or begin so")
+    add("--person", metavar="P", help="the terms of office of P, or custodies that are called so")
     add("--custody", metavar="C", action="append", default=[], help="one custody; may be repeated")
     add("--device", metavar="D", action="append", default=[])
     add("--source", metavar="S", action="append", default=[])
@@ -74,7 +86,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
         dest="classes",
         metavar="K",
         action="append",
-        help="as reviewed; else zakelijk and undecided",
+        help=f"zakelijk, prive, partij, onbeslist or betwist; else {' and '.join(CLASSES)}",
     )
 
 
@@ -100,8 +112,10 @@ def _deliver(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     collection, _ = open_collection(office, progress=None if arguments.quiet else say)
     with collection:
-        scope = _scope(arguments, collection, kind)
-        marks = NoMarks()
+        scope = _scope(arguments, office, collection, kind)
+        evidence = Evidence.of(office, created)
+        book = Book.open(office.home, office.vault.load(INDEX))
+        marks = OfficeMarks(book, Holds(office, evidence.replay).on(), collection)
         inventory = choose(collection, scope, marks)
         if arguments.dry_run:
             return _tell(arguments, {"counts": inventory.counts(), "reasons": inventory.reasons()})
@@ -111,7 +125,7 @@ def _deliver(arguments: argparse.Namespace) -> int:
             _order(arguments, office, created),
             collection,
             marks,
-            Evidence.of(office, created),
+            evidence,
             (lambda _: None) if arguments.quiet else say,
             lambda summary: _register(office, arguments, created, summary),
             arguments.xsd,
@@ -177,7 +191,8 @@ def _order(arguments: argparse.Namespace, office: Office, created: datetime) -> 
     top = None
     if arguments.top:
         top = Reference(arguments.top_name or arguments.top, arguments.top, arguments.top_source)
-    settings = read_settings(arguments.settings, office.config.org)
+    selection = arguments.selection or office.home.root / SELECTION
+    settings = read_settings(arguments.settings, office.config.org, selection)
     return Order(
         name,
         created,
@@ -189,11 +204,16 @@ def _order(arguments: argparse.Namespace, office: Office, created: datetime) -> 
     )
 
 
-def _scope(arguments: argparse.Namespace, collection: IndexedCollection, kind: Kind) -> Scope:
+def _scope(
+    arguments: argparse.Namespace, office: Office, collection: IndexedCollection, kind: Kind
+) -> Scope:
     since, until = _period(arguments.period)
+    people: list[str] = []
+    if arguments.person is not None:
+        people = _custodies_of(arguments.person, office, collection, Period(since or _FIRST, until))
     query = Query(
         text=arguments.query,
-        custodies=[*arguments.custody, *_custodies_of(arguments.person, collection)],
+        custodies=[*arguments.custody, *people],
         devices=arguments.device,
         sources=arguments.source,
         apps=arguments.app,
@@ -209,18 +229,23 @@ def _scope(arguments: argparse.Namespace, collection: IndexedCollection, kind: K
     )
 
 
-def _custodies_of(person: str | None, collection: IndexedCollection) -> list[str]:
-    """Return the custodies of one person.
+def _custodies_of(
+    person: str, office: Office, collection: IndexedCollection, period: Period
+) -> list[str]:
+    """Return the custodies of one person: by the register of terms, else by what they are called.
 
     Raises:
         UsageError: there is none.
     """
-    if person is None:
-        return []
+    terms = terms_of(office).custodies_of(person, period)
+    if terms:
+        return sorted({term.custody for term in terms})
     fits = re.compile(re.escape(person) + r"(?![A-Za-z0-9])")
     found = sorted({c for c in collection.custodies() if fits.match(c)})
     if not found:
-        raise UsageError(f"--person {person}: no custody is called so; see: search --json")
+        raise UsageError(
+            f"--person {person}: no term is his and no custody called so; see: term list"
+        )
     return found
 
 

@@ -21,6 +21,7 @@ from lakzegel_office import durable
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office, answer_line, unlock
 from lakzegel_office.commands.evidence import trail_of
+from lakzegel_office.destroying.selection import NAME as SELECTION
 from lakzegel_office.errors import UsageError
 from lakzegel_office.journal import Journal
 from lakzegel_office.transfer.declaring import Declaration, as_pdf, as_xml
@@ -80,7 +81,11 @@ def declare(arguments: argparse.Namespace, words: Sequence[str]) -> int:
     made = Declaration(
         export,
         tuple(registers.of(export)),
-        read_settings(arguments.settings, office.config.org),
+        read_settings(
+            arguments.settings,
+            office.config.org,
+            arguments.selection or office.home.root / SELECTION,
+        ),
         office.config.org,
         office.config.origin,
         arguments.receiver,

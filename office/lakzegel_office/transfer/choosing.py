@@ -17,9 +17,10 @@ from lakzegel_office.collection.leaving import Gone, Part
 from lakzegel_office.collection.model import Collection, Query, Unit, UnitKind
 from lakzegel_office.errors import GoneError, UsageError
 from lakzegel_office.names import ItemId
-from lakzegel_office.transfer.model import UNDECIDED, Marks, Outcome, Row
+from lakzegel_office.review.standing import Class
+from lakzegel_office.transfer.model import Marks, Outcome, Row
 
-CLASSES: Final = ("zakelijk", UNDECIDED)  # what leaves where no class is named
+CLASSES: Final = (str(Class.BUSINESS), str(Class.OPEN))  # what leaves where no class is named
 UNDATED: Final = "undated"
 NOT_MAIL: Final = "not-a-mail"
 
@@ -81,7 +82,7 @@ class Inventory:
 
     def take(self, unit: Unit, marks: Marks, scope: Scope) -> bool:
         """Take a picture along with the message that shows it; return whether it may leave."""
-        row = self.rows.get(unit.id) or _row(unit, marks)
+        row = self.rows.get(unit.id) or _row(unit, marks, marks.held([unit.id]))
         if row.category not in scope.classes or row.outcome is Outcome.FAILED:
             return False
         row.outcome, row.reason = Outcome.EXPORTED, ""
@@ -98,10 +99,11 @@ def choose(collection: Sealed, scope: Scope, marks: Marks) -> Inventory:
     inventory = Inventory()
     begun: set[str] = set()  # conversations that something leaves of
     silent: list[Unit] = []  # what chats say of themselves without a time
-    for unit in collection.units(replace(scope.query, since=None, until=None, limit=0)):
-        if not _in_period(unit, scope):
-            continue
-        row = inventory.rows[unit.id] = _row(unit, marks)
+    every = collection.units(replace(scope.query, since=None, until=None, limit=0))
+    found = [unit for unit in every if _in_period(unit, scope)]
+    held = marks.held([unit.id for unit in found])
+    for unit in found:
+        row = inventory.rows[unit.id] = _row(unit, marks, held)
         inventory.units[unit.id] = unit
         row.reason = _reason(unit, row, scope)
         row.outcome = Outcome.LEFT_OUT if row.reason else Outcome.EXPORTED
@@ -134,7 +136,7 @@ def _add_gone(collection: Sealed, scope: Scope, inventory: Inventory) -> None:
         inventory.rows[gone.unit] = row
 
 
-def _row(unit: Unit, marks: Marks) -> Row:
+def _row(unit: Unit, marks: Marks, held: Mapping[str, tuple[str, ...]]) -> Row:
     return Row(
         unit.id,
         str(unit.kind),
@@ -144,7 +146,7 @@ def _row(unit: Unit, marks: Marks) -> Row:
         unit.at,
         Outcome.LEFT_OUT,
         category=marks.category(unit.id),
-        holds=marks.holds(unit.id),
+        holds=held.get(unit.id, ()),
     )
 
 

@@ -28,7 +28,7 @@ from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.proving import Prover
-from lakzegel_office.replay import HeaderRecord
+from lakzegel_office.replay import HeaderRecord, Replay
 from lakzegel_office.stamps import Stamps
 
 
@@ -39,7 +39,7 @@ class Evidence:
     office: Office
     catalog: Catalog
     prover: Prover
-    size: int  # of the log
+    replay: Replay
     _records: dict[tuple[str, int, int], HeaderRecord] = field(default_factory=dict)
 
     @classmethod
@@ -54,7 +54,7 @@ class Evidence:
         replay = replay_mirror(mirror, office.config)
         stamps = Stamps(mirror, office.config, replay, now)
         prover = Prover(mirror, replay, Checkpoints.load(mirror, office.config), stamps)
-        made = cls(office, catalog_from(office, replay), prover, replay.size)
+        made = cls(office, catalog_from(office, replay), prover, replay)
         for record in made.catalog.headers():
             header = record.header
             made._records[header.device, header.epoch, header.batch] = record

@@ -174,17 +174,15 @@ def _event(event: Event) -> Element:
 
 def _term(made: Object) -> Iterator[Element]:
     category = made.category
-    if not category.years:
+    if not category.term:
         return
-    ends = None
-    if made.frozen is not None:
-        ends = _years_later(made.frozen, category.years)
+    ends = category.ends(made.frozen) if made.frozen is not None else None
     yield element(
         "bewaartermijn",
         _concept("termijnTriggerStartLooptijd", category.trigger, _EVENTS),
         element("termijnStartdatumLooptijd", _day(made.frozen)) if made.frozen else None,
-        element("termijnLooptijd", category.term),
-        element("termijnEinddatum", ends) if ends else None,
+        element("termijnLooptijd", category.duration),
+        element("termijnEinddatum", _day(ends)) if ends is not None else None,
     )
 
 
@@ -229,10 +227,3 @@ def _concept(name: str, label: str, listed: str, code: str = "") -> Element:
 
 def _day(at: datetime) -> str:
     return at.astimezone(UTC).date().isoformat()
-
-
-def _years_later(at: datetime, years: int) -> str:
-    day = at.astimezone(UTC)
-    if (day.month, day.day) == (2, 29):
-        day = day.replace(day=28)
-    return f"{day.year + years:04}-{day.month:02}-{day.day:02}"

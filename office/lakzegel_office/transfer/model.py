@@ -10,7 +10,7 @@ Written     the same, as it lies in the delivery
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -128,24 +128,7 @@ class Marks(Protocol):
     """What was decided on units elsewhere in the office."""
 
     def category(self, unit: str) -> str:
-        """Return the class that review gave: zakelijk, privé, partijpolitiek; else undecided."""
+        """Return the class that review gave (docs/spec/review.md §1), or that it is disputed."""
 
-    def holds(self, unit: str) -> tuple[str, ...]:
-        """Return the holds that it is under, by their request numbers."""
-
-
-UNDECIDED = "undecided"
-
-
-class NoMarks:
-    """Nothing was decided on anything."""
-
-    def category(self, unit: str) -> str:
-        """Return that it is undecided."""
-        del unit
-        return UNDECIDED
-
-    def holds(self, unit: str) -> tuple[str, ...]:
-        """Return none."""
-        del unit
-        return ()
+    def held(self, units: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return the holds that units are under, by name; those that are under one."""

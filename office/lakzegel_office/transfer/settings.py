@@ -6,13 +6,15 @@ docs/spec/transfer.md §6: a TOML file; without it everything is "nader te bepal
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from lakzegel_office.destroying.selection import Category as Listed
+from lakzegel_office.destroying.selection import after, read_selection
 from lakzegel_office.errors import UsageError
 
 MAX_FILE: Final = 1 << 20  # bytes
@@ -22,7 +24,6 @@ APPRAISALS: Final = {
     "N": "Nader te bepalen",
 }
 TERMS: Final = (10, 20)  # years after which is transferred: the new and the old Archiefwet
-_TERM: Final = re.compile(r"\AP([0-9]{1,4})Y\Z")
 _OPTIONAL: Final = ("code", "term", "trigger", "restriction", "restriction_text")
 
 
@@ -43,16 +44,19 @@ class Category:
     label: str
     appraisal: str = "N"
     code: str = ""
-    term: str = ""  # P10Y
+    term: str = ""  # 10y, 30d
     trigger: str = "Bevriezing"
     restriction: str = "Nader te bepalen"
     restriction_text: str = ""
 
     @property
-    def years(self) -> int:
-        """How long is kept, 0 where the row has no term."""
-        found = _TERM.match(self.term)
-        return int(found[1]) if found else 0
+    def duration(self) -> str:
+        """The term as XML Schema has it, nothing where there is none."""
+        return f"P{self.term.upper()}" if self.term else ""
+
+    def ends(self, begin: datetime) -> datetime:
+        """Return when the term ends that begins then."""
+        return after(begin, self.term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +91,29 @@ class Settings:
         return self.categories.get(self.default, Category("", "Nader te bepalen"))
 
 
-def read_settings(path: Path | None, org: str) -> Settings:
-    """Return the settings of a file; without one, of nothing but the organisation's name.
+def read_settings(path: Path | None, org: str, selection: Path) -> Settings:
+    """Return the settings of a file, with the categories of the selection list where there is one.
 
     Raises:
         UsageError: it cannot be read, or something in it is missing, unknown or does not fit.
     """
+    listed = read_selection(selection).categories if selection.is_file() else ()
     if path is None:
-        return Settings(Named(org))
+        return Settings(Named(org), categories={row.code: _of_list(row) for row in listed})
     try:
         with path.open("rb") as file:
             table = tomllib.loads(file.read(MAX_FILE).decode("utf-8"))
-        return _settings(table, org)
+        return _settings(table, org, listed)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a usable file of settings: {error}") from error
 
 
-def _settings(table: dict[str, Any], org: str) -> Settings:
+def _settings(table: dict[str, Any], org: str, listed: Sequence[Listed]) -> Settings:
     known = {"creator", "contact", "selection_list", "default", "category", "rule"}
     _none_beside(table, {*known, "transfer_term", "sidecar_ending"})
-    categories = {
-        name: _category(name, row) for name, row in dict(table.get("category", {})).items()
-    }
+    categories = {row.code: _of_list(row) for row in listed}
+    for name, row in dict(table.get("category", {})).items():
+        categories[name] = _category(name, row, categories.get(name))
     rules = tuple(Rule(**_texts(row)) for row in table.get("rule", []))
     for name in (*(rule.category for rule in rules), table.get("default", "")):
         if name and name not in categories:
@@ -131,14 +136,22 @@ def _settings(table: dict[str, Any], org: str) -> Settings:
     )
 
 
-def _category(name: str, row: object) -> Category:
+def _of_list(row: Listed) -> Category:
+    return Category(row.code, row.about, row.appraisal, row.code, row.term)
+
+
+def _category(name: str, row: object, known: Category | None) -> Category:
+    """Return a category of the file; of one that the selection list has, what is said of it."""
     texts = _texts(row)
+    if known is not None:
+        _none_beside(texts, {"trigger", "restriction", "restriction_text"})
+        return replace(known, **texts)
     _none_beside(texts, {"label", "appraisal", *_OPTIONAL})
     found = Category(name, **texts)
     if found.appraisal not in APPRAISALS:
         raise ValueError(f"category.{name}: appraisal is one of B, V, N")
-    if found.term and not found.years:
-        raise ValueError(f"category.{name}: a term is P and a number of years and Y, such as P10Y")
+    if found.term:
+        found.ends(datetime(2000, 1, 1, tzinfo=UTC))  # a look at its form
     return found
 
 
