@@ -134,6 +134,19 @@ class Journal:
         """
         return _end(self._path, _Proven(0, EMPTY, 0)).head
 
+    def head_at(self, count: int) -> Head:
+        """Return what the head was when there were so many lines; no key is used.
+
+        Raises:
+            DoubtError: there are fewer, or one before does not follow.
+        """
+        if count == 0:
+            return EMPTY
+        for link in _chain(self._path, EMPTY, 0):
+            if link.head.count == count:
+                return link.head
+        raise DoubtError(f"{self._path}: fewer than {count} lines; some were cut off its end")
+
     def _prove(self, inode: int) -> "_Proven":
         """Return the end of the chain; what this process has proven is not read again."""
         known = self._proven
