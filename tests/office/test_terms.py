@@ -27,6 +27,7 @@ ROLE = "minister van BZK"
 def term(world, tmp_path):
     """How to run `term`; each note goes into a file of its own."""
     count = iter(range(100))
+    world.pull()
 
     def run(act, *arguments, expect=0):
         out = tmp_path / f"term-{next(count)}.note"

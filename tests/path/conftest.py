@@ -111,6 +111,7 @@ class World:
     more: str = ""  # more tables of the policy
     said: dict = field(default_factory=dict)  # more lines of a source in the policy, by its name
     hidden: tuple = ()  # more lines of the annex
+    device: str = DEVICE
     made_once: Callable | None = None  # gives a custody that stands still after enrolment
 
     @property
@@ -120,6 +121,10 @@ class World:
     @property
     def agent_home(self):
         return self.root / "agent"
+
+    @property
+    def user_home(self):
+        return self.root / "device"
 
     @property
     def config(self):
@@ -157,25 +162,26 @@ class World:
         policy = [office["policy-records"], office["policy-privacy"]]
         self.config.write_text(
             f'server = "{self.server.url}"\nhome = "{self.agent_home}"\n'
-            f'user_home = "{self.root / "device"}"\n'
+            f'user_home = "{self.user_home}"\n'
             f"log_keys = {json.dumps(keys)}\npolicy_keys = {json.dumps(policy)}\n"
         )
 
-    def enrol(self, name=DEVICE, config=None, count=1):
+    def enrol(self, name=None, config=None, count=1, more=()):
+        name = name or self.device
         token = self.root / f"token-{name}-{count}"
-        self.office("admit", "--device", name, "--count", count, token)
+        self.office("admit", "--device", name, "--count", count, *more, token)
         self.publish(token.with_name(token.name + ".note"))
         run("agent", "enrol", "--config", config or self.config, "--token-file", token)
         return token
 
-    def policy_note(self, *, audience=f"device:{DEVICE}", annex=True, **more):
+    def policy_note(self, *, audience=None, annex=True, **more):
         """A policy over ``sources`` (name → (kind, folder)), signed by both."""
         self.serial += 1
         office = tomllib.loads((self.office_home / "office.toml").read_text())
         recipients = list(office["recipients"].values())
         toml = [
             f"serial = {more.get('serial', self.serial)}",
-            f'audience = ["{audience}"]',
+            f'audience = ["{audience or f"device:{self.device}"}"]',
             "expires = 2036-01-01",
             f"recipients = {json.dumps(recipients)}",
             'cadence = "0s"',
@@ -183,11 +189,11 @@ class World:
         ]
         if "[guards]" not in self.more:  # they would look at this machine's own programs
             toml.append('guards = {default = "off"}')
-        hidden = [f'device = "{DEVICE}"']
+        hidden = [f'device = "{self.device}"']
         for number, (name, (kind, _)) in enumerate(self.sources.items()):
             toml += ["[[source]]", f'name = "s{number}"', f'kind = "{kind}"', 'settle = "0s"']
             toml += self.said.get(name, ())
-            path = "~/" + str(self.sources[name][1].relative_to(self.root / "device"))
+            path = "~/" + str(self.sources[name][1].relative_to(self.user_home))
             rows = ["[[source]]", f'name = "s{number}"', f"label = {json.dumps(name)}"]
             hidden += [*rows, f"path = {json.dumps(path)}"]
             if not annex:
@@ -201,7 +207,7 @@ class World:
         extra = []
         if annex:
             (self.root / "annex.toml").write_text("\n".join(hidden) + "\n")
-            extra = ["--annex", f"{DEVICE}={self.root / 'annex.toml'}"]
+            extra = ["--annex", f"{self.device}={self.root / 'annex.toml'}"]
         self.office("policy", "sign", *extra, file)
         self.office("policy", "cosign", file)
         return file.with_name(file.name + ".note")
@@ -250,17 +256,21 @@ class World:
     def verify(self, *more, expect=0):
         return run_office("verify", "--home", self.office_home, *more, expect=expect)
 
+    def term_verify(self, folder, expect=0):
+        where = ("--home", self.office_home)
+        return run_office("term", "verify", folder, *where, expect=expect).stdout
+
     def check(self, expect=0):
         return run("server", "check", "--data", self.server.data, expect=expect)
 
     def restore(self, name="restored", expect=0):
         out = self.root / name
         shutil.rmtree(out, ignore_errors=True)
-        self.office("restore", "--device", DEVICE, "--out", out, expect=expect)
+        self.office("restore", "--device", self.device, "--out", out, expect=expect)
         return out
 
     def items(self, kind):
-        rows = self.office("list", "--device", DEVICE, "--kind", kind, "--json").stdout
+        rows = self.office("list", "--device", self.device, "--kind", kind, "--json").stdout
         return [json.loads(line) for line in rows.splitlines()]
 
     def close(self):

@@ -21,6 +21,7 @@ from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_office import durable
 from lakzegel_office.commands.common import Commands, command, unlock
 from lakzegel_office.errors import UsageError
+from lakzegel_office.terms.register import terms_of
 
 DEFAULT_DAYS: Final = 30  # how long a token lets in
 DEFAULT_CUSTODY: Final = "default"
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     for path in (out, note_file):
         if path.exists():
             raise UsageError(f"{path}: exists; a token is made once")
+    if terms_of(office).is_closed(arguments.custody):
+        raise UsageError(f"--custody {arguments.custody}: its term was closed; nothing is added")
     origin = office.config.origin
     token = SigningKey.from_seed(
         f"{origin}/token/{os.urandom(4).hex()}", Algorithm.ED25519, os.urandom(32)

@@ -14,9 +14,12 @@ from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import FormatError
 from lakzegel_core.fields import slug
 from lakzegel_office import durable
+from lakzegel_office.commands import termclose
 from lakzegel_office.commands.common import Commands, Office, answer, command, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.approving import approval_key
+from lakzegel_office.terms.facts import mirrored
 from lakzegel_office.terms.model import Period, Post, PostKind, Term, moment, name_of
 from lakzegel_office.terms.register import CHANGE, CLOSE, OPEN, Signed, Terms, terms_of
 from lakzegel_office.terms.rules import gaps, require_consistent
@@ -43,6 +46,7 @@ def add(commands: Commands) -> None:
     change.add_argument("--until", type=moment, metavar="DATE")
     change.add_argument("--device", action="append", default=[], metavar="D")
     change.add_argument("out", type=Path, metavar="OUT", help="the note, for the receiver")
+    termclose.add(own)
     listed = command(own, "list", run_list, "show every term, and roles that nobody held")
     listed.add_argument("--person", metavar="NAME", help="of this person alone")
     listed.add_argument("--json", action="store_true", help="print it as JSON")
@@ -92,7 +96,7 @@ def run_open(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--custody {custody}: {error}") from None
     others = [row.term for row in terms.newest()]
     require_consistent(term, others, double=arguments.double_post)
-    return _sign(arguments, office, terms, term, OPEN if known is None else CHANGE)
+    return _sign(arguments, office, terms, term)
 
 
 def run_change(arguments: argparse.Namespace) -> int:
@@ -108,7 +112,7 @@ def run_change(arguments: argparse.Namespace) -> int:
     if arguments.role is not None:
         term = _ending(term, name_of(arguments.role), arguments.until)
     require_consistent(term, [row.term for row in terms.newest()], double=True)
-    return _sign(arguments, office, terms, term, CHANGE)
+    return _sign(arguments, office, terms, term)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -150,10 +154,16 @@ def _begin(arguments: argparse.Namespace) -> tuple[Office, Terms]:
     return office, terms_of(office)
 
 
-def _sign(arguments: argparse.Namespace, office: Office, terms: Terms, term: Term, act: str) -> int:
+def _sign(arguments: argparse.Namespace, office: Office, terms: Terms, term: Term) -> int:
+    replay = mirrored(office)
+    key = approval_key(office, replay.custody.require_delegation().approval)
+    for device, state in replay.custody.devices.items():
+        if device in term.devices and state.custody != term.custody:
+            raise UsageError(f"device {device}: was admitted to custody {state.custody}")
     now = datetime.now(UTC).replace(microsecond=0)
+    act = OPEN if terms.get(term.custody) is None else CHANGE
     trail_of(office).record(f"term-{act}", {"custody": term.custody}, now=now)
-    signed = sign_term(office, terms, term, act, now=now, random=os.urandom)
+    signed = sign_term(office, terms, term, key=key, now=now, random=os.urandom)
     durable.write_new(arguments.out, signed.note)
     print(f"{arguments.out}: custody {term.custody}, {act}; have the receiver publish it")
     print("the next pull hands its annex to the receiver, encrypted to this office")

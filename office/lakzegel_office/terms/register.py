@@ -13,9 +13,8 @@ from lakzegel_core.encoding import b64, unb64
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office.commands.common import Office
 from lakzegel_office.errors import DoubtError, UsageError
-from lakzegel_office.journal import Journal, journal_key
+from lakzegel_office.journal import Journal
 from lakzegel_office.terms.model import Period, Term
-from lakzegel_office.vault import INDEX
 
 OPEN: Final = "open"
 CHANGE: Final = "change"
@@ -31,6 +30,20 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """The certificate of a term's end: its note, and its JSON, of which the rest is made."""
+
+    note: bytes
+    said: bytes
+    accepted: tuple[Accepted, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the journal keeps of it."""
+        rows = [{"code": one.code, "reason": one.reason} for one in self.accepted]
+        return {"accepted": rows, "json": b64(self.said), "note": b64(self.note)}
+
+
+@dataclass(frozen=True, slots=True)
 class Signed:
     """One state of a term, as it was signed."""
 
@@ -39,16 +52,19 @@ class Signed:
     note: bytes
     annex: bytes  # SHA-256 of the age file
     at: datetime
-    certificate: bytes | None = None  # the note of it
-    accepted: tuple[Accepted, ...] = ()
+    closing: Closing | None = None
+
+    @property
+    def accepted(self) -> tuple[Accepted, ...]:
+        """What hindered the closing, and was accepted."""
+        return () if self.closing is None else self.closing.accepted
 
     def to_json(self) -> dict[str, Any]:
         """Return the journal's line."""
         return {
-            "accepted": [{"code": one.code, "reason": one.reason} for one in self.accepted],
             "act": self.act,
             "annex": b64(self.annex),
-            "certificate": None if self.certificate is None else b64(self.certificate),
+            "closing": None if self.closing is None else self.closing.to_json(),
             "details": self.term.to_json(),
             "note": b64(self.note),
         }
@@ -134,18 +150,23 @@ def terms_of(office: Office) -> Terms:
     Raises:
         DoubtError: their journal is broken.
     """
-    key = journal_key(office.vault.load(INDEX))
-    return Terms(Journal(office.home.records / "terms.jsonl", key))
+    return Terms(Journal(office.home.records / "terms.jsonl", office.journal_key))
 
 
 def _signed(says: Any, at: datetime) -> Signed:  # noqa: ANN401 - what a journal holds
-    certificate = says["certificate"]
     return Signed(
         act=says["act"],
         term=Term.from_json(says["details"]),
         note=unb64(says["note"], what="note"),
         annex=unb64(says["annex"], what="annex"),
         at=at,
-        certificate=None if certificate is None else unb64(certificate, what="certificate"),
-        accepted=tuple(Accepted(row["code"], row["reason"]) for row in says["accepted"]),
+        closing=_closing(says["closing"]),
     )
+
+
+def _closing(says: Any) -> Closing | None:  # noqa: ANN401 - what a journal holds
+    if says is None:
+        return None
+    accepted = tuple(Accepted(row["code"], row["reason"]) for row in says["accepted"])
+    said = unb64(says["json"], what="certificate")
+    return Closing(unb64(says["note"], what="certificate note"), said, accepted)

@@ -12,13 +12,13 @@ from typing import Final
 
 from lakzegel_core import age
 from lakzegel_core.hold import TERM, Mark, sign_mark
+from lakzegel_core.keys import SigningKey
 from lakzegel_office.annexes import keep_annex
 from lakzegel_office.commands.common import Office
 from lakzegel_office.config import RECIPIENTS
 from lakzegel_office.terms.model import Term
-from lakzegel_office.terms.register import CLOSE, Accepted, Signed, Terms
+from lakzegel_office.terms.register import CHANGE, CLOSE, OPEN, Closing, Signed, Terms
 
-SIGNER: Final = "approval-1"
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -26,12 +26,11 @@ def sign_term(
     office: Office,
     terms: Terms,
     term: Term,
-    act: str,
     *,
+    key: SigningKey,
     now: datetime,
     random: Callable[[int], bytes],
-    certificate: bytes | None = None,
-    accepted: tuple[Accepted, ...] = (),
+    closing: Closing | None = None,
 ) -> Signed:
     """Return a new state of a term, signed, and kept before this returns.
 
@@ -42,6 +41,7 @@ def sign_term(
     sealed = age.encrypt(term.to_annex(random), recipients, random=random)
     annex = hashlib.sha256(sealed).digest()
     keep_annex(office.home, sealed)
+    act = CLOSE if closing is not None else CHANGE if terms.get(term.custody) else OPEN
     mark = Mark(
         TERM,
         office.config.origin,
@@ -49,10 +49,9 @@ def sign_term(
         "closed" if act == CLOSE else "opened",
         annex,
         next_moment(terms, term.custody, now),
-        None if certificate is None else hashlib.sha256(certificate).digest(),
+        None if closing is None else hashlib.sha256(closing.note).digest(),
     )
-    key = office.vault.signer(SIGNER, office.config.keys[SIGNER])
-    signed = Signed(act, term, sign_mark(mark, key), annex, now, certificate, accepted)
+    signed = Signed(act, term, sign_mark(mark, key), annex, now, closing)
     terms.add(signed, now)
     return signed
 
