@@ -390,3 +390,22 @@ def test_what_review_calls_private_stays_and_what_is_held_says_so(world, device,
     assert "1 stukken vallen onder een bewaarplicht" in slip
     told = inventory(exported(world, tmp_path / "alleen", "--class", "zakelijk"))
     assert told["counts"]["exported"] == 1
+
+
+def test_attachments_of_a_mail_lie_beside_it_decoded(world, device, tmp_path):
+    parts = (
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nzie bijlage\n"
+        '--x\nContent-Type: text/csv\nContent-Disposition: attachment; filename="../../a.csv"\n'
+        "Content-Transfer-Encoding: base64\n\nYSxiCg==\n--x\nContent-Type: message/rfc822\n\n"
+        "Subject: binnen\n\nbinnenin\n--x--\n"
+    )
+    device.send_as("maildir", {"cur/1": [mail(1).split(b"\n\n")[0] + b"\n" + parts.encode()]})
+    world.pull()
+    told = inventory(exported(world, tmp_path / "uit"))
+    found = {
+        f["title"]: tmp_path / "uit" / f["path"] for f in told["files"] if f["role"] == "bijlage"
+    }
+    assert len(found) == 2
+    assert found["a.csv" if "a.csv" in found else "../../a.csv"].read_bytes() == b"a,b\n"
+    assert told["counts"]["exported"] == 1
+    assert len(told["units"][0]["files"]) == 3

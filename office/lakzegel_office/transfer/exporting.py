@@ -74,6 +74,7 @@ def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
         delivery.names.own(NAME)
         renderer = Renderer(asked.collection, asked.order.created) if asked.renderings else None
         gatherer = Gatherer(asked.collection, inventory, asked.marks, asked.scope, renderer)
+        gatherer.attachments = asked.kind not in ONLY_MAIL
         if asked.kind is Kind.MBOX:
             put_mbox(delivery, gatherer.dossiers())
         else:

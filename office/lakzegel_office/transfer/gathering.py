@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from mimetypes import guess_extension
 from typing import Final
 
 from lakzegel_office.collection.leaving import Part
@@ -52,6 +53,7 @@ class Gatherer:
     marks: Marks
     scope: Scope
     renderer: Renderer | None = None
+    attachments: bool = False  # those of mails as files of their own
     _shown: set[str] = field(default_factory=set)  # files that left with a message
 
     def dossiers(self) -> Iterator[Dossier]:
@@ -83,6 +85,8 @@ class Gatherer:
             parts = self.collection.reading(unit.id)
             make = self._mail_contents if unit.kind is UnitKind.MAIL else self._file_contents
             contents = list(make(unit, parts))
+            if self.attachments and unit.kind is UnitKind.MAIL:
+                contents += self._attachments(unit)
             if self.renderer is not None and unit.kind is UnitKind.MAIL:
                 contents += self.renderer.mail(unit)
         except (DoubtError, GoneError, UsageError) as error:
@@ -169,6 +173,22 @@ class Gatherer:
         yield from self._originals(parts)
         yield Content(Role.DERIVED, title, ".eml", lambda: mail_pieces(mail), how=mail.how)
 
+    def _attachments(self, unit: Unit) -> Iterator[Content]:
+        """Yield a mail's attachments, decoded; of one that would take too long, none."""
+        if not unit.attachments or unit.size * unit.attachments > MOST_DECODED:
+            return
+        for part in self.collection.body(unit.id).attachments:
+            yield Content(
+                Role.ATTACHMENT,
+                part.name or "bijlage",
+                ending_of(part.name, guess_extension(part.media_type) or ".bin"),
+                self._decoder(unit.id, part.number),
+                how=DECODED,
+            )
+
+    def _decoder(self, unit: str, number: int) -> Callable[[], Iterator[bytes]]:
+        return lambda: iter((self.collection.attachment(unit, number),))
+
     def _file_contents(self, unit: Unit, parts: Sequence[Part]) -> Iterator[Content]:
         yield from self._originals(parts)
         if not any(part.path.lower().endswith(b".zip") for part in parts):
@@ -216,6 +236,8 @@ class Gatherer:
 
 PARTED: Final = "alleen de stukken die zijn overgebracht; de rest van het verzegelde segment bleef"
 JOINED: Final = "verzegelde segmenten achter elkaar"
+MOST_DECODED: Final = 512 << 20  # bytes of a mail, times its attachments: each decodes it anew
+DECODED: Final = "bijlage van de mail, gedecodeerd"
 UNPACKED: Final = "uitgepakt uit het archief"
 
 
