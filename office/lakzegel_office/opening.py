@@ -33,6 +33,7 @@ class OpenTask:
     batch: Path
     keyring: Path
     destroyed: frozenset[int] = frozenset()  # of which the log says so
+    extracts: tuple[tuple[int, Path], ...] = ()  # what is left of some of those
 
 
 @dataclass(frozen=True, slots=True)

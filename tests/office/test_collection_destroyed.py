@@ -74,5 +74,5 @@ def test_a_file_that_could_not_be_written_anew_is_by_the_next_command(
     destroy(world, device, name, 0)
     with monkeypatch.context() as patch:
         patch.setattr(Scrubber, "settle", lambda _: None)  # killed before it, or locked out
-        assert Scrubber.unsettled(Scrubber(collected().db, None, None))
-    assert not Scrubber.unsettled(Scrubber(collected().db, None, None))
+        assert Scrubber.unsettled(Scrubber(collected().db, None, None, None))
+    assert not Scrubber.unsettled(Scrubber(collected().db, None, None, None))

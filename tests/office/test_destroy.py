@@ -13,9 +13,9 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keyringchange import open_keyring_change
 from lakzegel_office.collection.model import Query
 from lakzegel_office.destroying.deed import SPACE
-from lakzegel_office.destroying.extracts import FILLER, open_extract
 from lakzegel_office.destroying.lists import Lists
 from lakzegel_office.errors import DoubtError, GoneError, RefusedError, UsageError
+from lakzegel_office.extracts import FILLER, open_extract
 from tests.office.disposing import carry_out, office_of
 from tests.office.mails import letter
 
@@ -118,7 +118,37 @@ def test_of_a_chat_one_message_goes_and_an_extract_of_the_rest_is_sealed_first(
     lines = CHAT.splitlines(keepends=True)
     assert extract.payload() == lines[0] + FILLER * len(lines[1]) + lines[2]
     deed = (folder / "verklaring.xml").read_text()
-    assert hashlib.sha256(path.read_bytes()).hexdigest() in deed
+    plain = decrypt(path.read_bytes(), [world.vault.identity("records")], max_size=9999)
+    assert hashlib.sha256(plain).hexdigest() in deed
+
+
+def read(collected):
+    with closing(collected()) as collection:
+        units = [unit for unit in collection.units(Query()) if unit.kind == "message"]
+        return {unit.id: collection.body(unit.id).text for unit in units}
+
+
+def test_neighbours_in_a_segment_stay_readable_and_can_go_later(world, device, collected, capsys):
+    device.send_as("whatsapp-export", {"WhatsApp-chat met Anna.txt": [CHAT]})
+    before = read(collected)
+    (gone,) = [unit for unit, text in before.items() if "ziekenhuis" in text]
+    propose(world, "ziekenhuis")
+    world.run("approve", "1")
+    carry_out(world)
+    left = {unit: text for unit, text in before.items() if unit != gone}
+    assert read(collected) == left
+    with closing(collected()) as collection, pytest.raises(GoneError, match="certificate"):
+        collection.raw(gone)
+    shutil.rmtree(world.home.state)
+    again = read(collected)
+    assert {unit: text.strip() for unit, text in again.items()} == left
+    assert world.run("verify", "--open", "--quiet") == 0
+    assert propose(world, "morgen") == 0
+    assert world.run("approve", "2") == 0
+    carry_out(world, 2)
+    assert [text.strip() for text in read(collected).values()] == ["Komt de notitie vandaag nog"]
+    assert len(list(world.home.disposals.glob("*/extract-*"))) == 1
+    assert world.run("verify", "--open", "--quiet") == 0
 
 
 @pytest.mark.parametrize(

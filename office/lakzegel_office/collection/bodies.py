@@ -21,7 +21,7 @@ from lakzegel_office.collection.pieces import Raw
 from lakzegel_office.collection.rowlists import ordered
 from lakzegel_office.collection.rows import conversation_of
 from lakzegel_office.collection.units import SNIPPET, line_of
-from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.names import ItemId
 
 MAX_TEXT: Final = 1 << 20  # bytes of what is shown as it is
@@ -38,6 +38,7 @@ class Opened:
 
     fetch: Fetch
     close: Callable[[], None]
+    gone: Callable[[ItemId], GoneError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,8 @@ def _bytes(opened: Opened, stretches: list[_Stretch]) -> bytes:
     pieces = []
     for stretch in stretches:
         place = stretch.place
+        if stretch.gone:
+            raise opened.gone(place.item)
         data = opened.fetch(place.item)
         if len(data) < place.start + place.length:
             raise DoubtError(f"{place.item}: shorter than the index has it; delete the index")
@@ -198,11 +201,13 @@ def _bytes(opened: Opened, stretches: list[_Stretch]) -> bytes:
 
 def _stretches(db: Connection, unit: int) -> Iterator[_Stretch]:
     rows = db.execute(
-        "SELECT segment, start, length, part FROM place WHERE unit = ? ORDER BY segment, start",
+        "SELECT segment, start, length, part, gone FROM place WHERE unit = ?"
+        " ORDER BY segment, start",
         (unit,),
     ).fetchall()
-    for segment, start, length, part in rows:
-        yield _stretch(db, segment, start, length, part)
+    for segment, start, length, part, gone in rows:
+        found = _stretch(db, segment, start, length, part)
+        yield replace(found, gone=found.gone or bool(gone))
     versions = db.execute(
         "SELECT capture FROM version WHERE unit = ? ORDER BY capture", (unit,)
     ).fetchall()

@@ -50,7 +50,7 @@ class Mirrored:
 
     headers: Sequence[HeaderRecord]
     is_here: Callable[[HeaderRecord], bool]
-    task: Callable[[str], OpenTask]
+    task: Callable[[HeaderRecord], OpenTask]
     custody: Callable[[str, str], str]  # of a device and a source
     fetch: Callable[[ItemId], bytes]
     scrubber: Scrubber
@@ -102,7 +102,7 @@ class Indexer:
         many = sum(record.header.items for record in todo) >= SPREAD_FROM
         identities, state, key = self.mirrored.worker
         arguments = ([identity.to_text() for identity in identities], state, key)
-        tasks = (self.mirrored.task(record.batch_id) for record in todo)
+        tasks = (self.mirrored.task(record) for record in todo)
         results = (spread if many else in_turn)(
             tasks, work, prepare=start_worker, arguments=arguments
         )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -33,10 +33,11 @@ from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.errors import DoubtError, GoneError
+from lakzegel_office.extracted import Extracts, extracts_in_force
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import OpenTask
-from lakzegel_office.replay import HeaderRecord, Replay, keyring_of
+from lakzegel_office.replay import HeaderRecord, Replay, destroyed_in, keyring_of
 from lakzegel_office.vault import INDEX
 
 KEPT: Final = 8  # batches that stay open, mapped: the next unit is most often in one of them
@@ -48,10 +49,10 @@ Slots = tuple[bytes, ...]
 class Items:
     """Opens items of the mirror; batches stay open for a while."""
 
-    def __init__(self, catalog: Catalog, certificate: Callable[[ItemId], str]) -> None:
-        """Keep the catalog, and what tells by which certificate something was destroyed."""
+    def __init__(self, catalog: Catalog, extracts: Extracts) -> None:
+        """Keep the catalog, and what was left of segments that are destroyed."""
         self._catalog = catalog
-        self._certificate = certificate
+        self._extracts = extracts
         self._lock = Lock()  # several threads of one page may ask at once
         self._open: OrderedDict[str, tuple[OpenBatch, ExitStack]] = OrderedDict()
 
@@ -88,6 +89,16 @@ class Items:
         if known is not None:
             known[1].close()
 
+    def gone(self, item: ItemId) -> GoneError:
+        """Return what to say of something that was destroyed."""
+        return GoneError(f"{item}: destroyed; {self._catalog.certificate(item)}")
+
+    def kept(self, record: HeaderRecord, index: int) -> Sequence[tuple[int, int]] | None:
+        """Return which stretches of an item an extract has; None where there is none."""
+        header = record.header
+        extract = self._extracts.of(ItemId(header.device, header.epoch, header.batch, index))
+        return None if extract is None else tuple(extract.pieces)
+
     def close(self) -> None:
         """Close the batches that are open."""
         while self._open:
@@ -96,7 +107,10 @@ class Items:
     def _payload(self, item: ItemId) -> bytes:
         batch = self._batch(item)
         if batch.keyring.slots[item.index] == DESTROYED:
-            raise GoneError(f"{item}: destroyed; {self._certificate(item)}")
+            extract = self._extracts.of(item)
+            if extract is None:
+                raise self.gone(item)
+            return extract.payload()
         return batch.item(item.index).payload
 
     def _batch(self, item: ItemId) -> OpenBatch:
@@ -169,17 +183,19 @@ class _Opener:
         key = self.office.vault.load(INDEX)
         names = Names(key)
         catalog = catalog_from(self.office, self.replay)
-        items = Items(catalog, catalog.certificate)
+        files = extracts_in_force(self.office.home, self.replay)
+        extracts = Extracts(files, identities(self.office))
+        items = Items(catalog, extracts)
         db = open_database(self.path, names.database)
-        collection = IndexedCollection(self.path, db, Opened(items.fetch, items.close))
+        collection = IndexedCollection(self.path, db, Opened(items.fetch, items.close, items.gone))
         in_force = partial(keyring_of, self.replay)
         mirrored = Mirrored(
             tuple(catalog.headers()),
             self._is_here,
-            self._task,
+            partial(self._task, extracts),
             custody_of(self.replay),
             items.fetch,
-            Scrubber(db, in_force, partial(items.slots, in_force)),
+            Scrubber(db, in_force, partial(items.slots, in_force), items.kept),
             (identities(self.office), self.office.home.state, key),
         )
         try:
@@ -193,8 +209,10 @@ class _Opener:
         name = record.batch_id
         return self.mirror.batch(name).is_file() and self.mirror.keyring(name).is_file()
 
-    def _task(self, name: str) -> OpenTask:
-        return OpenTask(name, self.mirror.batch(name), self.mirror.keyring(name))
+    def _task(self, extracts: Extracts, record: HeaderRecord) -> OpenTask:
+        name, files = record.batch_id, extracts.in_batch(record)
+        batch, keyring = self.mirror.batch(name), self.mirror.keyring(name)
+        return OpenTask(name, batch, keyring, destroyed_in(self.replay, record), files)
 
 
 def _silent(text: str) -> None:

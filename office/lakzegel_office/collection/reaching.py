@@ -18,6 +18,8 @@ from lakzegel_office.collection.units import SNIPPET
 from lakzegel_office.collection.wording import phrase_of
 from lakzegel_office.names import ItemId
 
+_SEGMENTS: Final = "SELECT segment FROM place WHERE unit = ? AND gone = 0"
+_UNITS: Final = "SELECT unit FROM place WHERE segment = ? AND gone = 0"
 MOST_ALIKE: Final = 1_000  # units that quote one text
 
 
@@ -45,7 +47,7 @@ def segments_of(db: Connection, units: Iterable[int]) -> set[int]:
     """Return the segments that hold these units."""
     found: set[int] = set()
     for unit in units:
-        found |= {row for (row,) in db.execute("SELECT segment FROM place WHERE unit = ?", (unit,))}
+        found |= {row for (row,) in db.execute(_SEGMENTS, (unit,))}
         for (capture,) in db.execute("SELECT capture FROM version WHERE unit = ?", (unit,)):
             found |= set(ordered(db, capture))
     return found
@@ -55,9 +57,7 @@ def _held(db: Connection, segments: set[int]) -> dict[int, set[int]]:
     """Return which units each segment holds: messages, and versions of its file."""
     held: dict[int, set[int]] = {segment: set() for segment in segments}
     for segment, units in held.items():
-        units |= {
-            row for (row,) in db.execute("SELECT unit FROM place WHERE segment = ?", (segment,))
-        }
+        units |= {row for (row,) in db.execute(_UNITS, (segment,))}
     for file in {file for segment in segments for file in _file_of(db, segment)}:
         versions = db.execute(
             "SELECT v.unit, v.capture FROM version v JOIN capture k ON k.id = v.capture"

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lakzegel_core.age import Identity
+from lakzegel_core.encoding import b64
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
 from lakzegel_office.batchfile import open_batch
 from lakzegel_office.capture import read_path
 from lakzegel_office.collection.parsing import parse, parses
 from lakzegel_office.collection.pieces import Piece
+from lakzegel_office.extracts import open_extract
 from lakzegel_office.index import IndexedItem, IndexStore
 from lakzegel_office.opening import Opener, OpenTask
 
@@ -44,11 +47,24 @@ class BatchReader:
             with open_batch(task.batch, task.keyring, self._identities) as batch:
                 for index, item in batch.items(wanted):
                     if isinstance(item, Item):
-                        pieces[index] = _piece(wanted[index], item)
+                        pieces[index] = _piece(wanted[index], item.payload)
         except LakzegelError:
             pieces.clear()  # no key of ours opens its keyring any more
-        known = tuple(line for line in lines if line.index not in wanted or line.index in pieces)
-        return BatchRead(task.batch_id, known, pieces)
+        known = [line for line in lines if line.index not in wanted or line.index in pieces]
+        for index, path in task.extracts:
+            line, payload = self._extracted(index, path)
+            known.append(line)
+            pieces[index] = _piece(line, payload)
+        known.sort(key=lambda line: line.index)
+        return BatchRead(task.batch_id, tuple(known), pieces)
+
+    def _extracted(self, index: int, path: Path) -> tuple[IndexedItem, bytes]:
+        """Return what an extract is read as: the segment, with blanks for what is gone."""
+        extract = open_extract(path.read_bytes(), self._identities)
+        payload = extract.payload()
+        digest = b64(hashlib.sha256(payload).digest())
+        core = {"kind": "segment", "source": extract.source, "size": extract.size, "sha256": digest}
+        return IndexedItem(index, extract.commitment, core, extract.context, None), payload
 
     def _lines(self, task: OpenTask) -> list[IndexedItem]:
         lines = self._store.read(task.batch_id)
@@ -72,9 +88,9 @@ def _is_looked_into(line: IndexedItem) -> bool:
         return False
 
 
-def _piece(line: IndexedItem, item: Item) -> Piece:
+def _piece(line: IndexedItem, payload: bytes) -> Piece:
     try:
-        return parse(reader_of(line), read_path(line.context), item.payload)
+        return parse(reader_of(line), read_path(line.context), payload)
     except LakzegelError:
         return Piece()
 

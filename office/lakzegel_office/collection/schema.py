@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 PENDING: Final = 0  # no capture has named it yet
 READ: Final = 1  # its units have places
 OPAQUE: Final = 2  # a part of a file that is a unit as a whole
@@ -61,7 +61,7 @@ SCHEMA: Final = (
     "CREATE INDEX unit_likeness ON unit (likeness) WHERE likeness IS NOT NULL",
     "CREATE INDEX unit_labels ON unit (labels) WHERE labels <> ''",
     """CREATE TABLE place (unit INTEGER NOT NULL, segment INTEGER NOT NULL, start INTEGER NOT NULL,
-        length INTEGER NOT NULL, part INTEGER NOT NULL,
+        length INTEGER NOT NULL, part INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (segment, start, unit)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX place_unit ON place (unit, segment)",
     """CREATE TABLE version (unit INTEGER NOT NULL, capture INTEGER NOT NULL,

@@ -9,7 +9,7 @@ written anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,8 @@ _EMPTY: Final = (
 
 _UNSETTLED: Final = 1  # `application_id` until the file is written anew
 
+Range = tuple[int, int]
+Kept = Callable[[HeaderRecord, int], Sequence[Range] | None]  # what an extract has of an item
 Slots = Callable[[HeaderRecord], Iterable[bytes]]  # of a batch's keyring as it is now
 
 
@@ -41,6 +43,7 @@ class Scrubber:
     db: Connection
     digest: Callable[[HeaderRecord], bytes]  # of the keyring in force
     slots: Slots
+    kept: Kept
 
     def changed(self, headers: Iterable[HeaderRecord]) -> list[HeaderRecord]:
         """Return the indexed batches whose keyring was replaced since."""
@@ -63,7 +66,11 @@ class Scrubber:
         lost = [number for number, key in enumerate(slots) if key == DESTROYED]
         units: set[int] = set()
         for number in lost:
-            units |= self._segment(seq, number)
+            ranges = self.kept(record, number)
+            if ranges is None:
+                units |= self._segment(seq, number)
+            else:
+                units |= self._stretches(seq, number, ranges)
         gone = [unit for unit in units if not self._is_held(unit)]
         for unit in gone:
             self._scrub(unit)
@@ -108,10 +115,28 @@ class Scrubber:
         ).fetchall()
         return units | {unit for unit, capture in versions if segment in ordered(self.db, capture)}
 
+    def _stretches(self, batch: int, number: int, kept: Sequence[Range]) -> set[int]:
+        """Mark what is not in a segment's extract as destroyed; return the units it was of.
+
+        A unit goes whole or not at all; blanks that an extract has may lie in a place, too.
+        """
+        rows = self.db.execute(
+            "SELECT p.unit, p.segment, p.start, p.start + p.length FROM place p"
+            " JOIN segment s ON s.id = p.segment WHERE s.batch = ? AND s.item = ?",
+            (batch, number),
+        ).fetchall()
+        units = set()
+        for unit, segment, start, end in rows:
+            if not any(first < end and start < last for first, last in kept):
+                mark = "UPDATE place SET gone = 1 WHERE segment = ? AND start = ? AND unit = ?"
+                self.db.execute(mark, (segment, start, unit))
+                units.add(unit)
+        return units
+
     def _is_held(self, unit: int) -> bool:
         """Whether a reading of a unit is left whole."""
         rows = self.db.execute(
-            "SELECT p.part, s.gone FROM place p JOIN segment s ON s.id = p.segment"
+            "SELECT p.part, max(s.gone, p.gone) FROM place p JOIN segment s ON s.id = p.segment"
             " WHERE p.unit = ? ORDER BY p.segment, p.start",
             (unit,),
         ).fetchall()

@@ -171,7 +171,7 @@ class Writer:
     def place(self, unit: int, segment: int, start: int, length: int, part: int) -> None:
         """State that a stretch of a segment holds a unit, or this part of it."""
         self.db.execute(
-            "INSERT OR IGNORE INTO place VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO place VALUES (?, ?, ?, ?, ?, 0)",
             (unit, segment, start, length, part),
         )
 

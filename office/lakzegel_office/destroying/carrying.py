@@ -16,7 +16,7 @@ from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.model import Unit
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
-from lakzegel_office.commands.evidence import catalog_from, trail_of
+from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.destroying.approvers import approver_key
 from lakzegel_office.destroying.holds import Holds
 from lakzegel_office.destroying.lists import (
@@ -31,6 +31,8 @@ from lakzegel_office.destroying.selection import Category, Copy
 from lakzegel_office.destroying.staging import Approval, Stager, folder_of
 from lakzegel_office.destroying.withdrawing import Withdrawal
 from lakzegel_office.errors import UsageError
+from lakzegel_office.extracted import extracts_in_force
+from lakzegel_office.extracts import open_extract
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay
 from lakzegel_office.transport import Receiver
@@ -163,7 +165,10 @@ class Carrier:
         *,
         observations: bool,
     ) -> Plan:
-        planner = Planner(collection, catalog_from(self._office, replay), replay)
+        keys = identities(self._office)
+        files = extracts_in_force(self._office.home, replay)
+        before = {item: open_extract(path.read_bytes(), keys) for item, path in files.items()}
+        planner = Planner(collection, catalog_from(self._office, replay), replay, before)
         return planner.plan(units, Holds(self._office, replay).on(), observations=observations)
 
     def _open_list(self, number: int) -> DestructionList:

@@ -18,14 +18,13 @@ from lakzegel_office.catalog import Catalog
 from lakzegel_office.collection.model import Collection, Containing
 from lakzegel_office.destroying.holds import Hold, held_by
 from lakzegel_office.errors import UsageError
+from lakzegel_office.extracts import Extract, Range
 from lakzegel_office.index import IndexedItem
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import capture_of
 from lakzegel_office.replay import BatchPlace, Replay
 
 _SHOWN: Final = 5  # ids that a refusal names
-
-Range = tuple[int, int]  # start and end, in bytes of a segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,18 @@ class Plan:
 class Planner:
     """Says what destroying units reaches, in one state of the mirror."""
 
-    def __init__(self, collection: Collection, catalog: Catalog, replay: Replay) -> None:
-        """Keep what is looked through."""
+    def __init__(
+        self,
+        collection: Collection,
+        catalog: Catalog,
+        replay: Replay,
+        before: Mapping[ItemId, Extract],
+    ) -> None:
+        """Keep what is looked through; `before` is the extracts in force."""
         self._collection = collection
         self._catalog = catalog
         self._replay = replay
+        self._before = before
         self._lines: dict[str, dict[int, IndexedItem]] = {}
 
     def plan(
@@ -88,10 +94,12 @@ class Planner:
         """
         found = self._collection.containing(units)
         _refuse_held(held_by(holds, self._collection, [*units, *found.neighbours]))
-        segments = self._left((*found.alone, *found.shared))
+        reached = (*found.alone, *found.shared)
+        segments = tuple(sorted({*self._left(reached), *(i for i in reached if i in self._before)}))
         if not segments:
             raise UsageError("nothing is left of these units: their keys are destroyed")
-        captures = self._emptied(found.captures, frozenset(segments))
+        extracts = self._extracts(units, found)
+        captures = self._emptied(found.captures, frozenset(segments) - set(extracts))
         seen = self._left(found.observations)
         staying = [item for item in self._left(found.captures) if item not in captures]
         return Plan(
@@ -99,7 +107,7 @@ class Planner:
             segments=segments,
             captures=captures,
             observations=seen if observations else (),
-            extracts=self._extracts(units, found),
+            extracts=extracts,
             naming=tuple(sorted([*staying, *(() if observations else seen)])),
             neighbours=found.neighbours,
             alike=found.alike,
@@ -113,6 +121,9 @@ class Planner:
         gone = self._replay.destroyed.get((item.device, item.epoch, item.batch), {})
         return item.index in gone
 
+    def _is_lost(self, item: ItemId) -> bool:
+        return self._is_gone(item) and item not in self._before
+
     def _emptied(
         self, captures: Iterable[ItemId], segments: frozenset[ItemId]
     ) -> tuple[ItemId, ...]:
@@ -122,7 +133,7 @@ class Planner:
         empty = {
             item
             for item, (parts, _) in named.items()
-            if all(part in segments or self._is_gone(part) for part in parts)
+            if all(part in segments or self._is_lost(part) for part in parts)
         }
         needed = {base for item, (_, base) in named.items() if item not in empty}
         return tuple(sorted(empty - needed))
@@ -150,19 +161,28 @@ class Planner:
         Raises:
             UsageError: some of their bytes are those of a unit that goes.
         """
-        shared = self._left(found.shared)
+        shared = tuple(
+            item for item in found.shared if item in {*self._left(found.shared), *self._before}
+        )
         gone = self._ranges(units, shared)
         others = self._ranges(found.neighbours, shared)
         kept: dict[ItemId, tuple[Range, ...]] = {}
         for item in shared:
-            rest = _without(self._line(item).size, [r for r, _ in gone[item]])
-            inside = {unit for r, unit in others[item] if not _lies_in(r, rest)}
+            cuts = [r for r, _ in gone[item]]
+            rest = _without(self._whole(item), cuts)
+            inside = {unit for r, unit in others[item] if _touches(r, cuts)}
             if inside:
                 names = ", ".join(sorted(inside)[:_SHOWN])
                 text = f"{item}: {len(inside)} other units have the same bytes: {names}"
                 raise UsageError(f"{text}; put those on the list too, or leave this out")
-            kept[item] = rest
+            if rest:
+                kept[item] = rest
         return kept
+
+    def _whole(self, item: ItemId) -> tuple[Range, ...]:
+        """Return what there is of a segment: all of it, or what its extract has."""
+        before = self._before.get(item)
+        return ((0, self._line(item).size),) if before is None else tuple(before.pieces)
 
     def _ranges(
         self, units: Iterable[str], items: Sequence[ItemId]
@@ -188,17 +208,20 @@ def _refuse_held(held: Mapping[str, str]) -> None:
         raise UsageError(f"{len(held)} units are under hold {names}, or share a segment: {units}")
 
 
-def _without(size: int, gone: Iterable[Range]) -> tuple[Range, ...]:
-    """Return what is left of so many bytes."""
-    left, position = [], 0
-    for start, end in sorted(gone):
-        if start > position:
-            left.append((position, start))
-        position = max(position, end)
-    if position < size:
-        left.append((position, size))
+def _without(whole: Iterable[Range], gone: Iterable[Range]) -> tuple[Range, ...]:
+    """Return what is left of some ranges."""
+    cuts = sorted(gone)
+    left: list[Range] = []
+    for begin, end in whole:
+        position = begin
+        for start, stop in cuts:
+            if position < min(start, end):
+                left.append((position, min(start, end)))
+            position = max(position, stop)
+        if position < end:
+            left.append((position, end))
     return tuple(left)
 
 
-def _lies_in(wanted: Range, ranges: Iterable[Range]) -> bool:
-    return any(start <= wanted[0] and wanted[1] <= end for start, end in ranges)
+def _touches(wanted: Range, ranges: Iterable[Range]) -> bool:
+    return any(start < wanted[1] and wanted[0] < end for start, end in ranges)

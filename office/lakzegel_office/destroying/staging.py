@@ -25,17 +25,18 @@ from lakzegel_office import durable
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.collection.model import Unit
 from lakzegel_office.commands.common import Office
+from lakzegel_office.commands.evidence import identities
 from lakzegel_office.config import RECIPIENTS
 from lakzegel_office.destroying.deed import Deed, Extracted
-from lakzegel_office.destroying.extracts import seal_extract
 from lakzegel_office.destroying.lists import DestructionList
 from lakzegel_office.destroying.planning import Plan
+from lakzegel_office.extracted import DEED, extract_name, extracts_in_force
+from lakzegel_office.extracts import encode_extract, extract_of, narrowed, open_extract
 from lakzegel_office.home import Home
+from lakzegel_office.names import ItemId
 from lakzegel_office.replay import BatchPlace, HeaderRecord, Replay, keyring_of, place_of
 
-DEED: Final = "verklaring.xml"
 ANNEX: Final = "bijlage.age"
-EXTRACT: Final = "extract-"
 _ANNEX_KIND: Final = "lakzegel.nl/disposal-annex/v1"
 _BLIND: Final = 16
 
@@ -70,6 +71,7 @@ class Stager:
         self._catalog = catalog
         self._random = random
         self._recipients = tuple(office.config.recipients[name] for name in RECIPIENTS)
+        self._before = extracts_in_force(office.home, replay)
 
     def stage(self, approval: Approval) -> dict[str, Any]:
         """Make the folder; return what the journal says of the approval."""
@@ -80,7 +82,7 @@ class Stager:
             shutil.rmtree(leftover, ignore_errors=True)
         part.mkdir(parents=True, mode=0o700)
         extracts = [self._extract(part, approval, item) for item in sorted(approval.plan.extracts)]
-        annex = _write(part / ANNEX, self._annex(approval.units))
+        annex = self._seal(part / ANNEX, self._annex(approval.units))
         deed = self._deed(approval, extracts, annex).to_xml()
         digest = bytes.fromhex(_write(part / DEED, deed))
         for place, items in approval.plan.by_batch().items():
@@ -105,17 +107,22 @@ class Stager:
             annex=annex,
         )
 
-    def _extract(self, part: Path, approval: Approval, item: Any) -> Extracted:  # noqa: ANN401
-        sealed = seal_extract(
-            item,
-            self._catalog.item(item),
-            approval.plan.extracts[item],
-            approval.plan.digest(),
-            self._recipients,
-            self._random,
-        )
-        name = EXTRACT + str(item).replace("/", "-") + ".age"
-        return Extracted(str(item), _write(part / name, sealed))
+    def _extract(self, part: Path, approval: Approval, item: ItemId) -> Extracted:
+        ranges, proposal = approval.plan.extracts[item], approval.plan.digest()
+        before = self._before.get(item)
+        if before is None:
+            made = extract_of(item, self._catalog.item(item), ranges, proposal)
+        else:
+            opened = open_extract(before.read_bytes(), identities(self._office))
+            made = narrowed(opened, ranges, proposal)
+        plain = encode_extract(made, self._random)
+        return Extracted(str(item), self._seal(part / extract_name(item), plain))
+
+    def _seal(self, path: Path, plain: bytes) -> str:
+        """Leave a file for the recipients; return the SHA-256 of what is in it, in hexadecimal."""
+        sealed = age.encrypt(plain, self._recipients, random=self._random)
+        durable.write_file(path, sealed)
+        return hashlib.sha256(plain).hexdigest()
 
     def _annex(self, units: Sequence[Unit]) -> bytes:
         """Return who the units are from, and when exactly: no subject, no word of them."""
@@ -129,7 +136,7 @@ class Stager:
             for unit in units
         ]
         row = {"blind": b64(self._random(_BLIND)), "kind": _ANNEX_KIND, "units": rows}
-        return age.encrypt(canonical_json(row), self._recipients, random=self._random)
+        return canonical_json(row)
 
     def _change(
         self,

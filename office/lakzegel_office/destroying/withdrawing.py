@@ -27,8 +27,9 @@ from lakzegel_office.destroying.approvers import approver_key
 from lakzegel_office.destroying.deed import Done, execution
 from lakzegel_office.destroying.lists import WITHDRAWN, DestructionList
 from lakzegel_office.destroying.selection import Copy
-from lakzegel_office.destroying.staging import DEED, folder_of
+from lakzegel_office.destroying.staging import folder_of
 from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.extracted import DEED
 from lakzegel_office.mirror import read_limited
 from lakzegel_office.replay import HeaderRecord, Replay, keyring_of, place_of
 from lakzegel_office.transport import Receiver
@@ -89,10 +90,16 @@ class Withdrawal:
         """Write down what was done; take away what was staged; return the folder."""
         said = execution(self._found, WITHDRAWN, now, done, copies)
         durable.write_file(self._folder / EXECUTION, said)
-        for path in self._folder.glob("*.keyring"):
+        for path in (*self._folder.glob("*.keyring"), *self._superseded()):
             path.unlink()
         durable.sync_folders([self._folder / EXECUTION])
         return self._folder
+
+    def _superseded(self) -> list[Path]:
+        """Return the extracts of earlier approvals in whose place one of this came."""
+        names = {path.name for path in self._folder.glob("extract-*.age")}
+        found = self._office.home.disposals.glob("*/extract-*.age")
+        return [path for path in found if path.name in names and path.parent != self._folder]
 
     def _require_deed(self) -> None:
         data = read_limited(self._folder / DEED, limits.MAX_BATCH)

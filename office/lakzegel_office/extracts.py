@@ -7,11 +7,11 @@ docs/spec/disposal.md §4. An age file over a line of canonical JSON and the pie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lakzegel_core import age
-from lakzegel_core.age import Identity, Recipient
+from lakzegel_core.age import Identity
 from lakzegel_core.encoding import b64, canonical_json, parse_canonical_json
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
@@ -31,9 +31,13 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What stays of one segment."""
+    """What stays of one segment, and what the segment said of itself."""
 
     item: ItemId
+    source: str
+    context: Mapping[str, Any]
+    commitment: str
+    core: str  # base64 leaf hash of its core
     proposal: str
     size: int  # bytes of the segment
     pieces: Mapping[Range, bytes]
@@ -46,34 +50,46 @@ class Extract:
         return bytes(data)
 
 
-def seal_extract(
-    item: ItemId,
-    opened: Item,
-    ranges: Sequence[Range],
-    proposal: str,
-    recipients: Sequence[Recipient],
-    random: Callable[[int], bytes],
-) -> bytes:
-    """Return the sealed file of these ranges of a segment.
+def extract_of(item: ItemId, opened: Item, ranges: Sequence[Range], proposal: str) -> Extract:
+    """Return what stays of a segment.
 
     It says nothing that confirms what is not in it: of the core only its leaf hash, for that has
     the digest of the whole.
     """
-    payload = opened.payload
+    return Extract(
+        item=item,
+        source=opened.source,
+        context=opened.context,
+        commitment=b64(opened.commitment),
+        core=b64(leaf_hash(opened.core_bytes)),
+        proposal=proposal,
+        size=len(opened.payload),
+        pieces={(start, end): opened.payload[start:end] for start, end in ranges},
+    )
+
+
+def narrowed(extract: Extract, ranges: Sequence[Range], proposal: str) -> Extract:
+    """Return what stays of an extract."""
+    payload = extract.payload()
+    pieces = {(start, end): payload[start:end] for start, end in ranges}
+    return replace(extract, pieces=pieces, proposal=proposal)
+
+
+def encode_extract(extract: Extract, random: Callable[[int], bytes]) -> bytes:
+    """Return what is sealed; its SHA-256 confirms no guess."""
     head: Any = {
         "blind": b64(random(_BLIND)),
-        "commitment": b64(opened.commitment),
-        "context": opened.context,
-        "core": b64(leaf_hash(opened.core_bytes)),
-        "item": str(item),
+        "commitment": extract.commitment,
+        "context": extract.context,
+        "core": extract.core,
+        "item": str(extract.item),
         "kind": KIND,
-        "pieces": [list(piece) for piece in ranges],
-        "proposal": proposal,
-        "size": len(payload),
-        "source": opened.core["source"],
+        "pieces": [list(piece) for piece in extract.pieces],
+        "proposal": extract.proposal,
+        "size": extract.size,
+        "source": extract.source,
     }
-    pieces = b"".join(payload[start:end] for start, end in ranges)
-    return age.encrypt(canonical_json(head) + b"\n" + pieces, recipients, random=random)
+    return canonical_json(head) + b"\n" + b"".join(extract.pieces.values())
 
 
 def open_extract(data: bytes, identities: Sequence[Identity]) -> Extract:
@@ -90,7 +106,8 @@ def open_extract(data: bytes, identities: Sequence[Identity]) -> Extract:
         if head["kind"] != KIND or not _is_ordered(ranges, head["size"], len(rest)):
             raise DoubtError("extract: not one")
         item = ItemId.parse(head["item"])
-        return Extract(item, head["proposal"], head["size"], _cut(rest, ranges))
+        said = (head["source"], head["context"], head["commitment"], head["core"])
+        return Extract(item, *said, head["proposal"], head["size"], _cut(rest, ranges))
     except (LakzegelError, KeyError, TypeError, ValueError) as error:
         raise DoubtError(f"extract: cannot be opened: {type(error).__name__}") from error
 
