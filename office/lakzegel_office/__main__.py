@@ -13,6 +13,7 @@ from typing import Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office.commands import (
     admit,
+    alarms,
     browse,
     destroy,
     export,
@@ -49,6 +50,7 @@ COMMANDS: Final = (
     policy,
     receiver,
     pull,
+    alarms,
     verify,
     browse,
     destroy,

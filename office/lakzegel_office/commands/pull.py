@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office import settings
+from lakzegel_office.alarms.watching import Watching
 from lakzegel_office.commands.common import Commands, Office, answer, as_now, command, say, unlock
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.doorbell import Doorbell
@@ -79,8 +80,8 @@ def _from_server(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     opened = receiver_of(office, arguments)
     with office.home.exclusive(), opened() as receiver:
-        bell = Doorbell(opened)
-        return _pull(_puller(office, receiver, arguments), bell, arguments)
+        puller = _puller(office, receiver, arguments)
+        return _pull(puller, Doorbell(opened), arguments, Watching(office, puller))
 
 
 def _from_folder(arguments: argparse.Namespace) -> int:
@@ -90,7 +91,8 @@ def _from_folder(arguments: argparse.Namespace) -> int:
         receiver = FolderReceiver(arguments.from_folder, office.home, office.config, replies)
         puller = _puller(office, receiver, arguments)
         taking = FolderPuller(puller, receiver, keep=arguments.keep)
-        return _pull(taking, Doorbell(lambda: receiver), arguments)
+        watching = Watching(office, puller)
+        return _pull(taking, Doorbell(lambda: receiver), arguments, watching)
 
 
 def receiver_of(office: Office, arguments: argparse.Namespace) -> Callable[[], HttpReceiver]:
@@ -118,13 +120,17 @@ def _puller(office: Office, receiver: Receiver, arguments: argparse.Namespace) -
     )
 
 
-def _pull(puller: Pulls, bell: Doorbell, arguments: argparse.Namespace) -> int:
+def _pull(puller: Pulls, bell: Doorbell, arguments: argparse.Namespace, watching: Watching) -> int:
     if arguments.follow:
-        return _follow(puller, bell, arguments)
-    return _tell(puller.run(), as_json=arguments.json)
+        return _follow(puller, bell, arguments, watching)
+    report = puller.run()
+    watching.pulled(report)
+    return _tell(report, as_json=arguments.json)
 
 
-def _follow(puller: Pulls, bell: Doorbell, arguments: argparse.Namespace) -> int:
+def _follow(
+    puller: Pulls, bell: Doorbell, arguments: argparse.Namespace, watching: Watching
+) -> int:
     """Pull until a signal asks to stop; a pull under way is ended first, at once by a second."""
     told: list[int] = []
 
@@ -137,19 +143,21 @@ def _follow(puller: Pulls, bell: Doorbell, arguments: argparse.Namespace) -> int
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    following = _Following(puller, as_json=arguments.json)
-    while not told:
-        known = following.pull()
-        if not told:
-            bell.wait(known, arguments.every)
+    following = _Following(puller, watching, as_json=arguments.json)
+    with watching.ticking():
+        while not told:
+            known = following.pull()
+            if not told:
+                bell.wait(known, arguments.every)
     return following.code
 
 
 class _Following:
     """Pulls of one run, of which only what changed is told."""
 
-    def __init__(self, puller: Pulls, *, as_json: bool) -> None:
+    def __init__(self, puller: Pulls, watching: Watching, *, as_json: bool) -> None:
         self._puller = puller
+        self._watching = watching
         self._as_json = as_json
         self._before: tuple[int, int, bool] | None = None
         self.code = 0
@@ -157,14 +165,18 @@ class _Following:
     def pull(self) -> int | None:
         """Return how many entries the log has; None when that did not come to be known."""
         try:
-            report = self._puller.run()
+            with self._watching.lock:
+                report = self._puller.run()
         except UnreachableError as error:
             say(f"lakzegel-office: {error}; trying again")
+            self._watching.failed(error)
             return None
         except (OfficeError, LakzegelError) as error:
             self.code = 1
             say(f"lakzegel-office: {error}")
+            self._watching.failed(error)
             return None
+        self._watching.pulled(report)
         now = (report.size, report.held, report.clean)
         if now != self._before or report.doubts:
             self.code = max(self.code, _tell(report, as_json=self._as_json))
