@@ -322,6 +322,7 @@ def test_what_was_destroyed_is_named_with_its_certificate(world, device, tmp_pat
     assert told["counts"] == {"found": 2, "exported": 1, "left-out": 0, "gone": 1, "failed": 0}
     (gone,) = (row for row in told["units"] if row["outcome"] == "gone")
     assert bytes(range(32)).hex() in gone["reason"]
+    assert told["unseen"] == {"items": 0, "batches": 0}
     slip = ET.parse(out / "pakbon.xml").getroot()
     assert slip.findtext(f"{SLIP}inventaris/{SLIP}vernietigd") == "1"
 
@@ -341,6 +342,17 @@ def test_what_does_not_open_is_failed_and_the_rest_is_whole(world, device, tmp_p
     told = inventory(tmp_path / "uit")
     assert told["counts"] == {"found": 2, "exported": 1, "left-out": 0, "gone": 0, "failed": 1}
     assert len(list((tmp_path / "uit").rglob("*.eml"))) == 1
+    assert told["unseen"] == {"items": 0, "batches": 0}
+
+
+def test_what_never_opened_is_counted_though_it_is_no_unit(world, device, tmp_path):
+    items = device.file_items("cur/1", [mail(1)])
+    device.send(items, keys=[bytes(31) + b"x", items[1].key])
+    device.send_as("maildir", {"cur/2": [mail(2)]})
+    world.pull()
+    out = exported(world, tmp_path / "uit")
+    assert inventory(out)["unseen"] == {"items": 1, "batches": 0}
+    assert "1 verzegelde items gaan niet open" in (out / "pakbon.xml").read_text()
 
 
 def test_receipts_redacted_copies_and_declarations_are_registered(

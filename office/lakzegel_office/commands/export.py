@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from lakzegel_office.review.book import Book
 from lakzegel_office.terms.model import Period
 from lakzegel_office.terms.register import terms_of
 from lakzegel_office.transfer.choosing import CLASSES, Inventory, Scope, choose
-from lakzegel_office.transfer.evidence import Evidence
+from lakzegel_office.transfer.evidence import Evidence, Unseen
 from lakzegel_office.transfer.exporting import ONLY_MAIL, Export, Kind, export
 from lakzegel_office.transfer.marks import OfficeMarks
 from lakzegel_office.transfer.mdto import Reference
@@ -122,7 +123,7 @@ def _deliver(arguments: argparse.Namespace) -> int:
         asked = Export(
             kind,
             scope,
-            _order(arguments, office, created),
+            replace(_order(arguments, office, created), unseen=_unseen(evidence, inventory, scope)),
             collection,
             marks,
             evidence,
@@ -168,6 +169,13 @@ def _register(
     registers_of(office).exported(name, said, datetime.now(UTC))
 
 
+def _unseen(evidence: Evidence, inventory: Inventory, scope: Scope) -> Unseen:
+    """Return what the devices that units came from sealed, and no unit tells of."""
+    found = {unit.device for unit in inventory.units.values()}
+    narrow = scope.query.devices or (found if scope.query.custodies else ())
+    return evidence.unseen(frozenset(narrow))
+
+
 def _tell(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> int:
     counts = summary["counts"]
     if arguments.json:
@@ -180,6 +188,9 @@ def _tell(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> int:
         for reason, count in summary["reasons"].items():
             print(f"  {count}\t{reason}")
         if "files" in summary:
+            unseen = summary["unseen"]
+            if any(unseen.values()):
+                say(f"{unseen['items']} items do not open, {unseen['batches']} batches are missing")
             print(f"{summary['files']} files, {summary['bytes']} bytes, {summary['proofs']} proofs")
     return 1 if counts["failed"] else 0
 

@@ -79,6 +79,7 @@ def add_about(delivery: Delivery, order: Order, keys: bytes) -> None:
         "created": moment(order.created),
         "request": order.request,
         "origin": order.origin,
+        "unseen": {"items": order.unseen.items, "batches": order.unseen.batches},
     }
     contents: Iterable[tuple[str, Iterator[bytes]]] = (
         ("LEESMIJ.txt", iter((_DUTCH.format(name=order.name).encode(),))),

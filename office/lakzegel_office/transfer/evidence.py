@@ -8,11 +8,11 @@ of the delivery has.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from lakzegel_core.encoding import b64
 from lakzegel_core.errors import LakzegelError
@@ -30,6 +30,21 @@ from lakzegel_office.names import ItemId
 from lakzegel_office.proving import Prover
 from lakzegel_office.replay import HeaderRecord, Replay
 from lakzegel_office.stamps import Stamps
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What no unit tells of: items that do not open, and batches that the mirror lacks."""
+
+    items: int = 0
+    batches: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.items or self.batches)
+
+
+NOTHING: Final = Unseen()
 
 
 @dataclass(slots=True)
@@ -70,6 +85,26 @@ class Evidence:
         if found is None:
             raise UsageError(f"{item}: no such item in the mirror; see: lakzegel-office list")
         return found
+
+    def unseen(self, devices: Collection[str]) -> Unseen:
+        """Return how much of these devices, or of all, is in the log and in no unit.
+
+        What was destroyed is not counted: the log says so.
+        """
+        items = batches = 0
+        for record in self.catalog.headers():
+            if devices and record.header.device not in devices:
+                continue
+            try:
+                left = record.header.items - sum(1 for _ in self.catalog.batch_items(record))
+                items += max(left - self._destroyed(record), 0) if left else 0
+            except (DoubtError, LakzegelError, FileNotFoundError):
+                batches += 1
+        return Unseen(items, batches)
+
+    def _destroyed(self, record: HeaderRecord) -> int:
+        with self.catalog.open(record) as batch:
+            return sum(slot == DESTROYED for slot in batch.keyring.slots)
 
     def proofs(self, items: list[ItemId]) -> Iterator[tuple[ItemId, bytes]]:
         """Yield the proof of each item that is still there, batch by batch.

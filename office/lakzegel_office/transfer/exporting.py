@@ -17,7 +17,7 @@ from lakzegel_office.transfer.bag import PAYLOAD, close_bag
 from lakzegel_office.transfer.checking import check_delivery
 from lakzegel_office.transfer.choosing import Inventory, Scope, Sealed
 from lakzegel_office.transfer.delivery import Delivery
-from lakzegel_office.transfer.evidence import Evidence
+from lakzegel_office.transfer.evidence import Evidence, Unseen
 from lakzegel_office.transfer.gathering import Gatherer
 from lakzegel_office.transfer.model import Marks, Role
 from lakzegel_office.transfer.outfolder import OutFolder, out_folder, tree_digest
@@ -89,7 +89,7 @@ def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
             objects = _describe(asked, delivery)
         if asked.kind is Kind.BAGIT:
             close_bag(folder, asked.order)
-        summary = _summary(folder, inventory, objects)
+        summary = _summary(folder, inventory, objects, asked.order.unseen)
         asked.register(summary)
         return summary
 
@@ -120,6 +120,12 @@ def _remarks(asked: Export, sip: Sip) -> list[str]:
         )
     if asked.order.top is None:
         remarks.append("De plaats in het doelsysteem is niet opgegeven")
+    unseen = asked.order.unseen
+    if unseen:
+        remarks.append(
+            f"{unseen.items} verzegelde items gaan niet open en {unseen.batches} batches ontbreken:"
+            " wat daarin staat is in geen stuk geteld"
+        )
     held = sum(bool(row.holds) for row in sip.delivery.inventory.rows.values())
     if held:
         remarks.append(
@@ -128,12 +134,15 @@ def _remarks(asked: Export, sip: Sip) -> list[str]:
     return remarks
 
 
-def _summary(folder: OutFolder, inventory: Inventory, objects: int) -> Mapping[str, Any]:
+def _summary(
+    folder: OutFolder, inventory: Inventory, objects: int, unseen: Unseen
+) -> Mapping[str, Any]:
     files = folder.written
     return {
         "counts": inventory.counts(),
         "reasons": inventory.reasons(),
         "objects": objects,
+        "unseen": {"items": unseen.items, "batches": unseen.batches},
         "files": len(files),
         "bytes": sum(file.size for file in files),
         "proofs": sum(file.role is Role.PROOF for file in files),

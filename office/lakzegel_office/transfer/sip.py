@@ -13,7 +13,7 @@ from typing import Final
 
 from lakzegel_office.collection.model import UnitKind
 from lakzegel_office.transfer.delivery import Delivery, Placed, PlacedDossier
-from lakzegel_office.transfer.evidence import Evidence
+from lakzegel_office.transfer.evidence import NOTHING, Evidence, Unseen
 from lakzegel_office.transfer.formats import identify_all
 from lakzegel_office.transfer.mdto import (
     Event,
@@ -43,6 +43,7 @@ class Order:
     settings: Settings
     top: Reference | None = None
     request: str = ""
+    unseen: Unseen = NOTHING
 
     @property
     def source(self) -> str:
