@@ -3,6 +3,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -421,3 +423,28 @@ def test_attachments_of_a_mail_lie_beside_it_decoded(world, device, tmp_path):
     assert found["a.csv" if "a.csv" in found else "../../a.csv"].read_bytes() == b"a,b\n"
     assert told["counts"]["exported"] == 1
     assert len(told["units"][0]["files"]) == 3
+
+
+def test_a_kill_leaves_nothing_that_looks_whole_and_the_next_export_begins_anew(filled, tmp_path):
+    out = tmp_path / "uit"
+    home = ["--home", str(filled.home.root), "--passphrase-file", str(filled.passphrase_file)]
+    command = [
+        sys.executable,
+        "-m",
+        "lakzegel_office",
+        "export",
+        *home,
+        "--format",
+        "mdto",
+        str(out),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+        assert any(line == "proofs\n" for line in started.stderr)
+        started.kill()
+    assert not out.exists()
+    part = tmp_path / "uit.part"
+    assert (part / ".lakzegel-export").exists()
+    assert not (part / "pakbon.xml").exists()
+    exported(filled, out)
+    assert not part.exists()
+    assert not list(out.rglob(".lakzegel-export"))
