@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,16 +14,26 @@ from pathlib import Path
 from lakzegel_core.encoding import format_time
 from lakzegel_office.audit import why
 from lakzegel_office.collection.opening import open_collection
-from lakzegel_office.commands.common import Commands, Office, answer_line, command, say, unlock
+from lakzegel_office.commands.common import (
+    Commands,
+    Office,
+    answer_line,
+    as_now,
+    command,
+    say,
+    unlock,
+)
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.commands.pull import receiver_of
 from lakzegel_office.destroying.carrying import Carrier, Ground
+from lakzegel_office.destroying.erasing import Eraser
 from lakzegel_office.destroying.lists import DestructionList, Lists
 from lakzegel_office.destroying.planning import Plan
 from lakzegel_office.destroying.queries import add_query, query_of, read_units
 from lakzegel_office.destroying.selection import Selection, read_selection
 from lakzegel_office.errors import UsageError
 from lakzegel_office.pull import Puller
+from lakzegel_office.transport import Receiver
 
 
 def add(commands: Commands) -> None:
@@ -45,9 +55,14 @@ def add(commands: Commands) -> None:
     parser = command(parts, "run", run, "carry out an approved list; again until it is done")
     parser.add_argument("number", type=int, metavar="LIST")
     _add_selection(parser)
-    parser.add_argument("--server", metavar="URL", help="the receiver (default: office.toml)")
-    parser.add_argument("--ca-file", type=Path, metavar="F", help="whom the server must be by")
-    parser.add_argument("--account-file", type=Path, metavar="F", help="holds the token")
+    _add_receiver(parser)
+    text = "seal anew what a closed period's keys open, without what was destroyed"
+    parser = command(parts, "rewrap", rewrap, text)
+    parser.add_argument("period", metavar="PERIOD", help="see: keys period list")
+    text = "as second person: send that, then destroy the period's keys for good"
+    parser = command(parts, "erase", erase, text)
+    parser.add_argument("period", metavar="PERIOD")
+    _add_receiver(parser)
     parser = command(commands, "approve", approve, "approve a destruction list, as second person")
     parser.add_argument("number", type=int, metavar="LIST")
 
@@ -104,18 +119,52 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry out an approved list."""
     office = unlock(arguments)
     copies = _selection(office, arguments).copies
-    texts = [identity.to_text() for identity in identities(office)]
     with office.home.exclusive(), receiver_of(office, arguments)() as receiver:
-
-        def pull() -> None:
-            puller = Puller(office.home, office.config, office.vault, receiver, lambda: texts, say)
-            for doubt in puller.run().doubts:
-                say(str(doubt))
-
-        carrier = Carrier(office, os.urandom)
+        carrier, pull = Carrier(office, os.urandom), _pull_with(office, receiver)
         folder = carrier.carry_out(arguments.number, receiver, pull, copies, _now())
-    print(f"{folder}: withdrawn; final once every copy is gone and the period is erased")
+    print(f"{folder}: withdrawn; final once the keys of its periods are erased")
     return 0
+
+
+def rewrap(arguments: argparse.Namespace) -> int:
+    """Stage and sign a keyring for each that the period's keys open."""
+    office = unlock(arguments)
+    with office.home.exclusive():
+        period = office.config.periods.get(arguments.period)
+        count = Eraser(office, period, os.urandom).stage(_now())
+    print(f"period {arguments.period}: {count} keyrings sealed anew and signed by one")
+    print(f"a second person runs: lakzegel-office destroy erase {arguments.period}")
+    return 0
+
+
+def erase(arguments: argparse.Namespace) -> int:
+    """Replace the keyrings everywhere, and destroy the period's keys."""
+    office = unlock(arguments)
+    opened = receiver_of(office, arguments)
+    with office.home.exclusive(), office.home.changing_keys(), opened() as receiver:
+        period = office.config.periods.get(arguments.period)
+        pull = _pull_with(office, receiver)
+        erasure, final = Eraser(office, period, os.urandom).erase(receiver, pull, _now())
+    print(f"period {arguments.period}: erased")
+    for number in final:
+        print(f"list {number}: final; its certificate says so")
+    for text in erasure.copies:
+        print(f"beyond this program, and yours to answer for: {text}")
+    return 0
+
+
+def _pull_with(office: Office, receiver: Receiver) -> Callable[[], None]:
+    """Return what pulls, with the keys that exist at the time."""
+
+    def keys() -> list[str]:
+        return [identity.to_text() for identity in identities(as_now(office))]
+
+    def pull() -> None:
+        puller = Puller(office.home, office.config, office.vault, receiver, keys, say)
+        for doubt in puller.run().doubts:
+            say(str(doubt))
+
+    return pull
 
 
 def _units(office: Office, arguments: argparse.Namespace) -> list[str]:
@@ -154,6 +203,12 @@ def _row(found: DestructionList) -> dict[str, object]:
         "certificate": found.deed,
         "items": list(found.items),
     }
+
+
+def _add_receiver(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", metavar="URL", help="the receiver (default: office.toml)")
+    parser.add_argument("--ca-file", type=Path, metavar="F", help="whom the server must be by")
+    parser.add_argument("--account-file", type=Path, metavar="F", help="holds the token")
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:

@@ -120,7 +120,12 @@ class Done:
 
 
 def execution(
-    found: DestructionList, state: str, at: datetime, rows: Iterable[Done], copies: Iterable[Copy]
+    found: DestructionList,
+    state: str,
+    at: datetime,
+    rows: Iterable[Done],
+    copies: Iterable[Copy],
+    beyond: Iterable[str] = (),
 ) -> bytes:
     """Return what became of a certificate, as XML: the log's entries, copies that are left."""
     root = ET.Element("uitvoering", {"xmlns": SPACE})
@@ -132,6 +137,8 @@ def execution(
     for copy in copies:
         until = f"{after(at, copy.kept):%Y-%m-%d}"
         ET.SubElement(root, "kopie", {"waar": _clean(copy.what), "tot": until})
+    for text in beyond:  # what no program reaches, and a person answers for
+        ET.SubElement(root, "buitenBereik").text = _clean(text)
     return _bytes(root)
 
 

@@ -44,7 +44,9 @@ class DestructionList:
     approver: str = ""
     deed: str = ""  # base64 SHA-256 of the certificate
     items: tuple[str, ...] = ()  # what the newest approval covers
+    periods: tuple[str, ...] = ()  # whose keys open keyrings that have what was destroyed
     withdrawn: datetime | None = None
+    entries: tuple[tuple[str, int, str, str], ...] = ()  # batch, log index, SHA-256, time
 
 
 class Lists:
@@ -150,9 +152,11 @@ def _next(known: DestructionList, says: Mapping[str, Any], at: datetime) -> Dest
             approver=says["by"],
             deed=says["deed"],
             items=tuple(says["items"]),
+            periods=tuple(sorted({*known.periods, *says["periods"]})),
         )
     if act == WITHDRAWN:
-        return replace(known, state=WITHDRAWN, withdrawn=at)
+        rows = tuple((batch, entry, note, when) for batch, entry, note, when in says["entries"])
+        return replace(known, state=WITHDRAWN, withdrawn=at, entries=rows)
     if act == ERASED:
         return replace(known, state=ERASED)
     raise DoubtError(f"records/{JOURNAL}.jsonl: an act {act} that this version does not know")

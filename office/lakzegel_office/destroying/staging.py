@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from lakzegel_core import age
+from lakzegel_core import age, limits
 from lakzegel_core.age import Recipient
 from lakzegel_core.encoding import b64, canonical_json, format_time
 from lakzegel_core.keyring import DESTROYED, seal_keyring
@@ -33,6 +33,9 @@ from lakzegel_office.destroying.planning import Plan
 from lakzegel_office.extracted import DEED, extract_name, extracts_in_force
 from lakzegel_office.extracts import encode_extract, extract_of, narrowed, open_extract
 from lakzegel_office.home import Home
+from lakzegel_office.keys.periodkeys import opened_by, period_keys
+from lakzegel_office.keys.periods import recipients_digest
+from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.names import ItemId
 from lakzegel_office.replay import BatchPlace, HeaderRecord, Replay, keyring_of, place_of
 
@@ -85,12 +88,14 @@ class Stager:
         annex = self._seal(part / ANNEX, self._annex(approval.units))
         deed = self._deed(approval, extracts, annex).to_xml()
         digest = bytes.fromhex(_write(part / DEED, deed))
+        periods: set[str] = set()
         for place, items in approval.plan.by_batch().items():
-            self._change(part, approval, place, items, digest)
+            periods |= self._change(part, approval, place, items, digest)
         part.replace(target)
         durable.sync_folders([target])
         went = [str(item) for item in approval.plan.items]
-        return {"by": approval.approver, "deed": b64(digest), "items": went, "round": turn}
+        row = {"by": approval.approver, "deed": b64(digest), "items": went, "round": turn}
+        return {**row, "periods": sorted(periods)}
 
     def _deed(self, approval: Approval, extracts: Sequence[Extracted], annex: str) -> Deed:
         return Deed(
@@ -145,7 +150,8 @@ class Stager:
         place: BatchPlace,
         items: Sequence[int],
         certificate: bytes,
-    ) -> None:
+    ) -> set[str]:
+        """Stage one keyring and its entry; return the periods whose keys open one with the keys."""
         record = next(r for r in self._replay.accepted if place_of(r) == place)
         with self._catalog.open(record) as batch:
             ring = batch.keyring
@@ -169,21 +175,29 @@ class Stager:
         )
         _write(part / f"{record.batch_id}.keyring", sealed)
         _write(part / f"{record.batch_id}.note", sign_keyring_change(change, [approval.key]))
+        return self._periods(record)
 
-
-def recipients_digest(recipients: Sequence[Recipient]) -> bytes:
-    """Return what a keyring change names: the SHA-256 of the recipients' texts, a line each."""
-    return hashlib.sha256("".join(f"{r.to_text()}\n" for r in recipients).encode()).digest()
+    def _periods(self, record: HeaderRecord) -> set[str]:
+        """Return the periods that some keyring of a batch was sealed for, from the first one on."""
+        periods, path = self._office.config.periods, Mirror(self._office.home.mirror)
+        data = read_limited(path.keyring(record.batch_id), limits.MAX_KEYRING)
+        opener = opened_by(data, period_keys(self._office.vault, periods))
+        entry = self._replay.custody.policies.get(record.header.policy)
+        found = {p.name for p in periods.of(entry.policy.recipients)} if entry else set()
+        sealed = (c.change.recipients for c in self._replay.changes if _is_of(c.change, record))
+        found |= {p.name for p in map(periods.of_digest, sealed) if p is not None}
+        return found | ({opener.period.name} if opener is not None else set())
 
 
 def recipients_of(office: Office, replay: Replay, record: HeaderRecord) -> tuple[Recipient, ...]:
     """Return for whom a batch's keyring is: those of its policy, or of its last change."""
-    ours = tuple(office.config.recipients[name] for name in RECIPIENTS)
-    entry = replay.custody.policies.get(record.header.policy)
+    periods = office.config.periods
     last = [c.change for c in replay.changes if _is_of(c.change, record)][-1:]
-    if last and last[0].recipients == recipients_digest(ours):
-        return ours
-    return entry.policy.recipients if entry is not None else ours
+    period = periods.of_digest(last[0].recipients) if last else None
+    if period is not None:
+        return period.in_order
+    entry = replay.custody.policies.get(record.header.policy)
+    return entry.policy.recipients if entry is not None else periods.default.in_order
 
 
 def _is_of(change: KeyringChange, record: HeaderRecord) -> bool:
