@@ -49,7 +49,15 @@ SIGNERS: Final[Mapping[str, Algorithm]] = {
     "mirror": Algorithm.ED25519_COSIGNATURE,
     "held": Algorithm.ED25519,
 }  # one key, one role: the file's name is the role and the end of the key's name
+DUE: Final[Mapping[str, int]] = {
+    "period": 366,
+    "enrolment": 731,
+    "approval": 731,
+    "sample": 92,
+    "trail-check": 92,
+}  # days after which each is done anew; `[due]` of office.toml has others
 MAX_CONFIG: Final = 1 << 20  # bytes
+_TABLES: Final = ("recipients", "keys", "period", "person", "due")
 _OPTIONAL: Final = ("server", "ca_file", "account")
 
 
@@ -66,6 +74,7 @@ class Config:
     ca_file: str | None = None
     account: str | None = None
     people: People = field(default_factory=People)
+    due: Mapping[str, int] = field(default_factory=lambda: DUE)
 
     @property
     def origin(self) -> str:
@@ -95,6 +104,8 @@ class Config:
         lines += [f"{name} = {_quoted(self.recipients[name].to_text())}" for name in RECIPIENTS]
         lines += ["", "[keys]"]
         lines += [f"{name} = {_quoted(self.keys[name].to_text())}" for name in SIGNERS]
+        if other := {name: days for name, days in self.due.items() if days != DUE[name]}:
+            lines += ["", "[due]", *(f"{name} = {days}" for name, days in other.items())]
         for period in self.periods.all:
             lines += ["", *period.to_toml()]
         for person in self.people.all:
@@ -124,7 +135,17 @@ def read_config(path: Path) -> Config:
 
 
 def _config(table: dict[str, object]) -> Config:
-    known = {"org", "threshold", "log_keys", "recipients", "keys", "period", "person", *_OPTIONAL}
+    known = {
+        "org",
+        "threshold",
+        "log_keys",
+        "recipients",
+        "keys",
+        "period",
+        "person",
+        "due",
+        *_OPTIONAL,
+    }
     if unknown := sorted(set(table) - known):
         raise ValueError(f"unknown key {unknown[0]}")
     recipients = _strings(table["recipients"])
@@ -145,6 +166,7 @@ def _config(table: dict[str, object]) -> Config:
         log=LogKeys.from_texts([_text(text) for text in log_keys]),
         periods=_periods(recipients, table.get("period")),
         people=_people(table.get("person", [])),
+        due=_due(table.get("due", {})),
         keys=verifiers,
         **{name: _text(table[name]) for name in _OPTIONAL if name in table},
     )
@@ -163,6 +185,13 @@ def _periods(shown: Mapping[str, str], tables: Any) -> Periods:  # noqa: ANN401 
 
 def _people(tables: Any) -> People:  # noqa: ANN401 - read from a file
     return People(tuple(Person.from_table(table) for table in tables))
+
+
+def _due(table: Any) -> Mapping[str, int]:  # noqa: ANN401 - read from a file
+    for name, days in table.items():
+        if name not in DUE or type(days) is not int or days < 1:
+            raise ValueError(f"due.{name}: not one of {', '.join(DUE)}, in days")
+    return {**DUE, **table}
 
 
 def _strings(value: object) -> dict[str, str]:

@@ -10,16 +10,20 @@ from typing import Final
 from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import FormatError
 from lakzegel_core.fields import slug
+from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands import escrow
-from lakzegel_office.commands.common import Commands, answer, command, unlock
+from lakzegel_office.commands.common import Commands, answer, as_now, command, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.config import read_config
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
-from lakzegel_office.keys import delegations
+from lakzegel_office.keys import delegations, rotating
 from lakzegel_office.keys.approving import policy_signers
+from lakzegel_office.keys.due import all_due
 from lakzegel_office.keys.periodkeys import begin_period
 from lakzegel_office.keys.periods import ROLES, Period
+from lakzegel_office.keys.staffing import Tools
+from lakzegel_office.mirror import Mirror
 
 TEXT: Final = "the office's keys: periods of recipients, delegations"
 
@@ -28,6 +32,11 @@ def add(commands: Commands) -> None:
     """Add the command with its parts."""
     top = commands.add_parser("keys", help=TEXT, description=TEXT)
     parts = top.add_subparsers(dest="part", required=True, metavar="PART")
+    parser = command(parts, "status", status, "how old keys are, and what is due")
+    parser.epilog = "exit: 0 nothing is due; 1 something is"
+    parser.add_argument("--json", action="store_true", help="for a program")
+    parser = command(parts, "rotate", rotate, "make another key, and the delegation that names it")
+    parser.add_argument("role", choices=rotating.ROLES, help="approval: your own, with --as")
     text = "recipients per period"
     period = parts.add_parser("period", help=text, description=text)
     acts = period.add_subparsers(dest="act", required=True, metavar="ACT")
@@ -42,10 +51,41 @@ def add(commands: Commands) -> None:
     text = "who may enrol, approve and cosign, as the policy keys sign it"
     delegation = parts.add_parser("delegation", help=text, description=text)
     acts = delegation.add_subparsers(dest="act", required=True, metavar="ACT")
+    command(acts, "prepare", prepare, "make the one that fits who works here, and sign it")
     parser = command(acts, "cosign", cosign, "add your policy key's signature to a new delegation")
     parser.add_argument(
         "note", type=Path, nargs="?", metavar="NOTE", help="default: the newest made here"
     )
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print a line for each thing that comes round, and return 1 where one is due."""
+    office = unlock(arguments)
+    mirror = Mirror(office.home.mirror)
+    replay = replay_mirror(mirror, office.config) if mirror.checkpoint.exists() else None
+    now = datetime.now(UTC)
+    found = list(all_due(office, replay))
+    if arguments.json:
+        answer([due.to_json(now) for due in found])
+    else:
+        for due in found:
+            print(due.line(now))
+    return 1 if any(due.is_due(now) for due in found) else 0
+
+
+def rotate(arguments: argparse.Namespace) -> int:
+    """Make another key for a role."""
+    office = unlock(arguments)
+    with office.home.changing_keys():
+        tools = Tools(datetime.now(UTC).replace(microsecond=0))
+        trail_of(office).record("key-rotate", {"role": arguments.role}, now=tools.now)
+        key, note = rotating.rotate(as_now(office), arguments.role, tools)
+    print(f"key {arguments.role} {key.verifier.to_text()}")
+    if note is None:
+        print("next, by an archivist: keys delegation prepare")
+    else:
+        print(f"{note}: names it; have it completed and published before it signs anything")
+    return 0
 
 
 def begin(arguments: argparse.Namespace) -> int:
@@ -79,6 +119,22 @@ def show(arguments: argparse.Namespace) -> int:
     for period in periods.all:
         row = _row(period)
         print("\t".join(str(row[name] or "-") for name in ("name", "state", "begun", "erased")))
+    return 0
+
+
+def prepare(arguments: argparse.Namespace) -> int:
+    """Make the delegation that names the keys of now."""
+    office = unlock(arguments)
+    now = datetime.now(UTC).replace(microsecond=0)
+    with office.home.changing_keys():
+        office = as_now(office)
+        note = delegations.prepare(office.home, office.config, policy_signers(office), now=now)
+    if note is None:
+        print("the newest delegation names the keys of now already")
+        return 0
+    trail_of(office).record("delegation-sign", {"note": note.name}, now=now)
+    lacking = delegations.missing(note, office.config.policy_keys, office.config.threshold)
+    print(f"{note}: {'lacks more: keys delegation cosign' if lacking else 'complete; publish it'}")
     return 0
 
 

@@ -70,7 +70,9 @@ def prepare(
         UsageError: none of the policy keys is at hand.
     """
     _, newest = prepared(home)[-1]
-    wanted = replace(newest, approval=approvers_now(home, config))
+    wanted = replace(
+        newest, enrolment=(config.keys["enrolment"],), approval=approvers_now(home, config)
+    )
     if wanted == newest:
         return None
     if not signers:

@@ -25,7 +25,7 @@ from lakzegel_core.keys import VerifierKey
 from lakzegel_office.errors import UsageError
 from lakzegel_office.keys.periods import moment
 
-_KNOWN: Final = {"name", "roles", "recipient", "approval", "policy", "since", "until"}
+_KNOWN: Final = {"name", "roles", "recipient", "approval", "policy", "former", "since", "until"}
 
 
 class Duty(StrEnum):
@@ -57,9 +57,15 @@ class Person:
     approval: VerifierKey | None = None
     policy: VerifierKey | None = None
     until: datetime | None = None
+    former: tuple[VerifierKey, ...] = ()  # approval keys that he replaced
 
     def __post_init__(self) -> None:
         check_duties(self.roles)
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """The keys that sign, or signed, for him alone."""
+        return tuple(k for k in (self.approval, self.policy, *self.former) if k is not None)
 
     @property
     def works_here(self) -> bool:
@@ -79,6 +85,8 @@ class Person:
         for label, key in (("approval", self.approval), ("policy", self.policy)):
             if key is not None:
                 yield f'{label} = "{key.to_text()}"'
+        if self.former:
+            yield f"former = {json.dumps([key.to_text() for key in self.former])}"
         for label, at in (("since", self.since), ("until", self.until)):
             if at is not None:
                 yield f"{label} = {format_time(at)}"
@@ -103,6 +111,7 @@ class Person:
             approval=_key(table.get("approval")),
             policy=_key(table.get("policy")),
             until=moment(table.get("until")),
+            former=tuple(map(VerifierKey.from_text, table.get("former", []))),
         )
 
 
@@ -114,7 +123,7 @@ class People:
 
     def __post_init__(self) -> None:
         names = [person.name for person in self.all]
-        keys = [k.public for p in self.all for k in (p.approval, p.policy) if k is not None]
+        keys = [k.public for p in self.all for k in p.keys]
         vaults = [person.recipient.public for person in self.all]
         for found in (names, keys, vaults):
             if len(set(found)) != len(found):
@@ -138,7 +147,7 @@ class People:
     def holder(self, key: VerifierKey) -> Person | None:
         """Return whose approval or policy key that is, or was; None for one of the office's own."""
         for person in self.all:
-            if key in (person.approval, person.policy):
+            if key in person.keys:
                 return person
         return None
 
