@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Recipients per period: what policies name, what opens with what, what is gone for good."""
 
+import hashlib
 import json
 import os
 from datetime import UTC, datetime
 
 import pytest
 
+from lakzegel_core.policy import parse_policy_toml, sign_policy
 from lakzegel_office import durable
+from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.config import read_config
 from lakzegel_office.errors import UsageError
 from lakzegel_office.keys import periodkeys
-from lakzegel_office.keys.periodkeys import erase_private_keys, opened_by, period_keys
+from lakzegel_office.keys.periodkeys import (
+    devices_behind,
+    erase_private_keys,
+    opened_by,
+    period_keys,
+)
 from lakzegel_office.keys.periods import State, recipients_digest
+from lakzegel_office.mirror import Mirror
 from lakzegel_office.vault import Vault
 
 NOW = datetime(2027, 1, 2, tzinfo=UTC)
@@ -119,6 +128,46 @@ def test_an_erased_period_has_no_key_any_more_and_an_open_one_is_not_erased(worl
     assert config.periods.get("first").erased == NOW
     assert not world.vault.has("records")
     assert {k.period.name for k in period_keys(world.vault, config.periods)} == {"2027-1"}
+
+
+def test_a_device_that_sealed_last_under_the_period_is_behind_until_it_seals_under_the_next(
+    world, device
+):
+    def publish(serial):
+        text = parse_policy_toml(policy(world.config.periods.newest().in_order, serial))
+        keys = world.vault.signers(("policy-records", "policy-privacy"), world.config.policy_keys)
+        note = sign_policy(world.config.origin, text, keys)
+        world.receiver.append(note)
+        return hashlib.sha256(note).digest()
+
+    def behind():
+        world.pull()
+        replay = replay_mirror(Mirror(world.home.mirror), world.config)
+        return devices_behind(replay, world.config.periods.get("first"))
+
+    device.policy = publish(1)
+    device.send_files({"a": b"x"})
+    other = world.enrol("second")  # it never sealed anything
+    newest = begin(world, "p2")
+    after = publish(2)
+    assert behind() == ["minister"]  # the log has the next policy; who is off has not
+    device.policy, device.recipients = after, list(newest.in_order)
+    device.send_files({"b": b"x"})
+    assert behind() == []
+    assert other.newest is None
+
+
+def test_after_an_erasure_another_master_key_leaves_deleted_blocks_unreadable(world):
+    begin(world, "p2")
+    blocks = {p.name: p.read_bytes() for p in world.home.keys.glob("*.age")}
+    erase(world, "first")
+    assert world.run("keys", "rotate", "master") == 0
+    vault = Vault.unlock(world.home.keys, world.passphrase_file.read_text().strip())
+    for name, data in blocks.items():
+        if name != "master.age":
+            (world.home.keys / name).write_bytes(data)
+            with pytest.raises(UsageError, match="does not open it"):
+                vault.load(name.removesuffix(".age"))
 
 
 WRITES = ((durable, "write_new"), (durable, "write_file"), (Vault, "destroy"))

@@ -10,9 +10,10 @@ from typing import Final
 from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import FormatError
 from lakzegel_core.fields import slug
+from lakzegel_office import settings
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands import escrow
-from lakzegel_office.commands.common import Commands, answer, as_now, command, unlock
+from lakzegel_office.commands.common import Commands, Office, answer, as_now, command, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.config import read_config
 from lakzegel_office.errors import UsageError
@@ -22,8 +23,9 @@ from lakzegel_office.keys.approving import policy_signers
 from lakzegel_office.keys.due import all_due
 from lakzegel_office.keys.periodkeys import begin_period
 from lakzegel_office.keys.periods import ROLES, Period
-from lakzegel_office.keys.staffing import Tools
+from lakzegel_office.keys.staffing import Tools, renew_master
 from lakzegel_office.mirror import Mirror
+from lakzegel_office.vault import MASTER
 
 TEXT: Final = "the office's keys: periods of recipients, delegations"
 
@@ -36,7 +38,9 @@ def add(commands: Commands) -> None:
     parser.epilog = "exit: 0 nothing is due; 1 something is"
     parser.add_argument("--json", action="store_true", help="for a program")
     parser = command(parts, "rotate", rotate, "make another key, and the delegation that names it")
-    parser.add_argument("role", choices=rotating.ROLES, help="approval: your own, with --as")
+    parser.add_argument(
+        "role", choices=(*rotating.ROLES, MASTER), help="approval: your own, with --as"
+    )
     text = "recipients per period"
     period = parts.add_parser("period", help=text, description=text)
     acts = period.add_subparsers(dest="act", required=True, metavar="ACT")
@@ -76,6 +80,8 @@ def status(arguments: argparse.Namespace) -> int:
 def rotate(arguments: argparse.Namespace) -> int:
     """Make another key for a role."""
     office = unlock(arguments)
+    if arguments.role == MASTER:
+        return _rotate_master(office, arguments)
     with office.home.changing_keys():
         tools = Tools(datetime.now(UTC).replace(microsecond=0))
         trail_of(office).record("key-rotate", {"role": arguments.role}, now=tools.now)
@@ -119,6 +125,17 @@ def show(arguments: argparse.Namespace) -> int:
     for period in periods.all:
         row = _row(period)
         print("\t".join(str(row[name] or "-") for name in ("name", "state", "begun", "erased")))
+    return 0
+
+
+def _rotate_master(office: Office, arguments: argparse.Namespace) -> int:
+    alone = settings.passphrase(arguments.passphrase_file) if office.staff is None else None
+    with office.home.changing_keys():
+        now = datetime.now(UTC).replace(microsecond=0)
+        trail_of(office).record("key-rotate", {"role": MASTER}, now=now)
+        office = as_now(office)
+        renew_master(office, alone, Tools(now))
+    print("the master key is another one; restart what runs with the old one")
     return 0
 
 

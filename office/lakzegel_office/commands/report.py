@@ -5,14 +5,16 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.commands import reporting
-from lakzegel_office.commands.common import Commands, answer, command, say, unlock
+from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_of
 from lakzegel_office.guarded import BAD, Guarded, Guards, Subject, fold
+from lakzegel_office.keys.due import all_due
 from lakzegel_office.keys.standing import standing
 
 _MORE = """\
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         return reporting.write(arguments)
     office = unlock(arguments)
     found = _guards(catalog_of(office), arguments.device)
-    for line in standing(office.home, office.config):
+    for line in _notes(office):
         say(f"note: {line}")
     if arguments.guard is not None:
         for guards in found.values():
@@ -69,6 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
             print(line)
     states = [one.state for guards in found.values() for one in guards.guards.values()]
     return 1 if any(state in BAD for state in states) else 0
+
+
+def _notes(office: Office) -> Iterator[str]:
+    """Yield what is one person's that should be two persons', and what is due of the keys."""
+    yield from standing(office.home, office.config)
+    now = datetime.now(UTC)
+    yield from (due.line(now) for due in all_due(office, None) if due.is_due(now))
 
 
 def _guards(catalog: Catalog, device: str | None) -> dict[str, Guards]:

@@ -17,13 +17,14 @@ from lakzegel_office.config import Config
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
 from lakzegel_office.keys.periods import FIRST, ROLES, Period, Periods, State
+from lakzegel_office.replay import Replay
 from lakzegel_office.vault import Vault
 
 COPIES: Final = (
     "backups and snapshots of the keys folder made before now, with a passphrase of that time",
     "the escrow's shares: a threshold of them is the key; collect and destroy them",
     "memory and swap of machines where the office's programs run or ran: start those anew",
-    "blocks of the disk that a file system keeps of deleted files: encrypted, to a master key",
+    "blocks of deleted files on the disk: sealed to the master key; run: keys rotate master",
 )  # what this program cannot reach; a person answers for each
 
 
@@ -106,6 +107,27 @@ def opened_by(keyring: bytes, keys: Iterable[PeriodKey]) -> PeriodKey | None:
             continue
         return key
     return None
+
+
+def devices_behind(replay: Replay, period: Period) -> list[str]:
+    """Return the devices that may still bring batches that only this period's keys open.
+
+    A device that is off goes on under the policy that it has. Its newest header names the one
+    under which it sealed last; until that names other recipients, what it sealed since is on its
+    way, and would be lost for ever. A device that ended or was revoked brings nothing more.
+    """
+    newest = {record.header.device: record.header for record in replay.accepted}
+    named = {
+        id_
+        for id_, entry in replay.custody.policies.items()
+        if any(one in entry.policy.recipients for one in period.in_order)
+    }
+    return sorted(
+        name
+        for name, header in newest.items()
+        if header.policy in named
+        and not (replay.custody.devices[name].final or replay.custody.devices[name].revoked)
+    )
 
 
 def erase_private_keys(

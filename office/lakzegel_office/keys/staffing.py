@@ -144,6 +144,18 @@ def replace_master(office: Office, config: Config, passphrase: str | None, tools
     return master.rotate(office.home.keys, office.vault, holders, tools.random)
 
 
+def renew_master(office: Office, passphrase: str | None, tools: Tools) -> Vault:
+    """Replace the master key for those who open it now; return the vault of the new one.
+
+    Raises:
+        UsageError: who runs this is no archivist, or a passphrase opens it too that he has not.
+    """
+    require_archivist(office)
+    if passphrase is None:
+        _require_no_shared(office)
+    return replace_master(office, office.config, passphrase, tools)
+
+
 def require_archivist(office: Office) -> None:
     """Return when who runs this may change the office's keys.
 
