@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from lakzegel_office.journal import Entry
 from lakzegel_office.transfer.mdto import moment
+from lakzegel_office.transfer.packing import in_dutch
 from lakzegel_office.transfer.pdf import pdf, printed
 from lakzegel_office.transfer.settings import Settings
 from lakzegel_office.transfer.xmltext import Element, document, element
@@ -70,7 +71,9 @@ def as_xml(made: Declaration) -> bytes:
     rows = (element("gegeven", value, naam=name) for name, value in made.rows())
     counts = (element(name, value) for name, value in made.counts())
     reasons: Mapping[str, Any] = made.export.says["reasons"]
-    left = (element("reden", str(count), grond=reason) for reason, count in reasons.items())
+    left = (
+        element("reden", str(count), grond=in_dutch(reason)) for reason, count in reasons.items()
+    )
     root = Element(
         "verklaringVanOverbrenging",
         (
@@ -96,8 +99,8 @@ def as_pdf(made: Declaration) -> bytes:
             "made": moment(made.created),
             "rows": [[name, printed(value)] for name, value in made.rows()],
             "counts": [list(row) for row in made.counts()],
-            "reasons": [[printed(name), str(count)] for name, count in reasons.items()],
-            "head": made.head,
+            "reasons": [[printed(in_dutch(name)), str(count)] for name, count in reasons.items()],
+            "head": printed(made.head),
             "giver": printed(made.settings.creator.name),
             "receiver": printed(made.receiver) or "archiefdienst",
         },

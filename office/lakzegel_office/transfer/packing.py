@@ -17,6 +17,13 @@ from lakzegel_office.transfer.sip import Order
 from lakzegel_office.transfer.xmltext import Document, Element, document, element
 
 NAME: Final = "pakbon.xml"
+_DUTCH: Final = {
+    "left-out: ": "weggelaten: ",
+    "failed: ": "mislukt: ",
+    ": class ": ": klasse ",
+    ": undated": ": zonder tijd",
+    ": not-a-mail": ": geen mail",
+}
 NAMESPACE: Final = "urn:lakzegel:pakbon:v1"
 
 
@@ -58,6 +65,13 @@ def packing_slip(
     return document(root)
 
 
+def in_dutch(reason: str) -> str:
+    """Return a reason of the inventory for people."""
+    for word, dutch in _DUTCH.items():
+        reason = reason.replace(word, dutch)
+    return reason
+
+
 def _counts(inventory: Inventory) -> Iterator[Element]:
     counts = inventory.counts()
     names = {
@@ -70,4 +84,4 @@ def _counts(inventory: Inventory) -> Iterator[Element]:
     for name, dutch in names.items():
         yield element(dutch, str(counts[name]))
     for reason, count in inventory.reasons().items():
-        yield element("reden", str(count), grond=reason)
+        yield element("reden", str(count), grond=in_dutch(reason))

@@ -23,6 +23,8 @@ _RANGES: Final = (
 )
 _NOT_SHOWN: Final = re.compile(f"[^{_RANGES}]")
 _DOUBTFUL: Final = re.compile("[\xad\u0370-\u03ff]")
+_LONG: Final = re.compile(r"\S{24}(?=\S{8})")
+_BREAK: Final = "\u200b"  # where a line may end; without it a long word runs off the page
 STANDARD: Final = "a-2a"
 
 
@@ -41,7 +43,8 @@ def pdf(template: str, data: Mapping[str, Any]) -> bytes:
 def printed(text: str) -> str:
     """Return a text with the code point of each character that has no shape in our fonts."""
     plain = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\t", "    "))
-    return _DOUBTFUL.sub(_assigned, _NOT_SHOWN.sub(_code, plain))
+    shown = _DOUBTFUL.sub(_assigned, _NOT_SHOWN.sub(_code, plain))
+    return _LONG.sub(lambda match: f"{match[0]}{_BREAK}", shown)
 
 
 def _code(match: re.Match[str]) -> str:
