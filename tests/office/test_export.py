@@ -14,6 +14,7 @@ import bagit
 import pytest
 import xmlschema
 
+from lakzegel_office.collection import assembling
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
@@ -448,3 +449,17 @@ def test_a_kill_leaves_nothing_that_looks_whole_and_the_next_export_begins_anew(
     exported(filled, out)
     assert not part.exists()
     assert not list(out.rglob(".lakzegel-export"))
+
+
+def test_a_mail_beyond_what_the_collection_looks_at_leaves_to_its_last_byte(
+    world, device, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(assembling, "CUT", 256)
+    monkeypatch.setattr(assembling, "MAX_PARSED", 600)
+    whole = mail(1, text="".join(f"regel {n}\n" for n in range(200)))
+    pieces = [whole[start : start + 256] for start in range(0, len(whole), 256)]
+    device.send_as("maildir", {"cur/1": pieces})
+    world.pull()
+    out = exported(world, tmp_path / "uit")
+    assert [p.read_bytes() for p in out.rglob("*.eml")] == [whole]
+    assert len(list(out.rglob("*.proof"))) == len(pieces)

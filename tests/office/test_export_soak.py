@@ -4,7 +4,6 @@
 import json
 import os
 import random
-import resource
 import string
 import subprocess
 import sys
@@ -64,15 +63,21 @@ def nested(number, depth):
     return inner
 
 
+def run(world, *arguments):
+    """Run the program as people do; returns the most memory that it used, in bytes."""
+    home = ["--home", str(world.home.root), "--passphrase-file", str(world.passphrase_file)]
+    command = [sys.executable, "-m", "lakzegel_office", *arguments, *home]
+    with subprocess.Popen(command) as started:
+        _, status, used = os.wait4(started.pid, 0)
+        started.returncode = os.waitstatus_to_exitcode(status)
+    assert started.returncode == 0
+    return used.ru_maxrss * 1024
+
+
 def exported(world, out, *more, kind="mdto"):
-    """Run the program as people do; returns the most memory that it and its own used, in bytes."""
-    command = [sys.executable, "-m", "lakzegel_office", "export", "--home", str(world.home.root)]
-    command += ["--passphrase-file", str(world.passphrase_file), "--format", kind]
-    command += ["--created", "2026-11-30T12:00:00Z", *more, str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3000)
-    assert done.returncode == 0, done.stderr
-    print(done.stdout)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    run(world, "index")
+    when = ["--created", "2026-11-30T12:00:00Z"]
+    return run(world, "export", "--format", kind, *when, *more, str(out))
 
 
 def test_ten_thousand_mails_with_nasty_names(world, device, tmp_path):
@@ -87,7 +92,7 @@ def test_ten_thousand_mails_with_nasty_names(world, device, tmp_path):
     world.pull()
     out = tmp_path / "uit"
     schema = ["--xsd", str(XSD)] if XSD.is_file() else []
-    assert exported(world, out, *schema, kind="bagit") < 1 << 30
+    assert exported(world, out, *schema, kind="bagit") < 600 << 20
     bagit.Bag(str(out)).validate()
     sip = out / "data"
     lying = [p for p in sip.rglob("*") if p.is_file()]
@@ -120,7 +125,7 @@ def test_an_attachment_of_500_megabytes_does_not_fill_the_memory(world, device, 
     del whole
     world.pull()
     out = tmp_path / "uit"
-    assert exported(world, out) < 1 << 30
+    assert exported(world, out) < 600 << 20
     (one,) = out.rglob("*.eml")
     assert one.stat().st_size == size
     assert len(list(out.rglob("*.proof"))) == len(pieces)

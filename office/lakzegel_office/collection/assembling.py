@@ -162,7 +162,13 @@ class Assembler:
         for row in group:
             if len(data) < MAX_PARSED:
                 data += self.fetch(row.id)
-        return parse(file.reader, file.path, bytes(data))
+        piece = parse(file.reader, file.path, bytes(data))
+        beyond = sum(row.size for row in group) - len(data)
+        if not piece.units or not beyond:
+            return piece
+        *before, last = piece.units  # what was not looked at goes with the unit before it
+        last = replace(last, length=last.length + beyond)
+        return replace(piece, units=(*before, last))
 
     def _head_before(self, version: _Version, place: int) -> int | None:
         if place == 0:

@@ -86,7 +86,7 @@ def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
         objects = 0
         if asked.kind not in ONLY_MAIL:
             asked.say("metadata")
-            objects = _describe(asked, delivery)
+            objects = _describe(asked, delivery, gatherer.unread)
         if asked.kind is Kind.BAGIT:
             close_bag(folder, asked.order)
         summary = _summary(folder, inventory, objects, asked.order.unseen)
@@ -94,7 +94,7 @@ def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
         return summary
 
 
-def _describe(asked: Export, delivery: Delivery) -> int:
+def _describe(asked: Export, delivery: Delivery, unread: int) -> int:
     """Write sidecars and packing slip, and check them; return the number of objects."""
     sip = Sip(delivery, asked.evidence, asked.order)
     sip.describe()
@@ -103,7 +103,7 @@ def _describe(asked: Export, delivery: Delivery) -> int:
         delivery.out.written,
         delivery.inventory,
         objects=sip.objects,
-        remarks=list(_remarks(asked, sip)),
+        remarks=_remarks(asked, sip, unread),
     )
     below = delivery.below
     delivery.out.write(below + NAME, [slip.data], title=NAME, role=Role.ABOUT)
@@ -112,8 +112,12 @@ def _describe(asked: Export, delivery: Delivery) -> int:
     return sip.objects
 
 
-def _remarks(asked: Export, sip: Sip) -> list[str]:
+def _remarks(asked: Export, sip: Sip, unread: int) -> list[str]:
     remarks = []
+    if unread:
+        remarks.append(
+            f"Van {unread} mails van meer dan 64 MiB zijn bijlagen en weergave er alleen in de mail"
+        )
     if sip.replaced:
         remarks.append(
             f"{sip.replaced} tekens die XML niet kent zijn in de metagegevens vervangen door U+FFFD"

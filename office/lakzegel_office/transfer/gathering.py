@@ -54,6 +54,7 @@ class Gatherer:
     scope: Scope
     renderer: Renderer | None = None
     attachments: bool = False  # those of mails as files of their own
+    unread: int = 0  # mails that are too large for either
     _shown: set[str] = field(default_factory=set)  # files that left with a message
 
     def dossiers(self) -> Iterator[Dossier]:
@@ -85,10 +86,8 @@ class Gatherer:
             parts = self.collection.reading(unit.id)
             make = self._mail_contents if unit.kind is UnitKind.MAIL else self._file_contents
             contents = list(make(unit, parts))
-            if self.attachments and unit.kind is UnitKind.MAIL:
-                contents += self._attachments(unit)
-            if self.renderer is not None and unit.kind is UnitKind.MAIL:
-                contents += self.renderer.mail(unit)
+            if unit.kind is UnitKind.MAIL:
+                contents += self._read(unit)
         except (DoubtError, GoneError, UsageError) as error:
             self.inventory.fail([unit.id], str(error))
             return None
@@ -173,6 +172,16 @@ class Gatherer:
         yield from self._originals(parts)
         yield Content(Role.DERIVED, title, ".eml", lambda: mail_pieces(mail), how=mail.how)
 
+    def _read(self, unit: Unit) -> Iterator[Content]:
+        """Yield what is made of a mail's bytes; of one that would fill the memory, nothing."""
+        if unit.size > MAX_READ and (self.attachments or self.renderer is not None):
+            self.unread += 1
+            return
+        if self.attachments:
+            yield from self._attachments(unit)
+        if self.renderer is not None:
+            yield from self.renderer.mail(unit)
+
     def _attachments(self, unit: Unit) -> Iterator[Content]:
         """Yield a mail's attachments, decoded; of one that would take too long, none."""
         if not unit.attachments or unit.size * unit.attachments > MOST_DECODED:
@@ -236,6 +245,7 @@ class Gatherer:
 
 PARTED: Final = "alleen de stukken die zijn overgebracht; de rest van het verzegelde segment bleef"
 JOINED: Final = "verzegelde segmenten achter elkaar"
+MAX_READ: Final = 64 << 20  # bytes of a mail that is taken apart, in memory
 MOST_DECODED: Final = 512 << 20  # bytes of a mail, times its attachments: each decodes it anew
 DECODED: Final = "bijlage van de mail, gedecodeerd"
 UNPACKED: Final = "uitgepakt uit het archief"
