@@ -371,8 +371,7 @@ def founded():
     return _founded
 
 
-@pytest.fixture
-def world(tmp_path):
+def make_world(tmp_path):
     """An initialised office and a receiver whose log holds its delegation."""
     return _founded(tmp_path)
 
@@ -403,6 +402,12 @@ def _founded(tmp_path):
     receiver.append((home.notes / "delegation.note").read_bytes())
     vault = Vault.unlock(home.keys, PASSPHRASE)
     return World(home, tmp_path / "passphrase", receiver, vault)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """An initialised office and a receiver whose log holds its delegation."""
+    return make_world(tmp_path)
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from lakzegel_core.keyringchange import open_keyring_change
 from lakzegel_office.collection.model import Query
 from lakzegel_office.destroying.deed import SPACE
 from lakzegel_office.destroying.lists import Lists
+from lakzegel_office.destroying.printing import print_certificate
 from lakzegel_office.errors import DoubtError, GoneError, RefusedError, UsageError
 from lakzegel_office.extracts import FILLER, open_extract
-from tests.office.disposing import carry_out, office_of
+from tests.office.disposing import NOW, carry_out, office_of
 from tests.office.mails import letter
 
 CHAT = (
@@ -103,6 +104,10 @@ def test_the_certificate_says_what_the_law_asks_and_the_log_names_it(world, mail
     row = done.find(f"{{{SPACE}}}sleutelbosVervangen")
     assert row.get("logregel") == str(world.receiver.log.index(note))
     assert done.find(f"{{{SPACE}}}kopie").get("tot") == "2027-03-31"
+    shown = (folder / "verklaring.pdf").read_bytes()
+    assert shown.startswith(b"%PDF-")
+    deed, rest = data, (folder / "uitvoering.xml").read_bytes()
+    assert print_certificate(deed, rest, hashlib.sha256(data).hexdigest(), NOW) == shown
 
 
 def test_of_a_chat_one_message_goes_and_an_extract_of_the_rest_is_sealed_first(

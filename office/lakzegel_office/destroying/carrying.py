@@ -26,7 +26,7 @@ from lakzegel_office.destroying.lists import (
     DestructionList,
     Lists,
 )
-from lakzegel_office.destroying.planning import Plan, Planner
+from lakzegel_office.destroying.planning import NothingLeftError, Plan, Planner
 from lakzegel_office.destroying.selection import Category, Copy
 from lakzegel_office.destroying.staging import Approval, Stager, folder_of
 from lakzegel_office.destroying.withdrawing import Withdrawal
@@ -133,7 +133,8 @@ class Carrier:
         replay, collection = self._opened()
         with closing(collection):
             taken = self.lists.take_off(Holds(self._office, replay).on(), collection, now)
-        found = self.lists.get(number)
+            found = self.lists.get(number)
+            more = self._more(replay, collection, found)
         if found.state == WITHDRAWN:
             return folder_of(self._office.home, number, found.round)
         if off := [unit for one, unit, _ in taken if one == number]:
@@ -141,6 +142,9 @@ class Carrier:
             raise UsageError(text)
         if found.state != APPROVED:
             raise UsageError(f"list {number}: is {found.state}; run: lakzegel-office approve")
+        if more:
+            text = f"list {number}: {more} items more hold its units than were approved"
+            raise UsageError(f"{text}; run: lakzegel-office approve {number}")
         self._tell("destroy", number, found.ground, now)
         withdrawal = Withdrawal(self._office, found, receiver)
         withdrawal.send(replay)
@@ -170,6 +174,16 @@ class Carrier:
         before = {item: open_extract(path.read_bytes(), keys) for item, path in files.items()}
         planner = Planner(collection, catalog_from(self._office, replay), replay, before)
         return planner.plan(units, Holds(self._office, replay).on(), observations=observations)
+
+    def _more(self, replay: Replay, collection: IndexedCollection, found: DestructionList) -> int:
+        """Return how many items hold an approved list's units by now and are not approved."""
+        if found.state != APPROVED:
+            return 0
+        try:
+            plan = self._plan(replay, collection, found.units, observations=found.observations)
+        except NothingLeftError:
+            return 0
+        return len({str(item) for item in plan.items} - set(found.items))
 
     def _open_list(self, number: int) -> DestructionList:
         found = self.lists.get(number)

@@ -22,8 +22,9 @@ from lakzegel_office.replay import BatchPlace
 
 SPACE: Final = "https://lakzegel.nl/ns/vernietiging/1"
 MANNER: Final = (
-    "De sleutels van de stukken zijn uit alle sleutelbossen genomen (ingetrokken); daarna zijn die"
-    " opnieuw verpakt voor een nieuwe periode en de oude sleutels vernietigd (gewist)."
+    "De sleutels van de stukken worden uit alle sleutelbossen genomen (ingetrokken); daarna worden"
+    " die opnieuw verpakt voor een nieuwe periode en de oude sleutels vernietigd (gewist). Hoe ver"
+    " het is, staat in de uitvoering."
 )
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

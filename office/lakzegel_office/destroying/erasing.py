@@ -26,7 +26,7 @@ from lakzegel_office.destroying.changes import Changes
 from lakzegel_office.destroying.deed import Done, execution
 from lakzegel_office.destroying.lists import ERASED, WITHDRAWN, DestructionList, Lists
 from lakzegel_office.destroying.staging import folder_of
-from lakzegel_office.destroying.withdrawing import EXECUTION
+from lakzegel_office.destroying.withdrawing import keep_execution
 from lakzegel_office.errors import UsageError
 from lakzegel_office.extracts import MAX_EXTRACT
 from lakzegel_office.keys.periodkeys import Erasure, PeriodKey, erase_private_keys, period_keys
@@ -168,7 +168,7 @@ class Eraser:
             if found.state == WITHDRAWN and set(found.periods) <= erased:
                 folder = folder_of(office.home, found.number, found.round)
                 said = execution(found, ERASED, now, _done(replay, found), (), erasure.copies)
-                durable.write_file(folder / EXECUTION, said)
+                keep_execution(folder, said, now)
                 lists.say(found.number, ERASED, now)
                 final.append(found.number)
         return final

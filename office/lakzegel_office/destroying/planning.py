@@ -27,6 +27,10 @@ from lakzegel_office.replay import BatchPlace, Replay
 _SHOWN: Final = 5  # ids that a refusal names
 
 
+class NothingLeftError(UsageError):
+    """Every segment that held the units is destroyed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What would go, what an extract is sealed of, and what a person should look at."""
@@ -97,7 +101,7 @@ class Planner:
         reached = (*found.alone, *found.shared)
         segments = tuple(sorted({*self._left(reached), *(i for i in reached if i in self._before)}))
         if not segments:
-            raise UsageError("nothing is left of these units: their keys are destroyed")
+            raise NothingLeftError("nothing is left of these units: their keys are destroyed")
         extracts = self._extracts(units, found)
         captures = self._emptied(found.captures, frozenset(segments) - set(extracts))
         seen = self._left(found.observations)

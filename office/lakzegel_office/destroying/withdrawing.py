@@ -20,6 +20,7 @@ from lakzegel_office.commands.common import Office
 from lakzegel_office.destroying.changes import Changes
 from lakzegel_office.destroying.deed import Done, execution
 from lakzegel_office.destroying.lists import WITHDRAWN, DestructionList
+from lakzegel_office.destroying.printing import PDF, print_certificate
 from lakzegel_office.destroying.selection import Copy
 from lakzegel_office.destroying.staging import folder_of
 from lakzegel_office.errors import DoubtError
@@ -29,6 +30,14 @@ from lakzegel_office.replay import Replay
 from lakzegel_office.transport import Receiver
 
 EXECUTION: Final = "uitvoering.xml"
+
+
+def keep_execution(folder: Path, said: bytes, now: datetime) -> None:
+    """Leave what became of a certificate beside it, and both to be read."""
+    deed = read_limited(folder / DEED, limits.MAX_BATCH)
+    digest = hashlib.sha256(deed).hexdigest()
+    made = print_certificate(deed, said, digest, now)
+    durable.write_files({folder / PDF: made, folder / EXECUTION: said})
 
 
 class Withdrawal:
@@ -63,7 +72,7 @@ class Withdrawal:
     def conclude(self, done: Sequence[Done], copies: Sequence[Copy], now: datetime) -> Path:
         """Write down what was done; take away what was staged; return the folder."""
         said = execution(self._found, WITHDRAWN, now, done, copies)
-        durable.write_file(self._folder / EXECUTION, said)
+        keep_execution(self._folder, said, now)
         self._changes.conclude()
         for path in self._superseded():
             path.unlink()
