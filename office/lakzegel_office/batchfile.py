@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from lakzegel_core import limits
-from lakzegel_core.age import Identity
 from lakzegel_core.batch import Header, peek_header, split_header
 from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.item import Item, Place, open_item
-from lakzegel_core.keyring import DESTROYED, Keyring, open_keyring
+from lakzegel_core.keyring import DESTROYED, Keyring
 from lakzegel_core.manifest import ENTRY_SIZE, ManifestEntry, contents_root, parse_manifest
+from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.mirror import read_limited
 
 
@@ -72,7 +72,7 @@ class OpenBatch:
 
 
 @contextmanager
-def open_batch(batch: Path, keyring: Path, identities: Sequence[Identity]) -> Iterator[OpenBatch]:
+def open_batch(batch: Path, keyring: Path, keychain: Keychain) -> Iterator[OpenBatch]:
     """Open a batch file and its keyring.
 
     Raises:
@@ -83,7 +83,7 @@ def open_batch(batch: Path, keyring: Path, identities: Sequence[Identity]) -> It
     with map_file(batch) as data:
         header_bytes, header = read_header(data)
         entries = read_manifest(data, len(header_bytes), header)
-        keys = open_keyring(sealed_keys, identities)
+        keys = keychain.open(sealed_keys)
         _check_belongs(keys, header)
         yield OpenBatch(header, entries, _offsets(len(header_bytes), entries), keys, data)
 

@@ -12,6 +12,7 @@ from lakzegel_office.batchcheck import check_digest
 from lakzegel_office.batchfile import DestroyedError, OpenBatch, open_batch
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.index import IndexedItem, IndexStore
+from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import Opener, OpenTask
@@ -35,6 +36,7 @@ class Catalog:
         self._headers = headers
         self._store = store
         self._identities = identities
+        self._keychain = Keychain(identities)
 
     def headers(self, device: str | None = None) -> Iterator[HeaderRecord]:
         """Yield the headers of one device, or of all, in the order of the log."""
@@ -82,7 +84,7 @@ class Catalog:
     def open(self, record: HeaderRecord) -> AbstractContextManager[OpenBatch]:
         """Open a batch of the mirror."""
         name = record.batch_id
-        return open_batch(self._mirror.batch(name), self._mirror.keyring(name), self._identities)
+        return open_batch(self._mirror.batch(name), self._mirror.keyring(name), self._keychain)
 
     def item(self, item: ItemId) -> Item:
         """Return one item, opened and checked.

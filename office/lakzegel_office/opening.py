@@ -19,6 +19,7 @@ from lakzegel_core.item import Item
 from lakzegel_office.batchfile import DestroyedError, OpenBatch, open_batch
 from lakzegel_office.capture import BaseRef, Capture, SegmentRef, read_capture, read_path
 from lakzegel_office.index import INLINE, MAX_INLINE, Failure, IndexedItem, IndexStore
+from lakzegel_office.keys.keychain import Keychain
 
 CAPTURE_CODE: Final = "capture-mismatch"  # a capture that names what is not there as it says
 KEPT_CODE: Final = "not-destroyed"  # a key that the log says is gone
@@ -81,7 +82,7 @@ class Opener:
 
     def __init__(self, identities: Sequence[Identity], store: IndexStore) -> None:
         """Keep the keys and the place of the index."""
-        self._identities = identities
+        self._keychain = Keychain(identities)
         self._store = store
 
     def open(self, task: OpenTask) -> OpenResult:
@@ -90,7 +91,7 @@ class Opener:
         What is wrong with the batch is returned, not raised.
         """
         try:
-            with open_batch(task.batch, task.keyring, self._identities) as batch:
+            with open_batch(task.batch, task.keyring, self._keychain) as batch:
                 return self._open_items(task, batch)
         except LakzegelError as error:
             failure = Failure(None, error.code, str(error))

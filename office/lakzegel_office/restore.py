@@ -20,6 +20,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
 from lakzegel_office.batchfile import open_batch
 from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.names import VERSIONS, ItemId
 from lakzegel_office.restoreplan import BatchKey, Piece, Plan, Target
 from lakzegel_office.spread import in_turn, spread
@@ -149,12 +150,12 @@ def below(out: Path, parts: Sequence[bytes]) -> Path:
     return out.joinpath(*(os.fsdecode(part) for part in parts))
 
 
-_worker: list[Identity] = []  # the keys of this process, set by `start_worker`
+_worker: list[Keychain] = []  # the keys of this process, set by `start_worker`
 
 
 def start_worker(identities: Sequence[str]) -> None:
     """Give this process its keys."""
-    _worker[:] = [Identity.from_text(text) for text in identities]
+    _worker[:] = [Keychain([Identity.from_text(text) for text in identities])]
 
 
 def write_batch(task: BatchWrites) -> Failures:
@@ -162,7 +163,7 @@ def write_batch(task: BatchWrites) -> Failures:
     failures: Failures = []
     wanted = dict(task.items)
     try:
-        with open_batch(task.batch, task.keyring, _worker) as batch:
+        with open_batch(task.batch, task.keyring, _worker[0]) as batch:
             known = [index for index in wanted if index < len(batch.entries)]
             for index in wanted.keys() - set(known):
                 failures += _all_failed(

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lakzegel_core.errors import DecryptError
 from lakzegel_core.policy import parse_policy_toml, sign_policy
 from lakzegel_office import durable
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.config import read_config
 from lakzegel_office.errors import UsageError
-from lakzegel_office.keys import periodkeys
+from lakzegel_office.keys import keychain, periodkeys
+from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.keys.periodkeys import (
     devices_behind,
     erase_private_keys,
@@ -168,6 +170,24 @@ def test_after_an_erasure_another_master_key_leaves_deleted_blocks_unreadable(wo
             (world.home.keys / name).write_bytes(data)
             with pytest.raises(UsageError, match="does not open it"):
                 vault.load(name.removesuffix(".age"))
+
+
+def test_what_opened_the_last_keyring_is_tried_first(world, device, monkeypatch):
+    names = [device.send_files({str(n): b"x"}) for n in range(3)]
+    for number in range(4):
+        begin(world, f"p{number}")
+    keys = period_keys(world.vault, world.config.periods)
+    chain = Keychain([key.identity for key in keys])
+    tried = []
+    real = keychain.open_keyring
+    monkeypatch.setattr(
+        keychain, "open_keyring", lambda data, keys: tried.append(keys) or real(data, keys)
+    )
+    rings = [chain.open(world.receiver.keyrings[name]) for name in names]
+    assert [ring.batch for ring in rings] == [0, 1, 2]
+    assert len(tried) == len(keys) - 1 + 2  # all but the escrow of the first; then one each
+    with pytest.raises(DecryptError):
+        Keychain([keys[0].identity]).open(world.receiver.keyrings[names[0]])
 
 
 WRITES = ((durable, "write_new"), (durable, "write_file"), (Vault, "destroy"))

@@ -18,6 +18,7 @@ from lakzegel_office.collection.parsing import parse, parses
 from lakzegel_office.collection.pieces import Piece
 from lakzegel_office.extracts import open_extract
 from lakzegel_office.index import IndexedItem, IndexStore
+from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.opening import Opener, OpenTask
 
 
@@ -36,6 +37,7 @@ class BatchReader:
     def __init__(self, identities: Sequence[Identity], store: IndexStore) -> None:
         """Keep the keys and the index of items."""
         self._identities = identities
+        self._keychain = Keychain(identities)
         self._store = store
 
     def read(self, task: OpenTask) -> BatchRead:
@@ -44,7 +46,7 @@ class BatchReader:
         wanted = {line.index: line for line in lines if _is_looked_into(line)}
         pieces: dict[int, Piece] = {}
         try:
-            with open_batch(task.batch, task.keyring, self._identities) as batch:
+            with open_batch(task.batch, task.keyring, self._keychain) as batch:
                 for index, item in batch.items(wanted):
                     if isinstance(item, Item):
                         pieces[index] = _piece(wanted[index], item.payload)

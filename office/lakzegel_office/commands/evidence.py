@@ -10,6 +10,7 @@ from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office
 from lakzegel_office.errors import UsageError
 from lakzegel_office.index import IndexStore
+from lakzegel_office.keys.people import Duty
 from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay, gone
@@ -25,6 +26,8 @@ def identities(office: Office) -> list[Identity]:
         UsageError: none is here.
     """
     found = [key.identity for key in period_keys(office.vault, office.config.periods)]
+    if not found and office.staff is not None and not office.staff.person.may(Duty.ARCHIVIST):
+        raise UsageError(f"{office.staff.person.name}: only the role archivist opens anything")
     if not found:
         raise UsageError(f"{office.home.keys}: no recipient's key here; nothing can be opened")
     return found

@@ -17,6 +17,7 @@ from lakzegel_office.commands.common import Commands, command, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.config import judge_keys
 from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.proving import Prover
@@ -52,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     record = catalog_from(office, replay).find(item)
     name = record.batch_id
     try:
-        with open_batch(mirror.batch(name), mirror.keyring(name), identities(office)) as batch:
+        keychain = Keychain(identities(office))
+        with open_batch(mirror.batch(name), mirror.keyring(name), keychain) as batch:
             opened = batch.item(item.index)
             stamped = not arguments.without_timestamps
             stamps = Stamps(mirror, office.config, replay, now) if stamped else None

@@ -18,7 +18,6 @@ from typing import Final
 
 import uvicorn
 
-from lakzegel_office.audit import Actor
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_of, trail_of
@@ -57,7 +56,7 @@ def desk_of(
         worklist = Worklist(collection.db, book, settings)
         proposals = Proposals(collection.db, settings, partial(catalog_of, office))
         listing = Listing(collection.db)
-        actor = Actor.here().name
+        actor = office.actor.name
         trail = trail_of(office)
         yield Desk(collection, book, worklist, listing, proposals, settings, trail, actor, clock)
 
