@@ -159,6 +159,17 @@ def test_a_device_that_sealed_last_under_the_period_is_behind_until_it_seals_und
     assert other.newest is None
 
 
+def test_an_erasure_waits_for_whoever_changes_the_keys_and_keeps_what_he_changed(world):
+    stale = world.config
+    begin(world, "p2")
+    with world.home.changing_keys(), pytest.raises(UsageError, match="another command"):
+        erase(world, "first")
+    config, _ = erase_private_keys(
+        world.home, stale, world.vault, world.config.periods.get("first"), now=NOW
+    )
+    assert [period.name for period in config.periods.all] == ["first", "p2"]
+
+
 def test_after_an_erasure_another_master_key_leaves_deleted_blocks_unreadable(world):
     begin(world, "p2")
     blocks = {p.name: p.read_bytes() for p in world.home.keys.glob("*.age")}

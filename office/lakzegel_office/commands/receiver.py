@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lakzegel_office import durable, settings
 from lakzegel_office.commands.common import Commands, command, unlock
-from lakzegel_office.config import Config
+from lakzegel_office.config import Config, read_config
 from lakzegel_office.errors import UsageError
 from lakzegel_office.vault import ACCOUNT
 
@@ -43,10 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.ca_file.is_file():
             raise UsageError(f"{arguments.ca_file}: no such file")
         config = replace(config, ca_file=str(arguments.ca_file.absolute()))
-    if token is not None:
-        office.vault.replace(ACCOUNT, token.encode())
-    if config != office.config:
-        durable.write_file(office.home.config, config.to_toml().encode())
+    with office.home.changing_keys():
+        if token is not None:
+            office.vault.replace(ACCOUNT, token.encode())
+        if config != office.config:
+            kept = {name: getattr(config, name) for name in ("account", "server", "ca_file")}
+            now = replace(read_config(office.home.config), **kept)
+            durable.write_file(office.home.config, now.to_toml().encode())
     _tell(config)
     return 0
 

@@ -13,7 +13,7 @@ from lakzegel_core.age import SEED, Identity
 from lakzegel_core.errors import DecryptError
 from lakzegel_core.keyring import open_keyring
 from lakzegel_office import durable
-from lakzegel_office.config import Config
+from lakzegel_office.config import Config, read_config
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
 from lakzegel_office.keys.periods import FIRST, ROLES, Period, Periods, State
@@ -141,15 +141,20 @@ def erase_private_keys(
     Raises:
         UsageError: the period is open still, so that policies may name it.
     """
-    if period.state is State.OPEN:
-        raise UsageError(f"period {period.name}: is open; run: keys period begin NAME")
-    names: Sequence[str] = [name for name in map(period.secret, ROLES) if vault.has(name)]
-    erasing = replace(period, state=State.ERASING)
-    config = _keep(home, config, config.periods.changed(erasing))
-    for name in names:
-        vault.destroy(name)
-    gone = replace(period, state=State.ERASED, erased=period.erased or now)
-    return _keep(home, config, config.periods.changed(gone)), Erasure(gone, tuple(names))
+    del config  # as it was when the command began; what is so now counts
+    with home.changing_keys():
+        current = read_config(home.config)
+        period = current.periods.get(period.name)
+        if period.state is State.OPEN:
+            raise UsageError(f"period {period.name}: is open; run: keys period begin NAME")
+        names: Sequence[str] = [name for name in map(period.secret, ROLES) if vault.has(name)]
+        erasing = replace(period, state=State.ERASING)
+        current = _keep(home, current, current.periods.changed(erasing))
+        for name in names:
+            vault.destroy(name)
+        gone = replace(period, state=State.ERASED, erased=period.erased or now)
+        current = _keep(home, current, current.periods.changed(gone))
+    return current, Erasure(gone, tuple(names))
 
 
 def _keep(home: Home, config: Config, periods: Periods) -> Config:
