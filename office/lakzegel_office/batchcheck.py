@@ -6,6 +6,7 @@ import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from lakzegel_core import limits
 from lakzegel_core.errors import LakzegelError
@@ -17,6 +18,7 @@ from lakzegel_office.mirror import read_limited
 from lakzegel_office.replay import HeaderRecord
 
 MISSING = "missing; run pull"
+LET_GO: Final = 2 << 20  # bytes that stay in memory once they were hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,20 @@ def check_digest(
 
 def _wrong_items(data: mmap.mmap, start: int, entries: tuple[ManifestEntry, ...]) -> Iterator[int]:
     """Yield the index of each item whose bytes are not what the manifest says."""
+    let_go = 0
     with memoryview(data) as view:
         for index, entry in enumerate(entries):
             with view[start : start + entry.length] as piece:
                 if hashlib.sha256(piece).digest() != entry.sha256:
                     yield index
             start += entry.length
+            if start - let_go >= LET_GO:
+                let_go = start - start % mmap.PAGESIZE
+                _forget(data, let_go)
+
+
+def _forget(data: mmap.mmap, end: int) -> None:
+    """Let the system take back the pages of what was hashed, where it can be told."""
+    advice = getattr(mmap, "MADV_DONTNEED", None)
+    if advice is not None and end:
+        data.madvise(advice, 0, end)

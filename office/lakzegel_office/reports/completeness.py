@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lakzegel_core.encoding import format_time
 from lakzegel_office.reports.days import GAP, NONE
 from lakzegel_office.reports.evidence import Line
-from lakzegel_office.reports.model import DeviceFacts, LedgerFacts, Report
+from lakzegel_office.reports.model import DeviceFacts, LedgerFacts, Report, SourceFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ def _proven(device: DeviceFacts) -> Iterator[Line]:
     )
     for source in device.sources:
         ledger = source.ledger
+        if _uncovered(device, source) or not source.covered:
+            continue
         if ledger is not None and ledger.balanced and not ledger.failed:
             yield Line(
                 "{device}: {source}: every file that was found is sealed, or left out for a reason "
@@ -103,11 +105,10 @@ def _missing(device: DeviceFacts) -> Iterator[Line]:
 
 
 def _missing_sources(device: DeviceFacts) -> Iterator[Line]:
-    own = sum(1 for day in device.days if day in {GAP, NONE})
     for source in device.sources:
         holes = {"device": device.name, "source": source.label}
-        days = sum(1 for day in source.days if day in {GAP, NONE})
-        if days > own:
+        days = _uncovered(device, source)
+        if days:
             text = "{device}: {source} was not covered on {days} days"
             yield Line(text, {**holes, "days": days}, bad=True)
         if not source.covered:
@@ -121,6 +122,12 @@ def _missing_sources(device: DeviceFacts) -> Iterator[Line]:
             yield Line(text, {**holes, "reasons": reasons}, bad=True)
         if source.ledger is not None and not source.ledger.balanced:
             yield Line("{device}: {source}: the counts do not add up", holes, bad=True)
+
+
+def _uncovered(device: DeviceFacts, source: SourceFacts) -> int:
+    """Return on how many days a source was not covered while its device was."""
+    pairs = zip(source.days, device.days, strict=True)
+    return sum(1 for one, own in pairs if one in {GAP, NONE} and own not in {GAP, NONE})
 
 
 def _counts(ledger: LedgerFacts) -> dict[str, object]:

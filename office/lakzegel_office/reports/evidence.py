@@ -42,8 +42,8 @@ def guarded(number: int) -> Callable[[Report], Iterator[Line]]:
             for guard in device.guards:
                 if number in guard.rows:
                     yield _line(
-                        "{device}: guard {guard}: {state}; {open} of {count} subjects need a look, "
-                        "{risks} times at risk",
+                        "{device}: guard {guard}: {state}; subjects: {count}, need a look: {open}, "
+                        "times at risk: {risks}",
                         bad=guard.state in _BAD,
                         device=device.name,
                         guard=guard.name,
@@ -61,8 +61,8 @@ def first_day(report: Report) -> Iterator[Line]:
     for device in report.devices:
         missing = sum(1 for source in device.sources if not source.covered)
         yield _line(
-            "{device}: enrolled {at}, {sources} sources, of which {missing} not covered",
-            bad=missing > 0,
+            "{device}: enrolled {at}; sources: {sources}, not covered: {missing}",
+            bad=missing > 0 or not device.batches,
             device=device.name,
             at=format_time(device.enrolled),
             sources=len(device.sources),
@@ -74,7 +74,7 @@ def channels(report: Report) -> Iterator[Line]:
     """Yield how many sources there are, and apps that none is for."""
     for device in report.devices:
         yield _line(
-            "{device}: {sources} sources are registered",
+            "{device}: sources that are registered: {sources}",
             device=device.name,
             sources=len(device.sources),
         )
@@ -87,10 +87,10 @@ def managed(report: Report) -> Iterator[Line]:
     """Yield what is secured, and what was done to it since."""
     batches = sum(device.batches for device in report.devices)
     items = sum(device.items for device in report.devices)
-    yield _line("secured: {batches} batches, {items} items", batches=batches, items=items)
-    holds = sum(1 for mark in report.marks if mark.kind == "hold")
+    yield _line("secured: batches {batches}, items {items}", batches=batches, items=items)
+    holds = len({mark.name for mark in report.marks if mark.kind == "hold"})
     yield _line(
-        "managed: {holds} holds, {disposals} disposals",
+        "managed: holds {holds}, disposals {disposals}",
         holds=holds,
         disposals=len(report.disposals),
     )
@@ -115,12 +115,12 @@ def vanished(report: Report) -> Iterator[Line]:
     """Yield what disappeared from the devices, and what of it was not captured."""
     counts = _observed(report)
     gone, lost = counts["vanished"], counts["vanished-uncaptured"]
-    yield _line("{count} statements of files that vanished; all had been captured", count=gone)
+    yield _line("statements of files that vanished, all captured before: {count}", count=gone)
     if lost:
-        text = "{count} statements of files that vanished before they were captured"
+        text = "statements of files that vanished before they were captured: {count}"
         yield _line(text, bad=True, count=lost)
     if counts["shrunk"]:
-        yield _line("{count} statements of files that shrank", count=counts["shrunk"])
+        yield _line("statements of files that shrank: {count}", count=counts["shrunk"])
 
 
 def mail(report: Report) -> Iterator[Line]:
@@ -145,7 +145,7 @@ def readouts(report: Report) -> Iterator[Line]:
         if device.readouts:
             last = device.readouts[-1]
             yield _line(
-                "{device}: {count} read-outs, the last of a backup of {at}",
+                "{device}: read-outs: {count}, the last of a backup of {at}",
                 device=device.name,
                 count=len(device.readouts),
                 at=last.backup,
@@ -202,7 +202,7 @@ def holds(report: Report) -> Iterator[Line]:
     on = {mark.name for mark in report.marks if mark.kind == "hold" and mark.state == "on"}
     off = {mark.name for mark in report.marks if mark.kind == "hold" and mark.state == "off"}
     if on:
-        yield _line("{on} holds were placed, {off} lifted", on=len(on), off=len(off))
+        yield _line("holds that were placed: {on}, lifted: {off}", on=len(on), off=len(off))
 
 
 def safe(report: Report) -> Iterator[Line]:
@@ -243,7 +243,7 @@ def disposed(report: Report) -> Iterator[Line]:
     gone = [one for one in report.disposals if one.items]
     if gone:
         yield _line(
-            "{items} items destroyed, under {count} certificates",
+            "items destroyed: {items}, certificates: {count}",
             items=sum(one.items for one in gone),
             count=len({one.certificate for one in gone if one.certificate}),
             bad=any(not one.certificate for one in gone),
@@ -277,7 +277,7 @@ def effort(report: Report) -> Iterator[Line]:
     """Yield for how many moments a person was needed."""
     months = max(1, round(((report.scope.last - report.scope.first).days + 1) / 30))
     count = sum(len(device.readouts) for device in report.devices)
-    text = "{count} read-outs in {months} months needed a person; mail needed nobody"
+    text = "read-outs that needed a person, in {months} months: {count}; mail needed nobody"
     yield _line(text, count=count, months=months)
 
 

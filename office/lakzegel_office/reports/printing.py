@@ -23,8 +23,8 @@ from lakzegel_office.reports.words import Said, said_in
 
 STANDARD: Final = "a-2b"
 _PRINTED: Final = """
-text { font-family: "DejaVu Sans Mono"; } .t { fill: #1c2126; font-size: 11px; }
-.m { fill: #4d5761; font-size: 10px; } .l { stroke: #d3d9df; fill: none; }
+text { font-family: "Libertinus Serif"; } .t { fill: #1c2126; font-size: 17px; }
+.m { fill: #4d5761; font-size: 14px; } .l { stroke: #d3d9df; fill: none; }
 .w { stroke: #9aa4ae; fill: none; } .d-whole { fill: #1f6fb5; } .d-asleep { fill: url(#p-asleep); }
 .d-away { fill: url(#p-away); } .d-gap { fill: url(#p-gap); } .d-none { fill: url(#p-none); }
 .b-asleep { fill: #a9cdec; } .i-asleep { fill: #1f6fb5; } .b-away { fill: #e6eaee; }
