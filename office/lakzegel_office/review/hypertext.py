@@ -16,6 +16,7 @@ from typing import Final
 import nh3
 from markupsafe import Markup, escape
 
+from lakzegel_office.markup import bounded
 from lakzegel_office.review import visible
 from lakzegel_office.review.pictures import picture_type
 
@@ -71,7 +72,7 @@ def document(source: str, pictures: Pictures, *, left_out: str, lang: str) -> st
 def cleaned(source: str, pictures: Pictures, *, left_out: str) -> str:
     """Return HTML in which nothing acts and nothing is fetched."""
     first = nh3.clean(
-        _encodable(source[:MAX_HTML]),
+        _encodable(bounded(source, MAX_HTML)),
         tags={*_TAGS, "a", "img"},
         attributes={**_ATTRIBUTES, "a": {"href"}},
         clean_content_tags=set(_DROPPED),
@@ -79,7 +80,7 @@ def cleaned(source: str, pictures: Pictures, *, left_out: str) -> str:
         link_rel=None,
     )
     writer = _Writer(pictures, left_out)
-    writer.feed(first)
+    writer.feed(first[: 2 * MAX_HTML])
     writer.close()
     return nh3.clean(
         writer.text(),
@@ -100,7 +101,7 @@ class _Writer(HTMLParser):
         self._left_out = left_out
         self._rows: list[str] = []
         self._links: list[str] = []
-        self._shown = 0
+        self._asked = 0  # a part that is no picture costs as much as one that is
         self._bytes = 0
 
     def text(self) -> str:
@@ -140,13 +141,13 @@ class _Writer(HTMLParser):
         alt = named.get("alt", "")
         source = named.get("src", "")
         data = None
-        if source.lower().startswith("cid:") and self._shown < MAX_PICTURES:
+        if source.lower().startswith("cid:") and self._asked < MAX_PICTURES:
+            self._asked += 1
             data = self._pictures(source[4:])
         kind = picture_type(data) if data else None
         if data is None or kind is None or self._bytes + len(data) > MAX_EMBEDDED:
             words = f"{self._left_out}: {alt}" if alt else self._left_out
             return str(Markup('<span class="left">{}</span>').format(visible.plain(words)))
-        self._shown += 1
         self._bytes += len(data)
         text = base64.b64encode(data).decode()
         return f'<img src="data:{kind};base64,{text}" alt="{escape(visible.plain(alt))}">'

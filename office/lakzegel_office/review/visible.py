@@ -21,6 +21,7 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs"})
 _ODD: Final = re.compile("[^\n\t -~\u00a1-\u00ac\u00ae-\u024f]")  # what has to be looked at
 _ODD_NAME: Final = re.compile("[^ -~\u00a1-\u00ac\u00ae-\u024f]")
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_LABEL: Final = 63  # characters of a label that a network knows; what is longer leads nowhere
 _SCRIPTS: Final = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC")
 _TARGET: Final = re.compile(r"(?i)\A([a-z][a-z0-9+.-]*:)(//)?([^/?#]*)(.*)\Z", re.DOTALL)
 
@@ -74,14 +75,15 @@ def is_mixed(text: str) -> bool:
 
 
 def _marked(text: str, odd: re.Pattern[str], *, strict: bool) -> Markup:
-    pieces, done = [], 0
+    pieces: list[str] = []
+    done = 0
     for found in odd.finditer(text):
         number = found.start()
         if _is_hidden(text, number, strict=strict):
-            code = Markup('<span class="code">{}</span>').format(_code(text[number]))
-            pieces += [escape(text[done:number]), code]
+            code = f'<span class="code">&lt;U+{ord(text[number]):04X}&gt;</span>'
+            pieces += [str(escape(text[done:number])), code]
             done = number + 1
-    return Markup("").join([*pieces, escape(text[done:])])
+    return Markup("".join([*pieces, str(escape(text[done:]))]))  # noqa: S704  # each is escaped
 
 
 def _is_hidden(text: str, number: int, *, strict: bool) -> bool:
@@ -102,7 +104,7 @@ def _code(one: str) -> str:
 
 
 def _label(label: str) -> str:
-    if label.isascii():
+    if label.isascii() or len(label) > _LABEL:  # `punycode` takes quadratic time
         return label
     try:
         return label.encode("idna").decode()

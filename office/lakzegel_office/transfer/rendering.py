@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lakzegel_office.collection.model import Attachment, Body, Unit, UnitKind
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
+from lakzegel_office.markup import bounded
 from lakzegel_office.transfer.choosing import Sealed
 from lakzegel_office.transfer.model import Content, Role
 from lakzegel_office.transfer.pdf import pdf, printed
@@ -168,7 +169,7 @@ class Renderer:
 def sanitised(html: str) -> str:
     """Return a mail's markup reduced to text in its order: no link, picture, style or script."""
     return nh3.clean(
-        html[:MAX_HTML],
+        bounded(html, MAX_HTML),
         tags=set(_TAGS),
         clean_content_tags=set(_DROPPED),
         attributes={},
@@ -184,7 +185,8 @@ def shown_time(at: datetime) -> str:
 def _text(body: Body) -> str:
     if body.text.strip() or not body.html:
         return body.text
-    plain = nh3.clean(body.html[:MAX_HTML], tags=set(), clean_content_tags=set(_DROPPED))
+    source = bounded(body.html, MAX_HTML)
+    plain = nh3.clean(source, tags=set(), clean_content_tags=set(_DROPPED))
     return unescape(plain)
 
 

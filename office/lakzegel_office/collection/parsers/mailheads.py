@@ -8,6 +8,7 @@ of `email` that take any text. docs/spec/collection.md §5.1
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,9 @@ _FIELD: Final = re.compile(rb"(?P<name>[!-9;-~]{1,256})[ \t]*:(?P<value>.*)", re
 _FOLD: Final = re.compile(rb"\r?\n(?![ \t])")
 _BREAK: Final = re.compile(r"[\r\n]+[ \t]*")
 _ID: Final = re.compile(r"<([^<>\s]{1,512})>")
+_NO_CHARSETS: Final = frozenset(  # codecs of Python's that no mail is in; two are quadratic
+    {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+)
 _ROLES: Final = ("from", "to", "cc", "bcc", "reply-to")
 
 Fields = Sequence[tuple[str, str]]
@@ -135,11 +139,23 @@ def _addresses(values: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield name[:512], address[:512] if "@" in address else ""
 
 
+def in_charset(data: bytes, charset: str) -> str:
+    """Return bytes as the text that a charset of mail makes of them.
+
+    Raises:
+        LookupError: there is no such charset.
+        ValueError: these bytes are not in it.
+    """
+    if codecs.lookup(charset).name.replace("_", "-") in _NO_CHARSETS:
+        raise LookupError(charset)
+    return data.decode(charset)
+
+
 def _word(data: bytes | str, charset: str | None) -> str:
     if isinstance(data, str):
         return data
     try:
-        return data.decode(charset or "ascii")
+        return in_charset(data, charset or "ascii")
     except (LookupError, ValueError):
         return _text(data)
 

@@ -18,7 +18,13 @@ from email.policy import Policy, compat32
 from typing import Final, TypeAlias
 
 from lakzegel_office.collection.model import Attachment
-from lakzegel_office.collection.parsers.mailheads import decoded, fields_of, first_of, split_mail
+from lakzegel_office.collection.parsers.mailheads import (
+    decoded,
+    fields_of,
+    first_of,
+    in_charset,
+    split_mail,
+)
 
 MAX_PARTS: Final = 1_000
 MAX_BOUNDARIES: Final = 100  # multiparts in one mail; honest ones have fewer than ten
@@ -92,16 +98,19 @@ def _parts(data: bytes) -> Iterator[Part]:
     while pending and count < MAX_PARTS:
         part, depth = pending.pop()
         count += 1
-        inner = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
             if depth < MAX_DEPTH:
-                pending += [(child, depth + 1) for child in _whole(inner)]
+                pending += [(child, depth + 1) for child in _whole(part)]
             continue
         yield part
 
 
-def _whole(inner: object) -> list[Part]:
-    """Return the parts that are parts, the last one first."""
+def _whole(part: Part) -> list[Part]:
+    """Return the parts that are parts, the last one first.
+
+    What is no multipart is not asked: `email` would decode it, in whatever charset it names.
+    """
+    inner = part.get_payload() if part.is_multipart() else []
     found = inner if isinstance(inner, list) else []
     return [child for child in reversed(found) if isinstance(child, Message)]
 
@@ -155,26 +164,37 @@ def _content_id(part: Part) -> str:
 
 def _file_name(part: Part) -> str:
     try:
-        name = part.get_filename() or ""
+        name = _param(part, "filename", "content-disposition") or _param(part, "name")
     except (ValueError, TypeError, LookupError):
         return "?"
     return decoded(name.encode("utf-8", "surrogateescape"))[:1024]
+
+
+def _param(part: Part, name: str, field: str = "content-type") -> str:
+    """Return a parameter as `email` does (RFC 2231), but in no charset that costs too much."""
+    value = part.get_param(name, "", field)
+    if not isinstance(value, tuple):
+        return str(value or "").strip()
+    charset, _, text = value
+    data = str(text).encode("raw-unicode-escape")
+    try:
+        return in_charset(data, charset or "us-ascii").strip()
+    except (LookupError, ValueError):
+        return str(text).strip()
 
 
 def _name_of(part: Part, kind: str) -> str:
     name = _file_name(part)
     if name or kind != "message/rfc822":
         return name
-    inner = part.get_payload()
-    first = next(iter(_whole(inner)), None)
+    first = next(iter(_whole(part)), None)
     subject = str(first.get("Subject", "")) if first is not None else ""
     return decoded(subject.encode("utf-8", "surrogateescape"))[:1000] + ".eml"
 
 
 def _bytes_of(part: Part) -> bytes:
-    inner = part.get_payload()
-    if isinstance(inner, list):  # message/rfc822, message/delivery-status
-        return b"".join(_written(child) for child in reversed(_whole(inner)))
+    if part.is_multipart():  # message/rfc822, message/delivery-status
+        return b"".join(_written(child) for child in reversed(_whole(part)))
     data = part.get_payload(decode=True)
     return data if isinstance(data, bytes) else b""
 
@@ -189,9 +209,8 @@ def _written(part: Part) -> bytes:
 
 def _text_of(part: Part) -> str:
     data = _bytes_of(part)[: 4 * MAX_HTML]
-    charset = str(part.get_content_charset("utf-8"))
     try:
-        return data.decode(charset)
+        return in_charset(data, _param(part, "charset").lower() or "utf-8")
     except (LookupError, ValueError):
         pass
     try:

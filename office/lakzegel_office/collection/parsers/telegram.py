@@ -118,7 +118,7 @@ def _text(value: object) -> str:
 
 def _details(value: Mapping[str, Any]) -> str:
     shown = ("title", "period", "duration_seconds", "discard_reason")
-    told = [f"{name}={value[name]}" for name in shown if value.get(name) not in {None, ""}]
+    told = [f"{name}={value[name]}" for name in shown if value.get(name) not in (None, "")]
     return " ".join(told)
 
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Content that means harm, read and shown: it costs what its size is worth, and is text."""
+
+import time
+
+import pytest
+
+from lakzegel_office.collection.parsing import parse
+from lakzegel_office.review import hypertext, visible
+from lakzegel_office.transfer.rendering import sanitised
+from tests.office import hostile_samples as samples
+
+SIZES = (1 << 16, pytest.param(8 << 20, marks=pytest.mark.soak))
+MARKUP_SIZES = (1 << 15, pytest.param(8 << 20, marks=pytest.mark.soak))
+
+
+def shown(source, pictures=lambda _: None):
+    return hypertext.document(source, pictures, left_out="weggelaten", lang="nl")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("name", "make"), list(samples.heavy()))
+def test_no_mail_takes_longer_than_its_size_is_worth(name, make, size):
+    begun = time.process_time()
+    parse("maildir", b"cur/1", make(size))
+    assert time.process_time() - begun < 0.5 + size / 2e6, name
+
+
+@pytest.mark.parametrize("size", MARKUP_SIZES)
+@pytest.mark.parametrize(("name", "make"), list(samples.heavy_markup()))
+def test_no_markup_takes_longer_than_its_size_is_worth(name, make, size):
+    source = make(size)
+    begun = time.process_time()
+    shown(source)
+    sanitised(source)
+    assert time.process_time() - begun < (1.5 if size < 1 << 20 else 20), name
+
+
+def test_a_picture_is_asked_for_a_few_times_however_often_a_mail_names_it():
+    asked = []
+    shown("<img src=cid:x>" * 1000, asked.append)
+    assert len(asked) == hypertext.MAX_PICTURES
+
+
+def test_a_part_in_an_odd_charset_hides_no_other_part():
+    parts = b"".join(
+        b"--x\nContent-Type: text/plain; charset" + charset + b"\n\n" + "één".encode() + b"\n"
+        for charset in (b"*=us-ascii''iso-8859-15", b"=punycode", b"=zlib", b'="\xff"', b"=utf-8")
+    )
+    head = b"Subject: x\nContent-Type: multipart/mixed; boundary=x\n\n"
+    (unit,) = parse("maildir", b"cur/1", head + parts + b"--x--\n").units
+    assert unit.text.split("\n")[1:] == ["één"] * 4
+
+
+def test_an_event_of_telegram_with_an_odd_value_hides_no_message():
+    data, count = samples.telegram()
+    assert len(parse("telegram-export", b"result.json", data).units) >= count
+
+
+def test_a_host_that_no_network_knows_is_shown_as_it_is():
+    assert visible.target("http://" + "é" * 64 + "/") == "http://" + "é" * 64 + "/"
+    assert visible.target("http://é.example/") == "http://xn--9ca.example/"
