@@ -157,7 +157,7 @@ class Client:
             if known == method and pattern.match(path.partition("?")[0]):
                 assert answer.status_code in statuses, f"{method} {path}: {answer.status_code}"
                 break
-        kind = answer.headers["content-type"].partition(";")[0]
+        kind = answer.headers.get("content-type", "").partition(";")[0]
         crowded = (answer.status_code, kind) == (503, "text/plain")  # docs/spec/http.md §3
         if answer.status_code >= 400 and kind != "text/html" and not crowded:
             problem = answer.json()

@@ -49,7 +49,7 @@ def put(client, upload):
     """The answer, or None when the receiver went away."""
     try:
         return client.put(upload)
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
         return None
 
 
