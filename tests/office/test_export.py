@@ -197,7 +197,16 @@ def test_every_sidecar_is_valid_by_the_official_schema(filled, sip, tmp_path):
     assert len(sidecars) > 30
     for path in sidecars:
         schema.validate(str(path))
-    exported(filled, tmp_path / "uit", "--xsd", str(XSD))
+    settings = tmp_path / "overdracht.toml"
+    settings.write_text(
+        'creator = {name = "Ministerie & Co", id = "mnre1000", source = "TOOI"}\ndefault = "x"\n'
+        'selection_list = "Lijst <1>"\n[category.x]\nlabel = "Overig"\nappraisal = "V"\n'
+        'term = "10y"\nrestriction = "Overig"\nrestriction_text = "Privacy"\n'
+    )
+    out = exported(filled, tmp_path / "uit", "--xsd", str(XSD), "--settings", str(settings))
+    said = next(out.rglob("Stukken*.MDTO.xml")).read_text()
+    assert "<termijnLooptijd>P10Y</termijnLooptijd>" in said
+    assert "<verwijzingNaam>Ministerie &amp; Co</verwijzingNaam>" in said
 
 
 def test_names_are_safe_and_titles_stand_in_the_metadata(sip):
@@ -336,16 +345,40 @@ def test_what_does_not_open_is_failed_and_the_rest_is_whole(world, device, tmp_p
     world.pull()
     assert world.run("index", "--quiet") == 0
     name = list(world.receiver.batches)[-1]
-    (path,) = world.home.mirror.rglob(f"{name}*batch*")
-    data = bytearray(path.read_bytes())
-    data[-600] ^= 1
-    path.chmod(0o600)
-    path.write_bytes(data)
+    rot(world, name, -600)
     assert world.run("export", "--format", "mdto", *CREATED, str(tmp_path / "uit")) == 1
     told = inventory(tmp_path / "uit")
     assert told["counts"] == {"found": 2, "exported": 1, "left-out": 0, "gone": 0, "failed": 1}
     assert len(list((tmp_path / "uit").rglob("*.eml"))) == 1
     assert told["unseen"] == {"items": 0, "batches": 0}
+
+
+def rot(world, name, at):
+    """Change a byte of a batch in the mirror."""
+    (path,) = world.home.mirror.rglob(f"{name}*batch*")
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+
+
+def test_one_day_of_a_chat_that_rotted_fails_alone(world, device, tmp_path):
+    chat = {"WhatsApp-chat met Anna.txt": [CHAT.encode(), LATER.encode()]}
+    device.send_as("whatsapp-export", chat, source="chats")
+    first = list(world.receiver.batches)[-1]
+    device.send_as("folder", {"IMG-20240311-WA0001.jpg": [PICTURE]}, source="chats")
+    second = list(world.receiver.batches)[-1]
+    world.pull()
+    assert world.run("index", "--quiet") == 0
+    rot(world, second, len(world.receiver.batches[second]) - 1500)
+    rot(world, first, len(world.receiver.batches[first]) - 1500)
+    assert world.run("export", "--format", "mdto", *CREATED, str(tmp_path / "uit")) == 1
+    told = inventory(tmp_path / "uit")
+    assert told["counts"]["exported"] >= 1
+    assert told["counts"]["failed"] >= 1
+    assert told["counts"]["found"] == told["counts"]["exported"] + told["counts"]["failed"] == 5
+    for row in told["units"]:
+        assert bool(row["files"]) == (row["outcome"] == "exported")
 
 
 def test_what_never_opened_is_counted_though_it_is_no_unit(world, device, tmp_path):
@@ -385,7 +418,7 @@ def test_receipts_redacted_copies_and_declarations_are_registered(
     assert filled.run("export", "register-receipt", "levering", str(tmp_path / "weg")) == 2
 
 
-def test_what_review_calls_private_stays_and_what_is_held_says_so(world, device, tmp_path):
+def test_what_review_calls_private_stays_and_what_is_held_says_so(world, device, tmp_path, capsys):
     device.send_as("maildir", {f"cur/{n}": [mail(n, f"Stuk {n}")] for n in range(4)})
     world.pull()
     office = Office(world.home, world.config, world.vault)
@@ -403,8 +436,10 @@ def test_what_review_calls_private_stays_and_what_is_held_says_so(world, device,
     assert [row["holds"] for row in told["units"] if row["unit"] == ids[1]] == [["woo-2027-014"]]
     slip = (tmp_path / "uit/pakbon.xml").read_text()
     assert "1 stukken vallen onder een bewaarplicht" in slip
-    told = inventory(exported(world, tmp_path / "alleen", "--class", "zakelijk"))
-    assert told["counts"]["exported"] == 1
+    capsys.readouterr()
+    exported(world, tmp_path / "alleen", "--class", "zakelijk", "--dry-run", "--json")
+    assert json.loads(capsys.readouterr().out)["counts"]["exported"] == 1
+    assert not (tmp_path / "alleen").exists()
 
 
 def test_attachments_of_a_mail_lie_beside_it_decoded(world, device, tmp_path):

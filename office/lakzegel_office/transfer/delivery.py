@@ -101,24 +101,29 @@ class Delivery:
 
     def _record(self, record: Record, dossier: str) -> Placed | None:
         folder = f"{dossier}/{self.names.take(record.title, record.id)}"
-        try:
-            files = [self._file(content, record, folder) for content in record.contents]
-        except (DoubtError, GoneError, UsageError) as error:
-            self.out.drop(folder)
-            taken = [content.unit for content in record.contents if content.unit]
-            self.inventory.fail([*record.units, *taken], str(error))
-            return None
-        self._note(record, files)
+        files: list[Written] = []
+        for content in record.contents:
+            try:
+                file = self._file(content, record, folder)
+            except (DoubtError, GoneError, UsageError) as error:
+                if content.unit:  # it came along with another, which does not need it
+                    self.inventory.fail([content.unit], str(error))
+                    continue
+                self.out.drop(folder)
+                taken = [content.unit for content in record.contents if content.unit]
+                self.inventory.fail([*record.units, *taken], str(error))
+                return None
+            self._note(record, content, file)
+            files.append(file)
         self._records += 1
         if self._records % TOLD_EVERY == 0:
             self.say(f"{self._records} records written")
         return Placed(replace(record, contents=()), folder, tuple(files))
 
-    def _note(self, record: Record, files: Sequence[Written]) -> None:
-        """Write into the inventory which files each unit has."""
-        for content, file in zip(record.contents, files, strict=True):
-            for unit in (content.unit,) if content.unit else record.units:
-                self.inventory.rows[unit].files.append(file.path)
+    def _note(self, record: Record, content: Content, file: Written) -> None:
+        """Write into the inventory that a file is of its units."""
+        for unit in (content.unit,) if content.unit else record.units:
+            self.inventory.rows[unit].files.append(file.path)
 
     def _file(self, content: Content, record: Record, folder: str) -> Written:
         name = self.names.take(content.title, record.id, content.ending)

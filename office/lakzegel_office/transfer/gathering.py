@@ -105,6 +105,7 @@ class Gatherer:
             except (DoubtError, GoneError, UsageError) as error:
                 self.inventory.fail([unit.id], str(error))
                 read = [pair for pair in read if pair[0].id != unit.id]
+        read = list(self._readable(read))
         if not read:
             return None
         parts = [part for _, some in read for part in some]
@@ -114,6 +115,23 @@ class Gatherer:
             left = self.collection.conversation(name).units - len(chosen)
             contents += self.renderer.chat(title or NO_TITLE, chosen, left)
         return self._record(name, title or NO_TITLE, chosen, [*originals, *contents], parts)
+
+    def _readable(
+        self, read: Sequence[tuple[Unit, tuple[Part, ...]]]
+    ) -> Iterator[tuple[Unit, tuple[Part, ...]]]:
+        """Yield the units whose segments open, so that one that rotted fails those in it alone."""
+        bad: dict[ItemId, str] = {}
+        for item in {part.place.item: None for _, parts in read for part in parts}:
+            try:
+                self.collection.sealed(item)
+            except (DoubtError, GoneError, UsageError) as error:
+                bad[item] = str(error)
+        for unit, parts in read:
+            reasons = [bad[part.place.item] for part in parts if part.place.item in bad]
+            if reasons:
+                self.inventory.fail([unit.id], reasons[0])
+            else:
+                yield unit, parts
 
     def _record(
         self,
@@ -217,7 +235,10 @@ class Gatherer:
             file = self.collection.unit(shown.unit)
             if self.inventory.take(file, self.marks, self.scope):
                 self._shown.add(file.id)
-                yield from self._shown_file(file, shown)
+                try:
+                    yield from list(self._shown_file(file, shown))
+                except (DoubtError, GoneError, UsageError) as error:
+                    self.inventory.fail([file.id], str(error))
 
     def _shown_file(self, file: Unit, shown: Attachment) -> Iterator[Content]:
         parts = self.collection.reading(file.id)

@@ -77,7 +77,11 @@ class OutFolder:
 
     def drop(self, folder: str) -> None:
         """Take a folder away again whose record could not be written whole."""
-        shutil.rmtree(self.root / folder, ignore_errors=True)
+        place = self.root / folder
+        shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the first that has something else in it stays
+            for above in place.relative_to(self.root).parents[:-1]:
+                (self.root / above).rmdir()
         self.written = [f for f in self.written if not f.path.startswith(f"{folder}/")]
 
 
