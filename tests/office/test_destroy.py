@@ -195,6 +195,7 @@ def test_a_hold_on_a_neighbour_in_the_segment_keeps_it_too(world, device, collec
     assert "under hold woo-1" in capsys.readouterr().err
 
 
+@pytest.mark.soak
 def test_a_hold_that_comes_with_the_pull_stops_what_was_approved(world, mails, collected):
     propose(world, "zangzaad")
     world.run("approve", "1")
@@ -211,6 +212,7 @@ def test_a_hold_that_comes_with_the_pull_stops_what_was_approved(world, mails, c
     assert texts(collected) == ["Vogelkooi", "Zangzaad"]
 
 
+@pytest.mark.soak
 def test_what_was_not_approved_is_not_carried_out(world, mails):
     propose(world, "zangzaad")
     with pytest.raises(UsageError, match="list 1: is proposed"):
@@ -239,6 +241,7 @@ def test_what_is_not_as_approved_is_not_carried_out(world, mails, collected, wha
     assert not [entry for entry in world.receiver.log if b"/keyring-change/" in entry[:40]]
 
 
+@pytest.mark.soak
 def test_a_receiver_that_refuses_or_keeps_the_old_one_is_asked_again(world, mails, collected):
     propose(world, "zangzaad")
     world.run("approve", "1")

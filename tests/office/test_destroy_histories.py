@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -56,6 +56,10 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "folder"):
+            for _ in range(len(self.held)):
+                self.release()
+            self.propose(0)
+            self.run_cut_off(self.number * 11 % 60, ("lost", "refused", "given")[self.number % 3])
             for found in Lists(self.office).all().values():
                 if found.state == APPROVED:
                     self.run_on(found.number)
@@ -217,6 +221,7 @@ common = {
     "deadline": None,
     "suppress_health_check": list(HealthCheck),
     "derandomize": True,
+    "phases": (Phase.explicit, Phase.generate),  # a history costs seconds: none is made shorter
 }
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=2, stateful_step_count=6, **common)

@@ -199,6 +199,7 @@ def test_nothing_is_erased_that_is_still_needed(world, withdrawn, device, collec
     assert not world.vault.has("records")
 
 
+@pytest.mark.soak
 def test_an_erasure_that_broke_off_goes_on(world, withdrawn, collected, monkeypatch):
     begin(world)
     with world.home.exclusive():
