@@ -4,6 +4,8 @@
 The attack is real: all of them are opened with all of them.
 """
 
+import hashlib
+import json
 import os
 from contextlib import closing
 from xml.etree import ElementTree as ET
@@ -15,6 +17,7 @@ from lakzegel_core.age import Identity
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Place, open_item
 from lakzegel_core.keyring import DESTROYED, open_keyring
+from lakzegel_core.policy import parse_policy_toml, sign_policy
 from lakzegel_office.batchfile import map_file, read_header, read_manifest
 from lakzegel_office.collection.database import open_database
 from lakzegel_office.collection.ids import Names
@@ -197,6 +200,34 @@ def test_nothing_is_erased_that_is_still_needed(world, withdrawn, device, collec
     assert world.vault.has("records")
     erase(world)
     assert not world.vault.has("records")
+
+
+def test_a_device_that_was_off_since_the_policy_changed_is_waited_for(world, withdrawn, device):
+    def publish(serial):
+        names = json.dumps([r.to_text() for r in world.config.recipients.values()])
+        policy = parse_policy_toml(
+            f'serial = {serial}\naudience = ["device:minister"]\nexpires = 2036-01-01\n'
+            f'recipients = {names}\ncadence = "0s"\n'
+            '[[source]]\nname = "s1"\nkind = "maildir"\npath = "~/Mail"\n'
+        )
+        keys = world.vault.signers(("policy-records", "policy-privacy"), world.config.policy_keys)
+        note = sign_policy(world.config.origin, policy, keys)
+        world.receiver.append(note)
+        return hashlib.sha256(note).digest()
+
+    device.policy = publish(1)
+    device.send_as("maildir", {"cur/8": [letter(8, "Onderweg")]})
+    begin(world)
+    newest = publish(2)
+    with world.home.exclusive():
+        world.pull_now()
+        with pytest.raises(UsageError, match="minister sealed last under a policy that names it"):
+            eraser(world).stage(NOW)
+    device.policy, device.recipients = newest, list(world.config.recipients.values())
+    device.send_as("maildir", {"cur/9": [letter(9, "Nagekomen")]})
+    with world.home.exclusive():
+        world.pull_now()
+        assert eraser(world).stage(NOW) > 0
 
 
 @pytest.mark.soak

@@ -29,7 +29,13 @@ from lakzegel_office.destroying.staging import folder_of
 from lakzegel_office.destroying.withdrawing import keep_execution
 from lakzegel_office.errors import UsageError
 from lakzegel_office.extracts import MAX_EXTRACT
-from lakzegel_office.keys.periodkeys import Erasure, PeriodKey, erase_private_keys, period_keys
+from lakzegel_office.keys.periodkeys import (
+    Erasure,
+    PeriodKey,
+    devices_behind,
+    erase_private_keys,
+    period_keys,
+)
 from lakzegel_office.keys.periods import Period, State, recipients_digest
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.replay import HeaderRecord, Replay, keyring_of, place_of
@@ -125,6 +131,9 @@ class Eraser:
             if self._period in periods.of(entry.policy.recipients):
                 text = f"period {self._period.name}: a policy in force names it"
                 raise UsageError(f"{text}; publish one with the newest recipients first")
+        if behind := devices_behind(replay, self._period):
+            text = f"period {self._period.name}: {', '.join(behind)} sealed last under a policy"
+            raise UsageError(f"{text} that names it; what follows would be lost: wait, or revoke")
         return periods.rewrap_target(self._period)
 
     def _keys(self) -> list[PeriodKey]:
