@@ -2,6 +2,7 @@
 """A destruction by two named people: whose keys signed, and what one of them cannot do alone."""
 
 import os
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -9,10 +10,11 @@ from lakzegel_office.__main__ import main
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office
 from lakzegel_office.destroying.carrying import Carrier
+from lakzegel_office.destroying.printing import _rows
 from lakzegel_office.keys.approving import two_persons
 from lakzegel_office.keys.login import login
 from lakzegel_office.mirror import Mirror
-from tests.office.disposing import COPIES, NOW, office_of
+from tests.office.disposing import COPIES, NOW, carry_out, office_of
 from tests.office.mails import letter
 
 
@@ -51,6 +53,24 @@ def test_a_mail_goes_by_the_keys_of_two_persons_and_by_nobodys_twice(world, name
     replay = replay_mirror(Mirror(world.home.mirror), world.config)
     assert len(replay.changes) == 1
     anna, bram = (world.config.people.get(name).approval for name in ("anna", "bram"))
+    (said,) = world.home.disposals.glob("1-*/verklaring.xml")
+    assert 'tweePersonen="ja"' in said.read_text()
     assert two_persons(world.config, anna, bram)
     assert {row["actor"] for row in world.trail() if row["action"] == "propose"} == {"anna"}
     assert {row["actor"] for row in world.trail() if row["action"] == "approve"} == {"bram"}
+
+
+def test_in_an_office_of_one_passphrase_the_certificate_says_that_they_may_be_one_person(
+    world, device, collected
+):
+    device.send_as("maildir", {"cur/1": [letter(1, "Zangzaad")]})
+    collected().close()
+    office_of(world)
+    ground = ("--ground", "verzoek", "--category", "prive", "--query", "zangzaad")
+    assert world.run("destroy", "propose", *ground) == 0
+    assert world.run("approve", "1") == 0
+    carry_out(world)
+    (said,) = world.home.disposals.glob("1-*/verklaring.xml")
+    assert 'tweePersonen="nee"' in said.read_text()
+    rows = _rows(*(ET.parse(p).getroot() for p in (said, said.with_name("uitvoering.xml"))), "x")
+    assert any("één wachtwoord" in text for _, text in rows)

@@ -52,6 +52,7 @@ class Deed:
     batches: Mapping[BatchPlace, Sequence[int]]
     extracts: Sequence[Extracted]
     annex: str
+    two_persons: bool  # whether both keys are named persons' own, and not one person's
 
     def to_xml(self) -> bytes:
         """Return the certificate's bytes."""
@@ -75,7 +76,8 @@ class Deed:
         return _bytes(root)
 
     def _persons(self, root: ET.Element) -> None:
-        people = ET.SubElement(root, "personen")
+        two = "ja" if self.two_persons else "nee"
+        people = ET.SubElement(root, "personen", {"tweePersonen": two})
         made = format_time(self.found.proposed)
         rows = ((self.found.proposer, made), (self.approver, format_time(self.drawn)))
         for (who, at), role in zip(rows, ("voorgesteld", "goedgekeurd"), strict=True):

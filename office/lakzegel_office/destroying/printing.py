@@ -22,6 +22,10 @@ _STATES: Final = {
     "withdrawn": "ingetrokken: nog niet definitief, kopieën van de sleutels kunnen nog bestaan",
     "erased": "gewist: definitief",
 }
+_ONE: Final = (
+    "Niet aangetoond: beide handtekeningen zijn met sleutels die één wachtwoord opent, niet met"
+    " die van twee personen."
+)
 _LINES: Final = {
     "organisatie": "Organisatie",
     "logboek": "Logboek",
@@ -75,6 +79,9 @@ def _rows(said: ET.Element, done: ET.Element, digest: str) -> Iterator[tuple[str
         person = said.find(f"{_IN}personen/{_IN}{role}")
         if person is not None:
             yield role.capitalize(), f"door {person.get('door')} op {person.get('op')}"
+    people = said.find(f"{_IN}personen")
+    if people is not None and people.get("tweePersonen") != "ja":
+        yield "Twee personen", _ONE
     extent = said.find(f"{_IN}omvang")
     if extent is not None:
         first, last = extent.get("van"), extent.get("tot")

@@ -20,7 +20,7 @@ from lakzegel_core.age import Recipient
 from lakzegel_core.encoding import b64, canonical_json, format_time
 from lakzegel_core.keyring import DESTROYED, seal_keyring
 from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
-from lakzegel_core.keys import SigningKey
+from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_office import durable
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.collection.model import Unit
@@ -33,6 +33,7 @@ from lakzegel_office.destroying.planning import Plan
 from lakzegel_office.extracted import DEED, extract_name, extracts_in_force
 from lakzegel_office.extracts import encode_extract, extract_of, narrowed, open_extract
 from lakzegel_office.home import Home
+from lakzegel_office.keys.approving import two_persons
 from lakzegel_office.keys.periodkeys import opened_by, period_keys
 from lakzegel_office.keys.periods import recipients_digest
 from lakzegel_office.mirror import Mirror, read_limited
@@ -110,6 +111,11 @@ class Stager:
             batches=approval.plan.by_batch(),
             extracts=extracts,
             annex=annex,
+            two_persons=two_persons(
+                self._office.config,
+                VerifierKey.from_text(approval.found.key),
+                approval.key.verifier,
+            ),
         )
 
     def _extract(self, part: Path, approval: Approval, item: ItemId) -> Extracted:
