@@ -10,7 +10,7 @@ from lakzegel_core.entries import kind_of
 from lakzegel_core.hold import Mark, sign_mark
 
 
-def seal_months(world, dispose, *, days=61, every=1):
+def seal_months(world, dispose, *, days=61):
     """Have a laptop and a host of phones seal what they would in so many days; pull it.
 
     A hold was placed, and two items were destroyed; a third device never sealed anything.
@@ -18,13 +18,13 @@ def seal_months(world, dispose, *, days=61, every=1):
     laptop, host = world.enrol("minister-laptop"), world.enrol("leeshost-1")
     world.receiver.now = begin = world.receiver.now.replace(hour=8)
     world.pull()
-    for day in range(0, days, every):
+    for day in range(days):
         at = begin + timedelta(days=day)
         world.receiver.now = at + timedelta(hours=20)
         if day not in range(23, 26):
-            _laptop_day(laptop, at, day, every)
-        if day > 4:
-            _host_day(host, at, day, every)
+            _laptop_day(laptop, at, day)
+        if day % 7 == 5:
+            _host_week(host, at, day)
         if day % 20 == 0:
             world.pull()
         if day == 41:
@@ -51,7 +51,7 @@ def _hold(world, name):
     world.receiver.append(sign_mark(mark, key))
 
 
-def _laptop_day(laptop, at, day, every):
+def _laptop_day(laptop, at, day):
     night = {"from": format_time(at + timedelta(hours=13)), "why": "asleep", "seconds": 39_600}
     night["to"] = format_time(at + timedelta(hours=24))
     off = [night]
@@ -67,8 +67,8 @@ def _laptop_day(laptop, at, day, every):
         source("social", 4, 4, {}, {}),
         source("signal", 0, 0, {}, {}, covered=day > 33, why="" if day > 33 else "no-key"),
     ]
-    items = [_attested(laptop, at, at + timedelta(days=every), off, rows, 0)]
-    number = 3 + (day * 7) % 11 if at.weekday() < 5 else 1
+    items = [_attested(laptop, at, at + timedelta(days=1), off, rows, 0)]
+    number = 2 + (day * 7) % 5 if at.weekday() < 5 else 1
     items += _captures(laptop, "mail", "maildir", number, len(items))
     if day % 7 == 2:
         items += _captures(laptop, "whatsapp", "whatsapp-export", 2 + day % 5, len(items))
@@ -79,13 +79,13 @@ def _laptop_day(laptop, at, day, every):
     laptop.send(items)
 
 
-def _host_day(host, at, day, every):
+def _host_week(host, at, day):
     rows = [source("phone/telefoon-1", 48_300 + day, 90 + day, {"not-in-scope": 48_210}, {})]
-    items = [_attested(host, at, at + timedelta(days=every), [], rows, 0)]
-    if day % 7 == 5 and day < 45:
+    items = [_attested(host, at - timedelta(days=6), at + timedelta(days=1), [], rows, 0)]
+    if day < 45:
         items.append(host.observation(_readout(at, day), source="phone/telefoon-1", index=1))
         items += _captures(host, "phone/telefoon-1", "whatsapp-ios", 6, len(items))
-    if day == 55:
+    if day == 54:
         due = {"type": "readout-overdue", "due": format_time(at), "why": ""}
         items.append(host.observation(due, source="phone/telefoon-1", index=len(items)))
     host.send(items)

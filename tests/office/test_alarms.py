@@ -15,10 +15,11 @@ import pytest
 from lakzegel_office.alarms.book import Book
 from lakzegel_office.alarms.conditions import Condition, Look, conditions
 from lakzegel_office.alarms.settings import Limits, read_settings
-from lakzegel_office.alarms.watch import AGAIN, Watch
+from lakzegel_office.alarms.watch import AGAIN, Ticker, Watch
+from lakzegel_office.alarms.watching import Watching
 from lakzegel_office.commands.common import Office
 from lakzegel_office.doubts import Doubt
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import DoubtError, UnreachableError, UsageError
 from lakzegel_office.journal import Journal
 from lakzegel_office.mirror import Mirror
 
@@ -205,6 +206,29 @@ def test_settings_that_would_not_do_are_refused_in_a_line(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UsageError, match=r"alarms\.toml: not usable"):
         read_settings(path)
+
+
+def test_a_pull_goes_on_whatever_becomes_of_its_alarms_and_a_fork_is_one(world, device, capsys):
+    device.send_files({"cur/1": b"een"})
+    with world.home.exclusive():
+        puller = world.puller()
+        watching = Watching(Office(world.home, world.config, world.vault), puller)
+        watching.pulled(puller.run())
+        watching.failed(DoubtError("mirror/log: rolled back"))
+        watching.failed(UnreachableError("nobody answers"))
+        capsys.readouterr()
+        assert world.run("alarms", "--json") == 1
+        causes = {one["cause"] for one in json.loads(capsys.readouterr().out)}
+        assert causes == {"fork", "silent"}  # by the clock of this machine
+        (world.home.records / "alarms.jsonl").write_text("{}\n")
+        watching.pulled(puller.run())
+        assert "alarms: " in capsys.readouterr().err
+
+
+def test_between_pulls_it_looks_by_itself():
+    looked = threading.Event()
+    with Ticker(looked.set, every=0.01):
+        assert looked.wait(10)
 
 
 class Relay(socketserver.StreamRequestHandler):
