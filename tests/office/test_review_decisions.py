@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lakzegel_office.collection.model import Query
 from lakzegel_office.errors import DoubtError, UsageError
-from lakzegel_office.journal import Journal
+from lakzegel_office.journal import Journal, journal_key
 from lakzegel_office.review.book import Book
 from lakzegel_office.review.standing import Class
 from lakzegel_office.review.window import read_settings
@@ -222,7 +222,7 @@ def test_how_far_it_is_and_what_was_decided_are_told_to_programs(world, device, 
     lines = "".join(text.format(n, n) for n in range(4))
     device.send_as("whatsapp-export", {"WhatsApp-chat met Anna.txt": [lines.encode()]})
     ids = [unit.id for unit in collected().units(Query())]
-    office = Book.open(world.home, world.vault.load("index"))
+    office = Book.open(world.home, journal_key(world.vault.load("index")))
     office.decide(ids[:1], Class.PRIVATE, actor="anna", reason="thuis", now=NOW)
     office.decide(ids[1:2], Class.BUSINESS, actor="anna", reason="", now=NOW)
     capsys.readouterr()

@@ -21,7 +21,6 @@ from lakzegel_office.review.book import Book
 from lakzegel_office.review.telling import exported, status
 from lakzegel_office.review.window import read_settings
 from lakzegel_office.review.worklist import Worklist
-from lakzegel_office.vault import INDEX
 
 
 def add(commands: Commands) -> None:
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         serve(office, arguments.listen, language, browser=not arguments.no_browser)
         return 0
     agreed = read_settings(office.home.root)
-    book = Book.open(office.home, office.vault.load(INDEX))
+    book = Book.open(office.home, office.journal_key)
     collection, _ = open_collection(office, progress=None if arguments.quiet else say)
     with collection:
         if arguments.export_decisions:

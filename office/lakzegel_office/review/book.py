@@ -16,7 +16,7 @@ from typing import Final, Self
 from lakzegel_office.audit import MAX_REASON
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
-from lakzegel_office.journal import Entry, Head, Journal, journal_key
+from lakzegel_office.journal import Entry, Head, Journal
 from lakzegel_office.review.standing import (
     MAX_LINES,
     MAX_UNITS,
@@ -50,13 +50,13 @@ class Book:
         self._size = 0
 
     @classmethod
-    def open(cls, home: Home, index_key: bytes) -> Self:
-        """Return the book of an office, read to its end.
+    def open(cls, home: Home, key: bytes) -> Self:
+        """Return the book of an office, read to its end; `key` is the journals'.
 
         Raises:
             DoubtError: the journal is broken, or a line is none of review.
         """
-        book = cls(home.records / NAME, journal_key(index_key))
+        book = cls(home.records / NAME, key)
         book.refresh()
         return book
 

@@ -23,6 +23,7 @@ from lakzegel_office.review.window import Settings
 from lakzegel_office.review.worklist import Progress, Worklist
 
 Clock = Callable[[], datetime]
+MAX_PICTURES: Final = 20  # attachments that are looked at for one page
 MAX_SHOWN: Final = 200_000  # characters of a text on a page
 
 
@@ -142,6 +143,19 @@ class Desk:
             raise UsageError(f"{unit}: attachment {number} is no picture that is shown here")
         return kind, data
 
+    def pictures(self, shown: Shown) -> set[int]:
+        """Return which attachments of an opened unit are pictures, by their own bytes."""
+        body, found = shown.body, set()
+        for one in (body.attachments if body else ())[:MAX_PICTURES]:
+            if is_picture(one):
+                try:
+                    data = self.collection.attachment(shown.row.unit.id, one.number)
+                except OfficeError:
+                    continue
+                if picture_type(data) is not None:
+                    found.add(one.number)
+        return found
+
     def named_picture(self, body: Body, content_id: str) -> bytes | None:
         """Return the bytes of the part of a mail that its HTML names."""
         for one in body.attachments:
@@ -179,8 +193,8 @@ class Desk:
 
     def _known(self, units: Iterable[str]) -> list[str]:
         wanted = sorted(set(units))
-        for unit in wanted:
-            self.collection.unit(unit)
+        if unknown := self.worklist.unknown(wanted):
+            raise UsageError(f"{unknown}: no such unit")
         return wanted
 
     def _follow(self, changed: set[str]) -> set[str]:

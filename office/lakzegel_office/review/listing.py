@@ -18,9 +18,12 @@ from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.model import Conversation, Query, Unit
 from lakzegel_office.collection.rows import UNIT, conversation_of, moment, unit_of
 from lakzegel_office.collection.searching import Condition
+from lakzegel_office.collection.wording import match_of
 from lakzegel_office.review.worklist import DISPUTED, STATES
 
 PAGE: Final = 50
+THREADS: Final = 20  # a conversation is told by many rows
+COMMON: Final = 20_000  # units that have a word; beyond, they are met while walking
 COUNTED: Final = 1_000  # beyond, a list is of "more than"
 OPEN: Final = "open"  # undecided, or in dispute
 OVERDUE: Final = "overdue"
@@ -83,12 +86,13 @@ class Listing:
 
     def units(self, wanted: Wanted, now: int, limit: int = PAGE) -> list[Row]:
         """Return a page of units."""
-        condition = self._condition(wanted, now)
+        walk = bool(wanted.query.text) and self._is_common(wanted.query.text)
+        condition = self._condition(wanted, now, walk=walk)
         columns = _ORDERS[wanted.order]
         if wanted.after:
             self._add_page(condition, columns, wanted.after)
         statement = (
-            f"SELECT {UNIT}, t.state, t.due, {_PROPOSAL} FROM {_tables(wanted)}"  # noqa: S608  # ours
+            f"SELECT {UNIT}, t.state, t.due, {_PROPOSAL} FROM {_tables(wanted, walk=walk)}"  # noqa: S608  # ours
             f" WHERE {condition.where} ORDER BY {', '.join(columns)} LIMIT {int(limit)}"
         )
         rows = self.db.execute(statement, condition.values).fetchall()
@@ -111,11 +115,13 @@ class Listing:
             self.db.execute(f"SELECT count(*) FROM ({inner})", condition.values).fetchone()[0]  # noqa: S608  # ours
         )
 
-    def threads(self, wanted: Wanted, now: int, limit: int = PAGE) -> list[Thread]:
+    def threads(self, wanted: Wanted, now: int, limit: int = THREADS) -> list[Thread]:
         """Return a page of conversations that have such a unit."""
         condition = Condition()
         inner = self._condition(wanted, now)
-        if wanted.query != Query() or wanted.state:
+        if wanted.query == Query() and wanted.state == OPEN:
+            condition.add("h.open > 0")
+        elif wanted.query != Query() or wanted.state:
             condition.add(
                 f"h.conversation IN (SELECT t.conversation FROM {_FROM} WHERE {inner.where})",  # noqa: S608  # ours
                 *inner.values,
@@ -146,10 +152,10 @@ class Listing:
         found["app"] = [row[0] for row in rows]
         return found
 
-    def _condition(self, wanted: Wanted, now: int) -> Condition:
+    def _condition(self, wanted: Wanted, now: int, *, walk: bool = False) -> Condition:
         condition = searching.condition_of(wanted.query)
         if wanted.query.text:
-            searching.add_text(self.db, condition, wanted.query.text)
+            self._add_text(condition, wanted.query.text, walk=walk)
         if wanted.state in {OPEN, OVERDUE}:
             condition.add("t.open = 1")
         if wanted.state == OVERDUE:
@@ -160,6 +166,23 @@ class Listing:
             condition.add("t.state = ?", wanted.state)
         return condition
 
+    def _add_text(self, condition: Condition, text: str, *, walk: bool) -> None:
+        """Ask for words: few hits are listed, of many each unit that is met is looked up."""
+        match = match_of(text)
+        if match is None:
+            condition.add("0")
+        elif walk:
+            each = "SELECT 1 FROM words WHERE words MATCH ? AND rowid = u.id"
+            condition.add(f"EXISTS ({each})", match)
+        else:
+            condition.add("u.id IN (SELECT rowid FROM words WHERE words MATCH ?)", match)
+
+    def _is_common(self, text: str) -> bool:
+        match = match_of(text)
+        some = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+        hits = self.db.execute(some, (match, COMMON + 1)).fetchone()[0] if match else 0
+        return bool(hits > COMMON)
+
     def _add_page(self, condition: Condition, columns: tuple[str, ...], after: str) -> None:
         names = ", ".join(columns)
         condition.add(
@@ -168,9 +191,9 @@ class Listing:
         )
 
 
-def _tables(wanted: Wanted) -> str:
+def _tables(wanted: Wanted, *, walk: bool = False) -> str:
     """Return what is walked: along what is due, or along time; few units are looked up."""
-    if wanted.query.conversation or wanted.query.ids or wanted.query.text:
+    if wanted.query.conversation or wanted.query.ids or (wanted.query.text and not walk):
         return _FROM
     if wanted.order is not Order.DUE:
         index = "unit_newest" if wanted.order is Order.NEWEST else "unit_at"

@@ -31,7 +31,6 @@ from lakzegel_office.review.proposals import Proposals
 from lakzegel_office.review.sessions import Sessions
 from lakzegel_office.review.window import read_settings
 from lakzegel_office.review.worklist import Worklist
-from lakzegel_office.vault import INDEX
 from lakzegel_office.witness import listening
 
 DOOR: Final = "review-login.html"  # below state/, for this user's eyes alone
@@ -48,9 +47,8 @@ def desk_of(
         UsageError: `review.toml` cannot be used, or there is no mirror yet.
         DoubtError: the journal or the log is damaged.
     """
-    key = office.vault.load(INDEX)
     settings = read_settings(office.home.root)
-    book = Book.open(office.home, key)
+    book = Book.open(office.home, office.journal_key)
     collection, _ = open_collection(office, progress=progress)
     with collection:
         worklist = Worklist(collection.db, book, settings)

@@ -15,7 +15,7 @@ from lakzegel_office.errors import UsageError
 from lakzegel_office.review import hypertext, visible
 from lakzegel_office.review.asked import asked
 from lakzegel_office.review.desk import MAX_SHOWN, Desk, Shown, is_picture, name_of
-from lakzegel_office.review.listing import COUNTED, PAGE, Order, Wanted
+from lakzegel_office.review.listing import COUNTED, PAGE, THREADS, Order, Wanted
 from lakzegel_office.review.rendering import Said, page
 from lakzegel_office.review.sessions import Flash
 from lakzegel_office.words import text
@@ -63,7 +63,7 @@ def conversations(desk: Desk, request: Request) -> Response:
     """A list of conversations."""
     wish = asked(request.query_params)
     rows = desk.threads(wish.wanted)
-    last = rows[-1].conversation.id if len(rows) == PAGE else ""
+    last = rows[-1].conversation.id if len(rows) == THREADS else ""
     return page(
         request,
         "conversations.html",
@@ -123,7 +123,7 @@ def unit(desk: Desk, request: Request) -> Response:
         places=desk.collection.places(name),
         beside=len(within.neighbours),
         alike=within.alike[:20],
-        is_picture=is_picture,
+        pictures=desk.pictures(shown),
         max_shown=MAX_SHOWN,
         list=urlencode(wish.fields),
         following=desk.next_after(wish.wanted, name) if wish.fields else None,

@@ -8,7 +8,7 @@ They are temporary tables of the index's own connection, which keeps such things
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,6 +27,8 @@ _TABLES: Final = (
     "DROP TABLE IF EXISTS temp.todo",
     "DROP TABLE IF EXISTS temp.span",
     "DROP TABLE IF EXISTS temp.thread",
+    "DROP TABLE IF EXISTS temp.ruled",
+    "CREATE TEMP TABLE ruled (name TEXT PRIMARY KEY, state TEXT NOT NULL)",
     "CREATE TEMP TABLE span (app TEXT PRIMARY KEY, length INTEGER NOT NULL)",
     """CREATE TEMP TABLE todo (unit INTEGER PRIMARY KEY, conversation INTEGER NOT NULL,
         custody TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, name TEXT NOT NULL,
@@ -40,27 +42,34 @@ _INDEXES: Final = (
     "CREATE INDEX temp.todo_due ON todo (due, name)",
     "CREATE INDEX temp.todo_thread ON todo (conversation, open, due)",
     "CREATE INDEX temp.todo_custody ON todo (custody, open, due)",
+    "CREATE INDEX temp.todo_states ON todo (custody, state)",
     "CREATE INDEX temp.thread_due ON thread (due, name)",
     "CREATE INDEX temp.thread_back ON thread (back, name)",
 )
 _FILL: Final = """
-    INSERT INTO temp.todo SELECT u.id, u.conversation, u.custody, ?, coalesce(u.first_seen
-        + coalesce((SELECT length FROM temp.span s WHERE s.app = u.app), ?), 0), u.name
-    FROM unit u WHERE u.gone = 0
+    INSERT INTO temp.todo SELECT u.id, u.conversation, u.custody, coalesce(r.state, ?),
+        coalesce(u.first_seen + coalesce(s.length, ?), 0), u.name
+    FROM unit u LEFT JOIN temp.ruled r ON r.name = u.name LEFT JOIN temp.span s ON s.app = u.app
+    WHERE u.gone = 0
+"""
+_THERE: Final = "SELECT name FROM unit WHERE gone = 0 AND name IN ({})"
+_FOLLOW: Final = """
+    UPDATE temp.todo SET state = r.state FROM temp.ruled r JOIN unit u ON u.name = r.name
+    WHERE todo.unit = u.id
 """
 # 9000000000000000000: after everything; due, of a conversation with nothing open.
 _THREADS: Final = """
     INSERT INTO temp.thread SELECT c.id, c.name, coalesce(sum(t.open), 0),
         coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000),
-        coalesce((SELECT min(u.back) FROM unit u WHERE u.conversation = c.id AND u.undated = 0
-            AND u.gone = 0), 9000000000000000000)
+        coalesce((SELECT -max(u.at) FROM unit u WHERE u.conversation = c.id AND u.undated = 0),
+            9000000000000000000)
     FROM temp.todo t JOIN conversation c ON c.id = t.conversation GROUP BY t.conversation
 """
 _THREAD: Final = """
     UPDATE temp.thread SET (open, due) = (SELECT coalesce(sum(t.open), 0),
         coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000)
         FROM temp.todo t WHERE t.conversation = thread.conversation)
-    WHERE conversation IN (SELECT conversation FROM unit WHERE name IN ({}))
+    WHERE conversation IN (SELECT u.conversation FROM temp.ruled r JOIN unit u ON u.name = r.name)
 """
 
 
@@ -96,33 +105,41 @@ class Worklist:
         db.executemany("INSERT INTO temp.span VALUES (?, ?)", spans)
         window = settings.window // timedelta(microseconds=1)
         db.execute("BEGIN")
+        self._rule(book.units())
         db.execute(_FILL, (str(Class.OPEN), window))
-        self._take_over(book.units())
-        db.execute(_THREADS)
         db.execute("COMMIT")
         for statement in _INDEXES:
             db.execute(statement)
+        db.execute(_THREADS)
 
     def follow(self, units: Iterable[str]) -> None:
         """Take over what counts now for these units, and for their conversations."""
-        changed = list(units)
         self.db.execute("BEGIN")
-        self._take_over(changed)
-        for start in range(0, len(changed), _MANY):
-            some = changed[start : start + _MANY]
-            self.db.execute(_THREAD.format(", ".join("?" * len(some))), some)
+        self._rule(units)
+        self.db.execute(_FOLLOW)
+        self.db.execute(_THREAD)
         self.db.execute("COMMIT")
 
-    def _take_over(self, units: Iterable[str]) -> None:
+    def _rule(self, units: Iterable[str]) -> None:
+        self.db.execute("DELETE FROM temp.ruled")
         self.db.executemany(
-            "UPDATE temp.todo SET state = ? WHERE unit = (SELECT id FROM unit WHERE name = ?)",
-            [(self.state(unit), unit) for unit in units],
+            "INSERT OR REPLACE INTO temp.ruled VALUES (?, ?)",
+            ((unit, self.state(unit)) for unit in units),
         )
 
     def state(self, unit: str) -> str:
         """Return a unit's class, or that it is in dispute."""
         found = self._book.standing(unit)
         return DISPUTED if found.disputed else str(found.class_)
+
+    def unknown(self, units: Sequence[str]) -> str | None:
+        """Return a unit that is not there, None where all are."""
+        for start in range(0, len(units), _MANY):
+            some = units[start : start + _MANY]
+            rows = self.db.execute(_THERE.format(", ".join("?" * len(some))), some)
+            if missing := set(some) - {name for (name,) in rows}:
+                return min(missing)
+        return None
 
     def progress(self, now: datetime) -> Mapping[str, Progress]:
         """Return how far each custody is."""
