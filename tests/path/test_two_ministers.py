@@ -114,6 +114,13 @@ def test_each_sees_only_his_own_and_the_certificates_counts_are_the_ledgers(read
     own = {custody: units(her, custody) for custody in ("default", "2027-b")}
     assert {row["device"] for row in own["default"]} == {"minister-laptop"}
     assert {row["device"] for row in own["2027-b"]} == {"laptop-b"}
+    for person, text, other in ((A, "van hem", "laptop-b"), (B, "van haar", "minister-laptop")):
+        seen = her.root / text
+        term(her, "inzage", "--person", person, "--reason", "verzoek", "--content", out=seen)
+        page = (seen / "index.html").read_text()
+        assert "Agenda" in page
+        assert other not in page
+        assert other not in (seen / "units.csv").read_text() + (seen / "sources.csv").read_text()
     phone.status(made=LAST)  # a backup of his time, in her folder
     assert her.once()["sealed"] == her.status()["ledger"]["sealed"]
     assert her.status()["reasons"]["unknown-phone"] > 0

@@ -14,7 +14,7 @@ from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import FormatError
 from lakzegel_core.fields import slug
 from lakzegel_office import durable
-from lakzegel_office.commands import termclose
+from lakzegel_office.commands import termclose, terminzage
 from lakzegel_office.commands.common import Commands, Office, answer, command, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import UsageError
@@ -47,6 +47,7 @@ def add(commands: Commands) -> None:
     change.add_argument("--device", action="append", default=[], metavar="D")
     change.add_argument("out", type=Path, metavar="OUT", help="the note, for the receiver")
     termclose.add(own)
+    terminzage.add(own)
     listed = command(own, "list", run_list, "show every term, and roles that nobody held")
     listed.add_argument("--person", metavar="NAME", help="of this person alone")
     listed.add_argument("--json", action="store_true", help="print it as JSON")
