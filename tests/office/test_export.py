@@ -440,6 +440,10 @@ def test_what_review_calls_private_stays_and_what_is_held_says_so(world, device,
     exported(world, tmp_path / "alleen", "--class", "zakelijk", "--dry-run", "--json")
     assert json.loads(capsys.readouterr().out)["counts"]["exported"] == 1
     assert not (tmp_path / "alleen").exists()
+    exported(world, tmp_path / "alleen", "--hold", "woo-2027-014", "--dry-run", "--json")
+    assert json.loads(capsys.readouterr().out)["counts"]["found"] == 1
+    dry = ["--format", "mdto", "--quiet", "--dry-run", str(tmp_path / "alleen")]
+    assert world.run("export", "--hold", "woo-1", *dry) == 2
 
 
 def test_attachments_of_a_mail_lie_beside_it_decoded(world, device, tmp_path):

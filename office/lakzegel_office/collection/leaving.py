@@ -28,6 +28,8 @@ class Gone:
     kind: str
     app: str
     custody: str
+    device: str
+    source: str
 
 
 def size_of(db: Connection, segment: int) -> int:
@@ -39,7 +41,7 @@ def size_of(db: Connection, segment: int) -> int:
 def gone(db: Connection, custodies: Sequence[str]) -> Iterator[Gone]:
     """Yield what was destroyed in some custodies, or in all, by id."""
     rows = db.execute(
-        "SELECT name, kind, app, custody FROM unit WHERE gone = 1 ORDER BY name"
+        "SELECT name, kind, app, custody, device, source FROM unit WHERE gone = 1 ORDER BY name"
     ).fetchall()
     for row in rows:
         found = Gone(*row)

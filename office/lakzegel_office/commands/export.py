@@ -80,6 +80,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     add("--app", metavar="A", action="append", default=[])
     add("--period", metavar="A..B", default="", help="days, both included; one may be left out")
     add("--undated", action="store_true", help="with --period: also what has no time")
+    add("--hold", metavar="NAME", default="", help="only what this hold covers")
     add("--units", metavar="F", type=Path, help="ids of units, one a line")
     add("--query", metavar="WORDS", default="", help="as of search")
     add(
@@ -116,7 +117,10 @@ def _deliver(arguments: argparse.Namespace) -> int:
         scope = _scope(arguments, office, collection, kind)
         evidence = Evidence.of(office, created)
         book = Book.open(office.home, office.vault.load(INDEX))
-        marks = OfficeMarks(book, Holds(office, evidence.replay).on(), collection)
+        holds = Holds(office, evidence.replay).on()
+        if scope.hold and scope.hold not in {hold.name for hold in holds}:
+            raise UsageError(f"--hold {scope.hold}: none of that name is on; see: hold list")
+        marks = OfficeMarks(book, holds, collection)
         inventory = choose(collection, scope, marks)
         if arguments.dry_run:
             return _tell(arguments, {"counts": inventory.counts(), "reasons": inventory.reasons()})
@@ -237,6 +241,7 @@ def _scope(
         arguments.undated,
         tuple(arguments.classes or CLASSES),
         kind in ONLY_MAIL,
+        arguments.hold,
     )
 
 

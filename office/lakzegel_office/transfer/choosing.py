@@ -48,6 +48,7 @@ class Scope:
     undated: bool = False  # also what has no time, though a period was given
     classes: Sequence[str] = CLASSES
     only_mail: bool = False
+    hold: str = ""  # only what this hold covers
 
 
 @dataclass(slots=True)
@@ -102,6 +103,8 @@ def choose(collection: Sealed, scope: Scope, marks: Marks) -> Inventory:
     every = collection.units(replace(scope.query, since=None, until=None, limit=0))
     found = [unit for unit in every if _in_period(unit, scope)]
     held = marks.held([unit.id for unit in found])
+    if scope.hold:
+        found = [unit for unit in found if scope.hold in held.get(unit.id, ())]
     for unit in found:
         row = inventory.rows[unit.id] = _row(unit, marks, held)
         inventory.units[unit.id] = unit
@@ -122,11 +125,16 @@ def choose(collection: Sealed, scope: Scope, marks: Marks) -> Inventory:
 
 
 def _add_gone(collection: Sealed, scope: Scope, inventory: Inventory) -> None:
-    """Name what was destroyed; its time and words are gone with it, so only the custody selects."""
+    """Name what was destroyed; its time and words are gone with it, and select no more."""
     query = scope.query
-    ids = frozenset(query.ids)
     for gone in collection.gone(query.custodies):
-        if (ids and gone.unit not in ids) or (query.kinds and gone.kind not in query.kinds):
+        pairs = (
+            (query.ids, gone.unit),
+            (query.devices, gone.device),
+            (query.sources, gone.source),
+            (query.apps, gone.app),
+        )
+        if not all(not wanted or value in wanted for wanted, value in pairs):
             continue
         row = Row(gone.unit, gone.kind, gone.app, "", gone.custody, None, Outcome.GONE)
         try:
