@@ -45,6 +45,11 @@ def extracts_in_force(home: Home, replay: Replay) -> Mapping[ItemId, Path]:
     return found
 
 
+def numbers(home: Home) -> Mapping[str, str]:
+    """Return the number of each certificate that was drawn here, by its SHA-256 in hexadecimal."""
+    return {digest.hex(): path.name.partition("-")[0] for path, digest in _certificates(home)}
+
+
 class Extracts:
     """Opens extracts; some stay open."""
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The mirror, replayed and ready to be looked through."""
 
-from functools import partial
+from collections.abc import Callable
 
 from lakzegel_core.age import Identity
 from lakzegel_office.audit import AuditTrail
@@ -9,10 +9,12 @@ from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office
 from lakzegel_office.errors import UsageError
+from lakzegel_office.extracted import numbers
 from lakzegel_office.index import IndexStore
 from lakzegel_office.keys.people import Duty
 from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.mirror import Mirror
+from lakzegel_office.names import ItemId
 from lakzegel_office.replay import Replay, gone
 from lakzegel_office.vault import INDEX
 
@@ -54,7 +56,22 @@ def catalog_from(office: Office, replay: Replay) -> Catalog:
     """Return the items of a mirror whose log was replayed already."""
     mirror = Mirror(office.home.mirror)
     store, keys = index_store(office), identities(office)
-    return Catalog(mirror, replay.accepted, store, keys, partial(gone, replay))
+    return Catalog(mirror, replay.accepted, store, keys, _told(office, replay))
+
+
+def _told(office: Office, replay: Replay) -> Callable[[ItemId], str]:
+    """Return what tells by which certificate an item went, by number where it was drawn here."""
+    known = numbers(office.home)
+
+    def told(item: ItemId) -> str:
+        text = gone(replay, item)
+        first, name, *rest = text.split(" ")
+        digest = name.rstrip(",")
+        if digest not in known:
+            return text
+        return " ".join([first, f"{known[digest]},", name, *rest])
+
+    return told
 
 
 def trail_of(office: Office) -> AuditTrail:
