@@ -170,6 +170,15 @@ def test_what_must_stay_gets_on_no_list(world, mails, capsys, category, why):
     assert lists(world) == {}
 
 
+def test_what_is_due_is_told_by_category(world, mails, capsys):
+    office_of(world)
+    assert world.run("destroy", "due") == 0
+    told = capsys.readouterr().out.splitlines()[-3:]
+    assert told[0] == "prive\t2 due\tnone later\t0 never or undated"
+    assert told[1] == "1\t0 due\tnone later\t2 never or undated"
+    assert told[2].startswith("2\t0 due\tthe next on 2116-")
+
+
 def test_what_is_held_gets_on_no_list_and_what_is_on_one_is_taken_off(
     world, mails, collected, capsys
 ):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.audit import why
+from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import (
     Commands,
@@ -50,6 +51,8 @@ def add(commands: Commands) -> None:
     add_query(parser)
     parser = command(parts, "list", list_all, "the lists, and how far each is")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser = command(parts, "due", due, "what may go by now, by category of the selection list")
+    _add_selection(parser)
     parser = command(parts, "show", show, "what an open list would reach now")
     parser.add_argument("number", type=int, metavar="LIST")
     parser = command(parts, "run", run, "carry out an approved list; again until it is done")
@@ -92,6 +95,24 @@ def list_all(arguments: argparse.Namespace) -> int:
                 f"{found.number}\t{found.state}\t{len(found.units)} units"
                 f"\t{found.category['code']}\t{format_time(found.proposed)}\t{found.ground}"
             )
+    return 0
+
+
+def due(arguments: argparse.Namespace) -> int:
+    """Print, of each category that is destroyed, how much is due, and when the next is."""
+    office, now = unlock(arguments), _now()
+    collection, _ = open_collection(office)
+    with closing(collection):
+        for category in _selection(office, arguments).categories:
+            query = Query(
+                custodies=category.custodies, sources=category.sources, apps=category.apps
+            )
+            found = [category.due(unit) for unit in collection.units(query)]
+            over = sum(1 for at in found if at is not None and at <= now)
+            later = min((at for at in found if at is not None and at > now), default=None)
+            then = f"the next on {later:%Y-%m-%d}" if later is not None else "none later"
+            kept = sum(1 for at in found if at is None)
+            print(f"{category.code}\t{over} due\t{then}\t{kept} never or undated")
     return 0
 
 
