@@ -88,3 +88,10 @@ def test_the_linters_know_every_room(project):
     assert set(project["tool"]["importlinter"]["root_packages"]) == packages
     layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
     assert {name for layer in layers for name in layer.split(" | ")} == packages
+
+
+def test_the_wheel_has_what_a_report_is_made_of(wheel, root):
+    kept = (root / "office/lakzegel_office/reports/templates").iterdir()
+    names = {f"lakzegel_office/reports/templates/{path.name}" for path in kept}
+    assert len(names) == 3
+    assert names <= set(wheel)
