@@ -107,11 +107,11 @@ def test_a_kept_head_finds_what_was_cut_changed_or_put_anew(world, trail, tmp_pa
     assert world.run("trail", "--check", str(kept)) == 1
 
 
-@pytest.mark.parametrize("change", [b"", b"lakzegel.nl/heads/v2", b"audit 1 x\n", b"\xff"])
-def test_what_is_no_file_of_heads_is_refused(world, trail, tmp_path, change):
+def test_what_is_no_file_of_heads_is_refused(world, trail, tmp_path):
     kept = tmp_path / "heads"
-    kept.write_bytes(change)
-    assert world.run("trail", "--check", str(kept)) == 2
+    for change in (b"", b"lakzegel.nl/heads/v2", b"audit 1 x\n", b"\xff"):
+        kept.write_bytes(change)
+        assert world.run("trail", "--check", str(kept)) == 2
     kept.unlink()
     assert world.run("trail", "--keep", str(kept)) == 0
     kept.write_bytes(kept.read_bytes().replace(b"audit 2", b"audit 02"))
