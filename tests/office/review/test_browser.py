@@ -108,7 +108,7 @@ def window(chromium, ministry):
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="no axe; sh tests/oracles/install.sh installs it")
-@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("language", ["nl", pytest.param("en", marks=pytest.mark.soak)])
 def test_axe_finds_nothing_on_any_page(window, ministry, language):
     with window(language=language) as page:
         for name, path in ministry.places.items():
@@ -122,6 +122,7 @@ def test_axe_finds_nothing_on_any_page(window, ministry, language):
                 page.emulate_media(color_scheme="light")
 
 
+@pytest.mark.soak
 def test_a_narrow_screen_shows_all_without_scrolling_sideways(window, ministry):
     with window(viewport=NARROW) as page:
         for name, path in ministry.places.items():
