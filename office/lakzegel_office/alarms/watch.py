@@ -18,7 +18,7 @@ from lakzegel_office.alarms.settings import read_settings
 from lakzegel_office.commands.common import Office
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.index import IndexStore
-from lakzegel_office.journal import Journal, journal_key
+from lakzegel_office.journal import Journal
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay
 from lakzegel_office.vault import INDEX
@@ -29,8 +29,7 @@ AGAIN: Final = 30.0  # seconds, at least, between two tries at a place that did 
 
 def open_book(office: Office) -> Book:
     """Return the journal of alarms of an office."""
-    key = journal_key(office.vault.load(INDEX))
-    return Book(Journal(office.home.records / f"{NAME}.jsonl", key))
+    return Book(Journal(office.home.records / f"{NAME}.jsonl", office.journal_key))
 
 
 class Watch:

@@ -34,7 +34,6 @@ from lakzegel_office.transfer.marks import OfficeMarks
 from lakzegel_office.transfer.mdto import Reference
 from lakzegel_office.transfer.settings import read_settings
 from lakzegel_office.transfer.sip import Order
-from lakzegel_office.vault import INDEX
 
 _OTHER = "register-receipt NAME FILE, register-redacted UNIT FILE, declare NAME OUT, registers"
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
@@ -116,7 +115,7 @@ def _deliver(arguments: argparse.Namespace) -> int:
     with collection:
         scope = _scope(arguments, office, collection, kind)
         evidence = Evidence.of(office, created)
-        book = Book.open(office.home, office.vault.load(INDEX))
+        book = Book.open(office.home, office.journal_key)
         holds = Holds(office, evidence.replay).on()
         if scope.hold and scope.hold not in {hold.name for hold in holds}:
             raise UsageError(f"--hold {scope.hold}: none of that name is on; see: hold list")

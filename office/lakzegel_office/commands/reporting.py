@@ -16,13 +16,12 @@ from lakzegel_office.config import read_config
 from lakzegel_office.durable import write_file
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.home import Home
-from lakzegel_office.journal import Journal, journal_key
+from lakzegel_office.journal import Journal
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.reports.gathering import Asked, gather
 from lakzegel_office.reports.model import JournalHead, Report
 from lakzegel_office.reports.statement import check, facts_of, state
 from lakzegel_office.reports.words import LANGUAGES
-from lakzegel_office.vault import INDEX
 from lakzegel_office.verification import Verifier
 
 MAX_FACTS: Final = 256 << 20  # bytes of a report as JSON
@@ -103,10 +102,9 @@ def _report(office: Office, asked: Asked) -> Report:
 
 
 def _journals(office: Office) -> list[JournalHead]:
-    key = journal_key(office.vault.load(INDEX))
     heads = []
     for path in sorted(office.home.records.glob("*.jsonl")):
-        head = Journal(path, key).head()
+        head = Journal(path, office.journal_key).head()
         heads.append(JournalHead(path.stem, head.count, head.digest))
     return heads
 

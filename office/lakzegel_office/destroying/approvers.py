@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Whose key approves: an approver's own, docs/spec/office-keys.md §2.5."""
+"""Whose key approves: an approver's own, docs/spec/office-keys.md §2."""
 
 from __future__ import annotations
 

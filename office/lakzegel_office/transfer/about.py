@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What every delivery says of itself: how to check it offline, with which keys, and what is in it.
 
-docs/spec/transfer.md §2.5.
+docs/spec/transfer.md §2.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""BagIt 1.0 (RFC 8493) around a delivery: docs/spec/transfer.md §7.1.
+"""BagIt 1.0 (RFC 8493) around a delivery: docs/spec/transfer.md §7.
 
 bagit.txt
 bag-info.txt

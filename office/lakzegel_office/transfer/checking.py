@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Looking at a delivery as whoever receives it would: what lies there, and is every XML valid.
 
-docs/spec/transfer.md §8.3. The official schema is used where its place is given; it is not ours to
+docs/spec/transfer.md §8. The official schema is used where its place is given; it is not ours to
 hand out.
 """
 

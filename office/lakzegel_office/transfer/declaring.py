@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The *verklaring van overbrenging*: PDF/A and XML of one export, for both sides to sign.
 
-docs/spec/transfer.md §9.2.
+docs/spec/transfer.md §9.
 """
 
 from __future__ import annotations

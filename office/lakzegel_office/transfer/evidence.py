@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The seals of what leaves: when each item was sealed, and the proof of it.
 
-docs/spec/transfer.md §2.4. A proof is judged before it is written, with the keys that a receiver
+docs/spec/transfer.md §2. A proof is judged before it is written, with the keys that a receiver
 of the delivery has.
 """
 

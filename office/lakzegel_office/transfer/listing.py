@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The inventory as files: every unit that was found, and what became of it.
 
-docs/spec/transfer.md §1.3: `inventaris.csv` for people and `inventaris.json` for programs say the
+docs/spec/transfer.md §1: `inventaris.csv` for people and `inventaris.json` for programs say the
 same; the counts are those of the packing slip and of a completeness statement.
 """
 

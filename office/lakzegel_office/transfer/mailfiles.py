@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A mail as one `.eml`, and as one of an mbox, both in pieces: docs/spec/transfer.md §2.1, §7.
+"""A mail as one `.eml`, and as one of an mbox, both in pieces: docs/spec/transfer.md §2, §7.
 
 From - Mon Mar 11 08:02:10 2024      an mbox's separator; not the mail's
 >From the beginning                  in an mbox; `From the beginning` in the mail

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`pakbon.xml`: what lies in a delivery, so that whoever receives it can count.
 
-docs/spec/transfer.md §3.3. Written last: a delivery without one is not whole.
+docs/spec/transfer.md §3. Written last: a delivery without one is not whole.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Mails and nothing else: one `.eml` each, or one mbox a custody. docs/spec/transfer.md §7.2.
+"""Mails and nothing else: one `.eml` each, or one mbox a custody. docs/spec/transfer.md §7.
 
 An mbox is mboxrd: `From ` at the begin of a line, behind any `>`, gets one `>` more, so that it can
 be undone exactly. A mail that does not end with a line's end gets one; its size in the inventory

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Mails and chats to read, beside the raw bytes: HTML that runs nothing, and PDF/A.
 
-docs/spec/transfer.md §2.6. All text is hostile. The HTML fetches nothing and has no script: its
+docs/spec/transfer.md §2. All text is hostile. The HTML fetches nothing and has no script: its
 own policy forbids both; markup of a mail is reduced to an allow-list without attributes.
 """
 
