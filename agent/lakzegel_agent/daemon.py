@@ -45,6 +45,7 @@ from lakzegel_agent.weather import Weather
 
 BLOCKED_RETRY: Final = 30.0  # seconds, after a turn that the disk did not take
 CHEAP: Final = 0.05  # seconds of processor time of a pass over everything that nobody minds
+LEAVING: Final = 5.0  # seconds between two looks whether all of an ended term may go
 PATIENCE: Final = 60.0  # seconds that a pass waits for room
 ALARMS: Final = ("rollback", "fork", "revoked", "superseded")
 Sealing = Callable[[Station, Pass, list[WatchedSource]], PassReport]
@@ -341,8 +342,9 @@ class Daemon:
     def _arrange(self, in_force: InForce | None) -> None:
         """Set the timetable, anew when the cadence or the need to look changed."""
         cadence = NO_POLICY_CADENCE if in_force is None else in_force.policy.cadence
-        soon = self._weather.is_blocked or ending.is_ended(self._opened.ledger)
-        rescan = BLOCKED_RETRY if soon else rescan_after(self._cost)
+        rescan = BLOCKED_RETRY if self._weather.is_blocked else rescan_after(self._cost)
+        if ending.is_ended(self._opened.ledger):
+            rescan = LEAVING
         plan = (rescan, poll_after(self._cost), max(cadence, POLL))
         if plan == self._plan:
             return

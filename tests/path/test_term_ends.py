@@ -3,8 +3,12 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 
 def ends(ready, at, *more):
@@ -97,3 +101,26 @@ def test_a_term_whose_end_lies_ahead_goes_on_and_one_that_ended_does_not_come_ba
     put(ready, twee="twee")
     ready.once()
     assert ready.status()["ledger"]["found"] == 1
+
+
+@pytest.mark.soak
+def test_a_running_agent_ends_by_itself_once_the_office_has_everything(ready):
+    put(ready, een="een")
+    ends(ready, past(minutes=1))
+    log = (ready.root / "agent.log").open("wb")
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "lakzegel_agent", "run", "--config", str(ready.config)],
+        stdout=log, stderr=log,
+    )  # fmt: skip
+    try:
+        end = time.monotonic() + 240
+        while agent.poll() is None:
+            assert time.monotonic() < end, (ready.root / "agent.log").read_text()
+            ready.pull(expect=None)  # what lets it go
+            time.sleep(2)
+    finally:
+        agent.kill()
+        agent.wait()
+        log.close()
+    assert agent.returncode == 0
+    assert ready.status()["ended"]["ledger"]["sealed"] == 1
