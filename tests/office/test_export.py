@@ -18,6 +18,7 @@ from lakzegel_office.collection import assembling
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
+from lakzegel_office.journal import journal_key
 from lakzegel_office.review.book import Book
 from lakzegel_office.review.standing import Class
 from lakzegel_office.transfer import outfolder, rendering
@@ -424,7 +425,7 @@ def test_what_review_calls_private_stays_and_what_is_held_says_so(world, device,
     office = Office(world.home, world.config, world.vault)
     with open_collection(office)[0] as collection:
         ids = [unit.id for unit in collection.units(Query())]
-    book = Book.open(world.home, world.vault.load(INDEX))
+    book = Book.open(world.home, journal_key(world.vault.load(INDEX)))
     book.decide(ids[:1], Class.PRIVATE, actor="a", reason="gezin", now=START)
     book.decide(ids[1:2], Class.BUSINESS, actor="a", reason="", now=START)
     book.dispute(ids[2:3], actor="b", reason="twijfel", now=START)
