@@ -35,7 +35,7 @@ CHAT = """\
 11-03-2024 08:02 - Anna: Ligt de begroting klaar?
 11-03-2024 08:05 - Bas: IMG-20240311-WA0001.jpg (bestand bijgevoegd)
 """
-PICTURE = b"\xff\xd8\xff\xe0 beeld"
+PICTURE = b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x01\x00\x01 beeld"
 ATTACK = (
     'Content-Type: text/html\n\n<p>Dag<script>alert(1)</script><img src="http://x.example/a" '
     'onerror="alert(2)"><a href="javascript:alert(3)">klik</a><iframe src="//x.example"></iframe>'

@@ -135,7 +135,7 @@ def _payload(data: bytes) -> dict[str, Any]:
 def _title(line: IndexedItem) -> str:
     """Return the path, or what an observation is about, on one printable line."""
     if line.kind == "observation":
-        return str((line.payload or {}).get("type", ""))
+        return _printable(str((line.payload or {}).get("type", "")))
     try:
         text = read_path(line.context).decode("utf-8", "backslashreplace")
     except LakzegelError:

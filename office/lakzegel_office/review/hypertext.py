@@ -22,7 +22,9 @@ from lakzegel_office.review.pictures import picture_type
 
 MAX_HTML: Final = 1 << 20  # characters of a mail's HTML that are shown
 MAX_PICTURES: Final = 40
+MAX_WRITTEN: Final = 4 << 20  # characters of text, with all that is unseen in it named
 MAX_EMBEDDED: Final = 12 << 20  # bytes of pictures in one mail's text
+_STEP: Final = 1 << 16
 _TAGS: Final = frozenset(
     {"abbr", "b", "blockquote", "br", "caption", "center", "code", "dd", "del", "div", "dl", "dt"}
     | {"em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "ins", "kbd", "li", "ol", "p", "pre"}
@@ -103,6 +105,7 @@ class _Writer(HTMLParser):
         self._links: list[str] = []
         self._asked = 0  # a part that is no picture costs as much as one that is
         self._bytes = 0
+        self._written = 0
 
     def text(self) -> str:
         """Return what was written."""
@@ -135,7 +138,10 @@ class _Writer(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Write text."""
-        self._rows.append(str(visible.prose(data)))
+        for start in range(0, len(data), _STEP):
+            if self._written < MAX_WRITTEN:
+                self._rows.append(str(visible.prose(data[start : start + _STEP])))
+                self._written += len(self._rows[-1])
 
     def _picture(self, named: dict[str, str]) -> str:
         alt = named.get("alt", "")

@@ -22,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from lakzegel_office.collection.model import Attachment, Body, Unit, UnitKind
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.markup import bounded
+from lakzegel_office.review.pictures import picture_type
 from lakzegel_office.transfer.choosing import Sealed
 from lakzegel_office.transfer.model import Content, Role
 from lakzegel_office.transfer.pdf import pdf, printed
@@ -36,12 +37,6 @@ _TAGS: Final = frozenset(
     | {"strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul"}
 )
 _DROPPED: Final = frozenset(["script", "style", "head", "title", "noscript", "template"])
-_PICTURES: Final = {
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-}
 _HEADS: Final = {
     "from": "Van",
     "to": "Aan",
@@ -162,7 +157,7 @@ class Renderer:
             data = self.collection.attachment(unit.id, part.number)
         except (DoubtError, GoneError, UsageError):
             return File(part.name)
-        kind = next((kind for magic, kind in _PICTURES.items() if data.startswith(magic)), "")
+        kind = picture_type(data)
         return File(part.name, f"data:{kind};base64,{b64encode(data).decode()}" if kind else "")
 
 
