@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
 from lakzegel_core.cosignature import add_cosignature
@@ -36,6 +36,8 @@ from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.signing import Signing
 from lakzegel_server.standing import SEALING, Standing
+
+PATIENCE: Final = 2.0  # seconds that whoever reads waits for a signature that is being made
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class LogState:
         self._committed = Committed(self.store, database)
         self._lock_path = layout.lock
         self._turn = threading.Lock()
-        self._guard = threading.RLock()
+        self._guard = threading.Condition()  # over a lock that one thread may take again
+        self._is_signing = False  # others look meanwhile, and what is committed is not shown yet
         self._listeners: list[Callable[[], None]] = []
         self._before: list[Callable[[Checkpoint], None]] = []
         self._standing = SEALING
@@ -133,7 +136,8 @@ class LogState:
             BusyError: what was committed could not be shown yet.
         """
         with self._guard:
-            if self._custody.size != self._shown.checkpoint.size or not self._shown.data:
+            self._guard.wait_for(lambda: not self._is_signing, timeout=PATIENCE)
+            if not self._is_shown():
                 raise BusyError("the newest entries are not shown yet; try again")
             yield self._custody, self._shown
 
@@ -187,6 +191,8 @@ class LogState:
 
     def refresh(self) -> None:
         """Take in what another process appended, show what could not be shown before."""
+        if self._is_signing:
+            return  # it is being shown
         if self._standing.sealing and self._database_size() != self._shown.checkpoint.size:
             with self.turn():
                 self._catch_up()
@@ -319,10 +325,24 @@ class LogState:
             return
         self._committed.write_tiles(tree, self._shown.checkpoint.size)
         checkpoint = Checkpoint(self.origin, tree.size, tree.root())
-        data = self._signing.adopt(checkpoint) or self._signing.sign(checkpoint)
+        data = self._signing.adopt(checkpoint) or self._sign(checkpoint)
         self._reveal(checkpoint, data)
         if self._committed.is_much(tree.size):
             self._committed.make_durable(tree.size)
+
+    def _sign(self, checkpoint: Checkpoint) -> bytes:
+        """Sign while others look: a token may take long, and the turn keeps all who change."""
+        self._is_signing = True
+        self._guard.release()
+        try:
+            return self._signing.sign(checkpoint)
+        finally:
+            self._guard.acquire()
+            self._is_signing = False
+            self._guard.notify_all()
+
+    def _is_shown(self) -> bool:
+        return bool(self._shown.data) and self._custody.size == self._shown.checkpoint.size
 
     def _reveal(self, checkpoint: Checkpoint, data: bytes) -> None:
         for prepare in self._before:
