@@ -60,3 +60,7 @@ def test_an_event_of_telegram_with_an_odd_value_hides_no_message():
 def test_a_host_that_no_network_knows_is_shown_as_it_is():
     assert visible.target("http://" + "é" * 64 + "/") == "http://" + "é" * 64 + "/"
     assert visible.target("http://é.example/") == "http://xn--9ca.example/"
+
+
+def test_a_rendering_takes_no_more_of_a_mails_markup_than_its_first_mib():
+    assert len(sanitised("x" * (3 << 20))) == 1 << 20

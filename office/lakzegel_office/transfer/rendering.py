@@ -30,7 +30,7 @@ from lakzegel_office.transfer.pdf import pdf, printed
 PER_PDF: Final = 2_000  # messages; typst lays a document out in memory
 MAX_TEXT: Final = 1 << 20  # characters of one message in a PDF
 MAX_PICTURE: Final = 4 << 20  # bytes of a picture within the HTML
-MAX_HTML: Final = 8 << 20  # characters of a mail's markup
+MAX_HTML: Final = 1 << 20  # characters of a mail's markup; a parser's time grows with its square
 _TAGS: Final = frozenset(
     {"a", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h1"}
     | {"h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span"}
