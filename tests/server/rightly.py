@@ -16,6 +16,7 @@ from lakzegel_server.database import Database
 from lakzegel_server.pages.assets import assets
 from lakzegel_server.people import breakglass
 from lakzegel_server.web.identity import LOOPBACK_COOKIE
+from tests.server.rekeyed import Change
 
 ELSEWHERE = {  # by tests with a provider of single sign-on and a time-stamp authority of their own
     ("GET", "/login/sso"),
@@ -43,6 +44,7 @@ class Right:
         self.counter = self.serial = 0
         self.upload = self.device.seal()
         world.receipt(world.client.put(self.upload), self.upload)
+        self.change = Change(world, self.upload, 0)  # once more is the same entry
         self.annex = os.urandom(300)
         self.annexed = hashlib.sha256(self.annex).hexdigest()
         assert world.as_("records")("PUT", f"/v1/annexes/{self.annexed}", self.annex).ok
@@ -88,6 +90,7 @@ class Right:
         make = {
             "/v1/batches/{name}": lambda: {"data": self.upload.body},
             "/v1/annexes/{name}": lambda: {"data": self.annex},
+            "/v1/keyrings/{name}": lambda: {"data": self.change.body},
             "/v1/notes": lambda: {"data": self.device.enrolment},
             "/v1/cosignatures": self._cosignature,
             "/v1/held": lambda: {"data": self.world.office.held_note(self._tree())},

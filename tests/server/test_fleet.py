@@ -120,7 +120,7 @@ def test_nobody_falls_silent_while_the_receiver_itself_was_away(kit, tmp_path, h
         device = world.enrol()
         world.client.put(device.seal())
         beat(world, device.heartbeat())
-        layout, signer = world.layout, world.desk.log._signer
+        layout, signer = world.layout, world.desk.log._signing._signer
     hands.now += 3 * DAY
     with kit.serving(layout, signer, clock=hands) as (_, desk):
         (found,) = read_fleet(desk, hands.now).devices

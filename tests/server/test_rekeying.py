@@ -3,15 +3,11 @@
 
 import hashlib
 import json
-import os
 from dataclasses import replace
-from datetime import UTC, datetime
 from threading import Event, Thread
 
 import pytest
 
-from lakzegel_core.keyring import open_keyring, seal_keyring
-from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
 from lakzegel_core.receipt import verify_receipt
 from lakzegel_server import rekeying
 from lakzegel_server.database import Database
@@ -19,43 +15,11 @@ from lakzegel_server.people import trailrows
 from lakzegel_server.people.records import Action
 from lakzegel_server.rekeying import Replacement, replace_keyring, settle
 from lakzegel_server.upload import Upload
+from tests.server.rekeyed import Change
 
 
 def code(answer):
     return answer.status_code, answer.json()["type"].rpartition("/")[2]
-
-
-class Change:
-    """A keyring without some keys, and the entry for it; a test may let it lie."""
-
-    def __init__(self, world, upload, *items, before=None, signers=None, **changes):
-        office = world.office
-        old = before.keyring if before else upload.keyring
-        ring = open_keyring(old, [office.recipient])
-        slots = tuple(bytes(32) if n in items else slot for n, slot in enumerate(ring.slots))
-        to = changes.pop("to", [office.recipient.recipient])
-        self.keyring = seal_keyring(replace(ring, slots=slots), to, random=os.urandom)
-        said = KeyringChange(
-            origin=ring.origin,
-            device=ring.device,
-            epoch=ring.epoch,
-            batch=ring.batch,
-            old=hashlib.sha256(old).digest(),
-            new=hashlib.sha256(self.keyring).digest(),
-            generation=before.generation + 1 if before else 1,
-            reason="dispose",
-            recipients=bytes(32),
-            destroyed=items,
-            certificate=bytes(32),
-            at=datetime(2026, 12, 1, tzinfo=UTC),
-        )
-        self.generation = said.generation
-        keys = office.approval if signers is None else [office.approval[n] for n in signers]
-        self.note = sign_keyring_change(replace(said, **changes), keys)
-
-    @property
-    def body(self):
-        return len(self.note).to_bytes(2, "big") + self.note + self.keyring
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_an_office_that_does_not_come_is_told_until_it_does(tmp_path, kit):
 def test_an_office_is_given_time_after_the_receiver_was_away(tmp_path, kit):
     hands = kit.Hands(kit.START)
     with kit.world_at(tmp_path / "data", clock=hands) as world:
-        layout, signer = world.layout, world.desk.log._signer
+        layout, signer = world.layout, world.desk.log._signing._signer
     hands.now += 5 * DAY
     with kit.serving(layout, signer, clock=hands) as (_, desk):
         assert "office-unreachable" not in observe(desk, int(hands()))
