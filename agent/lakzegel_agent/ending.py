@@ -103,15 +103,28 @@ def remove(home: Home) -> None:
 
 
 def read_ended(home: Home) -> dict[str, Any] | None:
-    """Return what stayed of a custody that ended here; None where none did."""
+    """Return what stayed of a custody that ended here; None where none did.
+
+    Raises:
+        UsageError: that cannot be told. It is not taken for an end: an end destroys what is left.
+    """
     try:
         with home.ended.open("rb") as file:
             found = json.loads(file.read(MAX_ENDED))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
-        found = {}
-    return found if isinstance(found, dict) else {}
+    except OSError as error:
+        raise UsageError(
+            f"{home.ended}: cannot be read: {error.strerror}; run this as the user of the agent"
+        ) from error
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError(
+            f"{home.ended}: says that a term of office ended, and is damaged; nothing was removed:"
+            " ask the records office whether it holds the last batch, then take the home away"
+        )
+    return found
 
 
 def require_open(home: Home) -> None:

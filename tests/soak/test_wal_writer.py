@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -87,6 +88,15 @@ def state(path):
     return touched
 
 
+def state_after(path, moments):
+    """Its state, once that is another one than was captured last."""
+    end = time.monotonic() + 60
+    while (found := state(path)) in moments:
+        assert time.monotonic() < end, "the writer stands still"
+        time.sleep(0.05)
+    return found
+
+
 def check_each_capture(world, rounds, tmp_path):
     folder = world.watch("sqlite", tmp_path / "device" / "Gesprekken")
     world.ready()
@@ -95,7 +105,7 @@ def check_each_capture(world, rounds, tmp_path):
     moments = []
     with writing(folder / "berichten.sqlite", seed):
         for _ in range(rounds):
-            before = state(folder / "berichten.sqlite")
+            before = state_after(folder / "berichten.sqlite", moments)
             world.once()
             after = state(folder / "berichten.sqlite")
             world.pull()
