@@ -32,6 +32,7 @@ class Sequencer:
     def __init__(self, log: LogState) -> None:
         self._state = log
         self._queue: queue.Queue[_Waiting | object] = queue.Queue()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="sequencer", daemon=True)
 
     def start(self) -> None:
@@ -48,16 +49,32 @@ class Sequencer:
         """The future index of an entry; it fails with the typed refusal."""
         waiting = _Waiting(data)
         self._queue.put(waiting)
+        if self._ended.is_set():
+            self._turn_away()
         return waiting.done
 
     def _work(self) -> None:
         stop = False
-        while not stop:
-            group, stop = self._collect()
-            if group:
-                self._settle_group(group)
-            elif not stop:
-                self._tidy()
+        try:
+            while not stop:
+                group, stop = self._collect()
+                if group:
+                    self._settle_group(group)
+                elif not stop:
+                    self._tidy()
+        finally:
+            self._ended.set()
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Fail what came too late: nobody may wait for ever."""
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(item, _Waiting) and item.done.set_running_or_notify_cancel():
+                item.done.set_exception(BusyError("the receiver is ending; try again"))
 
     def _collect(self) -> tuple[list[_Waiting], bool]:
         """Everything that waits now; nothing when nothing came for a while."""
@@ -81,11 +98,13 @@ class Sequencer:
         group = [waiting for waiting in group if waiting.done.set_running_or_notify_cancel()]
         try:
             outcomes = self._state.append([waiting.data for waiting in group])
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+        except BaseException as error:
             _log.warning("sequencing failed: %s", type(error).__name__)
-            failure = explain(error)
-            for waiting in group:
+            failure = explain(error) if isinstance(error, Exception) else BusyError("try again")
+            for waiting in group:  # whatever it is, nobody may wait for ever
                 waiting.done.set_exception(failure)
+            if not isinstance(error, Exception):
+                raise
             return
         for waiting, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, Exception):

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 import pytest
 
 from lakzegel_server import counter
+from lakzegel_server.errors import BusyError
 from lakzegel_server.sequencer import Sequencer
 
 
@@ -65,6 +66,27 @@ def test_a_failure_that_nobody_foresaw_does_not_end_it(log, sequencer):
     log.failures.append(RuntimeError("a library's own"))
     assert log.tidied.wait(10)
     assert sequencer.submit(b"later").result(10) == 0
+
+
+def test_whoever_comes_after_the_end_is_turned_away_and_does_not_wait(sequencer):
+    sequencer.stop()
+    with pytest.raises(BusyError, match="ending"):
+        sequencer.submit(b"late").result(10)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_ends_the_thread_itself_leaves_nobody_waiting(log, sequencer):
+    log.free.clear()
+    first = sequencer.submit(b"first")
+    assert log.begun.wait(10)
+    second = sequencer.submit(b"second")
+    log.append = lambda _: (_ for _ in ()).throw(SystemExit)
+    log.free.set()
+    assert first.result(10) == 0
+    with pytest.raises(BusyError):
+        second.result(10)
+    with pytest.raises(BusyError):
+        sequencer.submit(b"third").result(10)
 
 
 def test_a_note_that_fails_as_nobody_foresaw_does_not_end_the_counter(tmp_path, kit, monkeypatch):
