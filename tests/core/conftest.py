@@ -124,7 +124,8 @@ class Office:
         return sign_finding(replace(stated, **changes), signer or self.held)
 
     def mark(self, kind=HOLD, state="on", *, at=START, signer=None, **changes):
-        stated = Mark(kind, self.origin, "woo-2027-014", state, None, at)
+        paper = bytes(32) if state == "closed" else None
+        stated = Mark(kind, self.origin, "woo-2027-014", state, None, at, paper)
         return sign_mark(replace(stated, **changes), signer or self.approval[0])
 
 
