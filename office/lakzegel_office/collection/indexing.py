@@ -94,25 +94,25 @@ class Indexer:
         scrubbed = self._scrub()
         known = dict(self.db.execute("SELECT id, seq FROM batch").fetchall())
         new = [record for record in self.mirrored.headers if record.batch_id not in known]
-        todo = [record for record in new if self.mirrored.is_here(record)]
-        if any(record.index < max(known.values(), default=-1) for record in todo):
+        waiting = [record for record in new if self.mirrored.is_here(record)]
+        if any(record.index < max(known.values(), default=-1) for record in waiting):
             raise OutOfOrderError
-        if not todo:
+        if not waiting:
             return Indexed(scrubbed=scrubbed, missing=len(new))
-        many = sum(record.header.items for record in todo) >= SPREAD_FROM
+        many = sum(record.header.items for record in waiting) >= SPREAD_FROM
         identities, state, key = self.mirrored.worker
         arguments = ([identity.to_text() for identity in identities], state, key)
-        tasks = (self.mirrored.task(record) for record in todo)
+        tasks = (self.mirrored.task(record) for record in waiting)
         results = (spread if many else in_turn)(
             tasks, work, prepare=start_worker, arguments=arguments
         )
-        done = Indexed(scrubbed=scrubbed, missing=len(new) - len(todo))
-        for record, read in zip(todo, results, strict=True):
+        done = Indexed(scrubbed=scrubbed, missing=len(new) - len(waiting))
+        for record, read in zip(waiting, results, strict=True):
             self._transaction(partial(self._batch, record, read))
             done.batches += 1
             done.unopened += record.header.items - len(read.lines)
             done.units = self._assembler.units.added
-            self.progress(f"indexed {done.batches}/{len(todo)} batches, {done.units} units")
+            self.progress(f"indexed {done.batches}/{len(waiting)} batches, {done.units} units")
         self._transaction(self._loose)
         return done
 
