@@ -69,7 +69,7 @@ class Thread:
 
 
 _ORDERS: Final = {
-    Order.DUE: ("t.due", "t.name"),
+    Order.DUE: ("t.day", "t.at", "t.name"),
     Order.NEWEST: ("u.undated", "u.back", "u.name"),
     Order.OLDEST: ("u.undated", "u.at", "u.name"),
 }
@@ -126,7 +126,7 @@ class Listing:
                 f"h.conversation IN (SELECT t.conversation FROM {_FROM} WHERE {inner.where})",  # noqa: S608  # ours
                 *inner.values,
             )
-        columns = "h.due, h.name" if wanted.order is Order.DUE else "h.back, h.name"
+        columns = "h.day, h.at, h.name" if wanted.order is Order.DUE else "h.back, h.name"
         if wanted.after:
             condition.add(
                 f"({columns}) > (SELECT {columns} FROM temp.thread h WHERE h.name = ?)",  # noqa: S608  # ours

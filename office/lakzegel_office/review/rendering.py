@@ -48,6 +48,20 @@ KINDS_OF: Final = {
     "system": text("from the app itself"),
     "file": text("file"),
 }
+APPS: Final = {  # what people call an app; another is shown by its own name
+    "facebook": "Facebook",
+    "imessage": "iMessage",
+    "instagram": "Instagram",
+    "linkedin": "LinkedIn",
+    "mail": text("mail"),
+    "file": text("file"),
+    "mastodon": "Mastodon",
+    "signal": "Signal",
+    "telegram": "Telegram",
+    "threema": "Threema",
+    "whatsapp": "WhatsApp",
+    "x": "X",
+}
 ORIGINS: Final = {
     "claim": text("claimed by moving it to an agreed folder"),
     "contact": text("by the list of agreed contacts"),
@@ -110,7 +124,13 @@ def environment() -> jinja2.Environment:
     )
     made.tests["mixed"] = visible.is_mixed
     made.globals.update(
-        CLASSES=CLASSES, STATES=STATES, KINDS_OF=KINDS_OF, ORIGINS=ORIGINS, ACTS=ACTS, who=who
+        CLASSES=CLASSES,
+        STATES=STATES,
+        KINDS_OF=KINDS_OF,
+        APPS=APPS,
+        ORIGINS=ORIGINS,
+        ACTS=ACTS,
+        who=who,
     )
     return made
 

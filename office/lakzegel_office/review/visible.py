@@ -33,7 +33,7 @@ def name(text: str) -> Markup:
 
 def prose(text: str) -> Markup:
     """Return text with its lines; what turns its direction, and controls, are named."""
-    return _marked(text, _ODD, strict=False)
+    return _marked(text.replace("\r\n", "\n"), _ODD, strict=False)
 
 
 def plain(text: str) -> str:

@@ -31,24 +31,28 @@ _TABLES: Final = (
     "CREATE TEMP TABLE ruled (name TEXT PRIMARY KEY, state TEXT NOT NULL)",
     "CREATE TEMP TABLE span (app TEXT PRIMARY KEY, length INTEGER NOT NULL)",
     """CREATE TEMP TABLE todo (unit INTEGER PRIMARY KEY, conversation INTEGER NOT NULL,
-        custody TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, name TEXT NOT NULL,
+        custody TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, at INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        day INTEGER GENERATED ALWAYS AS (due / 86400000000) STORED,
         open INTEGER GENERATED ALWAYS AS (state IN ('onbeslist', 'disputed')) STORED)""",
     """CREATE TEMP TABLE thread (conversation INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
-        open INTEGER NOT NULL, due INTEGER NOT NULL, back INTEGER NOT NULL)""",
+        open INTEGER NOT NULL, due INTEGER NOT NULL, at INTEGER NOT NULL, back INTEGER NOT NULL,
+        day INTEGER GENERATED ALWAYS AS (due / 86400000000) STORED)""",
 )
 _INDEXES: Final = (
-    "CREATE INDEX temp.todo_state ON todo (state, due, name)",
-    "CREATE INDEX temp.todo_open ON todo (open, due, name)",
-    "CREATE INDEX temp.todo_due ON todo (due, name)",
+    "CREATE INDEX temp.todo_state ON todo (state, day, at, name)",
+    "CREATE INDEX temp.todo_open ON todo (open, day, at, name)",
+    "CREATE INDEX temp.todo_due ON todo (day, at, name)",
     "CREATE INDEX temp.todo_thread ON todo (conversation, open, due)",
     "CREATE INDEX temp.todo_custody ON todo (custody, open, due)",
     "CREATE INDEX temp.todo_states ON todo (custody, state)",
-    "CREATE INDEX temp.thread_due ON thread (due, name)",
+    "CREATE INDEX temp.thread_due ON thread (day, at, name)",
     "CREATE INDEX temp.thread_back ON thread (back, name)",
 )
 _FILL: Final = """
     INSERT INTO temp.todo SELECT u.id, u.conversation, u.custody, coalesce(r.state, ?),
-        coalesce(u.first_seen + coalesce(s.length, ?), 0), u.name
+        coalesce(u.first_seen + coalesce(s.length, ?), 0),
+        CASE u.undated WHEN 0 THEN u.at ELSE 9000000000000000000 END, u.name
     FROM unit u LEFT JOIN temp.ruled r ON r.name = u.name LEFT JOIN temp.span s ON s.app = u.app
     WHERE u.gone = 0
 """
@@ -60,7 +64,7 @@ _FOLLOW: Final = """
 # 9000000000000000000: after everything; due, of a conversation with nothing open.
 _THREADS: Final = """
     INSERT INTO temp.thread SELECT c.id, c.name, coalesce(sum(t.open), 0),
-        coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000),
+        coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000), min(t.at),
         coalesce((SELECT -max(u.at) FROM unit u WHERE u.conversation = c.id AND u.undated = 0),
             9000000000000000000)
     FROM temp.todo t JOIN conversation c ON c.id = t.conversation GROUP BY t.conversation

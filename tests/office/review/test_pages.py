@@ -106,6 +106,26 @@ def test_what_is_due_comes_first_and_overdue_is_counted(device, review, world):
         assert page.text("/units?state=overdue").count("data-row") == 1
 
 
+def test_what_is_due_on_one_day_comes_as_it_was_written(device, review):
+    files = {f"cur/{n}": [mail(n, f"Stuk {n}")] for n in (3, 1, 4, 2)}
+    device.send_as("maildir", {**files, "cur/x": [mail(0, "Zonder datum", Date="onbekend")]})
+    with review() as page:
+        subjects = [row.unit.subject for row in page.desk.units(Wanted())]
+        assert subjects == ["Stuk 1", "Stuk 2", "Stuk 3", "Stuk 4", "Zonder datum"]
+        dated = [thread.conversation.title for thread in page.desk.threads(Wanted())][:4]
+        assert dated == subjects[:4]
+        assert "onbekend" in page.text("/units")
+
+
+def test_the_line_ends_of_a_mail_are_lines_and_no_marks(device, review):
+    text = mail(1, text="Beste Anna,\n\nDank.").replace(b"\n", b"\r\n")
+    device.send_as("maildir", {"cur/1": [text]})
+    with review() as page:
+        shown = page.text(f"/units/{ids(page)[0]}")
+        assert "Beste Anna,\n\nDank.\n" in shown
+        assert "U+000D" not in shown
+
+
 def test_claims_and_contacts_propose_and_do_not_decide(device, review, world):
     (world.home.root / "review.toml").write_text(
         'own = ["mailto:minister@minxyz.example"]\n[[contact]]\nclass = "prive"\n'
