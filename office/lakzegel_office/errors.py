@@ -5,6 +5,7 @@
     ├── DoubtError         1   a check found something
     ├── GoneError          1   it was destroyed, with a certificate
     ├── UsageError         2   arguments, configuration, a file the user gave
+    │   └── BusyError          another command holds the home; later it will do
     └── UnreachableError   3   the receiver cannot be reached, or refused
         ├── MissingError       the receiver does not have what its log names
         └── RefusedError       the receiver says no; the same request will not do
@@ -37,6 +38,10 @@ class UsageError(OfficeError):
     """The command cannot be carried out as it was given."""
 
     exit_code: ClassVar[int] = 2
+
+
+class BusyError(UsageError):
+    """Another command holds what this one needs."""
 
 
 class UnreachableError(OfficeError):

@@ -15,12 +15,17 @@ state/                 may be thrown away: index, marks of what was opened, temp
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import BusyError
+
+PATIENCE: Final = 60.0  # seconds; a pull of what a day brings takes less
+_POLL: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +39,11 @@ class Home:
         """Return the home that `init` made at `root`.
 
         Raises:
-            UsageError: there is none.
+            BusyError: there is none.
         """
         home = cls(root)
         if not home.config.is_file():
-            raise UsageError(
-                f"{root}: no office.toml here; run: lakzegel-office init --home {root}"
-            )
+            raise BusyError(f"{root}: no office.toml here; run: lakzegel-office init --home {root}")
         return home
 
     @property
@@ -94,13 +97,23 @@ class Home:
         return self.root / "replies"
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Hold the home for one command that changes the mirror.
+    def exclusive(self, wait: float = PATIENCE) -> Iterator[None]:
+        """Hold the home for one command that changes the mirror; `wait` seconds for another.
 
         Raises:
-            UsageError: another command holds it.
+            BusyError: another command holds it all that time.
         """
-        with self._lock("lock", "another pull is at work here"):
+        with self._lock("lock", "another command changes the mirror here", wait):
+            yield
+
+    @contextmanager
+    def following(self, wait: float = PATIENCE) -> Iterator[None]:
+        """Be the one that follows the receiver, and watches; each pull holds the home by itself.
+
+        Raises:
+            BusyError: another one follows.
+        """
+        with self._lock("follow.lock", "another pull --follow is at work here", wait):
             yield
 
     @contextmanager
@@ -108,21 +121,18 @@ class Home:
         """Hold the keys and `office.toml` for one command that changes them; pulls go on.
 
         Raises:
-            UsageError: another command holds them.
+            BusyError: another command holds them.
         """
-        with self._lock("keys.lock", "another command changes the keys"):
+        with self._lock("keys.lock", "another command changes the keys", 0):
             yield
 
     @contextmanager
-    def _lock(self, name: str, why: str) -> Iterator[None]:
+    def _lock(self, name: str, why: str, wait: float) -> Iterator[None]:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.state / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise UsageError(f"{self.root}: {why}; wait for it") from None
-        try:
+            if not _locked(descriptor, wait):
+                raise BusyError(f"{self.root}: {why}; wait for it, or stop it")
             yield
         finally:
             os.close(descriptor)
@@ -132,3 +142,17 @@ class Home:
         shutil.rmtree(self.incoming, ignore_errors=True)
         self.incoming.mkdir(parents=True, mode=0o700)
         return self.incoming
+
+
+def _locked(descriptor: int, wait: float) -> bool:
+    """Lock an open file, and tell whether that could be had in so many seconds."""
+    end = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_POLL)
+        else:
+            return True

@@ -97,6 +97,7 @@ class Puller:
         self._references = References(self._store, self._destroyed_in)
         self._known = 0  # accepted headers that `_references` knows
         self._opened: dict[str, tuple[Failure, ...]] = {}
+        self._keyrings: dict[str, bytes] = {}  # in force when `_opened` came to know a batch
         self._missing: dict[str, Doubt] = {}
         self._told: set[tuple[str, str]] = set()  # findings that were sent: batch, code
 
@@ -188,12 +189,14 @@ class Puller:
         for record in self._replay.accepted:
             name = record.batch_id
             expected = keyring_of(self._replay, record)
+            if self._keyrings.setdefault(name, expected) != expected:
+                self._keyrings[name] = expected  # another command may have brought it in
+                self._references.forget(name)
+                self._opened.pop(name, None)
             if expected == record.header.keyring or not self._mirror.keyring(name).exists():
                 continue
             if not fetcher.has_keyring(name, expected):
                 self._store.forget(name)
-                self._references.forget(name)
-                self._opened.pop(name, None)
                 doubt = fetcher.batch(record, expected)
                 if doubt is not None:
                     self._missing[name] = doubt

@@ -3,6 +3,7 @@
 
 import hashlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from xml.etree import ElementTree as ET
 
@@ -15,7 +16,13 @@ from lakzegel_office.collection.model import Query
 from lakzegel_office.destroying.deed import SPACE
 from lakzegel_office.destroying.lists import Lists
 from lakzegel_office.destroying.printing import print_certificate
-from lakzegel_office.errors import DoubtError, GoneError, RefusedError, UsageError
+from lakzegel_office.errors import (
+    BusyError,
+    DoubtError,
+    GoneError,
+    RefusedError,
+    UsageError,
+)
 from lakzegel_office.extracts import FILLER, open_extract
 from tests.office.disposing import NOW, carry_out, office_of
 from tests.office.mails import letter
@@ -72,6 +79,32 @@ def test_a_mail_that_two_people_let_go_is_gone_and_its_neighbour_is_not(
     assert world.receiver.keyrings.keys() == {
         p.stem for p in (world.home.mirror / "keyrings").iterdir()
     }
+
+
+def test_who_follows_the_receiver_goes_on_after_others_destroyed(world, device, mails):
+    following = world.puller()
+    assert following.run().clean
+    propose(world, "zangzaad")
+    world.run("approve", "1")
+    carry_out(world)
+    device.send_as("maildir", {"cur/9": [b"Subject: nieuw\n\nNa afloop.\n"]})
+    report = following.run()
+    assert (report.clean, report.fetched) == (True, 1)
+    assert world.run("verify", "--open") == 0
+
+
+def test_a_command_waits_for_another_and_says_so_when_that_lasts(world):
+    def held():
+        with world.home.exclusive():
+            return True
+
+    with ThreadPoolExecutor(1) as pool:
+        with world.home.exclusive():
+            busy = "changes the mirror here; wait for it, or stop it"
+            with pytest.raises(BusyError, match=busy), world.home.exclusive(wait=0.05):
+                pass
+            waiting = pool.submit(held)
+        assert waiting.result(timeout=20)
 
 
 def test_the_certificate_says_what_the_law_asks_and_the_log_names_it(world, mails, capsys):

@@ -213,7 +213,7 @@ def await_that(process, status, true):
     until(looks)
 
 
-def test_an_office_that_follows_has_a_batch_within_a_second(ready):
+def test_an_office_that_follows_has_a_batch_within_a_second_and_lets_others_work(ready):
     arguments = (
         "pull",
         "--home",
@@ -229,6 +229,8 @@ def test_an_office_that_follows_has_a_batch_within_a_second(ready):
         assert "1 new" in office.stdout.readline()
         took = time.monotonic() - began
         assert took < 5.0  # a second, and what a laden machine adds
+        ready.pull()  # other commands work beside it
+        ready.office("hold", "set", "woo-1", "--reason", "x", "--source", "map")
         office.send_signal(signal.SIGTERM)
         code, _, _ = ended(office)
     assert code == 0

@@ -3,7 +3,8 @@
 
 import argparse
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -15,9 +16,10 @@ from lakzegel_office.alarms.watching import Watching
 from lakzegel_office.commands.common import Commands, Office, answer, as_now, command, say, unlock
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.doorbell import Doorbell
-from lakzegel_office.errors import OfficeError, UnreachableError, UsageError
+from lakzegel_office.errors import BusyError, OfficeError, UnreachableError, UsageError
 from lakzegel_office.handed.pull import FolderPuller
 from lakzegel_office.handed.receiver import FolderReceiver
+from lakzegel_office.home import Home
 from lakzegel_office.pull import Puller, PullReport
 from lakzegel_office.transport import HttpReceiver, Receiver
 from lakzegel_office.vault import ACCOUNT
@@ -79,20 +81,38 @@ def run(arguments: argparse.Namespace) -> int:
 def _from_server(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     opened = receiver_of(office, arguments)
-    with office.home.exclusive(), opened() as receiver:
+    with _held(office, arguments) as alone, opened() as receiver:
         puller = _puller(office, receiver, arguments)
-        return _pull(puller, Doorbell(opened), arguments, Watching(office, puller))
+        watching = Watching(office, puller) if alone else None
+        return _pull(puller, Doorbell(opened), arguments, watching)
 
 
 def _from_folder(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     replies = arguments.replies or office.home.replies
-    with office.home.exclusive():
+    with _held(office, arguments) as alone:
         receiver = FolderReceiver(arguments.from_folder, office.home, office.config, replies)
         puller = _puller(office, receiver, arguments)
         taking = FolderPuller(puller, receiver, keep=arguments.keep)
-        watching = Watching(office, puller)
+        watching = Watching(office, puller) if alone else None
         return _pull(taking, Doorbell(lambda: receiver), arguments, watching)
+
+
+@contextmanager
+def _held(office: Office, arguments: argparse.Namespace) -> Iterator[bool]:
+    """Be the one that follows, or hold the home for one pull; tell whether nobody else watches."""
+    if arguments.follow:
+        with office.home.following():
+            yield True
+        return
+    with ExitStack() as stack:
+        alone = True
+        try:
+            stack.enter_context(office.home.following(wait=0))
+        except BusyError:
+            alone = False
+        stack.enter_context(office.home.exclusive())
+        yield alone
 
 
 def receiver_of(office: Office, arguments: argparse.Namespace) -> Callable[[], HttpReceiver]:
@@ -120,11 +140,14 @@ def _puller(office: Office, receiver: Receiver, arguments: argparse.Namespace) -
     )
 
 
-def _pull(puller: Pulls, bell: Doorbell, arguments: argparse.Namespace, watching: Watching) -> int:
-    if arguments.follow:
+def _pull(
+    puller: Pulls, bell: Doorbell, arguments: argparse.Namespace, watching: Watching | None
+) -> int:
+    if arguments.follow and watching is not None:
         return _follow(puller, bell, arguments, watching)
     report = puller.run()
-    watching.pulled(report)
+    if watching is not None:
+        watching.pulled(report)
     return _tell(report, as_json=arguments.json)
 
 
@@ -143,7 +166,8 @@ def _follow(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    following = _Following(puller, watching, as_json=arguments.json)
+    home = Home(arguments.home)
+    following = _Following(puller, home, watching, as_json=arguments.json)
     with watching.ticking():
         while not told:
             known = following.pull()
@@ -155,8 +179,9 @@ def _follow(
 class _Following:
     """Pulls of one run, of which only what changed is told."""
 
-    def __init__(self, puller: Pulls, watching: Watching, *, as_json: bool) -> None:
+    def __init__(self, puller: Pulls, home: Home, watching: Watching, *, as_json: bool) -> None:
         self._puller = puller
+        self._home = home
         self._watching = watching
         self._as_json = as_json
         self._before: tuple[int, int, bool] | None = None
@@ -165,8 +190,11 @@ class _Following:
     def pull(self) -> int | None:
         """Return how many entries the log has; None when that did not come to be known."""
         try:
-            with self._watching.lock:
+            with self._home.exclusive(), self._watching.lock:
                 report = self._puller.run()
+        except BusyError as error:
+            say(f"lakzegel-office: {error}; trying again")
+            return None
         except UnreachableError as error:
             say(f"lakzegel-office: {error}; trying again")
             self._watching.failed(error)
