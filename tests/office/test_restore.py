@@ -201,6 +201,20 @@ def test_a_capture_that_points_at_another_batch_never_restores(world, device, tm
     assert restored(tmp_path / "out") == {}
 
 
+def test_what_does_not_open_is_not_called_complete(world, device, tmp_path, capsys):
+    device.send_files({"whole": b"w"})
+    device.send(device.file_items("capture gone", [b"x"]), keys=[bytes(range(32))] * 2)
+    device.send(device.file_items("keyring gone", [b"y"]), ring={"batch": 77})
+    world.pull()
+    capsys.readouterr()
+    assert restore(world, tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    assert "batch minister/0/1: 2 items do not open" in captured.err
+    assert "batch minister/0/2: 2 items do not open" in captured.err
+    assert captured.out.splitlines()[-1] == "INCOMPLETE: 2 could not be restored"
+    assert restored(tmp_path / "out") == {b"mail/whole": b"w"}
+
+
 def test_all_devices_have_a_folder_each(world, device, tmp_path):
     device.send_files({"a": b"1"})
     world.enrol("secretaris").send_files({"a": b"2"})

@@ -9,15 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from lakzegel_office.catalog import Catalog
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.errors import UsageError
+from lakzegel_office.index import IndexedItem
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
-from lakzegel_office.replay import Replay, place_of
+from lakzegel_office.replay import HeaderRecord, Replay, destroyed_in, place_of
 from lakzegel_office.restore import Restored, batch_places, restore
-from lakzegel_office.restoreplan import make_plan
+from lakzegel_office.restoreplan import Plan, make_plan
 
 DEFAULT_REASON: Final = "restore"
 
@@ -68,7 +70,9 @@ def _restore_device(
 ) -> Restored:
     mirror = Mirror(office.home.mirror)
     catalog = catalog_from(office, replay)
-    plan = make_plan(catalog.items(device), latest_only=latest_only)
+    opened: dict[HeaderRecord, set[int]] = {}
+    plan = make_plan(_items(catalog, device, opened), latest_only=latest_only)
+    plan.refused += _unopened(plan, replay, opened)
     rows = (
         (
             ItemId(device, record.header.epoch, record.header.batch, 0),
@@ -79,6 +83,26 @@ def _restore_device(
         for record in catalog.headers(device)
     )
     return restore(plan, out, batch_places(rows), identities(office))
+
+
+def _items(
+    catalog: Catalog, device: str, opened: dict[HeaderRecord, set[int]]
+) -> Iterator[tuple[ItemId, IndexedItem]]:
+    """Yield a device's items in order; note which of each batch there are."""
+    for record in catalog.headers(device):
+        header, found = record.header, opened.setdefault(record, set())
+        for line in catalog.batch_items(record):
+            found.add(line.index)
+            yield ItemId(device, header.epoch, header.batch, line.index), line
+
+
+def _unopened(plan: Plan, replay: Replay, opened: dict[HeaderRecord, set[int]]) -> Iterator[str]:
+    """Yield the batches with items that do not open, but for those that a file will lack."""
+    for record, found in opened.items():
+        pieces = plan.pieces.get((record.header.epoch, record.header.batch), {})
+        lost = set(range(record.header.items)) - found - destroyed_in(replay, record) - set(pieces)
+        if lost:
+            yield f"batch {record.name}: {len(lost)} items do not open; what they hold is missing"
 
 
 def _gone(replay: Replay, device: str) -> Iterator[str]:
