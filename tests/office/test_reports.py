@@ -8,16 +8,18 @@ import runpy
 import shutil
 import sys
 from base64 import b64encode
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from lakzegel_office.__main__ import main
-from lakzegel_office.reports import completeness, days, evidence, guidance, plots, rendering
+from lakzegel_office.reports import completeness, days, evidence, guidance, model, plots, rendering
 from lakzegel_office.reports.words import said_in
 
 seal_months = runpy.run_path(str(Path(__file__).with_name("report_custody.py")))["seal_months"]
+START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 CHROMIUM = shutil.which("chromium")
 AXE = Path(sys.prefix) / "oracles" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -125,9 +127,19 @@ def test_a_statement_holds_for_its_facts_and_for_no_others(custody, tmp_path, ca
     said = json.loads(facts.read_bytes())["completeness"]
     assert not said["complete"]
     assert any("overdue" in line for line in said["missing"])
+    assert "minister-laptop: items destroyed: 2, certificates: 1" in said["missing"]
     facts.write_bytes(facts.read_bytes().replace(b'"complete":false', b'"complete":true', 1))
     assert main(check) == 1
     assert "other facts" in capsys.readouterr().err
+
+
+def test_what_the_office_found_not_to_open_is_not_proven_complete():
+    log = model.LogFacts("log", 3, b"", START, (), 3, START, ())
+    found = model.FindingFacts(2, "minister/0/1", "decrypt", 0, START)
+    scope = model.Scope((), START.date(), START.date(), "", START)
+    judged = completeness.judge(model.Report(scope, log, (), (found,), (), (), ()))
+    said = [line.text.format(**line.holes) for line in judged.missing]
+    assert "minister/0/1: the office found decrypt; items concerned: all" in said
 
 
 def test_a_broken_mirror_is_in_the_report_and_ends_with_1(custody, tmp_path):

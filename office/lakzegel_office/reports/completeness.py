@@ -31,6 +31,7 @@ def judge(report: Report) -> Completeness:
     for device in report.devices:
         proven += _proven(device)
         missing += _missing(device)
+    missing += [*_missing_items(report)]
     return Completeness(tuple(proven), tuple(missing))
 
 
@@ -53,6 +54,21 @@ def _missing_log(report: Report) -> Iterator[Line]:
         yield Line("no time-stamp token of another party says since when the log exists")
     if not report.devices:
         yield Line("no device is in this scope", bad=True)
+
+
+def _missing_items(report: Report) -> Iterator[Line]:
+    """Yield what was sealed and cannot be shown: it does not open or fit, or was destroyed."""
+    for one in report.findings:
+        text = "{batch}: the office found {code}; items concerned: {items}"
+        holes = {"batch": one.batch, "code": one.code, "items": one.items or "all"}
+        yield Line(text, holes, bad=True)
+    for device in report.devices:
+        gone = [d for d in report.disposals if d.items and d.batch.startswith(f"{device.name}/")]
+        if gone:
+            text = "{device}: items destroyed: {items}, certificates: {count}"
+            count = len({one.certificate for one in gone if one.certificate})
+            holes = {"device": device.name, "items": sum(d.items for d in gone), "count": count}
+            yield Line(text, holes, bad=any(not one.certificate for one in gone))
 
 
 def _proven(device: DeviceFacts) -> Iterator[Line]:
