@@ -11,11 +11,21 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lakzegel_office.__main__ import main
-from lakzegel_office.reports import completeness, days, evidence, guidance, model, plots, rendering
+from lakzegel_office.reports import (
+    completeness,
+    days,
+    evidence,
+    gathering,
+    guidance,
+    model,
+    plots,
+    rendering,
+)
 from lakzegel_office.reports.words import said_in
 
 seal_months = runpy.run_path(str(Path(__file__).with_name("report_custody.py")))["seal_months"]
@@ -140,6 +150,24 @@ def test_what_the_office_found_not_to_open_is_not_proven_complete():
     judged = completeness.judge(model.Report(scope, log, (), (found,), (), (), ()))
     said = [line.text.format(**line.holes) for line in judged.missing]
     assert "minister/0/1: the office found decrypt; items concerned: all" in said
+
+
+def test_a_keyring_that_was_sealed_anew_is_no_disposal_and_no_item_goes_twice():
+    rows = [("dispose", (3, 4)), ("dispose", (4, 5)), ("rewrap", ())]
+    changes = [_change(number, *row) for number, row in enumerate(rows, 1)]
+    facts = tuple(gathering._disposals(SimpleNamespace(changes=changes), ["minister"]))
+    assert [one.items for one in facts] == [2, 1, 0]
+    report = SimpleNamespace(devices=(), marks=(), disposals=facts)
+    assert [line.holes for line in evidence.managed(report)][-1] == {"holds": 0, "disposals": 2}
+    (line,) = evidence.disposed(report)
+    assert line.holes == {"items": 3, "count": 2}
+
+
+def _change(number, reason, destroyed):
+    certificate = bytes([number]) * 32 if destroyed else None
+    said = SimpleNamespace(device="minister", epoch=0, batch=1, reason=reason, at=START)
+    said.destroyed, said.certificate = destroyed, certificate
+    return SimpleNamespace(index=number, change=said)
 
 
 def test_a_broken_mirror_is_in_the_report_and_ends_with_1(custody, tmp_path):

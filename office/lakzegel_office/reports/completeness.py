@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.reports.days import GAP, NONE
-from lakzegel_office.reports.evidence import Line
+from lakzegel_office.reports.evidence import DISPOSE, Line
 from lakzegel_office.reports.model import DeviceFacts, LedgerFacts, Report, SourceFacts
 
 
@@ -63,7 +63,8 @@ def _missing_items(report: Report) -> Iterator[Line]:
         holes = {"batch": one.batch, "code": one.code, "items": one.items or "all"}
         yield Line(text, holes, bad=True)
     for device in report.devices:
-        gone = [d for d in report.disposals if d.items and d.batch.startswith(f"{device.name}/")]
+        own = (d for d in report.disposals if d.batch.startswith(f"{device.name}/"))
+        gone = [one for one in own if one.reason == DISPOSE]
         if gone:
             text = "{device}: items destroyed: {items}, certificates: {count}"
             count = len({one.certificate for one in gone if one.certificate})

@@ -11,6 +11,7 @@ from lakzegel_core.encoding import format_time
 from lakzegel_office.reports.kinds import CHAT, MAIL, SOCIAL
 from lakzegel_office.reports.model import Report, SourceFacts
 
+DISPOSE = "dispose"  # of a keyring change; the others, of a period's end, destroy nothing
 _BAD = ("drifted", "unknown")
 _PRIVATE = ("excluded-folder", "excluded-correspondents", "private")
 
@@ -92,7 +93,7 @@ def managed(report: Report) -> Iterator[Line]:
     yield _line(
         "managed: holds {holds}, disposals {disposals}",
         holds=holds,
-        disposals=len(report.disposals),
+        disposals=sum(1 for one in report.disposals if one.reason == DISPOSE),
     )
 
 
@@ -240,7 +241,7 @@ def by_scope(report: Report) -> Iterator[Line]:
 
 def disposed(report: Report) -> Iterator[Line]:
     """Yield what was destroyed, with how many certificates."""
-    gone = [one for one in report.disposals if one.items]
+    gone = [one for one in report.disposals if one.reason == DISPOSE]
     if gone:
         yield _line(
             "items destroyed: {items}, certificates: {count}",

@@ -128,8 +128,11 @@ def _findings(replay: Replay, devices: Sequence[str]) -> Iterator[FindingFacts]:
 
 
 def _disposals(replay: Replay, devices: Sequence[str]) -> Iterator[DisposalFacts]:
+    counted: set[tuple[str, int]] = set()  # of a segment more may go later, by another change
     for index, one in ((row.index, row.change) for row in replay.changes):
         if one.device in devices:
             batch = f"{one.device}/{one.epoch}/{one.batch}"
             said = "" if one.certificate is None else one.certificate.hex()
-            yield DisposalFacts(index, batch, one.reason, len(one.destroyed), said, one.at)
+            fresh = {(batch, item) for item in one.destroyed} - counted
+            counted |= fresh
+            yield DisposalFacts(index, batch, one.reason, len(fresh), said, one.at)

@@ -170,7 +170,7 @@ class DisposalFacts:
     entry: int
     batch: str
     reason: str
-    items: int
+    items: int  # that went by it; what a change before it destroyed is not counted again
     certificate: str
     at: datetime
 
