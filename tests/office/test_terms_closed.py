@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,9 @@ from lakzegel_core.encoding import canonical_json
 from lakzegel_office.__main__ import main
 from lakzegel_office.commands.common import Office
 from lakzegel_office.errors import DoubtError
+from lakzegel_office.terms import closing, facts
 from lakzegel_office.terms.inzage import files_of, rows_of
+from lakzegel_office.terms.model import moment
 from lakzegel_office.terms.register import CLOSE, terms_of
 from lakzegel_office.terms.signing import next_moment
 
@@ -126,6 +129,37 @@ def test_a_term_is_not_closed_while_a_read_out_is_overdue(office, device, tmp_pa
     capsys.readouterr()
     close(office, tmp_path / "out", expect=1)
     assert codes(capsys) == ["readout-overdue"]
+
+
+def test_the_read_out_of_one_phone_makes_none_good_of_another():
+    made = facts.DeviceFacts("host", SimpleNamespace(), whole=False, proof=None, coverage=None)
+    every = [timedelta(days=7)] * 2
+    custody = SimpleNamespace(devices=[made], custody="c", phones=lambda: every)
+
+    def seal(phone, kind, backup="2026-11-20T17:00:00Z"):
+        said = {"type": kind, "backup": backup, "complete": True}
+        facts._take(made, SimpleNamespace(source=phone), said, lambda _: True)
+
+    def late(day):
+        return [one.what for one in closing._of_readouts(custody, moment(f"2026-11-{day}"))]
+
+    assert late(21) == ["c: 2 of 2 phones were never read out whole"]
+    seal("telefoon (c)", "readout-overdue")
+    seal("tablet (c)", "readout")
+    assert late(21) == ["host, telefoon (c): stated by the device"]
+    seal("telefoon (c)", "readout", "2026-11-13T17:00:00Z")
+    assert late(21) == ["telefoon (c): the last whole one is of 2026-11-13T17:00:00Z"]
+    assert late(20) == []
+
+
+def test_a_ledger_that_does_not_add_up_hinders_the_closing(office, device, tmp_path, capsys):
+    row = {"source": "mail", "found": 5, "sealed": 1, "excluded": 1, "failed": 0}
+    said = {"ends": "2026-11-25T00:00:00Z", "sources": [row], "type": "term-ended"}
+    device.send([device.observation(said)], state=State.FINAL)
+    office.pull()
+    capsys.readouterr()
+    close(office, tmp_path / "out", expect=1)
+    assert "says that it found 5, and what became of 2" in capsys.readouterr().out
 
 
 def test_nothing_is_added_to_what_was_closed(office, device, tmp_path, capsys):

@@ -49,6 +49,9 @@ def _of_device(device: DeviceFacts, facts: Facts) -> Iterator[Hindrance]:
         if device.state.final and one.counts["sealed"] != one.captures:
             what = f"says that it sealed {one.counts['sealed']}; captures here: {one.captures}"
             yield Hindrance("counts-differ", f"{device.name}, {one.label}: {what}")
+        if one.stated != one.found:
+            what = f"says that it found {one.stated}, and what became of {one.found}"
+            yield Hindrance("counts-differ", f"{device.name}, {one.label}: {what}")
         if one.counts["failed"]:
             whys = ", ".join(f"{n} {why}" for why, n in one.reasons.get("failed", {}).items())
             yield Hindrance("uncaptured", f"{device.name}, {one.label}: {whys or 'files'}")
@@ -57,17 +60,32 @@ def _of_device(device: DeviceFacts, facts: Facts) -> Iterator[Hindrance]:
 
 
 def _of_readouts(facts: Facts, until: datetime) -> Iterator[Hindrance]:
-    """Yield what is late of phones that were to be read out."""
-    every = facts.every()
-    for device in facts.devices:
-        if device.overdue:
-            yield Hindrance("readout-overdue", f"{device.name}: stated by the device")
-    if every is None or any(device.overdue for device in facts.devices):
+    """Yield what is late of phones that were to be read out; one does not stand for another."""
+    stated = [(device.name, label) for device in facts.devices for label in sorted(device.overdue)]
+    for name, label in stated:
+        yield Hindrance("readout-overdue", f"{name}, {label}: stated by the device")
+    wanted = facts.phones()
+    if not wanted or stated:
         return
-    whole = [row for device in facts.devices for row in device.readouts if row.get("complete")]
-    times = [at for at in (moment_of(row.get("backup")) for row in whole) if at is not None]
-    if not times:
-        yield Hindrance("readout-overdue", f"{facts.custody}: no phone was ever read out whole")
-    elif max(times) < until - every:
-        last = format_time(max(times))
-        yield Hindrance("readout-overdue", f"{facts.custody}: the last whole one is of {last}")
+    last = _last_whole(facts)
+    late = sorted(label for label, at in last.items() if at < until - max(wanted))
+    lacking = len(wanted) - (len(last) - len(late))
+    if lacking <= 0:
+        return
+    for label in late:
+        at = format_time(last[label])
+        yield Hindrance("readout-overdue", f"{label}: the last whole one is of {at}")
+    if lacking > len(late):
+        what = f"{lacking - len(late)} of {len(wanted)} phones were never read out whole"
+        yield Hindrance("readout-overdue", f"{facts.custody}: {what}")
+
+
+def _last_whole(facts: Facts) -> dict[str, datetime]:
+    """Return of when the newest backup is that was read out whole, by the phone's label."""
+    found: dict[str, datetime] = {}
+    for row in (row for device in facts.devices for row in device.readouts):
+        at = moment_of(row.get("backup"))
+        if at is not None and row.get("complete") is True:
+            label = str(row["source"])
+            found[label] = max(at, found.get(label, at))
+    return found

@@ -40,6 +40,7 @@ class SourceFacts:
 
     label: str
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    stated: int = 0  # how many versions the device says that it found
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
     captures: int = 0
 
@@ -65,7 +66,7 @@ class DeviceFacts:
     coverage: Coverage | None
     sources: dict[str, SourceFacts] = field(default_factory=dict)
     readouts: list[dict[str, Any]] = field(default_factory=list)
-    overdue: bool = False  # a read-out was stated to be, after the last whole one
+    overdue: set[str] = field(default_factory=set)  # sources of which a read-out was stated to be
     findings: list[dict[str, Any]] = field(default_factory=list)
 
     def source(self, label: str) -> SourceFacts:
@@ -119,16 +120,21 @@ class Facts:
         names = {device.name for device in self.devices if device.whole}
         return sum(1 for record in self.replay.accepted if record.header.device in names)
 
-    def every(self) -> timedelta | None:
-        """Return how often the custody's phones were to be read out, by the newest policies."""
-        wanted = [
-            readout.every
+    def phones(self) -> list[timedelta]:
+        """Return how often each of the custody's phones was to be read out, by the newest policy.
+
+        Empty where no policy ever said so.
+        """
+        wanted = (
+            [
+                timedelta(seconds=readout.every)
+                for readout in policy.readouts
+                for source in policy.sources
+                if source.name == readout.source and source.custody == self.custody
+            ]
             for policy in self.replay.policies()[::-1]
-            for readout in policy.readouts
-            for source in policy.sources
-            if source.name == readout.source and source.custody == self.custody
-        ]
-        return timedelta(seconds=wanted[0]) if wanted else None
+        )
+        return next(filter(None, wanted), [])
 
 
 def _covered(coverage: Coverage) -> dict[str, Any]:
@@ -223,9 +229,10 @@ def _take(
         _take_counts(made, said, own)
     elif own(line.source) and said.get("type") == "readout":
         made.readouts.append({**plain(dict(said)), "source": plain(line.source)})
-        made.overdue = made.overdue and said.get("complete") is not True
+        if said.get("complete") is True:
+            made.overdue.discard(str(plain(line.source)))
     elif own(line.source) and said.get("type") == "readout-overdue":
-        made.overdue = True
+        made.overdue.add(str(plain(line.source)))
 
 
 def _take_counts(made: DeviceFacts, said: Mapping[str, Any], own: Callable[[str], bool]) -> None:
@@ -238,6 +245,7 @@ def _take_counts(made: DeviceFacts, said: Mapping[str, Any], own: Callable[[str]
             continue
         one = made.source(row["source"])
         one.counts = {name: _count(row.get(name)) for name in OUTCOMES}
+        one.stated = _count(row.get("found"))
         reasons = row.get("reasons")
         one.reasons = {
             outcome: {str(plain(why)): _count(many) for why, many in whys.items()}
