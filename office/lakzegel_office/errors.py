@@ -5,7 +5,7 @@
     ├── DoubtError         1   a check found something
     ├── GoneError          1   it was destroyed, with a certificate
     ├── UsageError         2   arguments, configuration, a file the user gave
-    │   └── BusyError          another command holds the home; later it will do
+    │   └── BusyError          another command is at work on the same home
     └── UnreachableError   3   the receiver cannot be reached, or refused
         ├── MissingError       the receiver does not have what its log names
         └── RefusedError       the receiver says no; the same request will not do
@@ -41,7 +41,7 @@ class UsageError(OfficeError):
 
 
 class BusyError(UsageError):
-    """Another command holds what this one needs."""
+    """Another command changes the same home; the same command may do once that has ended."""
 
 
 class UnreachableError(OfficeError):

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lakzegel_office.errors import BusyError
+from lakzegel_office.errors import BusyError, UsageError
 
-PATIENCE: Final = 60.0  # seconds; a pull of what a day brings takes less
-_POLL: Final = 0.05
+PATIENCE: Final = 60.0  # seconds that a command waits for its turn; most pulls are shorter
+LOOK: Final = 0.1  # seconds between two looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,13 @@ class Home:
         """Return the home that `init` made at `root`.
 
         Raises:
-            BusyError: there is none.
+            UsageError: there is none.
         """
         home = cls(root)
         if not home.config.is_file():
-            raise BusyError(f"{root}: no office.toml here; run: lakzegel-office init --home {root}")
+            raise UsageError(
+                f"{root}: no office.toml here; run: lakzegel-office init --home {root}"
+            )
         return home
 
     @property
@@ -97,23 +99,23 @@ class Home:
         return self.root / "replies"
 
     @contextmanager
-    def exclusive(self, wait: float = PATIENCE) -> Iterator[None]:
-        """Hold the home for one command that changes the mirror; `wait` seconds for another.
+    def exclusive(self, patience: float = PATIENCE) -> Iterator[None]:
+        """Hold the home for one command that changes the mirror.
 
         Raises:
-            BusyError: another command holds it all that time.
+            BusyError: another command holds it, for longer than `patience` seconds.
         """
-        with self._lock("lock", "another command changes the mirror here", wait):
+        with self._lock("lock", "another command changes the mirror", patience):
             yield
 
     @contextmanager
-    def following(self, wait: float = PATIENCE) -> Iterator[None]:
-        """Be the one that follows the receiver, and watches; each pull holds the home by itself.
+    def following(self) -> Iterator[None]:
+        """Be the one `pull --follow` of this home; it holds the mirror only while it pulls.
 
         Raises:
-            BusyError: another one follows.
+            BusyError: there is another one.
         """
-        with self._lock("follow.lock", "another pull --follow is at work here", wait):
+        with self._lock("follow.lock", "another pull --follow is at work here", 0):
             yield
 
     @contextmanager
@@ -127,12 +129,15 @@ class Home:
             yield
 
     @contextmanager
-    def _lock(self, name: str, why: str, wait: float) -> Iterator[None]:
+    def _lock(self, name: str, why: str, patience: float) -> Iterator[None]:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.state / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if not _locked(descriptor, wait):
-                raise BusyError(f"{self.root}: {why}; wait for it, or stop it")
+            until = time.monotonic() + patience
+            while not _is_locked(descriptor):
+                if time.monotonic() >= until:
+                    raise BusyError(f"{self.root}: {why}; wait for it")
+                time.sleep(LOOK)
             yield
         finally:
             os.close(descriptor)
@@ -144,15 +149,9 @@ class Home:
         return self.incoming
 
 
-def _locked(descriptor: int, wait: float) -> bool:
-    """Lock an open file, and tell whether that could be had in so many seconds."""
-    end = time.monotonic() + wait
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(_POLL)
-        else:
-            return True
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -97,7 +97,6 @@ class Puller:
         self._references = References(self._store, self._destroyed_in)
         self._known = 0  # accepted headers that `_references` knows
         self._opened: dict[str, tuple[Failure, ...]] = {}
-        self._keyrings: dict[str, bytes] = {}  # in force when `_opened` came to know a batch
         self._missing: dict[str, Doubt] = {}
         self._told: set[tuple[str, str]] = set()  # findings that were sent: batch, code
 
@@ -114,6 +113,7 @@ class Puller:
         self._store.make_folders()
         sync = LogSync(self._home, self._config, self._receiver)
         sync.tidy()
+        self._follow_others(sync)
         fetcher = Fetcher(self._home, self._receiver)
         for _ in range(ROUNDS):
             signed = sync.advance()
@@ -139,6 +139,14 @@ class Puller:
     def replay(self) -> Replay:
         """The log as it was pulled."""
         return self._replay
+
+    def _follow_others(self, sync: LogSync) -> None:
+        """Let go of what this process knows of batches, where another one pulled meanwhile."""
+        mirrored = sync.newest()
+        if mirrored is not None and mirrored.checkpoint.size != self._replay.size:
+            self._opened.clear()
+            self._references = References(self._store, self._destroyed_in)
+            self._known = 0
 
     def _signed_at(self, size: int) -> int | None:
         return self._checkpoints.signed_at(size) if self._checkpoints is not None else None
@@ -189,14 +197,12 @@ class Puller:
         for record in self._replay.accepted:
             name = record.batch_id
             expected = keyring_of(self._replay, record)
-            if self._keyrings.setdefault(name, expected) != expected:
-                self._keyrings[name] = expected  # another command may have brought it in
-                self._references.forget(name)
-                self._opened.pop(name, None)
             if expected == record.header.keyring or not self._mirror.keyring(name).exists():
                 continue
             if not fetcher.has_keyring(name, expected):
                 self._store.forget(name)
+                self._references.forget(name)
+                self._opened.pop(name, None)
                 doubt = fetcher.batch(record, expected)
                 if doubt is not None:
                     self._missing[name] = doubt

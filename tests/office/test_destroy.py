@@ -100,8 +100,8 @@ def test_a_command_waits_for_another_and_says_so_when_that_lasts(world):
 
     with ThreadPoolExecutor(1) as pool:
         with world.home.exclusive():
-            busy = "changes the mirror here; wait for it, or stop it"
-            with pytest.raises(BusyError, match=busy), world.home.exclusive(wait=0.05):
+            busy = "changes the mirror; wait for it"
+            with pytest.raises(BusyError, match=busy), world.home.exclusive(0.05):
                 pass
             waiting = pool.submit(held)
         assert waiting.result(timeout=20)

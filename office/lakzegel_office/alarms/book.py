@@ -43,11 +43,12 @@ class Book:
         self.standing: dict[Condition, Alarm] = {}
         self.all: list[Alarm] = []
         self._told: set[tuple[int, str]] = set()
-        for entry in journal.read():
-            self._take(entry)
+        self._taken = 0
+        self._catch_up()
 
     def stand(self, found: Iterable[Condition], now: datetime) -> None:
         """Write down what came and what went."""
+        self._catch_up()
         now_wrong = set(found)
         lines = [_line(RAISED, one) for one in sorted(now_wrong - set(self.standing))]
         lines += [_line(OVER, one) for one in sorted(set(self.standing) - now_wrong)]
@@ -64,7 +65,13 @@ class Book:
         says = {"event": TOLD, "entry": alarm.number, "place": place}
         self._take(self._journal.append(says, now))
 
+    def _catch_up(self) -> None:
+        """Read what was written since, by a pull beside this one too."""
+        for entry in self._journal.read(self._taken):
+            self._take(entry)
+
     def _take(self, entry: Entry) -> None:
+        self._taken = max(self._taken, entry.number + 1)
         says = entry.says
         if says["event"] == TOLD:
             self._told.add((int(says["entry"]), str(says["place"])))

@@ -3,8 +3,8 @@
 
 import argparse
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -81,38 +81,25 @@ def run(arguments: argparse.Namespace) -> int:
 def _from_server(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     opened = receiver_of(office, arguments)
-    with _held(office, arguments) as alone, opened() as receiver:
+    with _turn(office, arguments), opened() as receiver:
         puller = _puller(office, receiver, arguments)
-        watching = Watching(office, puller) if alone else None
-        return _pull(puller, Doorbell(opened), arguments, watching)
+        return _pull(office.home, puller, Doorbell(opened), arguments, Watching(office, puller))
 
 
 def _from_folder(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     replies = arguments.replies or office.home.replies
-    with _held(office, arguments) as alone:
+    with _turn(office, arguments):
         receiver = FolderReceiver(arguments.from_folder, office.home, office.config, replies)
         puller = _puller(office, receiver, arguments)
         taking = FolderPuller(puller, receiver, keep=arguments.keep)
-        watching = Watching(office, puller) if alone else None
-        return _pull(taking, Doorbell(lambda: receiver), arguments, watching)
+        watching = Watching(office, puller)
+        return _pull(office.home, taking, Doorbell(lambda: receiver), arguments, watching)
 
 
-@contextmanager
-def _held(office: Office, arguments: argparse.Namespace) -> Iterator[bool]:
-    """Be the one that follows, or hold the home for one pull; tell whether nobody else watches."""
-    if arguments.follow:
-        with office.home.following():
-            yield True
-        return
-    with ExitStack() as stack:
-        alone = True
-        try:
-            stack.enter_context(office.home.following(wait=0))
-        except BusyError:
-            alone = False
-        stack.enter_context(office.home.exclusive())
-        yield alone
+def _turn(office: Office, arguments: argparse.Namespace) -> AbstractContextManager[None]:
+    """Hold the home for one pull; one that follows holds it for each, and gives way between."""
+    return office.home.following() if arguments.follow else office.home.exclusive()
 
 
 def receiver_of(office: Office, arguments: argparse.Namespace) -> Callable[[], HttpReceiver]:
@@ -141,19 +128,17 @@ def _puller(office: Office, receiver: Receiver, arguments: argparse.Namespace) -
 
 
 def _pull(
-    puller: Pulls, bell: Doorbell, arguments: argparse.Namespace, watching: Watching | None
+    home: Home, puller: Pulls, bell: Doorbell, arguments: argparse.Namespace, watching: Watching
 ) -> int:
-    if arguments.follow and watching is not None:
-        return _follow(puller, bell, arguments, watching)
+    if arguments.follow:
+        following = _Following(home, puller, watching, as_json=arguments.json)
+        return _follow(following, bell, arguments.every, watching)
     report = puller.run()
-    if watching is not None:
-        watching.pulled(report)
+    watching.pulled(report)
     return _tell(report, as_json=arguments.json)
 
 
-def _follow(
-    puller: Pulls, bell: Doorbell, arguments: argparse.Namespace, watching: Watching
-) -> int:
+def _follow(following: "_Following", bell: Doorbell, every: float, watching: Watching) -> int:
     """Pull until a signal asks to stop; a pull under way is ended first, at once by a second."""
     told: list[int] = []
 
@@ -166,22 +151,20 @@ def _follow(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    home = Home(arguments.home)
-    following = _Following(puller, home, watching, as_json=arguments.json)
     with watching.ticking():
         while not told:
             known = following.pull()
             if not told:
-                bell.wait(known, arguments.every)
+                bell.wait(known, every)
     return following.code
 
 
 class _Following:
     """Pulls of one run, of which only what changed is told."""
 
-    def __init__(self, puller: Pulls, home: Home, watching: Watching, *, as_json: bool) -> None:
-        self._puller = puller
+    def __init__(self, home: Home, puller: Pulls, watching: Watching, *, as_json: bool) -> None:
         self._home = home
+        self._puller = puller
         self._watching = watching
         self._as_json = as_json
         self._before: tuple[int, int, bool] | None = None
@@ -190,10 +173,9 @@ class _Following:
     def pull(self) -> int | None:
         """Return how many entries the log has; None when that did not come to be known."""
         try:
-            with self._home.exclusive(), self._watching.lock:
+            with self._watching.lock, self._home.exclusive(0):
                 report = self._puller.run()
-        except BusyError as error:
-            say(f"lakzegel-office: {error}; trying again")
+        except BusyError:  # a hold, a destruction, a pull by hand: it has its turn first
             return None
         except UnreachableError as error:
             say(f"lakzegel-office: {error}; trying again")

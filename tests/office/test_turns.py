@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Several commands on one home: each has its turn, and a following pull gives way between two."""
+
+import threading
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+
+from lakzegel_office.commands.pull import _Following, _turn
+from lakzegel_office.errors import BusyError
+
+
+def follow(world):
+    """A pull that follows, as the command makes it."""
+    watching = SimpleNamespace(lock=nullcontext(), pulled=lambda _: None)
+    return _Following(world.home, world.puller(), watching, as_json=False)
+
+
+def test_a_following_pull_gives_way_between_two_and_sees_what_others_did(world, device):
+    arguments = SimpleNamespace(follow=True)
+    with _turn(SimpleNamespace(home=world.home), arguments):
+        with pytest.raises(BusyError, match="another pull --follow"), world.home.following():
+            pass
+        name = device.send_files({"a": b"1", "b": b"2"})
+        following = follow(world)
+        assert following.pull() == len(world.receiver.log)
+        with world.home.exclusive(0):  # a destruction, say, which pulls by itself
+            assert following.pull() is None
+            world.destroy(device, name, 0, 1)
+            assert world.puller().run().clean
+        device.send_files({"c": b"3"})
+        assert following.pull() == len(world.receiver.log)
+        assert following.code == 0
+    assert world.run("verify", "--open", "--quiet") == 0
+
+
+def test_a_command_waits_for_its_turn(world):
+    begun, given = threading.Event(), []
+
+    def later():
+        begun.set()
+        with world.home.exclusive(20):
+            given.append(True)
+
+    waiting = threading.Thread(target=later)
+    with world.home.exclusive():
+        waiting.start()
+        assert begun.wait(20)
+        busy = pytest.raises(BusyError, match="another command changes the mirror")
+        with busy, world.home.exclusive(0.15):
+            pass
+        assert not given
+    waiting.join(20)
+    assert given
