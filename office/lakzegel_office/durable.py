@@ -4,6 +4,7 @@
 Temporary file 0600 beside the target, write, fsync, rename, fsync of the folder.
 """
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ def write_files(files: Mapping[Path, bytes]) -> None:
     for path, data in files.items():
         temporary = path.with_name(path.name + TEMPORARY)
         make_folder(path.parent)
-        _write_synced(temporary, data, os.O_TRUNC)
+        _write_synced(temporary, [data], os.O_TRUNC)
         temporary.replace(path)
     sync_folders(files)
 
@@ -35,12 +36,28 @@ def make_folder(folder: Path) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Leave `data` at a path that was free.
+    """Leave `data`, whole or not at all, at a path that was free.
 
     Raises:
         FileExistsError: something is there already; it is left as it is.
     """
-    _write_synced(path, data, os.O_EXCL)
+    write_new_pieces(path, [data])
+
+
+def write_new_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Leave pieces, one after the other, whole or not at all, at a path that was free.
+
+    They are drawn as they are written, so that memory is one of them.
+
+    Raises:
+        FileExistsError: something is there already; it is left as it is.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        _write_synced(temporary, pieces, os.O_TRUNC)
+        _name(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
     sync_folders([path])
 
 
@@ -106,10 +123,23 @@ def sync_folders(paths: Iterable[Path]) -> None:
             os.close(descriptor)
 
 
-def _write_synced(path: Path, data: bytes, flag: int) -> None:
+def _name(temporary: Path, path: Path) -> None:
+    """Give a whole file its name, where nothing has it."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a stick whose file system has no links
+        if path.exists() or path.is_symlink():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        temporary.rename(path)
+
+
+def _write_synced(path: Path, pieces: Iterable[bytes], flag: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag | os.O_NOFOLLOW, 0o600)
     try:
-        _write_all(descriptor, data)
+        for piece in pieces:
+            _write_all(descriptor, piece)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Named staff: each with a passphrase and keys of his own, and nobody with another's."""
 
+import errno
 import json
+import os
 import shutil
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 
@@ -124,6 +127,11 @@ def test_one_person_under_two_names_is_two_vaults_and_the_same_vault_is_refused(
 
 def test_a_policy_takes_the_privacy_officers_own_passphrase(world, staff, device, tmp_path, capsys):
     assert staff.add("anna", "archivist") == 0
+    hers = Vault.create(world.home.root / "people" / "petra", PHRASES["petra"], 5)
+    hers.store("policy-privacy", b"torn")
+    assert staff.add("petra", "privacy") == 2
+    assert world.vault.has("policy-privacy")  # until hers opens
+    hers.destroy("policy-privacy")
     assert staff.add("petra", "privacy") == 0
     assert not world.vault.has("policy-privacy")
     anna, petra = staff.office("anna"), staff.office("petra")
@@ -341,6 +349,28 @@ def test_a_kill_before_any_write_leaves_an_office_that_opens_and_can_go_on(
     assert len(vault.masters) == 1
     if act == "join":
         assert len(list(world.home.notes.glob("delegation-*.note"))) == 3
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_key_that_was_not_written_whole_is_not_there(tmp_path, monkeypatch, links):
+    vault = Vault.create(tmp_path, PASSPHRASE, 5)
+
+    def torn(path, *_):
+        path.write_bytes(b"age-encryption.org/v1")
+        raise Killed
+
+    if not links:  # a stick
+        monkeypatch.setattr(os, "link", Mock(side_effect=PermissionError(errno.EPERM, "no links")))
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "_write_synced", torn)
+        with pytest.raises(Killed):
+            vault.store("new", b"secret")
+    assert not vault.has("new")
+    vault.store("new", b"secret")
+    assert vault.load("new") == b"secret"
+    with pytest.raises(UsageError, match="there is such a key"):
+        vault.store("new", b"another")
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_register_that_names_one_vault_or_key_twice_is_no_register(world, staff):

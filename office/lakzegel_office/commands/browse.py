@@ -111,7 +111,7 @@ def open_item(arguments: argparse.Namespace) -> int:
         sys.stdout.buffer.flush()
         return 0
     try:
-        durable.write_new(arguments.out, b"".join(_bytes_of(catalog, item)))
+        durable.write_new_pieces(arguments.out, _bytes_of(catalog, item))
     except FileExistsError:
         raise UsageError(f"{arguments.out}: exists; give a new file") from None
     say(f"{item} written to {arguments.out}")

@@ -210,8 +210,16 @@ def _person(config: Config, own: Vault, joining: Joining, tools: Tools) -> Perso
 
 
 def _hand_over_policy_key(office: Office, own: Vault, roles: frozenset[Duty]) -> None:
-    if Duty.PRIVACY in roles and not own.has(PRIVACY_KEY):
+    """Give her the privacy officer's key, and read it back: the office's copy is destroyed.
+
+    Raises:
+        UsageError: what she has is not that key.
+    """
+    if Duty.PRIVACY not in roles:
+        return
+    if not own.has(PRIVACY_KEY):
         own.store(PRIVACY_KEY, office.vault.load(PRIVACY_KEY))
+    own.signer(PRIVACY_KEY, office.config.keys[PRIVACY_KEY])
 
 
 def _wrap(office: Office, person: Person, tools: Tools) -> None:
