@@ -17,7 +17,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_office import durable
 from lakzegel_office.__main__ import main
 from lakzegel_office.checkpoints import replay_mirror
-from lakzegel_office.commands.common import Office
+from lakzegel_office.commands.common import Office, as_now
 from lakzegel_office.errors import UsageError
 from lakzegel_office.keys import staffing
 from lakzegel_office.keys.approving import approval_key, policy_key, two_persons
@@ -349,6 +349,17 @@ def test_a_kill_before_any_write_leaves_an_office_that_opens_and_can_go_on(
     assert len(vault.masters) == 1
     if act == "join":
         assert len(list(world.home.notes.glob("delegation-*.note"))) == 3
+
+
+def test_who_unlocked_before_the_master_key_was_replaced_changes_nothing(world):
+    late = Office(world.home, world.config, world.vault)
+    now = Office(world.home, world.config, Vault.unlock(world.home.keys, PASSPHRASE))
+    staffing.renew_master(now, PASSPHRASE, staffing.Tools(NOW))
+    for act in (as_now, lambda late: staffing.renew_master(late, PASSPHRASE, staffing.Tools(NOW))):
+        with pytest.raises(UsageError, match="does not open it"):
+            act(late)
+    left = Vault.unlock(world.home.keys, PASSPHRASE)
+    assert all(left.load(name) for name in left.names())
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -96,7 +96,14 @@ def unlock(arguments: argparse.Namespace) -> Office:
 
 
 def as_now(office: Office) -> Office:
-    """Return the office with what `office.toml` says now."""
+    """Return the office with what `office.toml` says now.
+
+    Raises:
+        UsageError: its master key was replaced since it was unlocked: what is sealed to the one
+            that this command has would never be opened.
+    """
+    if office.vault.has(INDEX):
+        office.vault.load(INDEX)
     return replace(office, config=read_config(office.home.config))
 
 

@@ -99,9 +99,10 @@ def begin(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     now = datetime.now(UTC).replace(microsecond=0)
     with office.home.changing_keys():
+        office = as_now(office)
         config = begin_period(
             office.home,
-            read_config(office.home.config),
+            office.config,
             office.vault,
             arguments.name,
             arguments.organisation,

@@ -55,6 +55,9 @@ def rotate(folder: Path, vault: Vault, holders: Sequence[Holder], random: Random
     """Replace the master key of the vault at `folder`; return the vault of the new one.
 
     One that a crash interrupted is ended first: whoever leaves now may have a copy of its new key.
+
+    Raises:
+        UsageError: the vault was opened with a key that was replaced since; nothing is written.
     """
     if len(vault.masters) > 1:
         vault = _replace(folder, vault.masters, holders)
@@ -63,9 +66,11 @@ def rotate(folder: Path, vault: Vault, holders: Sequence[Holder], random: Random
 
 def _replace(folder: Path, masters: Sequence[age.Identity], holders: Sequence[Holder]) -> Vault:
     master, *former = masters
+    both = Vault(folder, master, *former)
+    for name in both.names():
+        both.load(name)  # copies of a key that was replaced meanwhile would take the place of its
     for holder in holders:
         holder.keep(master, *former)
-    both = Vault(folder, master, *former)
     for name in both.names():
         both.replace(name, both.load(name))
     for holder in holders:
