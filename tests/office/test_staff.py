@@ -19,7 +19,7 @@ from lakzegel_office.__main__ import main
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office, as_now
 from lakzegel_office.errors import UsageError
-from lakzegel_office.keys import staffing
+from lakzegel_office.keys import delegations, staffing
 from lakzegel_office.keys.approving import approval_key, policy_key, two_persons
 from lakzegel_office.keys.login import login
 from lakzegel_office.keys.people import Duty
@@ -245,15 +245,21 @@ def test_the_last_archivist_stays_and_a_shared_passphrase_comes_first(world, sta
 def test_a_delegation_waits_for_the_privacy_officer_who_sees_what_it_changes(world, staff, capsys):
     assert staff.add("petra", "privacy") == 0
     assert staff.add("anna", "archivist,approver") == 0
-    (path,) = world.home.notes.glob("delegation-2.note")
+    assert staff.add("bram", "approver") == 0  # she is asked once, and sees both
+    (path,) = world.home.notes.glob("delegation-3.note")
     with pytest.raises(LakzegelError):
         open_delegation(path.read_bytes(), world.config.policy_keys, 2)
     capsys.readouterr()
     assert staff.run("petra", "keys", "delegation", "cosign") == 0
-    assert "of anna" in capsys.readouterr().out
-    assert open_delegation(path.read_bytes(), world.config.policy_keys, 2).serial == 2
+    out = capsys.readouterr().out
+    assert "of anna" in out
+    assert "of bram" in out
+    assert open_delegation(path.read_bytes(), world.config.policy_keys, 2).serial == 3
     assert staff.run("petra", "keys", "delegation", "cosign") == 2
-    assert len(published(world)) == 3
+    assert len(published(world)) == 2
+    old = delegations.prepared(world.home)[-1][1]
+    fewer = delegations.differences(old, replace(old, threshold=1), world.config.people)
+    assert "+ threshold 1: so many policy keys sign" in list(fewer)
 
 
 def test_a_vault_may_be_kept_elsewhere(world, staff, tmp_path, capsys):

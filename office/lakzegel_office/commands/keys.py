@@ -163,7 +163,7 @@ def cosign(arguments: argparse.Namespace) -> int:
     path, new = next((each for each in made if each[0] == arguments.note), made[-1])
     if arguments.note is not None and arguments.note != path:
         raise UsageError(f"{arguments.note}: not one of {office.home.notes}")
-    before = next((old for _, old in reversed(made) if old.serial < new.serial), None)
+    before = delegations.before(made, new, office.config)
     for line in delegations.differences(before, new, office.config.people):
         print(line)
     keys = [key for key in policy_signers(office) if not delegations.has_signed(path, key)]

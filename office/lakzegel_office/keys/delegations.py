@@ -93,6 +93,19 @@ def missing(path: Path, keys: Sequence[VerifierKey], threshold: int) -> int:
     return 0
 
 
+def before(
+    made: Sequence[tuple[Path, Delegation]], new: Delegation, config: Config
+) -> Delegation | None:
+    """Return what a new delegation is compared with: the newest complete one below it.
+
+    Who signs has seen none that was prepared in between, nor whose keys those named.
+    """
+    for path, old in reversed(made):
+        if old.serial < new.serial and not missing(path, config.policy_keys, config.threshold):
+            return old
+    return None
+
+
 def has_signed(path: Path, key: SigningKey) -> bool:
     """Tell whether a prepared delegation has this key's line."""
     lines = note.parse(read_limited(path, MAX_NOTE)).signatures
@@ -100,7 +113,10 @@ def has_signed(path: Path, key: SigningKey) -> bool:
 
 
 def differences(old: Delegation | None, new: Delegation, people: People) -> Iterator[str]:
-    """Yield a line for each key that comes or goes, and whose it is."""
+    """Yield a line for each key that comes or goes, and whose it is; and another threshold."""
+    if old is not None and old.threshold != new.threshold:
+        yield f"- threshold {old.threshold}"
+        yield f"+ threshold {new.threshold}: so many policy keys sign"
     before = list(old.role_keys()) if old is not None else []
     after = list(new.role_keys())
     for sign, rows, others in (("-", before, after), ("+", after, before)):
