@@ -5,8 +5,9 @@ docs/spec/journal.md §2, with the fields that BIO2 8.15.01 asks for. A line is 
 anything that it tells of is shown or written.
 """
 
-import getpass
 import hashlib
+import os
+import pwd
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ class Actor:
     @classmethod
     def here(cls, name: str | None = None) -> Self:
         """Return who runs this process, or the member of staff whose passphrase was given."""
-        return cls(name or getpass.getuser(), f"{getpass.getuser()}@{socket.gethostname()}")
+        user = _user()
+        return cls(name or user, f"{user}@{socket.gethostname()}")
 
 
 class AuditTrail:
@@ -117,6 +119,15 @@ def why(reason: str) -> str:
     if not reason.strip():
         raise UsageError("--reason: say why; it is kept with your name")
     return reason.strip()
+
+
+def _user() -> str:
+    """Return the system's user, as the system says it: the environment says what he likes."""
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid-{number}"
 
 
 def _digest(path: Path) -> str:

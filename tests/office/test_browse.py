@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Looking at items: what is listed, what is recorded, what is written."""
 
-import getpass
 import hashlib
 import json
+import os
+import pwd
 
 import pytest
 
@@ -11,6 +12,8 @@ from lakzegel_core.encoding import b64
 from lakzegel_office.commands import browse
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.names import ItemId
+
+USER = pwd.getpwuid(os.getuid()).pw_name
 
 
 @pytest.fixture
@@ -127,15 +130,16 @@ def test_show_tells_place_and_history(pulled, capsys):
     assert shown["place"]["log_index"] == 3
 
 
-def test_opening_an_item_is_recorded_before_its_bytes_are_shown(pulled, tmp_path):
+def test_opening_an_item_is_recorded_before_its_bytes_are_shown(pulled, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "somebody-else")
     out = tmp_path / "out"
     assert pulled.run("open", "minister/0/0/0", "--reason", "Woo 2026-14", "--out", str(out)) == 0
     assert out.read_bytes() == b"een "
     (line,) = pulled.trail()
     assert (line["action"], line["object"]) == ("open", {"item": "minister/0/0/0"})
     assert (line["reason"], line["result"]) == ("Woo 2026-14", "done")
-    assert line["actor"] == getpass.getuser()
-    assert line["origin"].startswith(f"{getpass.getuser()}@")
+    assert line["actor"] == USER
+    assert line["origin"].startswith(f"{USER}@")
 
 
 def test_an_item_that_does_not_open_was_recorded_all_the_same(pulled, monkeypatch):
@@ -195,7 +199,7 @@ def test_the_trail_is_shown_as_lines_and_as_json(pulled, tmp_path, capsys):
     assert pulled.run("trail", "--action", "open") == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.split("\t")[2:] == ["open", "item minister/0/0/0", "done", "een\\nregel"]
-    assert pulled.run("trail", "--json", "--actor", getpass.getuser()) == 0
+    assert pulled.run("trail", "--json", "--actor", USER) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["number"] for row in rows] == [0, 1]
     assert pulled.run("trail", "--actor", "nobody") == 0
