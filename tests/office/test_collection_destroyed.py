@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What was destroyed leaves the index; whoever asks for it is told of the certificate."""
 
+import json
+
 import pytest
 
-from lakzegel_office.collection.model import Query
+from lakzegel_core.encoding import b64
+
+from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.errors import GoneError
 
@@ -76,3 +80,40 @@ def test_a_file_that_could_not_be_written_anew_is_by_the_next_command(
         patch.setattr(Scrubber, "settle", lambda _: None)  # killed before it, or locked out
         assert Scrubber.unsettled(Scrubber(collected().db, None, None, None))
     assert not Scrubber.unsettled(Scrubber(collected().db, None, None, None))
+
+
+def telegram(number, who, text):
+    said = {"id": number, "type": "message", "date": "2024-03-11T08:01:00", "from": who}
+    return json.dumps({**said, "text": text}).encode() + b",\n"
+
+
+def of_chat(number, name, message):
+    head = f'{{"name": "{name}", "type": "personal_chat", "id": {number}, "messages": ['
+    return head.encode() + message
+
+
+def test_what_a_chat_that_was_destroyed_says_later_is_found_and_in_no_other_chat(
+    world, device, collected
+):
+    device.reader, path = "telegram-export", "jan/result.json"
+    first, later = of_chat(1, "Jan", telegram(1, "Jan", "Zangzaad")), telegram(2, "Jan", "Kooi")
+    items = device.file_items(path, [first])
+    name = device.send(items)
+    collected().close()
+    destroy(world, device, name, 0, 1)
+    evas = of_chat(2, "Eva", telegram(1, "Eva", "Ja"))
+    device.send_as("telegram-export", {"eva/result.json": [evas]})
+    collected().close()
+    device.reader, file = "telegram-export", device.files["mail", path]
+    new = device.seal(payload=later, context=device.context(path, file), index=0)
+    rows = [
+        [0, batch, 0, len(data), b64(item.entry.commitment)]
+        for batch, data, item in ((0, first, items[0]), (2, later, new))
+    ]
+    device.send([new, device.capture(path, rows, file, version=1, index=1)])
+    collection = collected()
+    (found,) = collection.units(Query(text="kooi"))
+    (eva,) = collection.conversations(Query(text="ja"))
+    assert found.conversation != eva.id
+    assert (found.kind, found.subject) == (UnitKind.FILE, path)  # whose it is went with the chat
+    assert eva.title == "Eva"

@@ -170,6 +170,11 @@ class Scrubber:
             db.execute("DELETE FROM head WHERE conversation = ?", (conversation,))
             db.execute("DELETE FROM present WHERE unit = ?", (-conversation,))
             db.execute("DELETE FROM reply WHERE conversation = ?", (conversation,))
+        # the next head gets the number of one that is gone: nothing may be of that
+        db.execute(
+            "UPDATE segment SET head = NULL"
+            " WHERE head IS NOT NULL AND head NOT IN (SELECT id FROM head)"
+        )
         db.execute(
             "DELETE FROM party WHERE id NOT IN (SELECT party FROM present)"
             " AND id NOT IN (SELECT sender FROM unit WHERE sender IS NOT NULL)"
