@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lakzegel_core.encoding import b64
-
+from lakzegel_office.collection import database
 from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.errors import GoneError
@@ -60,11 +60,15 @@ def test_a_mail_of_which_one_copy_was_destroyed_is_opened_from_the_other(world, 
 
 
 def test_a_destroyed_version_of_a_file_has_no_name_left(world, device, collected):
-    name = sealed(device, {"geheim.odt": [b"een"]}, reader="folder")
+    items = device.file_items("geheim.odt", [b"een"])
+    seen = device.observation({"type": "vanished", "files": [{"path": "geheim.odt"}]}, index=2)
+    name = device.send([*items, seen])
     collected().close()
-    destroy(world, device, name, 0)
+    destroy(world, device, name, 0, 1, 2)
     collection = collected()
     assert collection.count(Query()) == 0
+    assert not collection.db.execute("SELECT 1 FROM segment WHERE sha256 <> ''").fetchone()
+    assert not collection.db.execute("SELECT 1 FROM named").fetchone()
     assert not collection.db.execute("SELECT 1 FROM unit WHERE subject <> ''").fetchone()
     assert not collection.db.execute("SELECT 1 FROM file WHERE path <> x''").fetchone()
     assert not collection.db.execute("SELECT 1 FROM conversation WHERE title <> ''").fetchone()
@@ -76,9 +80,15 @@ def test_a_file_that_could_not_be_written_anew_is_by_the_next_command(
     name = sealed(device, {"cur/1": [letter(1, "Zangzaad")]})
     collected().close()
     destroy(world, device, name, 0)
+    monkeypatch.setattr(database, "WAIT", 0.01)
     with monkeypatch.context() as patch:
-        patch.setattr(Scrubber, "settle", lambda _: None)  # killed before it, or locked out
-        assert Scrubber.unsettled(Scrubber(collected().db, None, None, None))
+        patch.setattr(Scrubber, "settle", lambda _: None)  # killed before it
+        other = collected().db
+    assert Scrubber.unsettled(Scrubber(other, None, None, None))
+    other.execute("BEGIN")
+    other.execute("SELECT 1 FROM unit").fetchone()
+    assert Scrubber.unsettled(Scrubber(collected().db, None, None, None))
+    other.execute("COMMIT")
     assert not Scrubber.unsettled(Scrubber(collected().db, None, None, None))
 
 

@@ -24,6 +24,7 @@ _SCRUB: Final = (
     " snippet = '', labels = '', likeness = NULL, leaf = '', size = 0, attachments = 0,"
     " first_seen = NULL WHERE id = ?"
 )
+_CONFIRMS: Final = "UPDATE segment SET sha256 = '' WHERE batch = ? AND item = ?"  # a guess of it
 _EMPTY: Final = (
     "SELECT id FROM conversation c WHERE NOT EXISTS"
     " (SELECT 1 FROM unit u WHERE u.conversation = c.id AND u.gone = 0)"
@@ -66,6 +67,8 @@ class Scrubber:
         lost = [number for number, key in enumerate(slots) if key == DESTROYED]
         units: set[int] = set()
         for number in lost:
+            db.execute(_CONFIRMS, (seq, number))
+            db.execute("DELETE FROM named WHERE batch = ? AND item = ?", (seq, number))
             ranges = self.kept(record, number)
             if ranges is None:
                 units |= self._segment(seq, number)
@@ -87,13 +90,14 @@ class Scrubber:
     def settle(self) -> None:
         """Write the file anew, so that nothing of what was taken out is left in it.
 
-        Where that fails, because another process reads, the next command does it.
+        Where another process reads, old pages stay until the next command does it again.
         """
         self.db.execute("INSERT INTO words (words) VALUES ('optimize')")
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.db.execute("VACUUM")
-        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self.db.execute("PRAGMA application_id = 0")
+        busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            self.db.execute("PRAGMA application_id = 0")
 
     def _segment(self, batch: int, number: int) -> set[int]:
         """Mark a segment as destroyed; return the units that it held."""
