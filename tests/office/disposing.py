@@ -2,11 +2,16 @@
 """An office that destroys: a selection list, and the steps as a person takes them."""
 
 import os
+from contextlib import closing
 from datetime import UTC, datetime
 
+from lakzegel_office.collection.model import Query
+from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
 from lakzegel_office.destroying.carrying import Carrier
 from lakzegel_office.destroying.selection import Copy
+from lakzegel_office.review.book import Book
+from lakzegel_office.review.standing import Class
 
 SELECTION = """
 [[category]]
@@ -42,6 +47,17 @@ def office_of(world):
     """The office, unlocked, with a selection list."""
     world.home.selection.write_text(SELECTION)
     return Office(world.home, world.config, world.vault)
+
+
+def decide(world, query, to="prive", actor="anna"):
+    """Have somebody decide in review of the units that a query finds; return their ids."""
+    office = office_of(world)
+    with closing(open_collection(office)[0]) as collection:
+        units = [unit.id for unit in collection.units(Query(text=query))]
+    book = Book.open(world.home, office.journal_key)
+    if units:
+        book.decide(units, Class(to), actor=actor, reason="", now=NOW)
+    return units
 
 
 def carrier_of(world):

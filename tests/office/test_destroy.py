@@ -24,7 +24,7 @@ from lakzegel_office.errors import (
     UsageError,
 )
 from lakzegel_office.extracts import FILLER, open_extract
-from tests.office.disposing import NOW, carry_out, office_of
+from tests.office.disposing import NOW, carry_out, decide, office_of
 from tests.office.mails import letter
 
 CHAT = (
@@ -40,8 +40,8 @@ def mails(world, device, collected):
     collected().close()
 
 
-def propose(world, query, *more, category="prive"):
-    office_of(world)
+def propose(world, query, *more, category="prive", to="prive"):
+    decide(world, query, to)
     return world.run(
         "destroy", "propose", "--ground", "verzoek", "--category", category, "--query", query, *more
     )
@@ -225,7 +225,7 @@ def test_what_is_held_gets_on_no_list_and_what_is_on_one_is_taken_off(
     assert propose(world, "zangzaad") == 2
     assert "under hold woo-1" in capsys.readouterr().err
     assert world.run("approve", "1") == 2
-    assert "holds took everything off it" in capsys.readouterr().err
+    assert "holds and review took everything off it" in capsys.readouterr().err
     assert texts(collected) == ["Vogelkooi", "Zangzaad"]
 
 

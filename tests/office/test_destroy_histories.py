@@ -29,7 +29,7 @@ from lakzegel_office.destroying.selection import read_selection
 from lakzegel_office.errors import GoneError, OfficeError, UsageError
 from lakzegel_office.mirror import Mirror
 from tests.office.conftest import make_world
-from tests.office.disposing import COPIES, NOW, carrier_of, office_of
+from tests.office.disposing import COPIES, NOW, carrier_of, decide, office_of
 from tests.office.mails import letter
 from tests.office.test_collection_chats import HEAD, TALK, android, line
 
@@ -98,7 +98,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(n=st.integers(0, 1))
     def propose(self, n):
-        units = self.units(f"privaat{n}")
+        units = decide(self.world, f"privaat{n}")
         if not units:
             return
         carrier = carrier_of(self.world)

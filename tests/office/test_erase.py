@@ -30,7 +30,7 @@ from lakzegel_office.errors import UsageError
 from lakzegel_office.keys.periodkeys import begin_period
 from lakzegel_office.keys.periods import FIRST
 from lakzegel_office.vault import INDEX
-from tests.office.disposing import NOW, carry_out, office_of
+from tests.office.disposing import NOW, carry_out, decide
 from tests.office.mails import letter
 
 SECRET = b"Zangzaad voor de kanarie van moeder"
@@ -58,7 +58,7 @@ def withdrawn(world, device, collected, kept):
     device.send_as("maildir", texts)
     device.send_as("whatsapp-export", {"WhatsApp-chat met Anna.txt": [CHAT]})
     collected().close()
-    office_of(world)
+    decide(world, "zangzaad")
     more = ["--ground", "verzoek", "--category", "prive", "--query", "zangzaad"]
     assert world.run("destroy", "propose", *more) == 0
     assert world.run("approve", "1") == 0

@@ -14,7 +14,7 @@ from lakzegel_office.destroying.printing import _rows
 from lakzegel_office.keys.approving import two_persons
 from lakzegel_office.keys.login import login
 from lakzegel_office.mirror import Mirror
-from tests.office.disposing import COPIES, NOW, carry_out, office_of
+from tests.office.disposing import COPIES, NOW, carry_out, decide
 from tests.office.mails import letter
 
 
@@ -28,7 +28,7 @@ def named(world, device, collected, tmp_path):
     world.receiver.append((world.home.notes / "delegation-3.note").read_bytes())
     device.send_as("maildir", {"cur/1": [letter(1, "Zangzaad")], "cur/2": [letter(2, "Vogelkooi")]})
     collected().close()
-    office_of(world)
+    decide(world, "zangzaad")
 
     def run(name, *arguments):
         home = ["--home", str(world.home.root), "--passphrase-file", str(tmp_path / name)]
@@ -65,7 +65,7 @@ def test_in_an_office_of_one_passphrase_the_certificate_says_that_they_may_be_on
 ):
     device.send_as("maildir", {"cur/1": [letter(1, "Zangzaad")]})
     collected().close()
-    office_of(world)
+    decide(world, "zangzaad")
     ground = ("--ground", "verzoek", "--category", "prive", "--query", "zangzaad")
     assert world.run("destroy", "propose", *ground) == 0
     assert world.run("approve", "1") == 0

@@ -129,6 +129,8 @@ def approve(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     with office.home.exclusive():
         carrier = Carrier(office, os.urandom)
+        for unit, why in carrier.take_off(arguments.number, _now()).items():
+            print(f"list {arguments.number}: {unit} taken off: {why}")
         for line in _shown(carrier.planned(arguments.number)[1]):
             print(line)
         carrier.approve(arguments.number, _now())

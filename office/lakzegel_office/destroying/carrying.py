@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +13,11 @@ from lakzegel_core.encoding import format_time
 from lakzegel_core.keys import VerifierKey
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.indexed import IndexedCollection
-from lakzegel_office.collection.model import Unit
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.destroying.approvers import approver_key
+from lakzegel_office.destroying.clearing import Clearance
 from lakzegel_office.destroying.holds import Holds
 from lakzegel_office.destroying.lists import (
     APPROVED,
@@ -65,7 +65,9 @@ class Carrier:
         replay, collection = self._opened()
         with closing(collection):
             rows = [collection.unit(unit) for unit in units]
-            _require_due(rows, ground.category, now)
+            if not rows:
+                raise UsageError("no unit is found; nothing to put on a list")
+            Clearance.open(self._office, now).require(rows, ground.category)
             plan = self._plan(replay, collection, units, observations=ground.observations)
         category = ground.category
         said = {
@@ -73,6 +75,7 @@ class Carrier:
             "category": {
                 "about": category.about,
                 "appraisal": category.appraisal,
+                "class": " ".join(category.classes),
                 "code": category.code,
                 "ground": category.ground,
                 "term": category.term,
@@ -85,6 +88,13 @@ class Carrier:
         number = self.lists.propose(said, now)
         self._tell("propose", number, ground.text, now)
         return number, plan
+
+    def take_off(self, number: int, now: datetime) -> Mapping[str, str]:
+        """Take off a list what review does not let go any more; return why, by unit."""
+        _, collection = self._opened()
+        with closing(collection):
+            clearance = Clearance.open(self._office, now)
+            return self.lists.take_off_kept(number, clearance, collection, now)
 
     def planned(self, number: int) -> tuple[DestructionList, Plan]:
         """Return a list that was not carried out, and what it would reach now."""
@@ -107,9 +117,13 @@ class Carrier:
         with closing(collection):
             plan = self._plan(replay, collection, found.units, observations=found.observations)
             units = [collection.unit(unit) for unit in found.units]
+            clearance = Clearance.open(self._office, now)
+            gone = {one.unit for one in collection.gone()}
+            clearance.require([one for one in units if one.id not in gone], found.by_category)
         catalog = catalog_from(self._office, replay)
         who = self._office.actor.name
-        approval = Approval(found, plan, units, who, key, first.name, now)
+        classes = clearance.classes(units)
+        approval = Approval(found, plan, units, classes, who, key, first.name, now)
         said = Stager(self._office, replay, catalog, self._random).stage(approval)
         self._tell("approve", number, found.ground, now)
         self.lists.say(number, APPROVED, now, **said)
@@ -133,6 +147,8 @@ class Carrier:
         replay, collection = self._opened()
         with closing(collection):
             taken = self.lists.take_off(Holds(self._office, replay).on(), collection, now)
+            clearance = Clearance.open(self._office, now)
+            kept = self.lists.take_off_kept(number, clearance, collection, now)
             found = self.lists.get(number)
             more = self._more(replay, collection, found)
         if found.state == WITHDRAWN:
@@ -140,6 +156,9 @@ class Carrier:
         if off := [unit for one, unit, _ in taken if one == number]:
             text = f"list {number}: a hold took {len(off)} units off it; have it approved again"
             raise UsageError(text)
+        for unit, why in kept.items():
+            text = f"list {number}: review took {len(kept)} units off it: {unit}: {why}"
+            raise UsageError(f"{text}; have it approved again")
         if found.state != APPROVED:
             raise UsageError(f"list {number}: is {found.state}; run: lakzegel-office approve")
         if more:
@@ -153,6 +172,9 @@ class Carrier:
         collection.close()
         done = withdrawal.attest(replay)
         folder = withdrawal.conclude(done, copies, now)
+        clearance.book.destroyed(
+            found.units, actor=self._office.actor.name, certificate=str(number), now=now
+        )
         rows = [[row.batch, row.entry, row.note, format_time(row.at)] for row in done]
         self.lists.say(number, WITHDRAWN, now, entries=rows)
         return folder
@@ -190,25 +212,8 @@ class Carrier:
         if found.state not in {PROPOSED, APPROVED}:
             raise UsageError(f"list {number}: is {found.state}")
         if not found.units:
-            raise UsageError(f"list {number}: holds took everything off it")
+            raise UsageError(f"list {number}: holds and review took everything off it")
         return found
 
     def _tell(self, act: str, number: int, reason: str, now: datetime) -> None:
         trail_of(self._office).record(act, {"list": str(number)}, reason=reason, now=now)
-
-
-def _require_due(units: Sequence[Unit], category: Category, now: datetime) -> None:
-    """Return when every unit is of the category, and its term is over.
-
-    Raises:
-        UsageError: one is not.
-    """
-    if not units:
-        raise UsageError("no unit is found; nothing to put on a list")
-    for unit in units:
-        if not category.applies(unit):
-            raise UsageError(f"{unit.id}: category {category.code} is not about it")
-        due = category.due(unit)
-        if due is None or due > now:
-            when = f"not before {due:%Y-%m-%d}" if due else f"appraisal {category.appraisal}"
-            raise UsageError(f"{unit.id}: must not go by category {category.code}: {when}")

@@ -49,6 +49,7 @@ class Deed:
     proposal: str
     drawn: datetime
     units: Sequence[Unit]
+    classes: Mapping[str, str]  # of each unit, in review
     batches: Mapping[BatchPlace, Sequence[int]]
     extracts: Sequence[Extracted]
     annex: str
@@ -101,6 +102,7 @@ class Deed:
         for unit in self.units:
             row = {"kenmerk": unit.id, "soort": str(unit.kind), "toepassing": _clean(unit.app)}
             row |= {"bewaring": _clean(unit.custody), "bytes": str(unit.size)}
+            row["klasse"] = self.classes[unit.id]
             if unit.at is not None:
                 row["datum"] = f"{unit.at:%Y-%m-%d}"
             ET.SubElement(part, "eenheid", row)

@@ -13,9 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.model import Collection
 from lakzegel_office.commands.common import Office
+from lakzegel_office.destroying.clearing import Clearance
 from lakzegel_office.destroying.holds import Hold, held_by
+from lakzegel_office.destroying.selection import Category
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.journal import Journal
 
@@ -47,6 +50,24 @@ class DestructionList:
     periods: tuple[str, ...] = ()  # whose keys open keyrings that have what was destroyed
     withdrawn: datetime | None = None
     entries: tuple[tuple[str, int, str, str], ...] = ()  # batch, log index, SHA-256, time
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not carried out yet."""
+        return self.state in {PROPOSED, APPROVED}
+
+    @property
+    def by_category(self) -> Category:
+        """The category of the selection list by which it goes, as it was then."""
+        said = self.category
+        return Category(
+            said["code"],
+            said["appraisal"],
+            said["term"],
+            said["ground"],
+            said["about"],
+            classes=tuple(said.get("class", "").split()),
+        )
 
 
 class Lists:
@@ -95,23 +116,39 @@ class Lists:
         self._journal.append({"act": act, "list": number, **more}, now)
 
     def take_off(
-        self, holds: Sequence[Hold], collection: Collection, now: datetime
+        self, holds: Sequence[Hold], collection: IndexedCollection, now: datetime
     ) -> list[tuple[int, str, str]]:
-        """Take what a hold covers off every list that was not carried out.
+        """Take what a hold covers off every list that was not carried out, unless it is gone.
 
         Returns:
             the list, unit and hold of each.
         """
         taken = []
+        gone = {one.unit for one in collection.gone()}
         for found in self.all().values():
-            if found.state not in {PROPOSED, APPROVED}:
+            if not found.is_open:
                 continue
-            held = held_by(holds, collection, found.units)
-            near = self._near(holds, collection, [u for u in found.units if u not in held])
+            left = [unit for unit in found.units if unit not in gone]
+            held = held_by(holds, collection, left)
+            near = self._near(holds, collection, [u for u in left if u not in held])
             for unit, hold in sorted({**held, **near}.items()):
                 self.say(found.number, DROPPED, now, unit=unit, hold=hold)
                 taken.append((found.number, unit, hold))
         return taken
+
+    def take_off_kept(
+        self, number: int, clearance: Clearance, collection: IndexedCollection, now: datetime
+    ) -> Mapping[str, str]:
+        """Take off a list that was not carried out what review keeps; return why, by unit."""
+        found = self.get(number)
+        if not found.is_open:
+            return {}
+        gone = {one.unit for one in collection.gone()}
+        left = [collection.unit(unit) for unit in found.units if unit not in gone]
+        kept = clearance.refused(left, found.by_category)
+        for unit, why in sorted(kept.items()):
+            self.say(number, DROPPED, now, unit=unit, review=why)
+        return kept
 
     def _near(
         self, holds: Sequence[Hold], collection: Collection, units: Sequence[str]

@@ -35,7 +35,7 @@ _LINES: Final = {
     "bijlagePersoonsgegevens": "Bijlage met persoonsgegevens (SHA-256 van de inhoud)",
 }
 _TABLES: Final = (
-    ("Eenheden", "eenheid", ("kenmerk", "soort", "toepassing", "datum", "bytes")),
+    ("Eenheden", "eenheid", ("kenmerk", "soort", "toepassing", "klasse", "datum", "bytes")),
     ("Verzegelde partijen en stukken", "partij", ("apparaat", "reeks", "nummer", "stukken")),
     ("Uittreksels van wat blijft (SHA-256 van de inhoud)", "uittreksel", ("van", "sha256")),
     ("Regels in het logboek", "sleutelbosVervangen", ("partij", "generatie", "logregel", "op")),

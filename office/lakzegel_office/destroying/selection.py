@@ -26,14 +26,18 @@ from typing import Any, Final
 from lakzegel_office.collection.model import Unit
 from lakzegel_office.errors import UsageError
 from lakzegel_office.mirror import read_limited
+from lakzegel_office.review.standing import Class
 
 NAME: Final = "selection.toml"
 MAX_FILE: Final = 1 << 20  # bytes
 KEEP: Final = "B"
 DESTROY: Final = "V"
 UNDECIDED: Final = "N"
+_CLASSES: Final = tuple(str(one) for one in Class if one is not Class.OPEN)
 _TERM: Final = re.compile(r"(0|[1-9][0-9]{0,4})([dy])")
-_CATEGORY: Final = {"code", "appraisal", "term", "ground", "about", *("custody", "source", "app")}
+_TEXTS: Final = ("code", "appraisal", "ground", "about")
+_LISTS: Final = ("custody", "source", "app", "class")
+_CATEGORY: Final = {*_TEXTS, "term", *_LISTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,20 @@ class Category:
     custodies: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     apps: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # of review
 
-    def applies(self, unit: Unit) -> bool:
-        """Tell whether it is about this unit by whose it is and where it comes from."""
+    @property
+    def of_records(self) -> bool:
+        """Whether it is about records: what never was one may go at once."""
+        return self.appraisal != DESTROY or int(self.term[:-1]) > 0
+
+    def applies(self, unit: Unit, class_: str) -> bool:
+        """Tell whether it is about this unit by whose it is, where it comes from, and its class."""
         pairs = (
             (self.custodies, unit.custody),
             (self.sources, unit.source),
             (self.apps, unit.app),
+            (self.classes, class_),
         )
         return all(not wanted or value in wanted for wanted, value in pairs)
 
@@ -134,14 +145,23 @@ def after(begin: datetime, term: str) -> datetime:
 
 def _category(row: Mapping[str, Any]) -> Category:
     _require_known(row, _CATEGORY)
-    texts = {name: _text(row[name]) for name in ("code", "appraisal", "ground", "about")}
-    if texts["appraisal"] not in {KEEP, DESTROY, UNDECIDED}:
-        raise ValueError(f"category {texts['code']}: appraisal is B, V or N")
-    term = _text(row["term"]) if texts["appraisal"] == DESTROY else ""
+    code = row.get("code", "without a code")
+    needed = (*_TEXTS, "term") if row.get("appraisal") == DESTROY else _TEXTS
+    for name in needed:
+        if not isinstance(row.get(name), str) or not row[name].strip():
+            raise ValueError(f"category {code}: {name} is missing")
+    if row["appraisal"] not in {KEEP, DESTROY, UNDECIDED}:
+        raise ValueError(f"category {code}: appraisal is B, V or N")
+    term = row["term"] if row["appraisal"] == DESTROY else ""
     if term:
         after(datetime(2000, 1, 1), term)  # noqa: DTZ001 - a look at its form
-    lists = [tuple(map(_text, row.get(name, ()))) for name in ("custody", "source", "app")]
-    return Category(**texts, term=term, custodies=lists[0], sources=lists[1], apps=lists[2])
+    custodies, sources, apps, classes = (
+        _texts(row.get(name, []), f"category {code}: {name}") for name in _LISTS
+    )
+    if unknown := set(classes) - set(_CLASSES):
+        raise ValueError(f"category {code}: class {min(unknown)} is none of {', '.join(_CLASSES)}")
+    said = (row["code"], row["appraisal"], term, row["ground"], row["about"])
+    return Category(*said, custodies, sources, apps, classes)
 
 
 def _require_known(row: Mapping[str, Any], known: set[str]) -> None:
@@ -153,6 +173,12 @@ def _copy(row: Mapping[str, Any]) -> Copy:
     copy = Copy(_text(row["what"]), _text(row["kept"]))
     after(datetime(2000, 1, 1), copy.kept)  # noqa: DTZ001 - a look at its form
     return copy
+
+
+def _texts(value: object, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{what} is a list of texts")
+    return tuple(map(_text, value))
 
 
 def _text(value: object) -> str:

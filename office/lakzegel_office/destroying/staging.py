@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +52,7 @@ class Approval:
     found: DestructionList
     plan: Plan
     units: Sequence[Unit]
+    classes: Mapping[str, str]  # of each unit, in review
     approver: str
     key: SigningKey
     other: str  # name of the approval key that is to sign when it is carried out
@@ -108,6 +109,7 @@ class Stager:
             proposal=approval.plan.digest(),
             drawn=approval.now,
             units=approval.units,
+            classes=approval.classes,
             batches=approval.plan.by_batch(),
             extracts=extracts,
             annex=annex,

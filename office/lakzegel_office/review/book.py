@@ -150,6 +150,22 @@ class Book:
             [{"act": "undo", "actor": actor, "lines": wanted, "reason": reason}], reason, now
         )
 
+    def destroyed(
+        self, units: Iterable[str], *, actor: str, certificate: str, now: datetime
+    ) -> set[str]:
+        """Write that units are gone, those of which it was not written yet; return them.
+
+        Raises:
+            DoubtError: the journal is broken; nothing is written.
+        """
+        self.refresh()
+        wanted = sorted(u for u in set(units) if self.standing(u).certificate is None)
+        rows = [
+            {"act": "destroyed", "actor": actor, "certificate": certificate, "units": some}
+            for some in _pieces(wanted, MAX_UNITS)
+        ]
+        return self._write(rows, "", now) if rows else set()
+
     def last_of(self, actor: str) -> tuple[Decide | Dispute, ...]:
         """Return what this actor did last and could undo: the lines of one go."""
         found: list[Decide | Dispute] = []

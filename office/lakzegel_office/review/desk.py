@@ -88,9 +88,13 @@ class Desk:
         """Return one unit as a list has it.
 
         Raises:
-            UsageError: there is none, or it was destroyed.
+            UsageError: there is none.
+            GoneError: it was destroyed; by which list.
         """
         found = self.units(Wanted(Query(ids=[unit])), 1)
+        standing = self.book.standing(unit)
+        if not found and standing.certificate is not None:
+            raise GoneError(f"{unit}: destroyed, by list {standing.certificate}")
         if not found:
             raise UsageError(f"{unit}: no such unit")
         return found[0]
