@@ -16,6 +16,7 @@ from lakzegel_office.collection.model import Query
 from lakzegel_office.destroying.deed import SPACE
 from lakzegel_office.destroying.lists import Lists
 from lakzegel_office.destroying.printing import print_certificate
+from lakzegel_office.destroying.selection import read_selection
 from lakzegel_office.errors import (
     BusyError,
     DoubtError,
@@ -203,13 +204,45 @@ def test_what_must_stay_gets_on_no_list(world, mails, capsys, category, why):
     assert lists(world) == {}
 
 
-def test_what_is_due_is_told_by_category(world, mails, capsys):
-    office_of(world)
+def test_what_is_due_is_told_by_category_and_proposed_in_one_go(world, mails, collected, capsys):
+    (unit,) = decide(world, "zangzaad")
     assert world.run("destroy", "due") == 0
     told = capsys.readouterr().out.splitlines()[-3:]
-    assert told[0] == "prive\t2 due\tnone later\t0 never or undated"
-    assert told[1] == "1\t0 due\tnone later\t2 never or undated"
-    assert told[2].startswith("2\t0 due\tthe next on 2116-")
+    assert told[0] == "prive\t1 may go\t1 wait for review\tnone later"
+    assert told[1] == "1\tB: kept for good"
+    assert told[2].startswith("2\t0 may go\t0 wait for review\tthe next on 2116-")
+    ground = ("--ground", "termijn", "--category", "prive", "--due")
+    decide(world, "vogelkooi", "partij")
+    world.run("hold", "set", "woo-1", "--reason", "Woo", "--query", "vogelkooi")
+    assert world.run("destroy", "propose", *ground) == 0
+    assert Lists(office_of(world)).get(1).units == (unit,)
+    assert world.run("destroy", "propose", *ground) == 2
+    assert "no unit is found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ('code = "3"\nground = "g"\nabout = "a"', "category 3: appraisal is missing"),
+        ('code = "3"\nground = "g"\nabout = "a"\nappraisal = "X"', "appraisal is B, V or N"),
+        ('code = "3"\nground = "g"\nabout = "a"\nappraisal = "V"', "category 3: term is missing"),
+        ('code = "3"\nabout = "a"\nappraisal = "B"', "category 3: ground is missing"),
+        ('ground = "g"\nabout = "a"\nappraisal = "B"', "without a code: code is missing"),
+        (
+            'code = "3"\nground = "g"\nabout = "a"\nappraisal = "B"\ncustody = "c"',
+            "category 3: custody is a list",
+        ),
+        (
+            'code = "3"\nground = "g"\nabout = "a"\nappraisal = "B"\nclass = ["x"]',
+            "category 3: class x is none of zakelijk, prive, partij",
+        ),
+    ],
+)
+def test_a_category_without_a_decision_is_refused_by_its_code(tmp_path, table, why):
+    path = tmp_path / "selection.toml"
+    path.write_text(f"[[category]]\n{table}\n")
+    with pytest.raises(UsageError, match=why):
+        read_selection(path)
 
 
 def test_what_is_held_gets_on_no_list_and_what_is_on_one_is_taken_off(

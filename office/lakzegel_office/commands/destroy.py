@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.audit import why
+from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import (
@@ -27,12 +28,16 @@ from lakzegel_office.commands.common import (
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.commands.pull import receiver_of
 from lakzegel_office.destroying.carrying import Carrier, Ground
+from lakzegel_office.destroying.clearing import Clearance
 from lakzegel_office.destroying.erasing import Eraser
+from lakzegel_office.destroying.holds import Holds
 from lakzegel_office.destroying.lists import DestructionList, Lists
 from lakzegel_office.destroying.planning import Plan
 from lakzegel_office.destroying.queries import add_query, query_of, read_units
-from lakzegel_office.destroying.selection import Selection, read_selection
+from lakzegel_office.destroying.ripe import due_by, ripe
+from lakzegel_office.destroying.selection import Category, Selection, read_selection
 from lakzegel_office.errors import UsageError
+from lakzegel_office.mirror import Mirror
 from lakzegel_office.pull import Puller
 from lakzegel_office.transport import Receiver
 
@@ -46,6 +51,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--ground", required=True, metavar="WHY", help="why, as the law asks it")
     parser.add_argument("--category", required=True, metavar="CODE", help="of the selection list")
     _add_selection(parser)
+    text = "all that may go by the category now, is under no hold and on no list"
+    parser.add_argument("--due", action="store_true", help=text)
     text = "destroy observations that name the units' files too"
     parser.add_argument("--with-observations", action="store_true", help=text)
     add_query(parser)
@@ -75,7 +82,7 @@ def propose(arguments: argparse.Namespace) -> int:
     office, ground = unlock(arguments), why(arguments.ground)
     category = _selection(office, arguments).category(arguments.category)
     with office.home.exclusive():
-        units = _units(office, arguments)
+        units = _units(office, arguments, category)
         carrier = Carrier(office, os.urandom)
         reasons = Ground(ground, category, arguments.with_observations)
         number, plan = carrier.propose(units, reasons, _now())
@@ -100,19 +107,13 @@ def list_all(arguments: argparse.Namespace) -> int:
 
 def due(arguments: argparse.Namespace) -> int:
     """Print, of each category that is destroyed, how much is due, and when the next is."""
-    office, now = unlock(arguments), _now()
+    office = unlock(arguments)
+    categories = _selection(office, arguments).categories
+    clearance = Clearance.open(office, _now())
     collection, _ = open_collection(office)
     with closing(collection):
-        for category in _selection(office, arguments).categories:
-            query = Query(
-                custodies=category.custodies, sources=category.sources, apps=category.apps
-            )
-            found = [category.due(unit) for unit in collection.units(query)]
-            over = sum(1 for at in found if at is not None and at <= now)
-            later = min((at for at in found if at is not None and at > now), default=None)
-            then = f"the next on {later:%Y-%m-%d}" if later is not None else "none later"
-            kept = sum(1 for at in found if at is None)
-            print(f"{category.code}\t{over} due\t{then}\t{kept} never or undated")
+        for category in categories:
+            print(due_by(category, collection, clearance))
     return 0
 
 
@@ -190,16 +191,28 @@ def _pull_with(office: Office, receiver: Receiver) -> Callable[[], None]:
     return pull
 
 
-def _units(office: Office, arguments: argparse.Namespace) -> list[str]:
+def _units(office: Office, arguments: argparse.Namespace, category: Category) -> list[str]:
     """Return the ids that were given, and those that the query finds."""
     query, units = query_of(arguments), list(read_units(arguments.units))
+    if arguments.due:
+        if units:
+            raise UsageError("destroy propose: --due finds what to propose; leave out --units")
+        return _due(office, query or Query(), category)
     if query is None and not units:
-        raise UsageError("destroy propose: say which: --units, --query, --from, …")
+        raise UsageError("destroy propose: say which: --due, --units, --query, --from, …")
     if query is not None:
         collection, _ = open_collection(office)
         with closing(collection):
             units += [unit.id for unit in collection.units(replace(query, limit=0))]
     return list(dict.fromkeys(units))
+
+
+def _due(office: Office, query: Query, category: Category) -> list[str]:
+    holds = Holds(office, replay_mirror(Mirror(office.home.mirror), office.config)).on()
+    clearance, lists = Clearance.open(office, _now()), Lists(office)
+    collection, _ = open_collection(office)
+    with closing(collection):
+        return ripe(category, query, collection, clearance, holds=holds, lists=lists)
 
 
 def _shown(plan: Plan) -> Iterator[str]:

@@ -130,7 +130,7 @@ class Lists:
                 continue
             left = [unit for unit in found.units if unit not in gone]
             held = held_by(holds, collection, left)
-            near = self._near(holds, collection, [u for u in left if u not in held])
+            near = near_held(holds, collection, [u for u in left if u not in held])
             for unit, hold in sorted({**held, **near}.items()):
                 self.say(found.number, DROPPED, now, unit=unit, hold=hold)
                 taken.append((found.number, unit, hold))
@@ -150,16 +150,17 @@ class Lists:
             self.say(number, DROPPED, now, unit=unit, review=why)
         return kept
 
-    def _near(
-        self, holds: Sequence[Hold], collection: Collection, units: Sequence[str]
-    ) -> dict[str, str]:
-        """Return the units of which a segment holds one that a hold covers."""
-        found = {}
-        for unit in units if holds else ():
-            held = held_by(holds, collection, collection.containing([unit]).neighbours)
-            if held:
-                found[unit] = min(held.values())
-        return found
+
+def near_held(
+    holds: Sequence[Hold], collection: Collection, units: Sequence[str]
+) -> dict[str, str]:
+    """Return the units of which a segment holds one that a hold covers, and that hold."""
+    found = {}
+    for unit in units if holds else ():
+        held = held_by(holds, collection, collection.containing([unit]).neighbours)
+        if held:
+            found[unit] = min(held.values())
+    return found
 
 
 def _proposed(says: Mapping[str, Any], at: datetime) -> DestructionList:
