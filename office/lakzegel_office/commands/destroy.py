@@ -33,7 +33,7 @@ from lakzegel_office.destroying.erasing import Eraser
 from lakzegel_office.destroying.holds import Holds
 from lakzegel_office.destroying.lists import DestructionList, Lists
 from lakzegel_office.destroying.planning import Plan
-from lakzegel_office.destroying.queries import add_query, query_of, read_units
+from lakzegel_office.destroying.queries import add_query, asked_of, read_units
 from lakzegel_office.destroying.ripe import due_by, ripe
 from lakzegel_office.destroying.selection import Category, Selection, read_selection
 from lakzegel_office.errors import UsageError
@@ -193,7 +193,7 @@ def _pull_with(office: Office, receiver: Receiver) -> Callable[[], None]:
 
 def _units(office: Office, arguments: argparse.Namespace, category: Category) -> list[str]:
     """Return the ids that were given, and those that the query finds."""
-    query, units = query_of(arguments), list(read_units(arguments.units))
+    query, units = asked_of(arguments), list(read_units(arguments.units))
     if arguments.due:
         if units:
             raise UsageError("destroy propose: --due finds what to propose; leave out --units")

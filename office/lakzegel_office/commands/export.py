@@ -17,9 +17,9 @@ from lakzegel_office import audit
 from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.commands.asking import day
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import trail_of
-from lakzegel_office.commands.search import day
 from lakzegel_office.commands.transfers import ACTS, registers_of
 from lakzegel_office.destroying.holds import Holds
 from lakzegel_office.destroying.selection import NAME as SELECTION

@@ -19,7 +19,7 @@ from lakzegel_office.commands.common import Commands, Office, answer_line, comma
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.destroying.holds import MAX_UNITS, Hold, Holds
 from lakzegel_office.destroying.lists import Lists
-from lakzegel_office.destroying.queries import add_query, from_row, query_of, read_units, to_row
+from lakzegel_office.destroying.queries import add_query, asked_of, from_row, read_units, to_row
 from lakzegel_office.errors import UsageError
 from lakzegel_office.mirror import Mirror
 
@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
 
 def set_hold(arguments: argparse.Namespace) -> int:
     """Sign the note, and say what the hold covers."""
-    office, reason, query = unlock(arguments), why(arguments.reason), query_of(arguments)
+    office, reason, query = unlock(arguments), why(arguments.reason), asked_of(arguments)
     units, name = read_units(arguments.units), slug(arguments.name, what="hold")
     if query is None and not units:
         raise UsageError("hold set: say what it covers: --query, --units, --device, --from, …")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from lakzegel_core.encoding import format_time
@@ -17,6 +17,7 @@ from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.model import Conversation, Party, Query, Unit
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.collection.wording import has_words
+from lakzegel_office.commands.asking import add_filters, query_of
 from lakzegel_office.commands.common import Commands, Office, answer_line, command, say, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import UsageError
@@ -46,17 +47,7 @@ def add(commands: Commands) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
     parser.add_argument("text", metavar="TEXT", help=_WORDS)
-    parser.add_argument("--device", metavar="D", action="append", default=[])
-    parser.add_argument("--custody", metavar="C", action="append", default=[])
-    parser.add_argument("--source", metavar="S", action="append", default=[])
-    parser.add_argument(
-        "--app", metavar="A", action="append", default=[], help="mail, whatsapp, telegram, file, …"
-    )
-    parser.add_argument("--party", metavar="P", help="part of a name or an address", default="")
-    parser.add_argument("--label", metavar="L", help="what the device found; any", default="")
-    parser.add_argument("--from", dest="since", metavar="DATE", type=day, help="that day or later")
-    parser.add_argument("--to", dest="until", metavar="DATE", type=day, help="that day included")
-    parser.add_argument("--conversation", metavar="ID", default="", help="of this one alone")
+    add_filters(parser)
     parser.add_argument("--reason", metavar="TEXT", default="", help="kept in the trail")
     parser.add_argument("--newest", action="store_true", help="newest first")
     parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help="0: all (default 50)")
@@ -87,10 +78,11 @@ def search(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     collection, _ = open_collection(office, progress=None if arguments.quiet else say)
     with collection:
-        _record(office, query_of(arguments), arguments.reason)
+        query = page_of(arguments)
+        _record(office, query, arguments.reason)
         if arguments.conversations:
-            return show_conversations(collection, query_of(arguments), as_json=arguments.json)
-        return show_units(collection, query_of(arguments), as_json=arguments.json)
+            return show_conversations(collection, query, as_json=arguments.json)
+        return show_units(collection, query, as_json=arguments.json)
 
 
 def show_units(collection: IndexedCollection, query: Query, *, as_json: bool) -> int:
@@ -133,20 +125,10 @@ def _record(office: Office, query: Query, reason: str) -> None:
     trail_of(office).record("search", asked, reason=reason.strip(), now=datetime.now(UTC))
 
 
-def query_of(arguments: argparse.Namespace) -> Query:
-    """Return the query that the arguments ask."""
-    until = arguments.until
-    return Query(
-        text=arguments.text,
-        custodies=arguments.custody,
-        devices=arguments.device,
-        sources=arguments.source,
-        apps=arguments.app,
-        conversation=arguments.conversation,
-        label=arguments.label,
-        party=arguments.party,
-        since=arguments.since,
-        until=until + timedelta(days=1) if until is not None else None,
+def page_of(arguments: argparse.Namespace) -> Query:
+    """Return the query that the arguments ask, and which page of its answer."""
+    return replace(
+        query_of(arguments),
         newest_first=arguments.newest,
         after=arguments.after,
         limit=max(arguments.limit, 0),
@@ -163,18 +145,6 @@ def show_conversations(collection: IndexedCollection, query: Query, *, as_json: 
             columns = (found.id, found.app, _time(found.last), str(found.units), found.title)
             print("\t".join(map(printable, columns)))
     return 0
-
-
-def day(text: str) -> datetime:
-    """Return the begin, in UTC, of the day that a person typed.
-
-    Raises:
-        ArgumentTypeError: it is no day.
-    """
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text}: a day is YYYY-MM-DD") from None
 
 
 def printable(text: str) -> str:

@@ -6,14 +6,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from lakzegel_core.encoding import format_time, parse_time
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.wording import has_words
-from lakzegel_office.commands.search import day
+from lakzegel_office.commands.asking import add_filters, query_of
 from lakzegel_office.errors import UsageError
 from lakzegel_office.mirror import read_limited
 
@@ -28,16 +27,10 @@ def add_query(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say which units."""
     parser.add_argument("--units", type=Path, metavar="F", help="a file with ids, one a line")
     parser.add_argument("--query", "--text", dest="text", metavar="TEXT", default="", help="words")
-    for name in ("device", "custody", "source", "app"):
-        parser.add_argument(f"--{name}", metavar=name[0].upper(), action="append", default=[])
-    parser.add_argument("--party", metavar="P", help="part of a name or an address", default="")
-    parser.add_argument("--label", metavar="L", help="what the device found; any", default="")
-    parser.add_argument("--conversation", metavar="ID", default="", help="of this one alone")
-    parser.add_argument("--from", dest="since", metavar="DATE", type=day, help="that day or later")
-    parser.add_argument("--to", dest="until", metavar="DATE", type=day, help="that day included")
+    add_filters(parser)
 
 
-def query_of(arguments: argparse.Namespace) -> Query | None:
+def asked_of(arguments: argparse.Namespace) -> Query | None:
     """Return the query that the arguments ask, or None where they ask none.
 
     Raises:
@@ -45,19 +38,7 @@ def query_of(arguments: argparse.Namespace) -> Query | None:
     """
     if arguments.text and not has_words(arguments.text):
         raise UsageError("--query: has no word in it")
-    until = arguments.until
-    query = Query(
-        text=arguments.text,
-        custodies=arguments.custody,
-        devices=arguments.device,
-        sources=arguments.source,
-        apps=arguments.app,
-        conversation=arguments.conversation,
-        label=arguments.label,
-        party=arguments.party,
-        since=arguments.since,
-        until=until + timedelta(days=1) if until is not None else None,
-    )
+    query = query_of(arguments)
     return query if to_row(query) else None
 
 

@@ -19,7 +19,7 @@ from lakzegel_office.collection.model import Conversation, Query, Unit
 from lakzegel_office.collection.rows import UNIT, conversation_of, moment, unit_of
 from lakzegel_office.collection.searching import Condition
 from lakzegel_office.collection.wording import match_of
-from lakzegel_office.review.worklist import DISPUTED, STATES
+from lakzegel_office.review.worklist import STATES
 
 PAGE: Final = 50
 THREADS: Final = 20  # a conversation is told by many rows
@@ -199,6 +199,6 @@ def _tables(wanted: Wanted, *, walk: bool = False) -> str:
         index = "unit_newest" if wanted.order is Order.NEWEST else "unit_at"
         return f"unit u INDEXED BY {index} CROSS JOIN temp.todo t ON t.unit = u.id"
     index = "todo_open" if wanted.state in {OPEN, OVERDUE, PROPOSED} else "todo_due"
-    if wanted.state in {*STATES, DISPUTED}:
+    if wanted.state in STATES:
         index = "todo_state"
     return f"temp.todo t INDEXED BY {index} CROSS JOIN unit u ON u.id = t.unit"

@@ -19,6 +19,7 @@ from lakzegel_core.words import DUTCH, ENGLISH
 from lakzegel_office.collection.model import Party
 from lakzegel_office.review import visible
 from lakzegel_office.review.sessions import Session
+from lakzegel_office.review.standing import DISPUTED
 from lakzegel_office.words import read_words, text
 
 LANGUAGES: Final = {DUTCH: "Nederlands", ENGLISH: "English"}
@@ -39,7 +40,7 @@ STATES: Final = {
     "overdue": text("overdue"),
     "proposed": text("with a proposal"),
     **{name: words for name, (_, words) in CLASSES.items()},
-    "disputed": text("in dispute"),
+    DISPUTED: text("in dispute"),
     "mixed": text("mixed parties"),
 }
 KINDS_OF: Final = {

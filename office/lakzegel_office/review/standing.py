@@ -18,6 +18,7 @@ from lakzegel_office.journal import Entry
 
 MAX_UNITS: Final = 20_000  # docs/spec/review.md §2
 MAX_LINES: Final = 1_000
+DISPUTED: Final = "betwist"  # a state beside the classes
 VOTES: Final = 2  # that agree, of different people
 
 
@@ -92,6 +93,11 @@ class Standing:
     settled: bool = False
     votes: Mapping[str, Class] = field(default_factory=dict)
     certificate: str | None = None
+
+    @property
+    def state(self) -> str:
+        """Its class, or that it is in dispute."""
+        return DISPUTED if self.disputed else str(self.class_)
 
     @property
     def open(self) -> bool:

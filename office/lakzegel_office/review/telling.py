@@ -14,7 +14,8 @@ from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.model import Query
 from lakzegel_office.errors import UsageError
 from lakzegel_office.review.book import Book
-from lakzegel_office.review.worklist import DISPUTED, Progress, Worklist
+from lakzegel_office.review.standing import DISPUTED
+from lakzegel_office.review.worklist import Progress, Worklist
 
 
 def status(worklist: Worklist, book: Book, now: datetime) -> dict[str, object]:

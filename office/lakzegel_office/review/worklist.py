@@ -16,10 +16,9 @@ from typing import Final
 from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.review.book import Book
-from lakzegel_office.review.standing import Class
+from lakzegel_office.review.standing import DISPUTED, Class
 from lakzegel_office.review.window import Settings
 
-DISPUTED: Final = "disputed"  # beside the classes
 SOON: Final = timedelta(days=7)
 _MANY: Final = 900  # values of one statement
 STATES: Final = (*map(str, Class), DISPUTED)
@@ -34,7 +33,7 @@ _TABLES: Final = (
         custody TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, at INTEGER NOT NULL,
         name TEXT NOT NULL,
         day INTEGER GENERATED ALWAYS AS (due / 86400000000) STORED,
-        open INTEGER GENERATED ALWAYS AS (state IN ('onbeslist', 'disputed')) STORED)""",
+        open INTEGER GENERATED ALWAYS AS (state IN ('onbeslist', 'betwist')) STORED)""",
     """CREATE TEMP TABLE thread (conversation INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
         open INTEGER NOT NULL, due INTEGER NOT NULL, at INTEGER NOT NULL, back INTEGER NOT NULL,
         day INTEGER GENERATED ALWAYS AS (due / 86400000000) STORED)""",
@@ -128,13 +127,8 @@ class Worklist:
         self.db.execute("DELETE FROM temp.ruled")
         self.db.executemany(
             "INSERT OR REPLACE INTO temp.ruled VALUES (?, ?)",
-            ((unit, self.state(unit)) for unit in units),
+            ((unit, self._book.standing(unit).state) for unit in units),
         )
-
-    def state(self, unit: str) -> str:
-        """Return a unit's class, or that it is in dispute."""
-        found = self._book.standing(unit)
-        return DISPUTED if found.disputed else str(found.class_)
 
     def unknown(self, units: Sequence[str]) -> str | None:
         """Return a unit that is not there, None where all are."""

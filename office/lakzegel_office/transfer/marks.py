@@ -6,13 +6,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from lakzegel_office.collection.model import Collection
 from lakzegel_office.destroying.holds import Hold
 from lakzegel_office.review.book import Book
-
-DISPUTED: Final = "betwist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +22,7 @@ class OfficeMarks:
 
     def category(self, unit: str) -> str:
         """Return the class that review gave, or that it is disputed."""
-        found = self.book.standing(unit)
-        return DISPUTED if found.disputed else str(found.class_)
+        return self.book.standing(unit).state
 
     def held(self, units: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the holds that units are under, by name; those that are under one."""

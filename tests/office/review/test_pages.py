@@ -84,14 +84,14 @@ def test_a_whole_conversation_and_a_selection_are_one_go(device, review):
         assert "bericht 3" in page.text(f"/conversations/{chat.id}")
         page.post("/decide", {"conversation": chat.id, "class": "prive"})
         page.post("/decide", {"unit": units[1:3], "class": "zakelijk", "reason": "besluit"})
-        states = [page.desk.worklist.state(unit) for unit in units]
+        states = [page.desk.book.standing(unit).state for unit in units]
         assert states == ["prive", "zakelijk", "zakelijk", "prive"]
         assert "gemengd" in page.text(f"/conversations/{chat.id}")
         assert "uittreksel" in page.text(f"/units/{units[0]}")
         (thread,) = page.desk.listing.threads(Wanted(), page.desk.now)
         assert thread.open == 0
         page.post("/undo", {"back": "/"})
-        assert {page.desk.worklist.state(unit) for unit in units} == {"prive"}
+        assert {page.desk.book.standing(unit).state for unit in units} == {"prive"}
 
 
 def test_what_is_due_comes_first_and_overdue_is_counted(device, review, world):
