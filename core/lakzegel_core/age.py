@@ -61,6 +61,11 @@ def _public_of(text: str) -> bytes:
     return public
 
 
+@lru_cache(maxsize=64)
+def _text_of(public: bytes) -> str:
+    return bech32.encode(RECIPIENT_PREFIX, public)
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """A public key that files are encrypted to."""
@@ -82,7 +87,7 @@ class Recipient:
 
     def to_text(self) -> str:
         """The ``age1pq1…`` text."""
-        return bech32.encode(RECIPIENT_PREFIX, self.public)
+        return _text_of(self.public)
 
     def key(self) -> MLKEM768X25519PublicKey:
         """The key for HPKE.

@@ -42,21 +42,33 @@ def root_of(leaf_hashes: Sequence[bytes]) -> bytes:
     return level[0]
 
 
-def inclusion_path(index: int, leaf_hashes: Sequence[bytes]) -> list[bytes]:
-    """The sibling hashes from leaf to root, for a tree that is in memory."""
-    if not 0 <= index < len(leaf_hashes):
-        raise InclusionError(f"no leaf {index} among {len(leaf_hashes)}")
-    path = []
-    level = list(leaf_hashes)
-    while len(level) > 1:
-        sibling = index ^ 1
-        if sibling < len(level):
-            path.append(level[sibling])
+def levels_of(leaf_hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """Every level of a tree that is in memory, leaves first, its root alone in the last."""
+    levels = [list(leaf_hashes)]
+    while len(level := levels[-1]) > 1:
         above = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         if len(level) % 2:
             above.append(level[-1])
-        level, index = above, index // 2
+        levels.append(above)
+    return levels
+
+
+def path_in(index: int, levels: Sequence[Sequence[bytes]]) -> list[bytes]:
+    """The sibling hashes from leaf to root, by the levels of a tree."""
+    if not 0 <= index < len(levels[0]):
+        raise InclusionError(f"no leaf {index} among {len(levels[0])}")
+    path = []
+    for level in levels[:-1]:
+        sibling = index ^ 1
+        if sibling < len(level):
+            path.append(level[sibling])
+        index //= 2
     return path
+
+
+def inclusion_path(index: int, leaf_hashes: Sequence[bytes]) -> list[bytes]:
+    """The sibling hashes from leaf to root, for a tree that is in memory."""
+    return path_in(index, levels_of(leaf_hashes))
 
 
 def verify_inclusion(

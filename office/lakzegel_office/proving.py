@@ -11,7 +11,7 @@ from lakzegel_core.enrolment import Enrolment, peek_enrolment
 from lakzegel_core.entries import kind_of
 from lakzegel_core.item import Item
 from lakzegel_core.itemproof import Anchor, ItemProof, LoggedNote
-from lakzegel_core.merkle import inclusion_path, leaf_hash
+from lakzegel_core.merkle import leaf_hash, levels_of, path_in
 from lakzegel_core.note import parse
 from lakzegel_core.revocation import Revocation
 from lakzegel_office.batchfile import OpenBatch
@@ -43,6 +43,7 @@ class Prover:
         self._checkpoints = checkpoints
         self._tree = tiles.HashReader(replay.size, mirror.read_log)
         self._standing_on: tuple[int, tuple[LoggedNote, ...]] | None = None  # of the last header
+        self._contents: tuple[int, list[list[bytes]]] | None = None  # of the last header's batch
 
     def prove(
         self, record: HeaderRecord, batch: OpenBatch, index: int, item: Item, *, context: bool
@@ -59,7 +60,7 @@ class Prover:
             context=item.context_bytes if context else None,
             context_hash=leaf_hash(item.context_bytes),
             entry=entries[index].to_bytes(),
-            contents=tuple(inclusion_path(index, [leaf_hash(e.to_bytes()) for e in entries])),
+            contents=tuple(path_in(index, self._levels(record, batch))),
             notes=self._notes(record),
             seen=tuple(self._tree.consistency(seen)),
             checkpoint=read_limited(self._mirror.checkpoint, limits.MAX_CHECKPOINT),
@@ -74,6 +75,13 @@ class Prover:
         if signed is None or not 0 < signed.checkpoint.size < self._replay.size:
             return None
         return Anchor(signed.data, tuple(self._tree.consistency(signed.checkpoint.size)))
+
+    def _levels(self, record: HeaderRecord, batch: OpenBatch) -> list[list[bytes]]:
+        """Return the tree over a batch's manifest; for all of its items it is made once."""
+        if self._contents is None or self._contents[0] != record.index:
+            leaves = [leaf_hash(entry.to_bytes()) for entry in batch.entries]
+            self._contents = (record.index, levels_of(leaves))
+        return self._contents[1]
 
     def _notes(self, record: HeaderRecord) -> tuple[LoggedNote, ...]:
         """Return what a header stands on; of a batch's items it is read once."""

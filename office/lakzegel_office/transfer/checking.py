@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-import xmlschema
-
-from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.errors import DoubtError
 from lakzegel_office.transfer.mdto import NAMESPACE
 from lakzegel_office.transfer.model import Role
 from lakzegel_office.transfer.outfolder import MARK, OutFolder
+from lakzegel_office.transfer.validity import Official
 
 MAX_NAME: Final = 255  # characters
 FORBIDDEN: Final = frozenset('<>:"/\\|?*#& ')
@@ -55,7 +54,7 @@ def check_delivery(out: OutFolder, below: str, schema: Path | None) -> None:
         raise DoubtError(f"{out.root.name}: what lies there is not what was written")
     _check_names(path.removeprefix(below) for path in known)
     sidecars = [file.path for file in out.written if file.role is Role.METADATA]
-    official = _schema(schema) if schema is not None else None
+    official = Official.read(schema) if schema is not None else None
     for path in sidecars:
         _check_sidecar(out.root, path, official)
 
@@ -72,14 +71,14 @@ def _check_names(paths: Iterator[str]) -> None:
         leaves.add(leaf)
 
 
-def _check_sidecar(root: Path, path: str, official: xmlschema.XMLSchema | None) -> None:
+def _check_sidecar(root: Path, path: str, official: Official | None) -> None:
     try:
         tree = ET.parse(root / path)  # noqa: S314  # written by us a moment ago
     except ET.ParseError as error:
         raise DoubtError(f"{path}: not XML: {error}") from error
     if official is not None:
-        reason = next((str(error.reason) for error in official.iter_errors(tree)), None)
-        if reason is not None:
+        reason = official.fault(tree)
+        if reason:
             raise DoubtError(f"{path}: not valid: {reason}")
     (inner,) = tree.getroot()
     missing = [name for name in _mandatory(inner) if inner.find(_NAME + name) is None]
@@ -89,13 +88,6 @@ def _check_sidecar(root: Path, path: str, official: xmlschema.XMLSchema | None) 
 
 def _mandatory(inner: ET.Element) -> Sequence[str]:
     return _MANDATORY[inner.tag.removeprefix(_NAME)]
-
-
-def _schema(path: Path) -> xmlschema.XMLSchema:
-    try:
-        return xmlschema.XMLSchema(str(path), allow="local")
-    except (OSError, xmlschema.XMLSchemaException, ET.ParseError) as error:
-        raise UsageError(f"{path}: not an XML schema that can be used: {error}") from error
 
 
 def _lying(root: Path) -> Iterator[str]:

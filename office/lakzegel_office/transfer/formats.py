@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from fido import CONFIG_DIR
-from fido.fido import Fido
 from fido.versions import get_local_versions
 
 from lakzegel_office.spread import in_turn, spread
 from lakzegel_office.transfer.mdto import Format
+from lakzegel_office.transfer.patterns import Fast
 
 BATCH: Final = 200  # files a task
 FEW: Final = 400  # files that are looked at without starting a process
@@ -51,7 +51,7 @@ class Identifier:
         """Load the patterns: a third of a second."""
         versions = get_local_versions(CONFIG_DIR)
         self._found: list[tuple[Any, str]] = []
-        self._fido = Fido(
+        self._fido = Fast(
             quiet=True,
             handle_matches=self._keep,
             format_files=[versions.pronom_signature, versions.fido_extension_signature],
