@@ -82,8 +82,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a fault is one line on stderr."""
-    arguments = parser().parse_args(argv)
     try:
+        arguments = parser().parse_args(argv)
         with interruptible():
             code: int = arguments.run(arguments)
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_office import audit, durable
 from lakzegel_office.capture import read_capture, read_path
 from lakzegel_office.catalog import Catalog
-from lakzegel_office.commands.common import Commands, answer, command, say, unlock
+from lakzegel_office.collection.opening import open_collection
+from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_of, trail_of
+from lakzegel_office.commands.naming import add_item, item_of, unit_of
 from lakzegel_office.commands.search import list_conversations
 from lakzegel_office.errors import UsageError
 from lakzegel_office.history import captures_of, pieces_of
@@ -40,9 +43,9 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser = command(commands, "show", show_item, "show what one item says of itself")
-    parser.add_argument("item", metavar="ITEM", type=ItemId.parse, help="device/epoch/batch/index")
-    parser = command(commands, "open", open_item, "write the bytes of one item")
-    parser.add_argument("item", metavar="ITEM", type=ItemId.parse, help="device/epoch/batch/index")
+    add_item(parser)
+    parser = command(commands, "open", open_item, "write the bytes of one item or unit")
+    add_item(parser)
     parser.add_argument("--reason", required=True, metavar="TEXT", help="recorded with your name")
     parser.add_argument("--out", type=Path, metavar="FILE", help="a new file; else standard output")
 
@@ -69,8 +72,9 @@ def list_items(arguments: argparse.Namespace) -> int:
 
 def show_item(arguments: argparse.Namespace) -> int:
     """Print core, context, place and history of one item."""
-    catalog = catalog_of(unlock(arguments))
-    item: ItemId = arguments.item
+    office = unlock(arguments)
+    item = item_of(office, arguments.item)
+    catalog = catalog_of(office)
     record = catalog.find(item)
     line = next((row for row in catalog.batch_items(record) if row.index == item.index), None)
     if line is None:
@@ -98,24 +102,36 @@ def show_item(arguments: argparse.Namespace) -> int:
 
 
 def open_item(arguments: argparse.Namespace) -> int:
-    """Write an item's raw bytes; of a capture, the file's."""
-    office = unlock(arguments)
-    catalog = catalog_of(office)
-    item: ItemId = arguments.item
-    catalog.find(item)
-    reason = audit.why(arguments.reason)
-    trail_of(office).record("open", {"item": str(item)}, reason=reason, now=datetime.now(UTC))
+    """Write an item's raw bytes, or a unit's; of a capture, the file's."""
+    office, reason = unlock(arguments), audit.why(arguments.reason)
+    unit = unit_of(arguments.item)
+    pieces = _item(office, arguments.item, reason) if unit is None else _unit(office, unit, reason)
     if arguments.out is None:
-        for piece in _bytes_of(catalog, item):
+        for piece in pieces:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
         return 0
     try:
-        durable.write_new_pieces(arguments.out, _bytes_of(catalog, item))
+        durable.write_new_pieces(arguments.out, pieces)
     except FileExistsError:
         raise UsageError(f"{arguments.out}: exists; give a new file") from None
-    say(f"{item} written to {arguments.out}")
+    say(f"{arguments.item} written to {arguments.out}")
     return 0
+
+
+def _item(office: Office, item: ItemId, reason: str) -> Iterator[bytes]:
+    catalog = catalog_of(office)
+    catalog.find(item)
+    trail_of(office).record("open", {"item": str(item)}, reason=reason, now=datetime.now(UTC))
+    return _bytes_of(catalog, item)
+
+
+def _unit(office: Office, unit: str, reason: str) -> Iterator[bytes]:
+    collection, _ = open_collection(office)
+    with closing(collection):
+        collection.unit(unit)
+        trail_of(office).record("open", {"unit": unit}, reason=reason, now=datetime.now(UTC))
+        return iter((collection.raw(unit),))
 
 
 def _bytes_of(catalog: Catalog, item: ItemId) -> Iterator[bytes]:

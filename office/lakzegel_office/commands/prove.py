@@ -15,11 +15,11 @@ from lakzegel_office.batchfile import open_batch
 from lakzegel_office.checkpoints import Checkpoints, replay_mirror
 from lakzegel_office.commands.common import Commands, command, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
+from lakzegel_office.commands.naming import add_item, item_of
 from lakzegel_office.config import judge_keys
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.mirror import Mirror
-from lakzegel_office.names import ItemId
 from lakzegel_office.proving import Prover
 from lakzegel_office.stamps import Stamps
 
@@ -29,7 +29,7 @@ DEFAULT_REASON: Final = "proof"
 def add(commands: Commands) -> None:
     """Add the command."""
     parser = command(commands, "prove", run, "write one item and the proof of it")
-    parser.add_argument("item", metavar="ITEM", type=ItemId.parse, help="device/epoch/batch/index")
+    add_item(parser)
     parser.add_argument("out", metavar="OUT", type=Path, help="a new file; OUT.proof beside it")
     parser.add_argument("--hide-context", action="store_true", help="show path and times to nobody")
     parser.add_argument(
@@ -46,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     for path in (out, proof_file):
         if path.exists():
             raise UsageError(f"{path}: exists; give a new file")
+    item = item_of(office, arguments.item)
     mirror = Mirror(office.home.mirror)
     replay = replay_mirror(mirror, office.config)
-    item: ItemId = arguments.item
     now = datetime.now(UTC)
     record = catalog_from(office, replay).find(item)
     name = record.batch_id
