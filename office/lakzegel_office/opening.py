@@ -204,6 +204,10 @@ def _check_capture(line: IndexedItem, batch: OpenBatch, work: _Pass) -> None:
     if capture.base is not None:
         _check_base(Built(line.index, capture, capture.base), here, work)
     for segment in capture.named():
+        if (segment.epoch, segment.batch) > here:  # nobody could look it up yet: by rule it is none
+            text = f"names item {place_of(segment)}, but that was not sealed before it"
+            work.failures.append(Failure(line.index, CAPTURE_CODE, text))
+            return
         if (segment.epoch, segment.batch) != here:
             work.references.append(Reference(line.index, capture.file, segment))
             continue

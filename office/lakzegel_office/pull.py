@@ -98,7 +98,7 @@ class Puller:
         self._known = 0  # accepted headers that `_references` knows
         self._opened: dict[str, tuple[Failure, ...]] = {}
         self._missing: dict[str, Doubt] = {}
-        self._told: set[tuple[str, str]] = set()  # findings that were sent: batch, code
+        self._told: set[tuple[str, str]] = set()  # findings that this pull sent: batch, code
 
     def run(self) -> PullReport:
         """Carry out one pull.
@@ -111,6 +111,7 @@ class Puller:
         self._identities = self._read_identities()  # a period may have begun since
         self._home.fresh_incoming()
         self._store.make_folders()
+        self._told.clear()  # what the log does not hold by now is a doubt again, and sent again
         sync = LogSync(self._home, self._config, self._receiver)
         sync.tidy()
         self._follow_others(sync)

@@ -211,7 +211,30 @@ def the_codes(report):
 
 def test_a_capture_of_a_batch_that_never_was_is_found(world, device):
     device.send([device.capture("a", [[0, 44, 0, 3, b64(bytes(32))]], "ab" * 16)])
-    assert "no such batch" in str(world.pull().doubts[0])
+    assert "names item 0/44/0" in str(world.pull().doubts[0])
+
+
+def test_a_capture_of_what_is_sealed_after_it_is_found_whenever_one_looks(world, device):
+    device.batch, file = 1, "ab" * 16
+    later = device.seal(payload=b"later", context=device.context("box", file))
+    device.batch = 0
+    device.send([device.capture("box", [[0, 1, 0, 5, b64(later.entry.commitment)]], file)])
+    device.send([later])
+    report = world.pull()  # both at once
+    assert the_codes(report) == ["capture-mismatch"]
+    assert report.held == len(world.receiver.log)
+    assert world.run("verify", "--quiet", "--open") == 1
+
+
+def test_what_no_finding_in_the_log_names_yet_is_a_doubt_in_each_pull(world, device):
+    items = device.file_items("a", [b"1"])
+    device.send(items, keys=[bytes(range(32))] * 2)
+    world.receiver.send_note = world.receiver.sent.append  # says yes, and has it in no log
+    following = world.puller()
+    for _ in range(2):
+        report = following.run()
+        assert the_codes(report) == ["decrypt"]
+        assert report.held < len(world.receiver.log)
 
 
 def test_a_dropped_batch_shows_as_a_gap_and_becomes_a_finding(world, device):
