@@ -2,12 +2,13 @@
 """Bringing tokens into the mirror; each is judged before it lies there."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
-from lakzegel_core.timenames import ROOTS, Name
+from lakzegel_core.timenames import ANSWER_END, ROOTS, Name, place_of
 from lakzegel_core.timetoken import pem
 from lakzegel_office import durable
 from lakzegel_office.config import Config
@@ -34,8 +35,16 @@ class _Listed:
 class TimeFetcher:
     """Fetches the tokens that the receiver has and the mirror lacks."""
 
-    def __init__(self, home: Home, config: Config, receiver: Receiver) -> None:
+    def __init__(
+        self,
+        home: Home,
+        config: Config,
+        receiver: Receiver,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Keep where from and where to."""
+        self._clock = clock
         self._home = home
         self._config = config
         self._receiver = receiver
@@ -49,23 +58,37 @@ class TimeFetcher:
         """
         judge = Judge(self._mirror, self._config, replay)
         doubts = []
-        newest = self._newest()
+        newest = self._newest() if self._is_whole() else 0
         try:
             listed = list(self._listed(max(newest - OVERLAP, 0)))
         except MissingError:
             return []  # a receiver of before there were timestamps
-        except (ValueError, KeyError, TypeError):
+        except (LakzegelError, ValueError, KeyError, TypeError, RecursionError):
             return [Doubt("timestamps", "the receiver's list of them is none", "format")]
         for one in listed:
             if not one.name.renewal and one.name.number > replay.size:
                 continue  # with the next pull
-            newest = max(newest, one.time)
-            if not self._mirror.timestamp(one.name.answer).exists():
+            newest = max(newest, min(one.time, int(self._clock())))  # else none would be asked for
+            if not self._is_here(one):
                 doubt = self._fetch(one, judge)
                 doubts += [doubt] if doubt is not None else []
         if listed and not doubts:
             durable.write_files({self._home.state / _FILE: f"{newest}\n".encode()})
         return doubts
+
+    def _is_here(self, one: _Listed) -> bool:
+        """Tell whether every file of a token is in the mirror."""
+        files = (one.name.stamped, one.name.answer, f"{ROOTS}/{one.root}.pem")
+        return all(self._mirror.timestamp(file).exists() for file in files)
+
+    def _is_whole(self) -> bool:
+        """Tell whether no file is missing by its name; else all tokens are listed again."""
+        here = self._mirror.timestamp("")
+        stems = {path.stem for path in here.glob("*.*")}
+        names = [Name.parse(stem) for stem in stems if place_of(f"{stem}{ANSWER_END}") is not None]
+        files = (file for name in names for file in (name.stamped, name.answer))
+        whole = all((here / file).exists() for file in files)
+        return whole and (not names or any((here / ROOTS).glob("*.pem")))
 
     def _fetch(self, one: _Listed, judge: Judge) -> Doubt | None:
         name = f"timestamp {one.name}"
@@ -109,8 +132,8 @@ class TimeFetcher:
 
 
 def _entry(entry: dict[str, object]) -> _Listed:
-    time, root = entry["time"], str(entry["root"])
-    if not isinstance(time, int) or len(root) != 64:  # noqa: PLR2004 - a SHA-256
+    at, root = entry["time"], str(entry["root"])
+    if not isinstance(at, int) or len(root) != 64:  # noqa: PLR2004 - a SHA-256
         raise ValueError("not an entry of the list")
     int(root, 16)
-    return _Listed(Name.parse(str(entry["name"])), time, root.lower())
+    return _Listed(Name.parse(str(entry["name"])), at, root.lower())

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import time
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -17,7 +18,7 @@ from lakzegel_office.verification import Verifier
 from tests.tsa import OPENSSL, Authority, certificate, openssl_verifies, stamping
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
-TIME = 1_796_000_000
+TIME = 1_700_000_000  # long ago: a time that lies ahead is another matter
 ORIGIN = "log.example/test"
 
 
@@ -106,6 +107,14 @@ def test_pages_are_followed_and_later_pulls_look_a_day_back(world, tokens):
     assert tokens.asked[asked] == (TIME + size(world) - 1 - 86_400, None)
 
 
+def test_a_time_that_lies_ahead_keeps_no_later_token_away(world, tokens):
+    stamped(world, tokens)
+    tokens.listed[0]["time"] = 1 << 60
+    assert world.pull().doubts == []
+    world.pull()
+    assert tokens.asked[-1][0] < time.time()
+
+
 def test_a_token_over_more_than_is_mirrored_waits_for_the_next_pull(world, tokens, device):
     tokens.listed.append({"name": f"{size(world) + 9}-first", "time": TIME, "root": tokens.root})
     assert world.pull().doubts == []
@@ -135,7 +144,9 @@ def test_what_does_not_hold_is_told_and_never_comes_into_the_mirror(world, token
 @pytest.mark.parametrize(
     "page",
     [b"", b"[]", b'{"timestamps": [{}], "more": false}', b'{"timestamps": 1, "more": false}',
-     b'{"timestamps": [{"name": "../x", "time": 1, "root": "0"}], "more": false}'],
+     b'{"timestamps": [{"name": "../x", "time": 1, "root": "0"}], "more": false}',
+     b'{"timestamps": [{"name": "../x", "time": 1, "root": "%s"}], "more": false}' % (b"0" * 64),
+     b"[" * 300_000],
 )  # fmt: skip
 def test_a_list_that_is_none_is_told(world, tokens, page):
     world.receiver.timestamps = lambda _since, _after: page
@@ -151,7 +162,9 @@ def test_changed_missing_and_foreign_files_are_named(world, tokens):
         assert doubts(world), file
         (folder / file).unlink()
         assert any("missing" in d for d in doubts(world)), file
-        (folder / file).write_bytes(whole)
+        assert world.pull().doubts == []
+        assert (folder / file).read_bytes() == whole
+        assert tokens.asked[-1] == (0, None)
     for file in ("x", "roots/x.pem", "1-first.txt", f"roots/{'0' * 64}.pem"):
         (folder / file).write_bytes(b"x")
         assert any(f"mirror/timestamps/{file}" in d for d in doubts(world)), file
