@@ -201,7 +201,9 @@ def keep_checkpoint(mirror: Mirror, config: Config, signed: SignedCheckpoint) ->
 
 
 def tidy_checkpoints(mirror: Mirror, newest: int) -> None:
-    """Remove what an interrupted `keep_checkpoint` left: one too new, or one not yet dropped."""
+    """Remove what an interrupted `keep_checkpoint` left: half, too new, or not yet dropped."""
+    for half in mirror.checkpoints.glob(f"*{durable.TEMPORARY}"):
+        half.unlink()
     followed: dict[int, Kept] = {}
     for kept in kept_in(mirror):
         surplus = kept if kept.size > newest else followed.get(kept.previous)

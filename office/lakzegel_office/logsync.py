@@ -79,7 +79,9 @@ class LogSync:
         return served
 
     def tidy(self) -> None:
-        """Remove the tiles of other sizes that an interrupted pull left."""
+        """Remove the tiles of other sizes, and half files, that an interrupted pull left."""
+        for place in (self._mirror.checkpoint, self._mirror.held):
+            place.with_name(place.name + durable.TEMPORARY).unlink(missing_ok=True)
         mirrored = self.newest()
         size = mirrored.checkpoint.size if mirrored is not None else 0
         tidy_checkpoints(self._mirror, size)

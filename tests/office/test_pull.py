@@ -40,6 +40,8 @@ def test_a_second_pull_brings_in_only_what_is_new(world, device):
     device.send_files({"b": b"2"})
     report = world.pull()
     assert (report.batches, report.fetched, report.opened) == (2, 1, 2)
+    for half in ("checkpoints/9-5.part", "log/checkpoint.part", "held.part"):
+        (world.home.mirror / half).write_bytes(b"what a crash left")
     assert world.pull().fetched == 0
     assert world.run("verify", "--quiet") == 0
 
