@@ -17,7 +17,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -106,6 +106,18 @@ class Home:
             BusyError: another command holds it, for longer than `patience` seconds.
         """
         with self._lock("lock", "another command changes the mirror", patience):
+            yield
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Have nobody change the mirror meanwhile, as far as that can be had.
+
+        A home that cannot be written to has no pulls; one that is held for longer than PATIENCE is
+        looked at as it is.
+        """
+        with ExitStack() as stack:
+            with suppress(BusyError, OSError):
+                stack.enter_context(self.exclusive())
             yield
 
     @contextmanager

@@ -15,6 +15,7 @@ This module knows names and reads bytes; what they prove is decided elsewhere.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,7 +61,20 @@ class Mirror:
         try:
             return read_limited(self.tile(path), MAX_BUNDLE)
         except FileNotFoundError:
-            raise DoubtError(f"mirror/log/{path}: missing; run pull") from None
+            grown = self._grown(path)
+        if grown is None:
+            raise DoubtError(f"mirror/log/{path}: missing; run pull")
+        return grown
+
+    def _grown(self, path: str) -> bytes | None:
+        """Return a partial tile out of a wider one, which a pull beside this put in its place."""
+        wanted = tiles.parse_tile_path(path)
+        for width in range(wanted.width + 1, tiles.WIDTH + 1):
+            wider = tiles.TileId(wanted.level, wanted.index, width)
+            with suppress(OSError, LakzegelError):
+                data = read_limited(self.tile(wider.path), MAX_BUNDLE)
+                return tiles.narrow(data, wider, wanted.width)
+        return None
 
     def batch(self, batch_id: str) -> Path:
         """Return where a batch file lies."""

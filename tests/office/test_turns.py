@@ -7,8 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from lakzegel_core.tiles import HashReader
+from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.pull import _Following, _turn
 from lakzegel_office.errors import BusyError
+from lakzegel_office.mirror import Mirror, read_bundle
 
 
 def follow(world):
@@ -33,6 +36,35 @@ def test_a_following_pull_gives_way_between_two_and_sees_what_others_did(world, 
         assert following.pull() == len(world.receiver.log)
         assert following.code == 0
     assert world.run("verify", "--open", "--quiet") == 0
+
+
+def test_what_was_read_before_the_log_grew_can_still_be_proven(world, device):
+    device.send_files({"a": b"1"})
+    world.pull()
+    mirror = Mirror(world.home.mirror)
+    replay = replay_mirror(mirror, world.config)
+    trees = []
+    for size in (len(world.receiver.log), 9, 300):  # a wider tile, then a whole one, comes instead
+        while len(world.receiver.log) < size:
+            world.receiver.append(b"noise %d" % len(world.receiver.log))
+        world.pull()
+        trees.append(HashReader(replay.size, mirror.read_log).root())
+        assert read_bundle(mirror, 0, replay.size)[-1] == world.receiver.log[replay.size - 1]
+    assert trees == [replay.root(replay.size)] * 3
+
+
+def test_verify_waits_while_the_mirror_changes(world, device, capsys):
+    device.send_files({"a": b"1"})
+    world.pull()
+    with world.home.exclusive():
+        verifying = threading.Thread(target=lambda: given.append(world.run("verify", "--quiet")))
+        given, half = [], world.home.mirror / "held.part"
+        half.write_bytes(b"half of what a pull is writing")
+        verifying.start()
+        verifying.join(1)
+        half.unlink()
+    verifying.join(60)
+    assert given == [0], capsys.readouterr()
 
 
 def test_a_command_waits_for_its_turn(world):

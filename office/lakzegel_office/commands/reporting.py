@@ -95,7 +95,8 @@ def check_statement(arguments: argparse.Namespace) -> int:
 
 def _report(office: Office, asked: Asked) -> Report:
     mirror = Mirror(office.home.mirror)
-    found = Verifier(mirror, office.config, lambda _: None).run()
+    with office.home.steady():
+        found = Verifier(mirror, office.config, lambda _: None).run()
     if found.replay is None:
         raise DoubtError("; ".join(map(str, found.doubts)))
     return gather(found, catalog_from(office, found.replay), _journals(office), asked)

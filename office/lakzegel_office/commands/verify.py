@@ -44,10 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     home = Home.open(arguments.home)
     office = unlock(arguments) if arguments.open else None
     progress = _silent if arguments.quiet or arguments.json else say
-    found = _verify(home, progress)
+    with home.steady():
+        found = _verify(home, progress)
+        opened = _reopen(office, found) if office is not None else None
     if arguments.former is not None:
         found.doubts += check_former(found, _verify(Home.open(arguments.former), progress))
-    opened = _reopen(office, found) if office is not None else None
     counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
     devices = list(proven_devices(found))
     covered = _coverage(office, found)

@@ -166,7 +166,8 @@ def facts_of(office: Office, custody: str, progress: Progress) -> Facts:
         UsageError: there is no mirror, or its log cannot be replayed.
     """
     mirror = Mirror(office.home.mirror)
-    found = Verifier(mirror, office.config, progress).run()
+    with office.home.steady():
+        found = Verifier(mirror, office.config, progress).run()
     replay = found.replay
     if replay is None:
         raise UsageError("the mirrored log does not hold; run: lakzegel-office verify")
