@@ -9,10 +9,11 @@ import sys
 import pytest
 
 from lakzegel_core.encoding import b64
+from lakzegel_office.collection import database
 from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import trail_of
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import OfficeError, UsageError
 
 
 def mail(number, subject="Stukken", text="Goedemorgen, hierbij de stukken.", **fields):
@@ -94,7 +95,8 @@ def test_no_mail_joins_the_threads_of_others(device, collected):
 def test_ids_are_the_same_when_the_index_is_made_anew(world, device, collected):
     device.send_as("maildir", {"cur/1": [mail(1)], "cur/2": [mail(2)]})
     device.send_as("folder", {"notitie.odt": [b"PK\x03\x04", b"rest"]})
-    before = [(unit.id, unit.conversation) for unit in collected().units(Query())]
+    with collected() as collection:
+        before = [(unit.id, unit.conversation) for unit in collection.units(Query())]
     for path in world.home.state.glob("collection.db*"):
         path.unlink()
     assert [(unit.id, unit.conversation) for unit in collected().units(Query())] == before
@@ -130,9 +132,20 @@ def test_no_word_of_content_is_on_the_disk_in_the_clear(world, device, collected
             assert b"sqlite format" not in data
 
 
-def test_an_index_under_another_key_or_damaged_is_made_anew(world, device, collected):
+def test_an_index_under_another_key_or_damaged_is_made_anew_once_nobody_has_it_open(
+    world, device, collected, monkeypatch
+):
     device.send_as("maildir", {"cur/1": [mail(1)]})
-    assert collected().count(Query()) == 1
+    collection = collected()
+    assert collection.count(Query()) == 1
+    monkeypatch.setattr(database, "WAIT", 0.01)
+    for act in (lambda path: database.open_database(path, bytes(32)), database.remove_database):
+        with pytest.raises(OfficeError, match="another program has it open"):
+            act(world.home.state / "collection.db")
+    second = collected()
+    assert second.count(Query()) == 1
+    collection.close()
+    second.close()
     for path in world.home.state.glob("collection.db*"):
         path.unlink()
     (world.home.state / "collection.db").write_bytes(os.urandom(65_536))

@@ -9,7 +9,9 @@ and what SQLite sorts stays in memory.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +21,8 @@ from lakzegel_office.collection.schema import SCHEMA, VERSION
 from lakzegel_office.errors import DoubtError, OfficeError
 
 NAME: Final = "collection.db"
-WAIT: Final = 30.0  # seconds for another process that writes
+WAIT: Final = 30.0  # seconds for another process that writes, or has it open
+_LOOK: Final = 0.05  # seconds between two looks at the lock
 _CACHE: Final = -64 * 1024  # KiB of pages in memory
 _PAGE: Final = 8192  # bytes; fewer, larger pages: each is decrypted by itself
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
@@ -29,29 +32,89 @@ DatabaseError = sqlcipher3.DatabaseError  # any fault of the index, as SQLite te
 OperationalError = sqlcipher3.OperationalError  # one of its surroundings: no room, locked
 
 
+class _Held(sqlcipher3.Connection):  # type: ignore[misc]  # it has no types
+    """A connection, and that the index is in use as long as it is open."""
+
+    held: int
+
+    def close(self) -> None:
+        """Close both; once more does nothing."""
+        super().close()
+        if self.held >= 0:
+            os.close(self.held)
+            self.held = -1
+
+
 def open_database(path: Path, key: bytes) -> Connection:
-    """Return a connection to the index; one of another key or version is made anew."""
-    connection = _connect(path)
-    if _is_ours(connection, key):
-        return connection
-    connection.close()
-    remove_database(path)
-    connection = _connect(path)
-    _unlock(connection, key)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in SCHEMA:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
+    """Return a connection to the index; one of another key or version is made anew.
+
+    Raises:
+        OfficeError: it has to be made anew, and another program has it open.
+    """
+    connection = _connect(path, _lock(path, fcntl.LOCK_SH))
+    if not _is_ours(connection, key):
+        connection.close()
+        connection = _made_anew(path, key)
     return connection
 
 
 def remove_database(path: Path) -> None:
-    """Remove the index; the next command makes it anew."""
+    """Remove the index; the next command makes it anew.
+
+    Raises:
+        OfficeError: another program has it open.
+    """
+    held = _lock(path, fcntl.LOCK_EX)
+    _remove(path)
+    os.close(held)
+
+
+def _made_anew(path: Path, key: bytes) -> Connection:
+    held = _lock(path, fcntl.LOCK_EX)
+    connection = _connect(path, held)
+    if not _is_ours(connection, key):  # no other program did it meanwhile
+        connection.held = -1
+        connection.close()
+        _remove(path)
+        connection = _connect(path, held)
+        _unlock(connection, key)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in SCHEMA:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    fcntl.flock(held, fcntl.LOCK_SH)
+    return connection
+
+
+def _remove(path: Path) -> None:
     for suffix in _BESIDE:
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).unlink()
+
+
+def _lock(path: Path, how: int) -> int:
+    """Return the lock on an index, as a descriptor to be closed.
+
+    Whoever has it open holds it shared: SQLite finds the log beside an index by its name, and
+    would mix two indexes that had that name one after the other.
+    """
+    held = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            fcntl.flock(held, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                os.close(held)
+                raise OfficeError(
+                    f"{path}: has to be made anew, and another program has it open; end that"
+                    " (a review?), then run the command again"
+                ) from None
+            time.sleep(_LOOK)
+        else:
+            return held
 
 
 def told(error: sqlcipher3.Error, path: Path) -> OfficeError:
@@ -61,11 +124,13 @@ def told(error: sqlcipher3.Error, path: Path) -> OfficeError:
     return DoubtError(f"{path}: damaged ({error}); delete it and run the command again")
 
 
-def _connect(path: Path) -> Connection:
+def _connect(path: Path, held: int) -> Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-    return sqlcipher3.connect(
-        str(path), timeout=WAIT, isolation_level=None, check_same_thread=False
+    connection = sqlcipher3.connect(
+        str(path), timeout=WAIT, isolation_level=None, check_same_thread=False, factory=_Held
     )
+    connection.held = held
+    return connection
 
 
 def _unlock(connection: Connection, key: bytes) -> None:
@@ -83,5 +148,7 @@ def _is_ours(connection: Connection, key: bytes) -> bool:
         _unlock(connection, key)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         return bool(version == VERSION)
+    except OperationalError:
+        raise  # locked, no room: that says nothing of whose it is
     except sqlcipher3.DatabaseError:
         return False
