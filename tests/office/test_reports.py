@@ -147,7 +147,7 @@ def test_what_the_office_found_not_to_open_is_not_proven_complete():
     log = model.LogFacts("log", 3, b"", START, (), 3, START, ())
     found = model.FindingFacts(2, "minister/0/1", "decrypt", 0, START)
     scope = model.Scope((), START.date(), START.date(), "", START)
-    judged = completeness.judge(model.Report(scope, log, (), (found,), (), (), ()))
+    judged = completeness.judge(model.Report(scope, log, (), (found,), (), (), (), {}))
     said = [line.text.format(**line.holes) for line in judged.missing]
     assert "minister/0/1: the office found decrypt; items concerned: all" in said
 
@@ -221,3 +221,25 @@ def test_axe_finds_nothing_in_light_and_dark_wide_and_narrow(custody, tmp_path, 
             )
             assert [(one["id"], one["nodes"][0]["html"][:90]) for one in found["violations"]] == []
         browser.close()
+
+
+def test_on_the_first_day_a_source_is_as_readiness_says_and_not_called_uncovered(
+    world, device, tmp_path
+):
+    rows = [
+        {"covered": True, "source": "mail", "why": ""},
+        {"covered": False, "source": "chat", "why": "absent"},
+    ]
+    value = {"apps": [], "sources": rows, "type": "readiness"}
+    device.send([device.observation(value, source="device", index=0)])
+    device.send_as("maildir", {"cur/1": [b"Subject: x\n\nx\n"]}, source="archief")
+    world.pull()
+    assert (
+        world.run("report", "--html", str(tmp_path / "o"), "--statement", str(tmp_path / "s")) == 0
+    )
+    facts = json.loads((tmp_path / "s.json").read_text())
+    said = [line for line in facts["completeness"]["missing"] if "covered" in str(line)]
+    assert said == [
+        "minister: archief: nothing says yet whether it is covered",
+        "minister: chat is not covered now: absent",
+    ]

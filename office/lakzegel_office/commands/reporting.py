@@ -2,6 +2,7 @@
 """`report --html|--pdf|--statement`: the whole report of one custody or of all."""
 
 import argparse
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ from lakzegel_office.reports.gathering import Asked, gather
 from lakzegel_office.reports.model import JournalHead, Report
 from lakzegel_office.reports.statement import check, facts_of, state
 from lakzegel_office.reports.words import LANGUAGES
+from lakzegel_office.review.book import Book
+from lakzegel_office.review.standing import DISPUTED
 from lakzegel_office.verification import Verifier
 
 MAX_FACTS: Final = 256 << 20  # bytes of a report as JSON
@@ -99,7 +102,8 @@ def _report(office: Office, asked: Asked) -> Report:
         found = Verifier(mirror, office.config, lambda _: None).run()
     if found.replay is None:
         raise DoubtError("; ".join(map(str, found.doubts)))
-    return gather(found, catalog_from(office, found.replay), _journals(office), asked)
+    catalog = catalog_from(office, found.replay)
+    return gather(found, catalog, _journals(office), _reviewed(office), asked)
 
 
 def _journals(office: Office) -> list[JournalHead]:
@@ -108,6 +112,12 @@ def _journals(office: Office) -> list[JournalHead]:
         head = Journal(path, office.journal_key).head()
         heads.append(JournalHead(path.stem, head.count, head.digest))
     return heads
+
+
+def _reviewed(office: Office) -> Counter[str]:
+    book = Book.open(office.home, office.journal_key)
+    standing = (book.standing(unit) for unit in book.units())
+    return Counter(DISPUTED if one.disputed else str(one.class_) for one in standing)
 
 
 def _asked(arguments: argparse.Namespace) -> Asked:

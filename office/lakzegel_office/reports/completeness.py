@@ -128,7 +128,9 @@ def _missing_sources(device: DeviceFacts) -> Iterator[Line]:
         if days:
             text = "{device}: {source} was not covered on {days} days"
             yield Line(text, {**holes, "days": days}, bad=True)
-        if not source.covered:
+        if source.covered is None:
+            yield Line("{device}: {source}: nothing says yet whether it is covered", holes)
+        elif not source.covered:
             text = "{device}: {source} is not covered now: {why}"
             yield Line(text, {**holes, "why": source.why or "-"}, bad=True)
         if source.ledger is None:

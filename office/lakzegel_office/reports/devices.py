@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from lakzegel_office.coverage import Coverage, Span, Uncovered
 from lakzegel_office.guarded import BAD, Guarded, fold
@@ -24,6 +24,9 @@ from lakzegel_office.reports.model import (
     Week,
 )
 from lakzegel_office.reports.said import DeviceSays, Sealed, counted, number, plain, span
+
+ATTESTATION: Final = "attestation"  # docs/spec/sources.md §7
+READINESS: Final = "readiness"  # docs/spec/sources.md §8
 
 
 class DeviceReader:
@@ -99,14 +102,19 @@ class DeviceReader:
         """Yield each source that was stated or sealed, by its label."""
         spans: dict[str, list[tuple[Span, bool]]] = {}
         newest: dict[str, Mapping[str, Any]] = {}
-        for _, payload in says.of("attestation"):
+        told: dict[str, Mapping[str, Any]] = {}  # by an attestation, or by readiness
+        for _, (_, payload) in says.said:
+            if payload.get("type") not in {ATTESTATION, READINESS}:
+                continue
             part = span(payload.get("since"), payload.get("until"))
             for row in _rows(payload.get("sources")):
                 label = plain(row.get("source"))
-                newest[label] = row
+                told[label] = row
+                if payload.get("type") == ATTESTATION:
+                    newest[label] = row
                 if part is not None:
                     spans.setdefault(label, []).append((part, row.get("covered") is True))
-        labels = {plain(name) for name in says.sealed} | set(newest)
+        labels = {plain(name) for name in says.sealed} | set(told)
         for label in sorted(labels - {"device", ""}):
             row = newest.get(label, {})
             stated = spans.get(label, [])
@@ -121,8 +129,8 @@ class DeviceReader:
                     _spans(covered, resting=True),
                     [*_missed(covered), *uncovered],
                 ),
-                row.get("covered") is True,
-                plain(row.get("why")),
+                told[label].get("covered") is True if label in told else None,
+                plain(told.get(label, {}).get("why")),
                 _ledger(row) if row else None,
                 tuple(self._weeks(says.sealed.get(label, Sealed()))),
             )

@@ -60,7 +60,7 @@ def guarded(number: int) -> Callable[[Report], Iterator[Line]]:
 def first_day(report: Report) -> Iterator[Line]:
     """Yield since when each device is enrolled, and what is not covered now."""
     for device in report.devices:
-        missing = sum(1 for source in device.sources if not source.covered)
+        missing = sum(1 for source in device.sources if source.covered is False)
         yield _line(
             "{device}: enrolled {at}; sources: {sources}, not covered: {missing}",
             bad=missing > 0 or not device.batches,
@@ -168,6 +168,19 @@ def kept(report: Report) -> Iterator[Line]:
             excluded=sum(sum(one.excluded.values()) for one in ledgers),
             failed=sum(sum(one.failed.values()) for one in ledgers),
         )
+    yield from decided("zakelijk")(report)
+
+
+def decided(*classes: str) -> Callable[[Report], Iterator[Line]]:
+    """Return what yields of how many units review decided that they are of a class."""
+
+    def find(report: Report) -> Iterator[Line]:
+        for one in classes:
+            if report.reviewed.get(one):
+                text = "units that review decided of, {class_}: {count}"
+                yield _line(text, class_=one, count=report.reviewed[one])
+
+    return find
 
 
 def left_out(report: Report) -> Iterator[Line]:
@@ -177,6 +190,7 @@ def left_out(report: Report) -> Iterator[Line]:
         if reasons[reason]:
             text = "{count} left out on the device: {reason}"
             yield _line(text, count=reasons[reason], reason=reason)
+    yield from decided("prive")(report)
 
 
 def claims(report: Report) -> Iterator[Line]:
@@ -184,6 +198,7 @@ def claims(report: Report) -> Iterator[Line]:
     count = _observed(report)["claim"]
     if count:
         yield _line("{count} claims that mail is private or the party's", count=count)
+    yield from decided("partij")(report)
 
 
 def policies(report: Report) -> Iterator[Line]:

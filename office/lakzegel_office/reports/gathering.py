@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -45,6 +45,7 @@ def gather(
     found: Verification,
     catalog: Catalog,
     journals: Sequence[JournalHead],
+    reviewed: Mapping[str, int],
     asked: Asked,
 ) -> Report:
     """Return the facts.
@@ -76,6 +77,7 @@ def gather(
             MarkFacts(at, mark.kind, mark.name, mark.state, mark.at) for at, mark in replay.marks
         ),
         tuple(journals),
+        dict(sorted(reviewed.items())),
     )
 
 

@@ -67,7 +67,7 @@ class SourceFacts:
     label: str
     kind: str
     days: tuple[str, ...]  # a state of `days.STATES` for each day of the scope
-    covered: bool
+    covered: bool | None  # as the device said last; None: it said nothing of it yet
     why: str
     ledger: LedgerFacts | None
     weeks: tuple[Week, ...]
@@ -206,6 +206,7 @@ class Report:
     disposals: tuple[DisposalFacts, ...]
     marks: tuple[MarkFacts, ...]
     journals: tuple[JournalHead, ...]
+    reviewed: Mapping[str, int]  # units of which review decided, by class, of all custodies
 
     def to_json(self) -> dict[str, Any]:
         """Return it for a program: times and days as text, digests in base64."""
