@@ -6,6 +6,7 @@ The question waits at the receiver in a thread of its own, so that a signal is h
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -29,6 +30,7 @@ class Doorbell:
         self._rung = threading.Event()
         self._pressed = False  # which a question that fails meanwhile must not undo
         self._known = 0
+        self._before: int | None = None  # what was known when it rang last
         self._asked = threading.Event()
         self._failed = False
         self._thread: threading.Thread | None = None
@@ -41,9 +43,16 @@ class Doorbell:
     def wait(self, known: int | None, every: float) -> None:
         """Return when the log has more than ``known`` entries, or somebody pressed.
 
-        Where nothing is known, or the receiver cannot be asked, after ``every`` seconds.
+        Where nothing is known, or the receiver cannot be asked, after ``every`` seconds; and where
+        it rings again and again while the log stays as it is.
         """
-        if (known is None or not self._is_asked(known)) and not self._pressed:
+        began = time.monotonic()
+        rang = known is not None and self._is_asked(known)
+        again = rang and known == self._before and time.monotonic() - began < every
+        self._before = known if rang else None
+        if again:
+            self._rung.clear()
+        if (again or not rang) and not self._pressed:
             self._rung.wait(every)
         self._pressed = False
         self._rung.clear()

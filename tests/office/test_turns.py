@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Several commands on one home: each has its turn, and a following pull gives way between two."""
 
+import errno
 import threading
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from lakzegel_core.tiles import HashReader
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.pull import _Following, _turn
 from lakzegel_office.errors import BusyError
+from lakzegel_office.home import Home
 from lakzegel_office.mirror import Mirror, read_bundle
 
 
@@ -36,6 +38,18 @@ def test_a_following_pull_gives_way_between_two_and_sees_what_others_did(world, 
         assert following.pull() == len(world.receiver.log)
         assert following.code == 0
     assert world.run("verify", "--open", "--quiet") == 0
+
+
+def test_a_full_disk_ends_no_following_pull(tmp_path):
+    told = []
+
+    def run():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    watching = SimpleNamespace(lock=nullcontext(), failed=told.append)
+    following = _Following(Home(tmp_path), SimpleNamespace(run=run), watching, as_json=False)
+    assert following.pull() is None
+    assert (following.code, [error.errno for error in told]) == (1, [errno.ENOSPC])
 
 
 def test_what_was_read_before_the_log_grew_can_still_be_proven(world, device):

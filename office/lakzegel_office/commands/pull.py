@@ -181,9 +181,9 @@ class _Following:
             say(f"lakzegel-office: {error}; trying again")
             self._watching.failed(error)
             return None
-        except (OfficeError, LakzegelError) as error:
+        except (OfficeError, LakzegelError, OSError) as error:
             self.code = 1
-            say(f"lakzegel-office: {error}")
+            say(f"lakzegel-office: {error}; trying again")
             self._watching.failed(error)
             return None
         self._watching.pulled(report)
