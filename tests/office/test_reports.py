@@ -8,13 +8,14 @@ import runpy
 import shutil
 import sys
 from base64 import b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from lakzegel_core.policy import parse_policy_toml, sign_policy
 from lakzegel_office.__main__ import main
 from lakzegel_office.reports import (
     completeness,
@@ -124,6 +125,36 @@ def test_a_period_and_a_custody_narrow_what_is_told(custody, capsys, tmp_path):
     assert custody.run("report", "--custody", "nobody") == 2
     assert custody.run("report", "--period", "2026-12-10..2026-12-01") == 2
     assert custody.run("report", "--period", "gisteren") == 2
+
+
+def test_a_phone_is_in_the_report_of_its_custody_and_of_no_other(world, device, capsys):
+    names = json.dumps([r.to_text() for r in world.config.recipients.values()])
+    phones = "".join(
+        f'[[source]]\nname = "{name}"\nkind = "ios-backup"\npath = "~/{name}"\n'
+        f'custody = "{whose}"\n'
+        for name, whose in (("telefoon", "2026-a"), ("tablet", "2026-b"))
+    )
+    policy = parse_policy_toml(
+        'serial = 1\naudience = ["device:minister"]\nexpires = 2036-01-01\ncadence = "0s"\n'
+        f"recipients = {names}\n{phones}"
+    )
+    keys = world.vault.signers(("policy-records", "policy-privacy"), world.config.policy_keys)
+    world.receiver.append(sign_policy(world.config.origin, policy, keys))
+    labels = ("mail", "tablet (2026-b)", "telefoon (2026-a)")
+    custody = runpy.run_path(str(Path(__file__).with_name("report_custody.py")))
+    rows = [custody["source"](label, 1, 1, {}, {}) for label in labels]
+    items = [custody["_attested"](device, START, START + timedelta(days=1), [], rows, 0)]
+    due = {"type": "readout-overdue", "due": "2026-11-20T08:00:00Z", "why": ""}
+    items += [device.observation(due, source=label, index=n) for n, label in enumerate(labels, 1)]
+    device.send(items)
+    world.pull()
+    for whose, own in (("2026-a", labels[2:]), ("2026-b", labels[1:2]), ("default", labels[:1])):
+        capsys.readouterr()
+        assert world.run("report", "--custody", whose, "--json", "--period", "..") == 0
+        (host,) = json.loads(capsys.readouterr().out)["devices"]
+        assert [one["label"] for one in host["sources"]] == list(own)
+        assert [one[0] for one in host["overdue"]] == list(own)
+    assert world.run("report", "--custody", "2026-c", "--json") == 2
 
 
 def test_a_statement_holds_for_its_facts_and_for_no_others(custody, tmp_path, capsys):

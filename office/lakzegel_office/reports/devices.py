@@ -23,7 +23,8 @@ from lakzegel_office.reports.model import (
     SourceFacts,
     Week,
 )
-from lakzegel_office.reports.said import DeviceSays, Sealed, counted, number, plain, span
+from lakzegel_office.reports.owning import Own
+from lakzegel_office.reports.said import DEVICE, DeviceSays, Sealed, counted, number, plain, span
 
 ATTESTATION: Final = "attestation"  # docs/spec/sources.md §7
 READINESS: Final = "readiness"  # docs/spec/sources.md §8
@@ -32,8 +33,9 @@ READINESS: Final = "readiness"  # docs/spec/sources.md §8
 class DeviceReader:
     """Makes facts of devices, in one scope."""
 
-    def __init__(self, replay: Replay, scope: Scope) -> None:
+    def __init__(self, replay: Replay, scope: Scope, own: Own) -> None:
         """Keep the log and the scope; the days are the same for all devices."""
+        self._own = own
         self._replay = replay
         self._scope = scope
         self._days = days_between(scope.first, scope.last)
@@ -61,8 +63,8 @@ class DeviceReader:
             attested=covered.attested,
             days=states(self._days, known, _spans(covered, resting=True), _missed(covered)),
             gaps=gaps,
-            sources=tuple(self._sources(says, covered, known)),
-            apps=covered.apps,
+            sources=tuple(self._sources(proof.device, says, covered, known)),
+            apps=covered.apps if self._own.whole(proof.device) else (),
             guards=tuple(_guards(says)),
             readouts=tuple(_readouts(says)),
             overdue=tuple(_overdue(says)),
@@ -97,7 +99,7 @@ class DeviceReader:
         return sum(epoch.batches for epoch in proof.epochs) - unknown
 
     def _sources(
-        self, says: DeviceSays, covered: Coverage, known: Span | None
+        self, device: str, says: DeviceSays, covered: Coverage, known: Span | None
     ) -> Iterator[SourceFacts]:
         """Yield each source that was stated or sealed, by its label."""
         spans: dict[str, list[tuple[Span, bool]]] = {}
@@ -109,13 +111,15 @@ class DeviceReader:
             part = span(payload.get("since"), payload.get("until"))
             for row in _rows(payload.get("sources")):
                 label = plain(row.get("source"))
+                if not self._own.source(device, str(row.get("source"))):
+                    continue
                 told[label] = row
                 if payload.get("type") == ATTESTATION:
                     newest[label] = row
                 if part is not None:
                     spans.setdefault(label, []).append((part, row.get("covered") is True))
         labels = {plain(name) for name in says.sealed} | set(told)
-        for label in sorted(labels - {"device", ""}):
+        for label in sorted(labels - {DEVICE, ""}):
             row = newest.get(label, {})
             stated = spans.get(label, [])
             uncovered = [part for part, is_covered in stated if not is_covered]

@@ -24,6 +24,7 @@ from lakzegel_office.reports.model import (
     Report,
     Scope,
 )
+from lakzegel_office.reports.owning import own_of
 from lakzegel_office.reports.said import listen
 from lakzegel_office.verification import Verification
 
@@ -57,12 +58,13 @@ def gather(
     if found.replay is None or found.signed is None:
         raise DoubtError("the mirror's log does not verify; run: lakzegel-office verify")
     replay = found.replay
-    devices = _devices(replay, asked.custody)
+    own = own_of(replay, asked.custody)
+    says = listen(catalog, own)
+    devices = [name for name, one in says.items() if own.whole(name) or one.of_sources]
     scope = _scope(found, replay, devices, asked)
     covered = coverage_of(found, catalog)
     proofs = {p.device: p for p in proven_devices(found) if p.device in devices}
-    says = listen(catalog, frozenset(devices))
-    reader = DeviceReader(replay, scope)
+    reader = DeviceReader(replay, scope, own)
     facts = tuple(
         reader.read(proofs[name], says[name], covered.get(name, Coverage(False, ())))
         for name in devices
@@ -79,14 +81,6 @@ def gather(
         tuple(journals),
         dict(sorted(reviewed.items())),
     )
-
-
-def _devices(replay: Replay, custody: str | None) -> list[str]:
-    states = replay.custody.devices
-    found = sorted(n for n, one in states.items() if custody in {None, one.custody, n})
-    if not found and custody is not None:
-        raise UsageError(f"{custody}: no custody and no device of this name in the log")
-    return found
 
 
 def _scope(found: Verification, replay: Replay, devices: Iterable[str], asked: Asked) -> Scope:

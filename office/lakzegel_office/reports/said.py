@@ -17,7 +17,9 @@ from lakzegel_core.errors import FormatError
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.coverage import Span
 from lakzegel_office.index import IndexedItem
+from lakzegel_office.reports.owning import Own
 
+DEVICE: Final = "device"  # what a device says of itself
 MAX_LABEL: Final = 80  # characters of a source's label that a page shows
 Said = tuple[str, Mapping[str, Any]]  # when the batch was closed, and the payload
 
@@ -38,6 +40,11 @@ class DeviceSays:
     sealed: defaultdict[str, Sealed] = field(default_factory=lambda: defaultdict(Sealed))
     counts: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def of_sources(self) -> bool:
+        """Whether anything is of a source, and not of the device itself."""
+        return bool(self.sealed) or any(source != DEVICE for source, _ in self.said)
+
     def of(self, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield the source and the payload of each observation of a type."""
         for source, (_, payload) in self.said:
@@ -45,18 +52,26 @@ class DeviceSays:
                 yield source, payload
 
 
-def listen(catalog: Catalog, devices: frozenset[str]) -> dict[str, DeviceSays]:
-    """Return what each of these devices sealed."""
-    found = {device: DeviceSays() for device in sorted(devices)}
+def listen(catalog: Catalog, own: Own) -> dict[str, DeviceSays]:
+    """Return what each device sealed of what a report is about."""
+    found = {device: DeviceSays() for device in own.devices}
     for record in catalog.headers():
-        says = found.get(record.header.device)
-        if says is None:
+        device = record.header.device
+        if device not in found:
             continue
         closed = record.header.closed
         monday = closed.date() - timedelta(days=closed.weekday())
         for line in catalog.batch_items(record):
-            _take(says, line, format_time(closed), monday)
+            if _is_told(own, device, line):
+                _take(found[device], line, format_time(closed), monday)
     return found
+
+
+def _is_told(own: Own, device: str, line: IndexedItem) -> bool:
+    """Whether a report is about an item; of a host of somebody's phone its attestations are."""
+    if line.source != DEVICE:
+        return own.source(device, line.source)
+    return own.whole(device) or (line.payload or {}).get("type") == "attestation"
 
 
 def _take(says: DeviceSays, line: IndexedItem, closed: str, monday: date) -> None:
