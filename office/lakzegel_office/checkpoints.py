@@ -134,6 +134,14 @@ class Checkpoints:
         except DoubtError:
             return None
 
+    def signed_after(self, size: int) -> int | None:
+        """Return when the smallest kept log of more than that size was signed, or None."""
+        try:
+            signed = self.oldest_above(size)
+        except DoubtError:
+            return None
+        return signed.signed_at if signed is not None else None
+
     def newest_up_to(self, size: int) -> SignedCheckpoint | None:
         """Return the largest kept checkpoint of at most that size, or None."""
         place = bisect_right(self._sizes, size)

@@ -122,6 +122,14 @@ def by_statements(
     return Coverage(True, tuple(sorted(gaps)), tuple(_sources(ready)), tuple(_apps(ready)))
 
 
+def bounded(value: Mapping[str, Any], latest: datetime) -> Mapping[str, Any]:
+    """Return an observation that attests nothing beyond a moment."""
+    span = _span(value.get("since"), value.get("until"))
+    if value.get("type") != "attestation" or span is None or span[1] <= latest:
+        return value
+    return {**value, "until": format_time(latest)}
+
+
 def union(spans: Iterable[Span]) -> list[Span]:
     """Return these stretches, joined where they meet; what ends before it begins is none."""
     joined: list[Span] = []

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lakzegel_office.catalog import Catalog
-from lakzegel_office.coverage import Coverage, by_batches, by_statements
+from lakzegel_office.coverage import PATIENCE, Coverage, bounded, by_batches, by_statements
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.replay import Replay
 from lakzegel_office.verification import Verification
@@ -20,11 +20,13 @@ def coverage_of(found: Verification, catalog: Catalog | None) -> dict[str, Cover
     replay = found.replay
     if replay is None or found.signed is None:
         return {}
+    latest = _latest(found)
     closed: defaultdict[str, list[datetime]] = defaultdict(list)
     for record in replay.accepted:
-        closed[record.header.device].append(record.header.closed.astimezone(UTC))
+        at = record.header.closed.astimezone(UTC)
+        closed[record.header.device].append(min(at, latest[record.index]))
     until = datetime.fromtimestamp(found.signed.signed_at, UTC)
-    said = None if catalog is None else _said(catalog)
+    said = None if catalog is None else _said(catalog, latest)
     result = {}
     for device, times in closed.items():
         end = None if _has_ended(replay, device) else until
@@ -41,7 +43,23 @@ def _has_ended(replay: Replay, device: str) -> bool:
     return replay.custody.devices[device].revoked or last.state == "final"
 
 
-def _said(catalog: Catalog) -> defaultdict[str, list[Mapping[str, Any]] | None]:
+def _latest(found: Verification) -> dict[int, datetime]:
+    """Return by its place in the log up to when a batch can tell of anything: until it was sealed.
+
+    What a clock that was ahead attested would else cover the time to come. A clock that is some
+    hours ahead all the time takes no harm: see PATIENCE.
+    """
+    assert found.replay is not None and found.signed is not None  # noqa: S101, PT018 - seen to
+    times = {}
+    for record in found.replay.accepted:
+        signed = found.signed_after(record.index) or found.signed.signed_at
+        times[record.index] = datetime.fromtimestamp(signed, UTC) + PATIENCE
+    return times
+
+
+def _said(
+    catalog: Catalog, latest: Mapping[int, datetime]
+) -> defaultdict[str, list[Mapping[str, Any]] | None]:
     """Return each device's observations in the order of the log; None where a batch is missing."""
     said: defaultdict[str, list[Mapping[str, Any]] | None] = defaultdict(list)
     for record in catalog.headers():
@@ -51,7 +69,7 @@ def _said(catalog: Catalog) -> defaultdict[str, list[Mapping[str, Any]] | None]:
             continue
         try:
             rows += [
-                line.payload
+                bounded(line.payload, latest[record.index])
                 for line in catalog.batch_items(record)
                 if line.kind == "observation" and line.payload is not None
             ]

@@ -49,6 +49,7 @@ class Verification:
     cosigned: tuple[Cosignature, ...] = ()  # of known witnesses, over the newest checkpoint
     replay: Replay | None = None
     times: Times = field(default_factory=Times)
+    signed_after: Callable[[int], int | None] = lambda _: None  # when a larger log was signed
 
 
 class Verifier:
@@ -72,7 +73,7 @@ class Verifier:
             raise UsageError(f"{self._mirror.root}: no mirror yet; run: lakzegel-office pull")
         try:
             checkpoints = Checkpoints.load(self._mirror, self._config)
-            result.signed = checkpoints.newest
+            result.signed, result.signed_after = checkpoints.newest, checkpoints.signed_after
             replay = self._replay_log(checkpoints)
             result.replay = replay
             self._check_checkpoint(replay)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Which hours are not covered, by what a device sealed and by what it did not."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -122,3 +123,19 @@ def test_no_moment_is_both_attested_and_unattested(attested, off):
         if why == "unattested":
             middle = start + (end - start) / 2
             assert not any(a < middle < b for a, b in attested)
+
+
+def test_what_a_clock_ahead_attested_covers_no_time_to_come(world, device, capsys):
+    begin = world.receiver.now
+    ahead = attestation(begin, begin + 1000 * DAY)
+    device.send([device.observation(ahead, source="device")], closed=begin + 1000 * DAY)
+    world.pull()
+    world.receiver.now = begin + 10 * DAY
+    world.enrol("another")
+    world.pull()
+    for more in ((), ("--open",)):
+        capsys.readouterr()
+        world.run("verify", "--json", *more)
+        (found,) = json.loads(capsys.readouterr().out)["devices"][-1:]
+        assert found["device"] == "minister"
+        assert found["coverage"]["hours_not_covered"] == pytest.approx(10 * 24 - 30, abs=1)
