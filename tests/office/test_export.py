@@ -386,10 +386,14 @@ def test_what_never_opened_is_counted_though_it_is_no_unit(world, device, tmp_pa
     items = device.file_items("cur/1", [mail(1)])
     device.send(items, keys=[bytes(31) + b"x", items[1].key])
     device.send_as("maildir", {"cur/2": [mail(2)]})
+    other = world.enrol("tweede")  # of the same custody; nothing of it opens
+    other.send(other.file_items("cur/3", [mail(3)]), keys=[bytes(31) + b"y"] * 2)
     world.pull()
-    out = exported(world, tmp_path / "uit")
-    assert inventory(out)["unseen"] == {"items": 1, "batches": 0}
-    assert "1 verzegelde items gaan niet open" in (out / "pakbon.xml").read_text()
+    out = tmp_path / "uit"
+    how = ("--format", "mdto", "--custody", "default", *CREATED)
+    assert world.run("export", *how, str(out)) == 1
+    assert inventory(out)["unseen"] == {"items": 3, "batches": 0}
+    assert "3 verzegelde items gaan niet open" in (out / "pakbon.xml").read_text()
 
 
 def test_receipts_redacted_copies_and_declarations_are_registered(

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from lakzegel_office.interrupt import interruptible
+from lakzegel_office.interrupt import LOOK, interruptible
+from lakzegel_office.transfer.formats import _limited
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -50,3 +51,10 @@ def test_what_was_before_is_after():
         pass
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)] == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_limit_of_another_kind_leaves_signals_heard():
+    with interruptible():
+        with _limited(5):
+            pass
+        assert signal.getitimer(signal.ITIMER_REAL)[1] == LOOK

@@ -173,8 +173,10 @@ def _register(
 
 
 def _unseen(evidence: Evidence, inventory: Inventory, scope: Scope) -> Unseen:
-    """Return what the devices that units came from sealed, and no unit tells of."""
+    """Return what the devices that were asked for sealed, and no unit tells of."""
     found = {unit.device for unit in inventory.units.values()}
+    states = evidence.replay.custody.devices
+    found |= {name for name, one in states.items() if one.custody in scope.query.custodies}
     narrow = scope.query.devices or (found if scope.query.custodies else ())
     return evidence.unseen(frozenset(narrow))
 
@@ -195,7 +197,7 @@ def _tell(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> int:
             if any(unseen.values()):
                 say(f"{unseen['items']} items do not open, {unseen['batches']} batches are missing")
             print(f"{summary['files']} files, {summary['bytes']} bytes, {summary['proofs']} proofs")
-    return 1 if counts["failed"] else 0
+    return 1 if counts["failed"] or any(summary.get("unseen", {}).values()) else 0
 
 
 def _order(arguments: argparse.Namespace, office: Office, created: datetime) -> Order:

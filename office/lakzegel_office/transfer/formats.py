@@ -125,11 +125,11 @@ def _limited(seconds: int) -> Iterator[None]:
         raise _TooLongError
 
     before = signal.signal(signal.SIGALRM, over)
-    signal.alarm(seconds)
+    timer = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, *timer)  # by which signals are heard: interrupt.py
         signal.signal(signal.SIGALRM, before)
 
 
