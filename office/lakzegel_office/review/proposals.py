@@ -6,7 +6,7 @@ docs/spec/review.md §4. A table in memory beside the worklist's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from lakzegel_office.catalog import Catalog
@@ -118,5 +118,12 @@ def _claims(db: Connection, catalog: Callable[[], Catalog]) -> Iterator[tuple[st
                 continue
             class_ = str(said.get("class"))
             if class_ in {Class.PRIVATE, Class.PARTY}:
-                for file in said.get("files", ()):
-                    yield class_, device, line.source, str(file.get("file"))
+                for file in _files(said.get("files")):
+                    yield class_, device, line.source, file
+
+
+def _files(rows: object) -> Iterator[str]:
+    """Yield the histories that a claim names; what a device says is not always a claim."""
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, Mapping) and isinstance(row.get("file"), str):
+            yield str(row["file"])
