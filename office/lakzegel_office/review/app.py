@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from lakzegel_core.errors import LakzegelError
+from lakzegel_office.collection.database import NAME, DatabaseError, told
 from lakzegel_office.errors import DoubtError, GoneError, OfficeError, UsageError
 from lakzegel_office.review import deeds, views
 from lakzegel_office.review.desk import Desk
@@ -95,6 +97,10 @@ class App:
             return view(self._desk, request)
         except (OfficeError, LakzegelError) as error:
             return _fault(request, error)
+        except DatabaseError as error:
+            return _fault(request, told(error, Path(NAME)))
+        except OSError as error:  # no room for a line of the audit trail: nothing is shown
+            return _fault(request, OfficeError(f"{error.filename or 'disk'}: {error.strerror}"))
 
 
 def _fault(request: Request, error: Exception) -> Response:
@@ -104,6 +110,8 @@ def _fault(request: Request, error: Exception) -> Response:
         title, status = text("This was destroyed"), 410
     elif isinstance(error, DoubtError):
         title, status = text("The evidence does not fit"), 503
+    elif type(error) is OfficeError:
+        status = 503
     elif "no such" in str(error):
         title, status = text("There is nothing here"), 404
     return page(request, "error.html", status, title=title, why=str(error))

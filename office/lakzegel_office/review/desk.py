@@ -61,6 +61,7 @@ class Desk:
     trail: AuditTrail
     actor: str
     clock: Clock
+    still_here: Callable[[], None]  # raises once who reviews does not work here any more
 
     @property
     def now(self) -> int:
@@ -68,7 +69,12 @@ class Desk:
         return microseconds(self.clock())
 
     def refresh(self) -> None:
-        """Take over what others decided meanwhile."""
+        """Take over what others decided meanwhile.
+
+        Raises:
+            UsageError: who reviews does not work here any more.
+        """
+        self.still_here()
         if changed := self.book.refresh():
             self.worklist.follow(changed)
 
@@ -91,10 +97,8 @@ class Desk:
             UsageError: there is none.
             GoneError: it was destroyed; by which list.
         """
+        self._require_kept(unit)
         found = self.units(Wanted(Query(ids=[unit])), 1)
-        standing = self.book.standing(unit)
-        if not found and standing.certificate is not None:
-            raise GoneError(f"{unit}: destroyed, by list {standing.certificate}")
         if not found:
             raise UsageError(f"{unit}: no such unit")
         return found[0]
@@ -193,7 +197,8 @@ class Desk:
         """Return the units of a conversation that one person may still decide on."""
         wanted = Wanted(Query(conversation=conversation), order=Order.OLDEST)
         ids = list(self.listing.ids(wanted, self.now))
-        return [unit for unit in ids if not self.book.standing(unit).settled]
+        standings = ((unit, self.book.standing(unit)) for unit in ids)
+        return [unit for unit, now in standings if not (now.settled or now.certificate)]
 
     def _known(self, units: Iterable[str]) -> list[str]:
         wanted = sorted(set(units))
@@ -213,8 +218,18 @@ class Desk:
             self.trail.record_all("open", rows, now=self.clock(), reason=session.reason)
             session.seen.update(new)
 
+    def _require_kept(self, unit: str) -> None:
+        """Return when a unit was not destroyed: batches that are open here have its key still.
+
+        Raises:
+            GoneError: it was.
+        """
+        if certificate := self.book.standing(unit).certificate:
+            raise GoneError(f"{unit}: destroyed, by list {certificate}")
+
     def _shown(self, row: Row) -> Shown:
         try:
+            self._require_kept(row.unit.id)
             return Shown(row, self.collection.body(row.unit.id))
         except (DoubtError, GoneError) as fault:
             return Shown(row, None, fault)

@@ -21,6 +21,7 @@ import uvicorn
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_of, trail_of
+from lakzegel_office.config import read_config
 from lakzegel_office.errors import UsageError
 from lakzegel_office.review.app import App
 from lakzegel_office.review.book import Book
@@ -56,7 +57,33 @@ def desk_of(
         listing = Listing(collection.db)
         actor = office.actor.name
         trail = trail_of(office)
-        yield Desk(collection, book, worklist, listing, proposals, settings, trail, actor, clock)
+        here = StillHere(office)
+        yield Desk(
+            collection, book, worklist, listing, proposals, settings, trail, actor, clock, here
+        )
+
+
+class StillHere:
+    """Whether who logged in works here still; `office.toml` is read when it changed."""
+
+    def __init__(self, office: Office) -> None:
+        """Keep who it is, and the office's home."""
+        self._staff = office.staff
+        self._path = office.home.config
+        self._read: tuple[int, int] | None = None
+
+    def __call__(self) -> None:
+        """Return when he does.
+
+        Raises:
+            UsageError: he was removed.
+        """
+        if self._staff is None:
+            return
+        now = self._path.stat()
+        if (now.st_ino, now.st_mtime_ns) != self._read:
+            read_config(self._path).people.get(self._staff.person.name)
+            self._read = (now.st_ino, now.st_mtime_ns)
 
 
 def serve(office: Office, listen: str, language: str, *, browser: bool) -> None:

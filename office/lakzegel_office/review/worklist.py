@@ -55,6 +55,8 @@ _FILL: Final = """
     FROM unit u LEFT JOIN temp.ruled r ON r.name = u.name LEFT JOIN temp.span s ON s.app = u.app
     WHERE u.gone = 0
 """
+_GONE: Final = "destroyed"  # by somebody else, while the index still has it
+_DROP: Final = "DELETE FROM temp.todo WHERE state = ?"
 _THERE: Final = "SELECT name FROM unit WHERE gone = 0 AND name IN ({})"
 _FOLLOW: Final = """
     UPDATE temp.todo SET state = r.state FROM temp.ruled r JOIN unit u ON u.name = r.name
@@ -110,6 +112,7 @@ class Worklist:
         db.execute("BEGIN")
         self._rule(book.units())
         db.execute(_FILL, (str(Class.OPEN), window))
+        db.execute(_DROP, (_GONE,))
         db.execute("COMMIT")
         for statement in _INDEXES:
             db.execute(statement)
@@ -120,14 +123,19 @@ class Worklist:
         self.db.execute("BEGIN")
         self._rule(units)
         self.db.execute(_FOLLOW)
+        self.db.execute(_DROP, (_GONE,))
         self.db.execute(_THREAD)
         self.db.execute("COMMIT")
+
+    def _state(self, unit: str) -> str:
+        found = self._book.standing(unit)
+        return found.state if found.certificate is None else _GONE
 
     def _rule(self, units: Iterable[str]) -> None:
         self.db.execute("DELETE FROM temp.ruled")
         self.db.executemany(
             "INSERT OR REPLACE INTO temp.ruled VALUES (?, ?)",
-            ((unit, self._book.standing(unit).state) for unit in units),
+            ((unit, self._state(unit)) for unit in units),
         )
 
     def unknown(self, units: Sequence[str]) -> str | None:

@@ -46,7 +46,7 @@ class Page:
 
     def get(self, path, status=200, **more):
         answer = self.browser.get(self.url + path, timeout=20, **more)
-        assert answer.status_code == status, answer.text[:2000]
+        assert answer.status_code == status, (answer.status_code, answer.text[:2000])
         return answer
 
     def text(self, path, **more):
@@ -56,7 +56,7 @@ class Page:
         data = {"csrf": self.sessions._session.csrf, **fields}
         headers = {"Origin": self.url, **more.pop("headers", {})}
         answer = self.browser.post(self.url + path, data, headers=headers, timeout=20, **more)
-        assert answer.status_code == status, answer.text[:2000]
+        assert answer.status_code == status, (answer.status_code, answer.text[:2000])
         return answer
 
     def login(self, reason="wekelijkse beoordeling"):
@@ -65,10 +65,10 @@ class Page:
 
 
 @contextmanager
-def reviewing(world, *, now=None, language="nl", login=True, owner=is_own):
+def reviewing(world, *, now=None, language="nl", login=True, owner=is_own, staff=None):
     """Serve the review of an office as it is now."""
     clock, stopped = Ticking(), []
-    office = Office(world.home, world.config, world.vault)
+    office = Office(world.home, world.config, world.vault, staff)
     with ThreadPoolExecutor(1) as thread, desk_of(office, clock=now or utc) as desk:
         sessions = Sessions(clock, language)
         app = App(desk, sessions, thread).build(lambda: stopped.append(True), owner)

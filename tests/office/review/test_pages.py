@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The review over HTTP: what it lists, shows and decides, and what it writes down of that."""
 
+import errno
 import re
+from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 
+from lakzegel_office import durable
 from lakzegel_office.collection.model import Query
+from lakzegel_office.journal import journal_key
+from lakzegel_office.keys.login import Staff
+from lakzegel_office.keys.people import Duty, Person
 from lakzegel_office.review.asked import asked
+from lakzegel_office.review.book import Book
 from lakzegel_office.review.listing import Wanted
 from lakzegel_office.review.standing import Class
+from lakzegel_office.vault import INDEX
 from tests.office.conftest import START
 
 CHAT = "11-03-2024 08:0{0} - {1}: bericht {0}\n"
@@ -94,6 +103,50 @@ def test_a_whole_conversation_and_a_selection_are_one_go(device, review):
         assert {page.desk.book.standing(unit).state for unit in units} == {"prive"}
 
 
+def test_what_was_destroyed_meanwhile_is_shown_no_more_and_the_rest_goes_on(device, review, world):
+    lines = "".join(CHAT.format(n, "Anna") for n in range(3))
+    device.send_as("whatsapp-export", {f"{FOLDER}.txt": [lines.encode()]})
+    with review() as page:
+        gone, *units = ids(page)
+        (chat,) = page.desk.collection.conversations(Query())
+        assert "bericht 0" in page.text(f"/units/{gone}")  # its key is in memory now
+        other = Book.open(world.home, journal_key(world.vault.load(INDEX)))
+        other.destroyed([gone], actor="bram", certificate="1", now=START)
+        for path in (f"/units/{gone}", f"/units/{gone}/raw", f"/units/{gone}/html"):
+            assert "by list 1" in page.get(path, 410).text
+        text = page.text(f"/conversations/{chat.id}")
+        assert "bericht 0" not in text
+        assert "bericht 1" in text
+        page.post("/decide", {"conversation": chat.id, "class": "prive"})
+        assert {page.desk.book.standing(unit).state for unit in units} == {"prive"}
+
+
+def test_what_cannot_be_written_down_is_not_shown(device, review, monkeypatch):
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    with review() as page:
+        (unit,) = ids(page)
+        full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+        monkeypatch.setattr(durable.os, "write", full)
+        assert "No space left" in page.get(f"/units/{unit}", 503).text
+        monkeypatch.undo()
+        page.get(f"/units/{unit}")
+
+
+def test_who_left_goes_on_with_nothing(device, review, world):
+    bram = Person("bram", frozenset({Duty.ARCHIVIST}), world.vault.recipient, START)
+
+    def keep(person):
+        config = replace(world.config, people=world.config.people.put(person))
+        world.home.config.write_text(config.to_toml())
+
+    keep(bram)
+    device.send_as("maildir", {"cur/1": [mail(1)]})
+    with review(staff=Staff(bram, world.vault)) as page:
+        page.get("/units")
+        keep(replace(bram, until=START + timedelta(days=1)))
+        assert "works not at this office" in page.get("/units", 400).text
+
+
 def test_what_is_due_comes_first_and_overdue_is_counted(device, review, world):
     (world.home.root / "review.toml").write_text('[windows]\nmail = "1h"\n')
     device.send_as("whatsapp-export", {f"{FOLDER}.txt": [CHAT.format(1, "Bas").encode()]})
@@ -135,7 +188,9 @@ def test_claims_and_contacts_propose_and_do_not_decide(device, review, world):
     named = device.send_as("maildir", {"INBOX/cur/1": [mail(1, "Geclaimd")]})
     row = {"file": named["INBOX/cur/1"], "from": "INBOX/cur/1", "path": "Prive/cur/1"}
     said = {"type": "claim", "class": "prive", "files": [{**row, "versions": 1}]}
-    device.send([device.observation(said)])
+    hostile = ({**said, "files": files} for files in (["x", {"path": "y"}], 5))
+    claims = [device.observation(value, index=n) for n, value in enumerate((said, *hostile))]
+    device.send(claims)
     device.send_as(
         "maildir",
         {
