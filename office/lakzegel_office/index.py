@@ -105,8 +105,8 @@ class IndexStore:
     def forget(self, batch_id: str) -> None:
         """Take away what is kept of a batch, durably: it is opened anew."""
         for folder in (self._opened, self._index):
-            (folder / batch_id).unlink(missing_ok=True)
-            (folder / f"{batch_id}.part").unlink(missing_ok=True)
+            for path in folder.glob(f"{batch_id}*"):  # what a kill left unfinished too
+                path.unlink(missing_ok=True)
         sync_folders([self._opened / batch_id, self._index / batch_id])
 
     def mark(self, batch_id: str, items: int, failures: Iterable[Failure]) -> None:
@@ -130,8 +130,9 @@ def _replace(path: Path, data: bytes) -> None:
     """Whole or not at all for other processes; after a power cut it may be missing or torn.
 
     A torn index does not decrypt and a torn mark does not parse, so no fsync is spent on them.
+    Two programs may do it at once, a pull and a search.
     """
-    temporary = path.with_name(path.name + ".part")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     temporary.write_bytes(data)
     temporary.replace(path)
 

@@ -5,12 +5,14 @@ import hashlib
 import json
 import os
 import pwd
+from pathlib import Path
 
 import pytest
 
 from lakzegel_core.encoding import b64
 from lakzegel_office.commands import browse
 from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.index import IndexedItem, IndexStore
 from lakzegel_office.names import ItemId
 
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -221,3 +223,24 @@ def test_nothing_that_was_opened_lies_readable_below_the_home(pulled):
             data = path.read_bytes()
             assert b"cur/1" not in data
             assert b"chats" not in data
+
+
+def test_a_pull_and_a_search_that_index_one_batch_at_once_both_go_on(tmp_path, monkeypatch):
+    store = IndexStore(tmp_path, bytes(32))
+    store.make_folders()
+    line = IndexedItem(0, "", {"kind": "segment"}, {}, None)
+    real = Path.replace
+
+    def other_first(path, target):
+        monkeypatch.setattr(Path, "replace", real)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 1)
+            store.write("b", [line])
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", other_first)
+    store.write("b", [line])
+    assert list(store.read("b")) == [line]
+    (tmp_path / "index" / "b.7.part").write_bytes(b"torn")
+    store.forget("b")
+    assert not list((tmp_path / "index").iterdir())
