@@ -6,6 +6,7 @@ import hmac
 import itertools
 import os
 import stat
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from lakzegel_core.age import Identity
 from lakzegel_office import durable
 from lakzegel_office.errors import UsageError
 from lakzegel_office.journal import Journal, journal_key
+from lakzegel_office.keys.periodkeys import erase_private_keys
 from lakzegel_office.keys.shares import Group, combine, parse, split
 from lakzegel_office.keys.sheets import read_sheet
 from lakzegel_office.vault import INDEX, Vault
@@ -220,6 +222,16 @@ def test_restore_puts_the_very_key_back_and_says_why(world, sheets, capsys):
     assert world.run(*command, "--reason", "records.age is lost") == 0
     assert world.vault.load("escrow") == secret
     assert world.trail()[-1]["reason"] == "records.age is lost"
+    assert world.run("keys", "period", "begin", "next") == 0
+    first = world.config.periods.get("first")
+    erase_private_keys(
+        world.home, world.config, world.vault, first, now=datetime(2028, 1, 1, tzinfo=UTC)
+    )
+    capsys.readouterr()
+    for more in ([], ["--restore", "--reason", "toch weer"]):
+        assert world.run("keys", "escrow", "recover", *given_as(files), *more) == 1
+        assert "destroy them" in capsys.readouterr().err
+    assert not world.vault.has("escrow")
 
 
 def test_with_the_records_key_lost_the_escrow_still_opens(world, sheets, capsys):
@@ -258,6 +270,8 @@ def test_shares_of_another_office_or_too_few_are_refused(world, sheets, tmp_path
 def test_while_the_escrow_is_in_the_vault_the_sample_takes_it_from_there(world, device, capsys):
     device.send_files({"a": b"x"})
     world.pull()
+    with pytest.raises(SystemExit):
+        world.run("keys", "escrow", "sample", "--sample", "0")  # a sample of none is none
     assert world.run("keys", "escrow", "sample") == 0
     assert "opened 1 of 1" in capsys.readouterr().out
 

@@ -89,7 +89,7 @@ def recover(arguments: argparse.Namespace) -> int:
     period = escrow.period_of(office, identity)
     code = _rehearse(office, period, identity, arguments.sample, reason)
     if arguments.restore:
-        _restore(office, period, identity, reason)
+        _restore(office, identity, reason)
     return code
 
 
@@ -133,8 +133,10 @@ def _rehearse(office: Office, period: Period, identity: Identity, size: int, rea
     return 1 if found.failed else 0
 
 
-def _restore(office: Office, period: Period, identity: Identity, reason: str) -> None:
+def _restore(office: Office, identity: Identity, reason: str) -> None:
     with office.home.changing_keys():
+        office = as_now(office)
+        period = escrow.period_of(office, identity)  # as it is now
         trail_of(office).record(
             "escrow-restore", {"period": period.name}, reason=reason, now=_now()
         )
@@ -158,7 +160,7 @@ def _shares(parser: argparse.ArgumentParser, *, required: bool) -> None:
         help="a sheet, or a file with its 33 words; once for each",
     )
     parser.add_argument(
-        "--sample", type=int, default=escrow.SAMPLE, metavar="N", help="keyrings to open"
+        "--sample", type=_number, default=escrow.SAMPLE, metavar="N", help="keyrings to open"
     )
     _passphrase_of_shares(parser)
 
@@ -175,6 +177,13 @@ def _passphrase_of_shares(parser: argparse.ArgumentParser) -> None:
 def _shares_passphrase(arguments: argparse.Namespace) -> str:
     path = arguments.shares_passphrase_file
     return settings.secret_line(path, what="shares' passphrase file") if path is not None else ""
+
+
+def _number(text: str) -> int:
+    """Return a number of keyrings: a sample of none would count as one."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text}: 1 or more")
+    return int(text)
 
 
 def _events(office: Office) -> events.Events:

@@ -16,9 +16,9 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keyring import Keyring, open_keyring
 from lakzegel_office import durable
 from lakzegel_office.commands.common import Office
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.keys.periodkeys import period_keys
-from lakzegel_office.keys.periods import ESCROW, RECORDS, Period
+from lakzegel_office.keys.periods import ESCROW, RECORDS, Period, State
 from lakzegel_office.keys.shares import Group, OneShare, combine, split
 from lakzegel_office.keys.sheets import Sheet, read_sheet
 from lakzegel_office.mirror import Mirror, read_limited
@@ -97,9 +97,15 @@ def period_of(office: Office, identity: Identity) -> Period:
 
     Raises:
         UsageError: of none: the passphrase of the shares is another, or they are another office's.
+        DoubtError: of a period whose keys were destroyed, and this one was not.
     """
     for period in office.config.periods.of([identity.recipient]):
         if period.recipients[ESCROW] == identity.recipient:
+            if period.state in {State.ERASING, State.ERASED}:
+                raise DoubtError(
+                    f"period {period.name}: is {period.state}, and these shares give its key still;"
+                    " collect all of them and destroy them"
+                )
             return period
     raise UsageError("the shares give no escrow key of this office, or have another passphrase")
 
