@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from lakzegel_office.collection.model import Query
+from lakzegel_office.collection.parsers.times import DUTCH
 from lakzegel_office.errors import UsageError
 from lakzegel_office.review.listing import SHOWN, Order, Wanted
 
@@ -74,9 +75,10 @@ def _one(value: str | None) -> tuple[str, ...]:
 
 
 def _day(value: str | None) -> datetime | None:
+    """Return the begin of a day, by the clock that the page shows times on."""
     if not value:
         return None
     try:
-        return datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
+        return datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=DUTCH)
     except ValueError:
         raise UsageError("from, to: a day is YYYY-MM-DD") from None

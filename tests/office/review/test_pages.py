@@ -4,7 +4,7 @@
 import errno
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock
 
 import pytest
@@ -248,6 +248,12 @@ def test_pages_follow_each_other_by_key(device, review, order, monkeypatch):
             path = found and found[1]
         assert rows == whole
         assert len(rows) == 5
+
+
+def test_a_day_is_asked_for_by_the_clock_that_times_are_shown_on():
+    query = asked({"from": "2024-03-30", "to": "2024-03-31"}).wanted.query  # summer time begins
+    assert query.since.astimezone(UTC) == datetime(2024, 3, 29, 23, tzinfo=UTC)
+    assert query.until.astimezone(UTC) == datetime(2024, 3, 31, 22, tzinfo=UTC)
 
 
 def asked_of(order):
