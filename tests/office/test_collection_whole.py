@@ -17,6 +17,7 @@ from lakzegel_agent.readers import reader_of
 from lakzegel_agent.view import View
 from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.collection.parsers.mailparts import attachment_of
+from lakzegel_office.collection.parsers.times import shown
 from lakzegel_office.collection.parsing import parse, parses
 from lakzegel_office.collection.pieces import Piece
 from lakzegel_office.collection.reaching import segments_of
@@ -133,6 +134,15 @@ def check_hostile(reader, path, data):
 )
 def test_no_bytes_make_a_parser_fail_or_leave_a_byte_out(where, data):
     check_hostile(*where, data)
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("", 7), (" -0000", 8), (" +0200", 6)])
+def test_what_a_mail_writes_without_a_zone_is_dutch_time(zone, hour):
+    written = f"Mon, 11 Mar 2024 08:00:00{zone}"
+    (unit,) = parse("eml", b"a.eml", f"Date: {written}\nSubject: s\n\nx\n".encode()).units
+    at = shown(unit.at)
+    assert at == f"2024-03-11T{hour:02}:00:00+00:00"
+    assert unit.at_text == ("" if "+" in zone else written)
 
 
 def test_a_mail_within_a_mail_comes_out_as_it_went_in():

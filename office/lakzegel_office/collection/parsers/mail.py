@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lakzegel_office.collection.model import UnitKind
-from lakzegel_office.collection.parsers import mailheads, mailparts
+from lakzegel_office.collection.parsers import mailheads, mailparts, times
 from lakzegel_office.collection.pieces import Piece, Raw
 
 APP: Final = "mail"
@@ -89,7 +89,7 @@ def mail_at(data: bytes, start: int, length: int, whole: bytes) -> Raw | None:
         return None
     fields = mailheads.fields_of(header)
     content = mailparts.content_of(whole)
-    at, at_text = mailheads.moment_of(fields)
+    at, at_text = mailheads.moment_of(fields, times.DUTCH)
     parties = tuple(mailheads.parties_of(fields))
     return Raw(
         UnitKind.MAIL,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.utils import getaddresses, parsedate_to_datetime
@@ -32,6 +32,7 @@ _ID: Final = re.compile(r"<([^<>\s]{1,512})>")
 _NO_CHARSETS: Final = frozenset(  # codecs of Python's that no mail is in; two are quadratic
     {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 )
+_UNKNOWN: Final = "-0000"  # RFC 5322, 3.3
 _ROLES: Final = ("from", "to", "cc", "bcc", "reply-to")
 
 Fields = Sequence[tuple[str, str]]
@@ -107,13 +108,17 @@ def message_id(fields: Fields) -> str:
     return found[1] if found else text.strip("<> ")[:512]
 
 
-def moment_of(fields: Fields) -> tuple[int | None, str]:
-    """Return when a mail says that it was written, and its own words where they name no zone."""
+def moment_of(fields: Fields, zone: tzinfo) -> tuple[int | None, str]:
+    """Return when a mail says that it was written, and its own words where they name no zone.
+
+    `zone` is what such words are taken in; `-0000` says UTC, and of whose zone nothing.
+    """
     text = first_of(fields, "date")
     try:
         moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:
-            return microseconds(moment.replace(tzinfo=UTC)), text
+            moment = moment.replace(tzinfo=UTC if _UNKNOWN in text else zone)
+            return microseconds(moment), text
         return microseconds(moment), ""
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
         return None, text[:256]
