@@ -37,6 +37,7 @@ from lakzegel_office.destroying.queries import add_query, asked_of, read_units
 from lakzegel_office.destroying.ripe import due_by, ripe
 from lakzegel_office.destroying.selection import Category, Selection, read_selection
 from lakzegel_office.errors import UsageError
+from lakzegel_office.keys.people import Duty
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.pull import Puller
 from lakzegel_office.transport import Receiver
@@ -61,6 +62,8 @@ def add(commands: Commands) -> None:
     parser = command(parts, "due", due, "what may go by now, by category of the selection list")
     _add_selection(parser)
     parser = command(parts, "show", show, "what an open list would reach now")
+    parser.add_argument("number", type=int, metavar="LIST")
+    parser = command(parts, "prepare", prepare, "make ready anew what a second person approves")
     parser.add_argument("number", type=int, metavar="LIST")
     parser = command(parts, "run", run, "carry out an approved list; again until it is done")
     parser.add_argument("number", type=int, metavar="LIST")
@@ -127,16 +130,37 @@ def show(arguments: argparse.Namespace) -> int:
 
 def approve(arguments: argparse.Namespace) -> int:
     """Sign what a list says, having shown it."""
-    office = unlock(arguments)
+    office, number = unlock(arguments), arguments.number
     with office.home.exclusive():
         carrier = Carrier(office, os.urandom)
-        for unit, why in carrier.take_off(arguments.number, _now()).items():
-            print(f"list {arguments.number}: {unit} taken off: {why}")
-        for line in _shown(carrier.planned(arguments.number)[1]):
-            print(line)
-        carrier.approve(arguments.number, _now())
+        if office.staff is None or office.staff.person.may(Duty.ARCHIVIST):
+            _prepared(carrier, number)
+        else:
+            found = carrier.lists.get(number)
+            category = found.category
+            print(f"list {number}: {found.ground}")
+            print(f"category {category['code']}: {category['about']}; {category['ground']}")
+            for line in carrier.drafted(number).lines():
+                print(line)
+        carrier.approve(number, _now())
     print(f"list {arguments.number}: approved; next: lakzegel-office destroy run")
     return 0
+
+
+def prepare(arguments: argparse.Namespace) -> int:
+    """Make ready what an approval takes, having shown what it reaches."""
+    office = unlock(arguments)
+    with office.home.exclusive():
+        _prepared(Carrier(office, os.urandom), arguments.number)
+    print(f"list {arguments.number}: ready to be approved by a second person")
+    return 0
+
+
+def _prepared(carrier: Carrier, number: int) -> None:
+    for unit, kept in carrier.take_off(number, _now()).items():
+        print(f"list {number}: {unit} taken off: {kept}")
+    for line in _shown(carrier.prepare(number, _now())):
+        print(line)
 
 
 def run(arguments: argparse.Namespace) -> int:

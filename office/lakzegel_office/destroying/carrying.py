@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,11 +17,14 @@ from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
+from lakzegel_office.destroying.approval import Approval, Approvals
 from lakzegel_office.destroying.approvers import approver_key
 from lakzegel_office.destroying.clearing import Clearance
+from lakzegel_office.destroying.drafting import Draft
 from lakzegel_office.destroying.holds import Holds
 from lakzegel_office.destroying.lists import (
     APPROVED,
+    DRAFTED,
     PROPOSED,
     WITHDRAWN,
     DestructionList,
@@ -28,7 +32,7 @@ from lakzegel_office.destroying.lists import (
 )
 from lakzegel_office.destroying.planning import NothingLeftError, Plan, Planner
 from lakzegel_office.destroying.selection import Category, Copy
-from lakzegel_office.destroying.staging import Approval, Stager, folder_of
+from lakzegel_office.destroying.staging import Drafter, draft_folder, folder_of
 from lakzegel_office.destroying.withdrawing import Withdrawal
 from lakzegel_office.errors import UsageError
 from lakzegel_office.extracted import extracts_in_force
@@ -69,25 +73,39 @@ class Carrier:
                 raise UsageError("no unit is found; nothing to put on a list")
             Clearance.open(self._office, now).require(rows, ground.category)
             plan = self._plan(replay, collection, units, observations=ground.observations)
-        category = ground.category
-        said = {
-            "by": self._office.actor.name,
-            "category": {
-                "about": category.about,
-                "appraisal": category.appraisal,
-                "class": " ".join(category.classes),
-                "code": category.code,
-                "ground": category.ground,
-                "term": category.term,
-            },
-            "ground": ground.text,
-            "key": approver_key(self._office, replay).verifier.to_text(),
-            "observations": ground.observations,
-            **plan.row(),
-        }
-        number = self.lists.propose(said, now)
-        self._tell("propose", number, ground.text, now)
+            category = ground.category
+            said = {
+                "by": self._office.actor.name,
+                "category": {
+                    "about": category.about,
+                    "appraisal": category.appraisal,
+                    "class": " ".join(category.classes),
+                    "code": category.code,
+                    "ground": category.ground,
+                    "term": category.term,
+                },
+                "ground": ground.text,
+                "key": approver_key(self._office, replay).verifier.to_text(),
+                "observations": ground.observations,
+                **plan.row(),
+            }
+            number = self.lists.propose(said, now)
+            self._tell("propose", number, ground.text, now)
+            self._draft(self.lists.get(number), replay, collection, plan, now)
         return number, plan
+
+    def prepare(self, number: int, now: datetime) -> Plan:
+        """Make ready anew what an approval of a list takes; return what it would reach.
+
+        Raises:
+            UsageError: the list was carried out, is empty, or something on it must not go.
+        """
+        found = self._open_list(number)
+        replay, collection = self._opened()
+        with closing(collection):
+            plan = self._plan(replay, collection, found.units, observations=found.observations)
+            self._draft(found, replay, collection, plan, now)
+        return plan
 
     def take_off(self, number: int, now: datetime) -> Mapping[str, str]:
         """Take off a list what review does not let go any more; return why, by unit."""
@@ -104,30 +122,30 @@ class Carrier:
             plan = self._plan(replay, collection, found.units, observations=found.observations)
         return found, plan
 
-    def approve(self, number: int, now: datetime) -> Plan:
-        """Seal extracts, draw the certificate and sign every change, as the second person.
+    def drafted(self, number: int) -> Draft:
+        """Return what an approver who opens nothing is shown of a list.
 
         Raises:
-            UsageError: the list was carried out, is empty, or something on it must not go.
+            UsageError: nothing is ready, or it is not as it was drafted any more.
+        """
+        return Approvals(self._office, self._replayed()).draft(self._open_list(number))
+
+    def approve(self, number: int, now: datetime) -> Draft:
+        """Draw the certificate and sign every change of a draft, as the second person.
+
+        Raises:
+            UsageError: nothing is ready, or it is not as it was drafted any more.
         """
         found = self._open_list(number)
-        replay, collection = self._opened()
-        first = VerifierKey.from_text(found.key)
-        key = approver_key(self._office, replay, besides=first)
-        with closing(collection):
-            plan = self._plan(replay, collection, found.units, observations=found.observations)
-            units = [collection.unit(unit) for unit in found.units]
-            clearance = Clearance.open(self._office, now)
-            gone = {one.unit for one in collection.gone()}
-            clearance.require([one for one in units if one.id not in gone], found.by_category)
-        catalog = catalog_from(self._office, replay)
-        who = self._office.actor.name
-        classes = clearance.classes(units)
-        approval = Approval(found, plan, units, classes, who, key, first.name, now)
-        said = Stager(self._office, replay, catalog, self._random).stage(approval)
+        replay = self._replayed()
+        approvals = Approvals(self._office, replay)
+        key = approver_key(self._office, replay, besides=VerifierKey.from_text(found.key))
+        draft = approvals.draft(found)
+        said = approvals.approve(draft, Approval(found, self._office.actor.name, key, now))
         self._tell("approve", number, found.ground, now)
         self.lists.say(number, APPROVED, now, **said)
-        return plan
+        shutil.rmtree(draft_folder(self._office.home, number), ignore_errors=True)
+        return draft
 
     def carry_out(
         self,
@@ -179,9 +197,29 @@ class Carrier:
         self.lists.say(number, WITHDRAWN, now, entries=rows)
         return folder
 
+    def _replayed(self) -> Replay:
+        return replay_mirror(Mirror(self._office.home.mirror), self._office.config)
+
     def _opened(self) -> tuple[Replay, IndexedCollection]:
-        replay = replay_mirror(Mirror(self._office.home.mirror), self._office.config)
-        return replay, open_collection(self._office)[0]
+        return self._replayed(), open_collection(self._office)[0]
+
+    def _draft(
+        self,
+        found: DestructionList,
+        replay: Replay,
+        collection: IndexedCollection,
+        plan: Plan,
+        now: datetime,
+    ) -> None:
+        """Leave what an approval takes, and write down that it is ready."""
+        units = [collection.unit(unit) for unit in found.units]
+        gone = {one.unit for one in collection.gone()}
+        clearance = Clearance.open(self._office, now)
+        clearance.require([one for one in units if one.id not in gone], found.by_category)
+        catalog = catalog_from(self._office, replay)
+        drafter = Drafter(self._office, replay, catalog, self._random)
+        _, digest = drafter.draft(found.number, plan, units, clearance.classes(units))
+        self.lists.say(found.number, DRAFTED, now, by=self._office.actor.name, draft=digest)
 
     def _plan(
         self,

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lakzegel_core import limits, note
-from lakzegel_core.keyring import DESTROYED
+from lakzegel_core.keyring import DESTROYED, open_keyring
 from lakzegel_core.keyringchange import KeyringChange, open_keyring_change
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_office import durable
 from lakzegel_office.commands.common import Office
-from lakzegel_office.commands.evidence import catalog_from
+from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.destroying.approvers import approver_key
 from lakzegel_office.destroying.deed import Done
 from lakzegel_office.errors import DoubtError, UsageError
@@ -105,12 +105,28 @@ class Changes:
         in_force = replay.custody.require_delegation().approval
         if hashlib.sha256(staged.keyring).digest() != staged.change.new:
             raise DoubtError(f"{staged.signed.with_suffix('.keyring')}: not what was approved")
+        self._require_slots(replay, staged)
         if not staged.signed.exists():
             key = approver_key(self._office, replay, besides=_signer(staged.first, in_force))
             durable.write_file(staged.signed, add_signature(staged.first, key, in_force))
         signed = read_limited(staged.signed, limits.MAX_NOTE)
         open_keyring_change(signed, in_force)
         return signed
+
+    def _require_slots(self, replay: Replay, staged: Staged) -> None:
+        """Return when the new keyring has every key of the old one but those that are to go.
+
+        Raises:
+            DoubtError: it has not.
+        """
+        with catalog_from(self._office, replay).open(staged.record) as batch:
+            before = batch.keyring
+        gone = staged.change.destroyed
+        left = tuple(DESTROYED if n in gone else key for n, key in enumerate(before.slots))
+        after = open_keyring(staged.keyring, identities(self._office))
+        if after != replace(before, slots=left):
+            path = staged.signed.with_suffix(".keyring")
+            raise DoubtError(f"{path}: has not the keys that are to stay, and those alone")
 
     def _attested(self, replay: Replay, staged: Staged) -> Done:
         record, change = staged.record, staged.change

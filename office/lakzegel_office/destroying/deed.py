@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from xml.etree import ElementTree as ET
 
 from lakzegel_core.encoding import format_time
-from lakzegel_office.collection.model import Unit
+from lakzegel_office.destroying.drafting import Draft
 from lakzegel_office.destroying.lists import DestructionList
 from lakzegel_office.destroying.selection import Copy, after
-from lakzegel_office.replay import BatchPlace
 
 SPACE: Final = "https://lakzegel.nl/ns/vernietiging/1"
 MANNER: Final = (
@@ -30,14 +29,6 @@ _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 
 @dataclass(frozen=True, slots=True)
-class Extracted:
-    """An extract that was sealed before: its segment, and the SHA-256 of its file (hex)."""
-
-    item: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
 class Deed:
     """All that the certificate says."""
 
@@ -46,13 +37,8 @@ class Deed:
     found: DestructionList
     approver: str
     keys: tuple[str, str]  # names of the approval keys that sign
-    proposal: str
     drawn: datetime
-    units: Sequence[Unit]
-    classes: Mapping[str, str]  # of each unit, in review
-    batches: Mapping[BatchPlace, Sequence[int]]
-    extracts: Sequence[Extracted]
-    annex: str
+    draft: Draft
     two_persons: bool  # whether both keys are named persons' own, and not one person's
 
     def to_xml(self) -> bytes:
@@ -73,7 +59,7 @@ class Deed:
         self._persons(root)
         self._extent(root)
         self._specification(root)
-        _texts(root, bijlagePersoonsgegevens=self.annex, voorstel=self.proposal)
+        _texts(root, bijlagePersoonsgegevens=self.draft.annex, voorstel=self.draft.proposal)
         return _bytes(root)
 
     def _persons(self, root: ET.Element) -> None:
@@ -87,30 +73,31 @@ class Deed:
             ET.SubElement(people, "sleutel", {"naam": _clean(key)})
 
     def _extent(self, root: ET.Element) -> None:
-        times = [unit.at for unit in self.units if unit.at is not None]
-        extent = ET.SubElement(root, "omvang", {"eenheden": str(len(self.units))})
-        extent.set("bytes", str(sum(unit.size for unit in self.units)))
-        if times:
-            extent.set("van", f"{min(times):%Y-%m-%d}")
-            extent.set("tot", f"{max(times):%Y-%m-%d}")
-        for (app, kind), count in sorted(Counter((u.app, str(u.kind)) for u in self.units).items()):
+        units = self.draft.units
+        days = [unit.day for unit in units if unit.day]
+        extent = ET.SubElement(root, "omvang", {"eenheden": str(len(units))})
+        extent.set("bytes", str(sum(unit.size for unit in units)))
+        if days:
+            extent.set("van", min(days))
+            extent.set("tot", max(days))
+        for (app, kind), count in sorted(Counter((u.app, u.kind) for u in units).items()):
             row = {"toepassing": _clean(app), "soort": kind, "aantal": str(count)}
             ET.SubElement(extent, "soort", row)
 
     def _specification(self, root: ET.Element) -> None:
         part = ET.SubElement(root, "specificatie")
-        for unit in self.units:
-            row = {"kenmerk": unit.id, "soort": str(unit.kind), "toepassing": _clean(unit.app)}
+        for unit in self.draft.units:
+            row = {"kenmerk": unit.id, "soort": unit.kind, "toepassing": _clean(unit.app)}
             row |= {"bewaring": _clean(unit.custody), "bytes": str(unit.size)}
-            row["klasse"] = self.classes[unit.id]
-            if unit.at is not None:
-                row["datum"] = f"{unit.at:%Y-%m-%d}"
+            row["klasse"] = unit.klass
+            if unit.day:
+                row["datum"] = unit.day
             ET.SubElement(part, "eenheid", row)
-        for (device, epoch, number), items in self.batches.items():
+        for (device, epoch, number), items in self.draft.batches.items():
             row = {"apparaat": device, "reeks": str(epoch), "nummer": str(number)}
             ET.SubElement(part, "partij", {**row, "stukken": " ".join(map(str, items))})
-        for extract in self.extracts:
-            ET.SubElement(part, "uittreksel", {"van": extract.item, "sha256": extract.digest})
+        for item, digest in self.draft.extracts:
+            ET.SubElement(part, "uittreksel", {"van": item, "sha256": digest})
 
 
 @dataclass(frozen=True, slots=True)

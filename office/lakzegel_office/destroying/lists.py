@@ -28,6 +28,7 @@ APPROVED: Final = "approved"
 WITHDRAWN: Final = "withdrawn"
 ERASED: Final = "erased"
 DROPPED: Final = "dropped"
+DRAFTED: Final = "drafted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class DestructionList:
     proposer: str
     key: str  # verifier key of the approver who proposed it
     proposed: datetime
+    draft: str = ""  # base64 SHA-256 of what was made ready for an approval
     round: int = 0  # how often it was approved
     approver: str = ""
     deed: str = ""  # base64 SHA-256 of the certificate
@@ -181,7 +183,9 @@ def _next(known: DestructionList, says: Mapping[str, Any], at: datetime) -> Dest
     act = says["act"]
     if act == DROPPED:
         left = tuple(unit for unit in known.units if unit != says["unit"])
-        return replace(known, units=left, state=PROPOSED)
+        return replace(known, units=left, state=PROPOSED, draft="")
+    if act == DRAFTED:
+        return replace(known, draft=says["draft"])
     if act == APPROVED:
         return replace(
             known,

@@ -4,7 +4,6 @@
 HOME/people/NAME/master.age           the person's own key, under his own passphrase
 HOME/people/NAME/approval.age         what he alone can sign with
 HOME/keys/people/NAME/master.age      the office's master key, for an archivist
-HOME/keys/people/NAME/index.age       the index key, for an approver who is none
 HOME/keys/people/NAME/journal.age     the journals' key, for everybody else
 """
 

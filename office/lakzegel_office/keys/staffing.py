@@ -22,7 +22,7 @@ from lakzegel_office.keys import delegations, master
 from lakzegel_office.keys.approving import APPROVAL, policy_signers
 from lakzegel_office.keys.login import own_folder, wraps
 from lakzegel_office.keys.people import Duty, Person
-from lakzegel_office.vault import INDEX, JOURNAL, MASTER, WORK_FACTOR, Vault
+from lakzegel_office.vault import JOURNAL, MASTER, WORK_FACTOR, Vault
 
 PRIVACY_KEY = POLICY_KEYS[1]  # its name in the office's vault, and in hers
 
@@ -227,8 +227,6 @@ def _wrap(office: Office, person: Person, tools: Tools) -> None:
     if person.may(Duty.ARCHIVIST):
         text = "\n".join(one.to_text() for one in office.vault.masters)
         name, secret = MASTER, text.encode()
-    elif person.may(Duty.APPROVER):
-        name, secret = INDEX, office.vault.load(INDEX)
     else:
         name, secret = JOURNAL, office.journal_key
     sealed = age.encrypt(secret, [person.recipient], random=tools.random)
