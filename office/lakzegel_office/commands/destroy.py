@@ -189,7 +189,7 @@ def erase(arguments: argparse.Namespace) -> int:
     """Replace the keyrings everywhere, and destroy the period's keys."""
     office = unlock(arguments)
     opened = receiver_of(office, arguments)
-    with office.home.exclusive(), office.home.changing_keys(), opened() as receiver:
+    with office.home.exclusive(), opened() as receiver:
         period = office.config.periods.get(arguments.period)
         pull = _pull_with(office, receiver)
         erasure, final = Eraser(office, period, os.urandom).erase(receiver, pull, _now())
