@@ -18,6 +18,7 @@ test: $(READY)  ## Every test
 	$(BIN)/pytest -q -n 3 --dist worksteal $(TEST_ARGS)
 
 soak: $(READY)  ## Every test in its long form: kills, failing disks, lying receivers, a month
+	sh tests/oracles/archives.sh
 	$(BIN)/pytest -q -m soak $(TEST_ARGS)
 
 lint: $(READY)  ## Style, types and the walls between the rooms

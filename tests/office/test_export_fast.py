@@ -4,14 +4,10 @@
 from xml.etree import ElementTree as ET
 
 import pytest
-from fido import CONFIG_DIR
-from fido.fido import Fido
-from fido.versions import get_local_versions
 
 from lakzegel_core.errors import InclusionError
 from lakzegel_core.merkle import levels_of, path_in, root_of, verify_inclusion
 from lakzegel_office.errors import UsageError
-from lakzegel_office.transfer.patterns import Fast
 from lakzegel_office.transfer.validity import Official
 
 XS = 'xmlns:xs="http://www.w3.org/2001/XMLSchema"'
@@ -60,38 +56,6 @@ def test_a_schema_with_keys_is_asked_about_every_document(tmp_path):
     for second, valid in (("2026-12-02", True), ("2026-12-01", False)):
         text = f"<a><text/><at>2026-12-01</at><at>{second}</at></a>"
         assert bool(official.fault(ET.ElementTree(ET.fromstring(text)))) != valid
-
-
-SAMPLES = [
-    b"",
-    b"%PDF-1.4\n%%EOF",
-    b"GIF89a\x01\x00\x01\x00\x80\x00\x00",
-    b"PK\x05\x06" + bytes(18),
-    b"\x89PNG\r\n\x1a\n" + bytes(30),
-    b'<?xml version="1.0"?><svg version="1.1" xmlns="http://www.w3.org/2000/svg"/>',
-    b"BEGIN:VCARD\r\nVERSION:3.0\r\nEND:VCARD\r\n",
-    b"{\\rtf1\\ansi een}",
-    bytes(range(256)) * 9,
-]
-
-
-def test_patterns_that_were_read_once_find_what_the_library_finds():
-    known = get_local_versions(CONFIG_DIR)
-    signatures = [known.pronom_signature, known.fido_extension_signature]
-    settings = {"quiet": True, "nocontainer": True, "format_files": signatures}
-    ours, library = Fast(**settings), Fido(**settings)
-    for data in SAMPLES:
-        names = [
-            [one.findtext("puid") for one, _ in some.match_formats(data, data)]
-            for some in (ours, library)
-        ]
-        assert names[0] == names[1]
-    for name in ("a.eml", "a.DOC", "a", "a.onbekend", "a.eml"):
-        puids = [
-            [one.findtext("puid") for one, _ in some.match_extensions(name)]
-            for some in (ours, library)
-        ]
-        assert puids[0] == puids[1]
 
 
 def test_every_path_by_the_levels_of_a_tree_is_proven_under_its_root():

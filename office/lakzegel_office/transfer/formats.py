@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import mimetypes
+import re
 import resource
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
+from codecs import getincrementaldecoder
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,11 +25,19 @@ from fido.versions import get_local_versions
 from lakzegel_office.spread import in_turn, spread
 from lakzegel_office.transfer.mdto import Format
 from lakzegel_office.transfer.patterns import Fast
+from lakzegel_office.transfer.safenames import MEDIA_TYPES
 
 BATCH: Final = 200  # files a task
 FEW: Final = 400  # files that are looked at without starting a process
 PATIENCE: Final = 10  # seconds a file
 MEMORY: Final = 2 << 30  # bytes of address space
+MAIL: Final = "fmt/950"
+PLAIN_TEXT: Final = Format("Plain Text File", "x-fmt/111")
+# what an ending means that PRONOM gives to several, of which the others are rare
+_MEANT: Final = {".eml": MAIL, ".txt": PLAIN_TEXT.puid, ".json": "fmt/817"}
+_PUID: Final = re.compile(r"\A(x-)?fmt/[0-9]+\Z")
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_BEGIN: Final = 1 << 16  # bytes
 _MEDIA: Final = "IANA Media Types"
 
 
@@ -50,7 +59,7 @@ class Identifier:
     def __init__(self) -> None:
         """Load the patterns: a third of a second."""
         versions = get_local_versions(CONFIG_DIR)
-        self._found: list[tuple[Any, str]] = []
+        self._found: list[Any] = []
         self._fido = Fast(
             quiet=True,
             handle_matches=self._keep,
@@ -71,18 +80,42 @@ class Identifier:
                 break
         else:
             self._found.clear()
-        return self._chosen() or _by_name(path)
+        by_bytes = min(_of_pronom(self._found), default=None)
+        return _format(by_bytes) if by_bytes is not None else self._by_ending(path)
 
-    def _keep(self, name: str, matches: Sequence[tuple[Any, str]], *_: object) -> None:
-        del name
-        self._found[:] = [(found, kind) for found, kind in matches]
+    def _keep(self, name: str, matches: Sequence[tuple[Any, str]], spent: float, by: str) -> None:
+        del name, spent
+        self._found[:] = [] if by == "extension" else [found for found, _ in matches]
 
-    def _chosen(self) -> Format | None:
-        """Return the first by its PUID, where there are several."""
-        formats = sorted(
-            (str(found.findtext("puid")), str(found.findtext("name"))) for found, _ in self._found
-        )
-        return Format(formats[0][1], formats[0][0]) if formats else None
+    def _by_ending(self, path: Path) -> Format:
+        """Return the format that only a file's ending tells of, where that tells of one."""
+        known = dict(_of_pronom(self._fido.of_ending(path.name)))
+        wanted = _MEANT.get(path.suffix)
+        if wanted in known and (wanted == MAIL or _is_text(path)):
+            return _format((wanted, known[wanted]))
+        if len(known) == 1:
+            return _format(*known.items())
+        return PLAIN_TEXT if _is_text(path) else _by_name(path)
+
+
+def _of_pronom(found: Iterable[Any]) -> list[tuple[str, str]]:
+    """Return ids and names of those that are PRONOM's; the library has some of its own."""
+    pairs = ((str(one.findtext("puid")), str(one.findtext("name"))) for one in found)
+    return [(puid, name) for puid, name in pairs if _PUID.match(puid)]
+
+
+def _format(found: tuple[str, str]) -> Format:
+    return Format(found[1], found[0])
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file begins as text in UTF-8 does."""
+    try:
+        with path.open("rb") as file:
+            text = getincrementaldecoder("utf-8")().decode(file.read(_BEGIN))
+    except (OSError, UnicodeDecodeError):
+        return False
+    return bool(text) and not _CONTROL.search(text)
 
 
 def identify_all(root: Path, paths: Sequence[str]) -> Iterator[tuple[str, Format]]:
@@ -134,4 +167,4 @@ def _limited(seconds: int) -> Iterator[None]:
 
 
 def _by_name(path: Path) -> Format:
-    return Format(mimetypes.guess_type(path.name)[0] or "application/octet-stream", "", _MEDIA)
+    return Format(MEDIA_TYPES.guess_type(path.name)[0] or "application/octet-stream", "", _MEDIA)

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from mimetypes import guess_extension
 from typing import Final
 
 from lakzegel_office.collection.leaving import Part
@@ -22,7 +21,7 @@ from lakzegel_office.transfer.choosing import Inventory, Scope, Sealed
 from lakzegel_office.transfer.mailfiles import MailFile, mail_pieces, stored_as
 from lakzegel_office.transfer.model import Content, Dossier, Marks, Record, Role, Seal
 from lakzegel_office.transfer.rendering import Renderer
-from lakzegel_office.transfer.safenames import ending_of
+from lakzegel_office.transfer.safenames import MEDIA_TYPES, ending_of
 
 NO_SUBJECT: Final = "(zonder onderwerp)"
 NO_TITLE: Final = "(zonder titel)"
@@ -208,7 +207,7 @@ class Gatherer:
             yield Content(
                 Role.ATTACHMENT,
                 part.name or "bijlage",
-                ending_of(part.name, guess_extension(part.media_type) or ".bin"),
+                ending_of(part.name, MEDIA_TYPES.guess_extension(part.media_type) or ".bin"),
                 self._decoder(unit.id, part.number),
                 how=DECODED,
             )

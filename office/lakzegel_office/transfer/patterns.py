@@ -34,6 +34,7 @@ class Fast(Fido):  # type: ignore[misc]  # the library has no types
         super().__init__(**settings)
         self._compiled = [(one, tuple(self._signatures(one))) for one in self.formats]
         self._by_ending: dict[str, list[Match]] = {}
+        self._all_of_ending: dict[str, list[Any]] = {}
 
     def match_formats(self, bofbuffer: bytes, eofbuffer: bytes) -> list[Match]:
         """Return the formats whose patterns are in a file's begin and end, the best of them."""
@@ -51,6 +52,17 @@ class Fast(Fido):  # type: ignore[misc]  # the library has no types
         if ending not in self._by_ending:
             self._by_ending[ending] = super().match_extensions(filename)
         return self._by_ending[ending]
+
+    def of_ending(self, filename: str) -> list[Any]:
+        """Return every format that a file's ending belongs to, rare ones too."""
+        ending = os.path.splitext(filename)[1].lower().lstrip(".")  # noqa: PTH122
+        if ending not in self._all_of_ending:
+            self._all_of_ending[ending] = [
+                one
+                for one in self.formats
+                if any(known.text == ending for known in one.findall("extension"))
+            ]
+        return self._all_of_ending[ending]
 
     def _signatures(self, one: Any) -> Iterator[_Signature]:  # noqa: ANN401  # an XML element
         for signature in self.get_signatures(one):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from mimetypes import MimeTypes
 from typing import Final
 
 MAX_WORDS: Final = 36  # characters of the title
@@ -18,6 +19,7 @@ MAX_ENDING: Final = 8
 UNIQUE: Final = 10  # characters of the id: 50 bits
 _OTHER: Final = re.compile(r"[^A-Za-z0-9_]+")
 _ENDING: Final = re.compile(r"\.([A-Za-z0-9]{1,8})\Z")
+MEDIA_TYPES: Final = MimeTypes()  # what Python has: never what this machine's files add to that
 EMPTY: Final = "zonder-titel"
 
 
