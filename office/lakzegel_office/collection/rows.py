@@ -23,13 +23,10 @@ UNIT: Final = (
     " u.custody, u.device, u.source, u.app, u.undated, u.at, u.at_text, u.sender, u.subject,"
     f" u.snippet, u.size, u.attachments, u.labels, u.first_seen, {_CAPTURES}"
 )
-_READOUTS: Final = """
-    SELECT count(*) FROM capture k WHERE k.file IN (
-        SELECT s.file FROM unit u JOIN place p ON p.unit = u.id JOIN segment s ON s.id = p.segment
-            WHERE u.conversation = ?1
-        UNION SELECT w.file FROM unit u JOIN version v ON v.unit = u.id
-            JOIN capture w ON w.id = v.capture WHERE u.conversation = ?1)
-"""
+_READOUTS: Final = (
+    "SELECT coalesce(sum(f.captures), 0) FROM within w JOIN file f ON f.id = w.file"
+    " WHERE w.conversation = ?"
+)
 
 
 def unit_of(db: Connection, row: tuple[Any, ...]) -> Unit:
@@ -95,8 +92,9 @@ def moment(microseconds: int) -> datetime | None:
 def _present(db: Connection, conversation: int) -> list[Party]:
     """Return who took part in a conversation that has no list of members."""
     found = db.execute(
-        "SELECT DISTINCT y.address, y.name FROM unit u JOIN present p ON p.unit = u.id"
-        " JOIN party y ON y.id = p.party WHERE u.conversation = ? ORDER BY 1, 2 LIMIT 1000",
+        "SELECT y.address, y.name FROM party y WHERE y.id IN (SELECT party FROM crowded c"
+        " WHERE c.crowd IN (SELECT crowd FROM unit WHERE conversation = ?)) ORDER BY 1, 2"
+        " LIMIT 1000",
         (conversation,),
     )
     return [Party(address, name, "member") for address, name in found]

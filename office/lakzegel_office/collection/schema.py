@@ -4,6 +4,10 @@
 `batch` has a row for each batch that was indexed whole; a batch is one transaction. `segment` and
 `capture` say what the mirror holds, `unit` and `place` what is in it. The full text holds words
 and no text: a unit is opened from its segments.
+
+A `facet` is what units have in common that is asked for by choice, a `crowd` the people of a unit;
+there are few of either, so a question is answered from the numbers in an index of units alone.
+`within` has the files that a conversation is in.
 """
 
 from __future__ import annotations
@@ -47,19 +51,17 @@ SCHEMA: Final = (
         source TEXT NOT NULL, app TEXT NOT NULL, undated INTEGER NOT NULL, at INTEGER NOT NULL,
         at_text TEXT NOT NULL, sender INTEGER, subject TEXT NOT NULL, snippet TEXT NOT NULL,
         size INTEGER NOT NULL, attachments INTEGER NOT NULL, labels TEXT NOT NULL,
-        first_seen INTEGER, likeness BLOB, leaf TEXT NOT NULL,
+        first_seen INTEGER, likeness BLOB, leaf TEXT NOT NULL, facet INTEGER, crowd INTEGER,
         gone INTEGER NOT NULL DEFAULT 0,
         back INTEGER GENERATED ALWAYS AS (-at) STORED) STRICT""",
     # In the order of a list, with what a query asks: rows are looked up for what is shown alone.
-    """CREATE INDEX unit_at ON unit (undated, at, name,
-        gone, app, kind, source, custody, device, conversation)""",
-    """CREATE INDEX unit_newest ON unit (undated, back, name,
-        gone, app, kind, source, custody, device, conversation)""",
-    "CREATE INDEX unit_app ON unit (app, undated, at, name, gone)",
-    "CREATE INDEX unit_conversation ON unit (conversation, undated, at, name, gone)",
+    """CREATE INDEX unit_at ON unit (undated, at, name, gone, facet, crowd, conversation,
+        first_seen)""",
+    "CREATE INDEX unit_newest ON unit (undated, back, name, gone, facet, crowd, conversation)",
+    "CREATE INDEX unit_conversation ON unit (conversation, undated, at, name, gone, facet, crowd)",
+    "CREATE INDEX unit_one ON unit (id, undated, at, name, gone, facet, crowd, conversation)",
     "CREATE INDEX unit_leaf ON unit (leaf) WHERE leaf <> ''",
     "CREATE INDEX unit_likeness ON unit (likeness) WHERE likeness IS NOT NULL",
-    "CREATE INDEX unit_labels ON unit (labels) WHERE labels <> ''",
     """CREATE TABLE place (unit INTEGER NOT NULL, segment INTEGER NOT NULL, start INTEGER NOT NULL,
         length INTEGER NOT NULL, part INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (segment, start, unit)) STRICT, WITHOUT ROWID""",
@@ -71,12 +73,30 @@ SCHEMA: Final = (
         folded TEXT NOT NULL, UNIQUE (address, name)) STRICT""",
     """CREATE TABLE present (unit INTEGER NOT NULL, party INTEGER NOT NULL, role TEXT NOT NULL,
         PRIMARY KEY (party, unit, role)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE facet (id INTEGER PRIMARY KEY, custody TEXT NOT NULL, device TEXT NOT NULL,
+        source TEXT NOT NULL, app TEXT NOT NULL, kind TEXT NOT NULL, labels TEXT NOT NULL,
+        UNIQUE (custody, device, source, app, kind, labels)) STRICT""",
+    "CREATE TABLE crowd (id INTEGER PRIMARY KEY, members BLOB UNIQUE NOT NULL) STRICT",
+    """CREATE TABLE crowded (party INTEGER NOT NULL, crowd INTEGER NOT NULL,
+        PRIMARY KEY (party, crowd)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX crowded_by ON crowded (crowd)",
+    """CREATE TABLE within (conversation INTEGER NOT NULL, file INTEGER NOT NULL,
+        PRIMARY KEY (conversation, file)) STRICT, WITHOUT ROWID""",
+    """CREATE TRIGGER place_made AFTER INSERT ON place BEGIN
+        INSERT OR IGNORE INTO within SELECT u.conversation, s.file FROM unit u, segment s
+            WHERE u.id = NEW.unit AND s.id = NEW.segment; END""",
+    """CREATE TRIGGER version_made AFTER INSERT ON version BEGIN
+        INSERT OR IGNORE INTO within SELECT u.conversation, k.file FROM unit u, capture k
+            WHERE u.id = NEW.unit AND k.id = NEW.capture; END""",
+    """CREATE TRIGGER unit_left AFTER DELETE ON unit BEGIN
+        DELETE FROM within WHERE conversation = OLD.conversation AND NOT EXISTS
+            (SELECT 1 FROM unit WHERE conversation = OLD.conversation); END""",
     """CREATE TABLE reply (scope TEXT NOT NULL, message TEXT NOT NULL,
         conversation INTEGER NOT NULL, PRIMARY KEY (scope, message)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX head_of ON head (conversation)",
     "CREATE INDEX present_unit ON present (unit)",
     "CREATE INDEX reply_of ON reply (conversation)",
     """CREATE VIRTUAL TABLE words USING fts5 (subject, body, names, content = '',
-        contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')""",
+        contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3')""",
     "INSERT INTO words (words, rank) VALUES ('secure-delete', 1)",
 )

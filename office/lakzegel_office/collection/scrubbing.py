@@ -16,13 +16,14 @@ from typing import Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keyring import DESTROYED
 from lakzegel_office.collection.database import Connection
+from lakzegel_office.collection.facets import forget_unused
 from lakzegel_office.collection.rowlists import ordered
 from lakzegel_office.replay import HeaderRecord
 
 _SCRUB: Final = (
     "UPDATE unit SET gone = 1, undated = 1, at = 0, at_text = '', sender = NULL, subject = '',"
     " snippet = '', labels = '', likeness = NULL, leaf = '', size = 0, attachments = 0,"
-    " first_seen = NULL WHERE id = ?"
+    " first_seen = NULL, facet = NULL, crowd = NULL WHERE id = ?"
 )
 _CONFIRMS: Final = "UPDATE segment SET sha256 = '' WHERE batch = ? AND item = ?"  # a guess of it
 _EMPTY: Final = (
@@ -78,6 +79,7 @@ class Scrubber:
         for unit in gone:
             self._scrub(unit)
         if lost:
+            forget_unused(db)
             self._empty_conversations()
             db.execute(f"PRAGMA application_id = {_UNSETTLED}")
         db.execute("UPDATE batch SET keyring = ? WHERE seq = ?", (self.digest(record), seq))

@@ -7,13 +7,16 @@ first did.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from lakzegel_office.collection.database import Connection
-from lakzegel_office.collection.ids import clean, normalised
+from lakzegel_office.collection.facets import crowds_of, facets_of
+from lakzegel_office.collection.ids import clean
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.wording import match_of
@@ -23,19 +26,34 @@ FEW: Final = 4_000  # hits of a text that are sorted; more are met while walking
 TEXTS_ALIKE: Final = 3  # equal texts by which two chats are perhaps one
 PAGE: Final = 500  # rows that are read at once
 _NOTHING: Final = "0"
-_PRESENT: Final = (  # the units that somebody is in, himself or as a member
-    "WITH met AS (SELECT p.unit FROM party y CROSS JOIN present p ON p.party = y.id"
-    " WHERE instr(y.folded, ?) > 0) SELECT unit FROM met WHERE unit > 0 UNION"
-    " SELECT o.id FROM met CROSS JOIN unit o ON o.conversation = -met.unit WHERE met.unit < 0"
-)
+
+
+class Way(StrEnum):
+    """Along which index the units of a query are met."""
+
+    OLDEST = "unit_at"
+    NEWEST = "unit_newest"
+    TALK = "unit_conversation"  # those of one conversation, or each conversation after the other
+    ONE = "unit_one"  # those that have the words, each by its row
+    NAMED = ""  # those that are asked for by id
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The units that have some words: a part of a WHERE, its values, and whether they are few."""
+
+    part: str
+    values: tuple[str, ...]
+    few: bool
 
 
 @dataclass(slots=True)
 class Condition:
-    """What a row has to be: a statement's WHERE, and its values."""
+    """What a row of `unit u` has to be: a statement's WHERE, its values, and its index."""
 
     parts: list[str] = field(default_factory=list)
     values: list[object] = field(default_factory=list)
+    way: Way = Way.OLDEST
 
     def add(self, part: str, *values: object) -> None:
         """Add one that must hold too."""
@@ -52,28 +70,41 @@ class Condition:
         """The text of it."""
         return " AND ".join(self.parts) or "1"
 
+    @property
+    def units(self) -> str:
+        """The table, and the index to go along."""
+        return f"unit u INDEXED BY {self.way}" if self.way else "unit u"
 
-def condition_of(query: Query) -> Condition:
-    """Return what a query asks of a row of `unit u`, but for text and page."""
-    found = Condition()
+
+def condition_of(db: Connection, query: Query) -> Condition:
+    """Return what a query asks of a row of `unit u`, but for the page."""
+    found = Condition(way=Way.NEWEST if query.newest_first else Way.OLDEST)
     found.add("u.gone = 0")
-    found.among("u.custody", query.custodies)
-    found.among("u.device", query.devices)
-    found.among("u.source", query.sources)
-    found.among("u.app", query.apps)
-    found.among("u.kind", [str(kind) for kind in query.kinds])
     found.among("u.name", query.ids)
     if query.conversation:
+        found.way = Way.TALK
         found.add("u.conversation = (SELECT id FROM conversation WHERE name = ?)",
                   query.conversation)  # fmt: skip
-    if query.label:
-        found.add("u.labels <> ''")
-        if query.label != "any":
-            found.add("instr(u.labels, ?) > 0", f" {query.label} ")
+    if query.text:
+        hits = hits_of(db, query.text, "u.id")
+        found.way = Way.ONE if hits.few else found.way
+        found.add(hits.part, *hits.values)
+    if query.ids:
+        found.way = Way.NAMED
+    if (facets := facets_of(query)) is not None:
+        found.add(facets[0], *facets[1])
     if query.party:
-        _add_party(found, query.party)
+        crowds = crowds_of(query.party)
+        found.add(crowds[0], *crowds[1])
     _add_times(found, query.since, query.until)
     return found
+
+
+def order_of(condition: Condition, *, newest_first: bool) -> str:
+    """Return the columns by which units are in order, as the index has them that is gone along."""
+    if not newest_first:
+        return "u.undated, u.at, u.name"
+    return f"u.undated, {'u.back' if condition.way is Way.NEWEST else '-u.at'}, u.name"
 
 
 def rows(db: Connection, query: Query, columns: str) -> Iterator[tuple[object, ...]]:
@@ -82,80 +113,81 @@ def rows(db: Connection, query: Query, columns: str) -> Iterator[tuple[object, .
     Raises:
         UsageError: the unit that a page begins after is not there.
     """
-    condition = condition_of(query)
-    order = "u.undated, u.back, u.name" if query.newest_first else "u.undated, u.at, u.name"
+    condition = condition_of(db, query)
+    order = order_of(condition, newest_first=query.newest_first)
     if query.after:
-        _add_page(db, condition, query)
-    walked = ""
-    if query.text:
-        hits = add_text(db, condition, query.text)
-        walked = " INDEXED BY unit_newest" if query.newest_first else " INDEXED BY unit_at"
-        walked = walked if hits > FEW and not query.conversation else ""
-    limit = f" LIMIT {int(query.limit)}" if query.limit > 0 else ""
-    cursor = db.execute(
-        f"SELECT {columns} FROM unit u{walked} WHERE {condition.where} ORDER BY {order}{limit}",  # noqa: S608  # columns are ours, values parameters
-        condition.values,
-    )
+        _add_page(db, condition, query, order)
+    statement = f"SELECT {columns} FROM {condition.units} WHERE {condition.where} ORDER BY {order}"  # noqa: S608  # columns are ours, values parameters
+    if query.limit > 0:  # what a row says of itself is looked up for those of the page alone
+        ids = (
+            f"SELECT u.id FROM {condition.units} WHERE {condition.where}"  # noqa: S608  # ours
+            f" ORDER BY {order} LIMIT {int(query.limit)}"
+        )
+        statement = f"SELECT {columns} FROM unit u WHERE u.id IN ({ids}) ORDER BY {order}"  # noqa: S608  # ours
+    cursor = db.execute(statement, condition.values)
     while some := cursor.fetchmany(PAGE):
         yield from some
 
 
 def count(db: Connection, query: Query) -> int:
     """Return how many units there are."""
-    condition = condition_of(query)
-    if query.text:
-        add_text(db, condition, query.text)
-    statement = f"SELECT count(*) FROM unit u WHERE {condition.where}"  # noqa: S608  # as above
+    match = match_of(query.text)
+    if match and _asked(query) == Query(text=query.text):  # who has words is there
+        statement = "SELECT count(*) FROM words WHERE words MATCH ?"
+        return int(db.execute(statement, (match,)).fetchone()[0])
+    condition = condition_of(db, query)
+    statement = f"SELECT count(*) FROM {condition.units} WHERE {condition.where}"  # noqa: S608  # as above
     return int(db.execute(statement, condition.values).fetchone()[0])
 
 
-def add_text(db: Connection, condition: Condition, text: str) -> int:
-    """Ask for words; return about how many units have them."""
+def _asked(query: Query) -> Query:
+    """Return a query without its order and page."""
+    return replace(query, newest_first=False, after="", limit=0)
+
+
+def hits_of(db: Connection, text: str, column: str) -> Hits:
+    """Return what it is to have these words: to be one of few units, or else to pass a test."""
     match = match_of(text)
     if match is None:
-        condition.add(_NOTHING)
-        return 0
-    some = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-    hits = int(db.execute(some, (match, FEW + 1)).fetchone()[0])
-    condition.add("u.id IN (SELECT rowid FROM words WHERE words MATCH ?)", match)
-    return hits
-
-
-def _add_party(condition: Condition, text: str) -> None:
-    """Ask for a sender, recipient or member of whom this is a part of name or address."""
-    folded = normalised(text)
-    if not folded:
-        condition.add(_NOTHING)
-        return
-    condition.add(f"u.id IN ({_PRESENT})", folded)
+        return Hits(_NOTHING, (), few=False)
+    some = "SELECT rowid FROM words WHERE words MATCH ? LIMIT ?"
+    rows = db.execute(some, (match, FEW + 1)).fetchall()
+    if len(rows) > FEW:
+        within = f"+{column} IN (SELECT rowid FROM words WHERE words MATCH ?)"  # noqa: S608  # ours
+        return Hits(within, (match,), few=False)
+    met = json.dumps([row for (row,) in rows])
+    return Hits(f"{column} IN (SELECT value FROM json_each(?))", (met,), few=True)  # noqa: S608  # ours
 
 
 def _add_times(condition: Condition, since: datetime | None, until: datetime | None) -> None:
     if since is not None or until is not None:
         condition.add("u.undated = 0")
+    back = condition.way is Way.NEWEST
     if since is not None:
-        condition.add("u.at >= ?", microseconds(since))
+        start = microseconds(since)
+        condition.add("u.back <= ?" if back else "u.at >= ?", -start if back else start)
     if until is not None:
-        condition.add("u.at < ?", microseconds(until))
+        end = microseconds(until)
+        condition.add("u.back > ?" if back else "u.at < ?", -end if back else end)
 
 
-def _add_page(db: Connection, condition: Condition, query: Query) -> None:
+def _add_page(db: Connection, condition: Condition, query: Query, order: str) -> None:
     row = db.execute("SELECT undated, at FROM unit WHERE name = ?", (query.after,)).fetchone()
     if row is None:
         raise UsageError(f"{query.after}: no such unit; begin at the first page")
     undated, at = row
-    column, place = ("u.back", -at) if query.newest_first else ("u.at", at)
-    condition.add(f"(u.undated, {column}, u.name) > (?, ?, ?)", undated, place, query.after)
+    place = -at if query.newest_first else at
+    condition.add(f"({order}) > (?, ?, ?)", undated, place, query.after)
 
 
 def conversations(db: Connection, query: Query) -> Iterator[int]:
     """Yield the rows of conversations that have such a unit, newest first."""
-    condition = condition_of(query)
-    if query.text:
-        add_text(db, condition, query.text)
+    condition = condition_of(db, replace(query, newest_first=False))
+    if condition.way is Way.OLDEST:
+        condition.way = Way.TALK
     limit = f" LIMIT {int(query.limit)}" if query.limit > 0 else ""
     found = db.execute(
-        "SELECT u.conversation FROM unit u"  # noqa: S608  # values are parameters
+        f"SELECT u.conversation FROM {condition.units}"  # noqa: S608  # values are parameters
         f" WHERE {condition.where} GROUP BY u.conversation"
         f" ORDER BY max(CASE u.undated WHEN 0 THEN u.at END) DESC, u.conversation{limit}",
         condition.values,

@@ -67,5 +67,10 @@ class Threads:
                 f"UPDATE {table} SET conversation = ? WHERE conversation = ?",  # noqa: S608  # ours
                 (thread, other),
             )
+        self.writer.db.execute(
+            "INSERT OR IGNORE INTO within SELECT ?, file FROM within WHERE conversation = ?",
+            (thread, other),
+        )
+        self.writer.db.execute("DELETE FROM within WHERE conversation = ?", (other,))
         self.writer.db.execute("DELETE FROM conversation WHERE id = ?", (other,))
         self.writer.forget()

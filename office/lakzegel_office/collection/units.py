@@ -23,7 +23,8 @@ from lakzegel_office.collection.writing import FileRow, Writer, spaced
 
 SNIPPET: Final = 200  # characters
 FILE: Final = "file"
-_NEW: Final = "INSERT INTO unit VALUES (NULL" + 19 * ", ?" + ", 0)"
+_FOUND: Final = "SELECT id, labels, custody, device, source, app, kind FROM unit WHERE name = ?"
+_NEW: Final = "INSERT INTO unit VALUES (NULL" + 21 * ", ?" + ", 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,20 +154,25 @@ class Units:
     def _row(self, name: str, conversation: int, app: str, where: Where, raw: Raw) -> int:
         """Return the row of a unit; what was there already gets this place's size and labels."""
         db = self.writer.db
-        found = db.execute("SELECT id, labels FROM unit WHERE name = ?", (name,)).fetchone()
+        found = db.execute(_FOUND, (name,)).fetchone()
         labels = spaced((*where.labels, *(found[1].split() if found else ())))
+        facets = self.writer.facets
         if found is not None:
-            values = (raw.length, labels, found[0])
-            db.execute("UPDATE unit SET size = ?, labels = ? WHERE id = ?", values)
+            db.execute("UPDATE unit SET size = ? WHERE id = ?", (raw.length, found[0]))
+            if labels != found[1]:
+                values = (labels, facets.facet((*found[2:], labels)), found[0])
+                db.execute("UPDATE unit SET labels = ?, facet = ? WHERE id = ?", values)
             return int(found[0])
+        parties = self._parties(raw)
         sender = self.writer.party(replace(raw.sender, role="")) if raw.sender else None
         file = where.file
+        of = (file.device, file.source)
         likeness = self.names.likeness(raw.text) if raw.kind is not UnitKind.FILE else None
         leaf = clean(raw.subject).rpartition("/")[2] if app == FILE else ""
         cursor = db.execute(
             _NEW,
             (
-                *(name, str(raw.kind), conversation, file.custody, file.device, file.source, app),
+                *(name, str(raw.kind), conversation, file.custody, *of, app),
                 *(
                     int(raw.at is None),
                     raw.at or 0,
@@ -176,11 +182,13 @@ class Units:
                 ),
                 *(line_of(raw.text[: 4 * SNIPPET])[:SNIPPET], raw.length, len(raw.attachments)),
                 *(labels, where.seen, likeness, leaf),
+                facets.facet((file.custody, *of, app, str(raw.kind), labels)),
+                facets.crowd(self.writer.party(party) for party in parties),
             ),
         )
         unit = int(cursor.lastrowid)
         self.added += 1
-        self.writer.present(unit, self._parties(raw))
+        self.writer.present(unit, parties)
         db.execute(
             "INSERT INTO words (rowid, subject, body, names) VALUES (?, ?, ?, ?)",
             (unit, clean(raw.subject), clean(f"{raw.text}\n{raw.more}"), clean(self._words(raw))),

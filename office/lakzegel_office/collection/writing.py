@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from lakzegel_office.collection.database import Connection
+from lakzegel_office.collection.facets import Facets
 from lakzegel_office.collection.ids import clean, normalised
 from lakzegel_office.collection.model import Party
 from lakzegel_office.collection.pieces import Head, Piece, head_from
@@ -42,11 +43,17 @@ class Writer:
     """Writes through one connection; remembers the ids of what comes again and again."""
 
     db: Connection
+    facets: Facets = field(init=False)
     _parties: dict[tuple[str, str], int] = field(default_factory=dict)
     _conversations: dict[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Number facets through the same connection."""
+        self.facets = Facets(self.db)
+
     def forget(self) -> None:
         """Forget what was remembered: the transaction that gave it came to nothing."""
+        self.facets.forget()
         self._parties.clear()
         self._conversations.clear()
 

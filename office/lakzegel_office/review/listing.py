@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Pages of units and of conversations: what is due first, or by time; by key, never by offset.
 
-docs/spec/review.md §7. `searching` says what a query asks of a unit; `worklist`'s tables say what
-is still to be decided and by when.
+docs/spec/review.md §7. The worklist's tables have what a query asks of a unit, what is still to be
+decided and by when; nothing else is looked at but for what is shown.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Final
 
 from lakzegel_office.collection import searching
 from lakzegel_office.collection.database import Connection
+from lakzegel_office.collection.facets import crowds_of, facets_of
 from lakzegel_office.collection.model import Conversation, Query, Unit
+from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.rows import UNIT, conversation_of, moment, unit_of
 from lakzegel_office.collection.searching import Condition
-from lakzegel_office.collection.wording import match_of
-from lakzegel_office.review.worklist import STATES
+from lakzegel_office.review.worklist import DAY, STATES
 
 PAGE: Final = 50
 THREADS: Final = 20  # a conversation is told by many rows
-COMMON: Final = 20_000  # units that have a word; beyond, they are met while walking
 COUNTED: Final = 1_000  # beyond, a list is of "more than"
 OPEN: Final = "open"  # undecided, or in dispute
 OVERDUE: Final = "overdue"
@@ -68,13 +68,22 @@ class Thread:
     due: datetime | None
 
 
-_ORDERS: Final = {
-    Order.DUE: ("t.day", "t.at", "t.name"),
-    Order.NEWEST: ("u.undated", "u.back", "u.name"),
-    Order.OLDEST: ("u.undated", "u.at", "u.name"),
-}
-_FROM: Final = "temp.todo t JOIN unit u ON u.id = t.unit"
+_ORDERS: Final = {Order.DUE: "t.day, t.seq", Order.NEWEST: "t.newer", Order.OLDEST: "t.seq"}
+_FROM: Final = "temp.todo t CROSS JOIN unit u ON u.id = t.unit"
+_BEYOND: Final = 1 << 62  # a place behind every unit
 _PROPOSAL: Final = "coalesce((SELECT p.class FROM temp.proposal p WHERE p.unit = u.id), '')"
+
+
+@dataclass(slots=True)
+class Listed(Condition):
+    """What is asked of a row of `temp.todo t`, and the index that it is met along."""
+
+    index: str = ""
+
+    @property
+    def table(self) -> str:
+        """The table, and the index to go along."""
+        return f"temp.todo t {self.index}"
 
 
 class Listing:
@@ -86,16 +95,22 @@ class Listing:
 
     def units(self, wanted: Wanted, now: int, limit: int = PAGE) -> list[Row]:
         """Return a page of units."""
-        walk = bool(wanted.query.text) and self._is_common(wanted.query.text)
-        condition = self._condition(wanted, now, walk=walk)
-        columns = _ORDERS[wanted.order]
+        found = self._condition(wanted, now)
+        order = _ORDERS[wanted.order]
         if wanted.after:
-            self._add_page(condition, columns, wanted.after)
-        statement = (
-            f"SELECT {UNIT}, t.state, t.due, {_PROPOSAL} FROM {_tables(wanted, walk=walk)}"  # noqa: S608  # ours
-            f" WHERE {condition.where} ORDER BY {', '.join(columns)} LIMIT {int(limit)}"
+            found.add(
+                f"({order}) > (SELECT {order} FROM {_FROM} WHERE u.name = ?)",  # noqa: S608  # ours
+                wanted.after,
+            )
+        page = (
+            f"SELECT t.seq FROM {found.table} WHERE {found.where}"  # noqa: S608  # ours
+            f" ORDER BY {order} LIMIT {int(limit)}"
         )
-        rows = self.db.execute(statement, condition.values).fetchall()
+        statement = (
+            f"SELECT {UNIT}, t.state, t.due, {_PROPOSAL} FROM {_FROM}"  # noqa: S608  # ours
+            f" WHERE t.seq IN ({page}) ORDER BY {order}"
+        )
+        rows = self.db.execute(statement, found.values).fetchall()
         return [
             Row(unit_of(self.db, row[:-3]), row[-3], moment(row[-2]) if row[-2] else None, row[-1])
             for row in rows
@@ -103,40 +118,43 @@ class Listing:
 
     def ids(self, wanted: Wanted, now: int) -> Iterator[str]:
         """Yield the ids of all units that are wanted."""
-        condition = self._condition(wanted, now)
-        statement = f"SELECT u.name FROM {_FROM} WHERE {condition.where}"  # noqa: S608  # ours
-        yield from (name for (name,) in self.db.execute(statement, condition.values).fetchall())
+        found = self._condition(wanted, now)
+        statement = (
+            f"SELECT u.name FROM {found.table} CROSS JOIN unit u INDEXED BY unit_one"  # noqa: S608  # ours
+            f" ON u.id = t.unit WHERE {found.where}"
+        )
+        yield from (name for (name,) in self.db.execute(statement, found.values).fetchall())
 
     def count(self, wanted: Wanted, now: int) -> int:
         """Return how many there are; COUNTED + 1 for more than that."""
-        condition = self._condition(wanted, now)
-        inner = f"SELECT 1 FROM {_tables(wanted)} WHERE {condition.where} LIMIT {COUNTED + 1}"  # noqa: S608  # ours
-        return int(
-            self.db.execute(f"SELECT count(*) FROM ({inner})", condition.values).fetchone()[0]  # noqa: S608  # ours
-        )
+        found = self._condition(wanted, now)
+        inner = f"SELECT 1 FROM {found.table} WHERE {found.where} LIMIT {COUNTED + 1}"  # noqa: S608  # ours
+        return int(self.db.execute(f"SELECT count(*) FROM ({inner})", found.values).fetchone()[0])  # noqa: S608  # ours
 
     def threads(self, wanted: Wanted, now: int, limit: int = THREADS) -> list[Thread]:
         """Return a page of conversations that have such a unit."""
-        condition = Condition()
-        inner = self._condition(wanted, now)
+        found = Condition()
         if wanted.query == Query() and wanted.state == OPEN:
-            condition.add("h.open > 0")
+            found.add("h.open > 0")
         elif wanted.query != Query() or wanted.state:
-            condition.add(
-                f"h.conversation IN (SELECT t.conversation FROM {_FROM} WHERE {inner.where})",  # noqa: S608  # ours
+            inner = self._condition(wanted, now)
+            found.add(
+                f"h.conversation IN (SELECT t.conversation FROM {inner.table} WHERE {inner.where})",  # noqa: S608  # ours
                 *inner.values,
             )
-        columns = "h.day, h.at, h.name" if wanted.order is Order.DUE else "h.back, h.name"
+        columns = "h.day, h.seq" if wanted.order is Order.DUE else "h.back, h.conversation"
         if wanted.after:
-            condition.add(
-                f"({columns}) > (SELECT {columns} FROM temp.thread h WHERE h.name = ?)",  # noqa: S608  # ours
+            found.add(
+                f"({columns}) > (SELECT {columns} FROM conversation c"  # noqa: S608  # ours
+                " JOIN temp.thread h ON h.conversation = c.id WHERE c.name = ?)",
                 wanted.after,
             )
+        index = "thread_due" if wanted.order is Order.DUE else "thread_back"
         statement = (
-            "SELECT h.conversation, h.open, h.due FROM temp.thread h"  # noqa: S608  # ours
-            f" WHERE {condition.where} ORDER BY {columns} LIMIT {int(limit)}"
+            f"SELECT h.conversation, h.open, h.due FROM temp.thread h INDEXED BY {index}"  # noqa: S608  # ours
+            f" WHERE {found.where} ORDER BY {columns} LIMIT {int(limit)}"
         )
-        rows = self.db.execute(statement, condition.values).fetchall()
+        rows = self.db.execute(statement, found.values).fetchall()
         return [
             Thread(conversation_of(self.db, row), opened, moment(due) if opened and due else None)
             for row, opened, due in rows
@@ -145,60 +163,70 @@ class Listing:
     def choices(self) -> dict[str, list[str]]:
         """Return what there is to choose from: custodies, devices, sources, apps."""
         found = {}
-        for column in ("custody", "device", "source"):
-            rows = self.db.execute(f"SELECT DISTINCT {column} FROM file ORDER BY 1 LIMIT 500")  # noqa: S608  # ours
+        for column in ("custody", "device", "source", "app"):
+            rows = self.db.execute(f"SELECT DISTINCT {column} FROM facet ORDER BY 1 LIMIT 500")  # noqa: S608  # ours
             found[column] = [row[0] for row in rows]
-        rows = self.db.execute("SELECT app FROM conversation GROUP BY app ORDER BY 1 LIMIT 500")
-        found["app"] = [row[0] for row in rows]
         return found
 
-    def _condition(self, wanted: Wanted, now: int, *, walk: bool = False) -> Condition:
-        condition = searching.condition_of(wanted.query)
-        if wanted.query.text:
-            self._add_text(condition, wanted.query.text, walk=walk)
-        if wanted.state in {OPEN, OVERDUE}:
-            condition.add("t.open = 1")
+    def _condition(self, wanted: Wanted, now: int) -> Listed:
+        """Return what is asked of a row of `todo t`, and the index that it is met along."""
+        found = Listed(index=_index(wanted))
+        query = wanted.query
+        self._add_query(found, query)
+        if (facets := facets_of(query, "t")) is not None:
+            found.add(facets[0], *facets[1])
+        if query.party:
+            crowds = crowds_of(query.party, "t")
+            found.add(crowds[0], *crowds[1])
+        self._add_times(found, query)
+        if wanted.state in {OPEN, OVERDUE, PROPOSED}:
+            found.add("t.open = 1")
         if wanted.state == OVERDUE:
-            condition.add("t.due < ?", now)
+            found.add("t.day <= ? AND t.due < ?", now // DAY, now)
         elif wanted.state == PROPOSED:
-            condition.add("t.open = 1 AND u.id IN (SELECT unit FROM temp.proposal)")
+            found.add("+t.unit IN (SELECT unit FROM temp.proposal)")
         elif wanted.state in STATES:
-            condition.add("t.state = ?", wanted.state)
-        return condition
+            found.add("t.state = ?", wanted.state)
+        return found
 
-    def _add_text(self, condition: Condition, text: str, *, walk: bool) -> None:
-        """Ask for words: few hits are listed, of many each unit that is met is looked up."""
-        match = match_of(text)
-        if match is None:
-            condition.add("0")
-        elif walk:
-            each = "SELECT 1 FROM words WHERE words MATCH ? AND rowid = u.id"
-            condition.add(f"EXISTS ({each})", match)
-        else:
-            condition.add("u.id IN (SELECT rowid FROM words WHERE words MATCH ?)", match)
+    def _add_query(self, found: Listed, query: Query) -> None:
+        """Ask for a conversation, words and ids: the fewest of them lead."""
+        if query.conversation:
+            found.index = "INDEXED BY todo_thread"
+            found.add(
+                "t.conversation = (SELECT id FROM conversation WHERE name = ?)", query.conversation
+            )
+        if query.text:
+            hits = searching.hits_of(self.db, query.text, "t.unit")
+            found.index = "INDEXED BY todo_unit" if hits.few else found.index
+            found.add(hits.part, *hits.values)
+        if query.ids:
+            found.index = "INDEXED BY todo_unit"
+            marks = ", ".join("?" * len(query.ids))
+            found.add(f"t.unit IN (SELECT id FROM unit WHERE name IN ({marks}))", *query.ids)  # noqa: S608  # ours
 
-    def _is_common(self, text: str) -> bool:
-        match = match_of(text)
-        some = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        hits = self.db.execute(some, (match, COMMON + 1)).fetchone()[0] if match else 0
-        return bool(hits > COMMON)
+    def _add_times(self, found: Listed, query: Query) -> None:
+        """Ask for a period: units with a time are numbered by it."""
+        for at, sign in ((query.since, ">="), (query.until, "<")):
+            if at is not None:
+                found.add(f"t.undated = 0 AND t.seq {sign} ?", self._place(microseconds(at)))
 
-    def _add_page(self, condition: Condition, columns: tuple[str, ...], after: str) -> None:
-        names = ", ".join(columns)
-        condition.add(
-            f"({names}) > (SELECT {names} FROM {_FROM} WHERE u.name = ?)",  # noqa: S608  # ours
-            after,
+    def _place(self, at: int) -> int:
+        """Return the number of the first unit at a time or later; one beyond all where none is."""
+        first = (
+            "SELECT t.seq FROM unit u INDEXED BY unit_at CROSS JOIN temp.todo t ON t.unit = u.id"
+            " WHERE u.undated = 0 AND u.at >= ? AND u.gone = 0"
+            " ORDER BY u.undated, u.at, u.name LIMIT 1"
         )
+        row = self.db.execute(first, (at,)).fetchone()
+        return int(row[0]) if row else _BEYOND
 
 
-def _tables(wanted: Wanted, *, walk: bool = False) -> str:
-    """Return what is walked: along what is due, or along time; few units are looked up."""
-    if wanted.query.conversation or wanted.query.ids or (wanted.query.text and not walk):
-        return _FROM
-    if wanted.order is not Order.DUE:
-        index = "unit_newest" if wanted.order is Order.NEWEST else "unit_at"
-        return f"unit u INDEXED BY {index} CROSS JOIN temp.todo t ON t.unit = u.id"
-    index = "todo_open" if wanted.state in {OPEN, OVERDUE, PROPOSED} else "todo_due"
-    if wanted.state in STATES:
-        index = "todo_state"
-    return f"temp.todo t INDEXED BY {index} CROSS JOIN unit u ON u.id = t.unit"
+def _index(wanted: Wanted) -> str:
+    """Return along what a list is met, where no words or ids lead."""
+    order = {Order.DUE: "due", Order.NEWEST: "newest", Order.OLDEST: "oldest"}[wanted.order]
+    if wanted.state in {OPEN, OVERDUE, PROPOSED}:
+        return f"INDEXED BY todo_open_{order}"
+    if wanted.state:
+        return f"INDEXED BY todo_state_{order}"
+    return "NOT INDEXED" if wanted.order is Order.OLDEST else f"INDEXED BY todo_{order}"

@@ -44,17 +44,17 @@ def units(desk: Desk, request: Request) -> Response:
     """A list of units."""
     wish = asked(request.query_params)
     rows = desk.units(wish.wanted)
-    more = len(rows) == PAGE
+    first, more = not wish.wanted.after, len(rows) == PAGE
     return page(
         request,
         "units.html",
         rows=rows,
         asked=wish,
-        total=desk.listing.count(wish.wanted, desk.now),
+        total=len(rows) if first and not more else desk.listing.count(wish.wanted, desk.now),
         counted=COUNTED,
         choices=desk.listing.choices(),
         more=wish.with_(after=rows[-1].unit.id) if more else None,
-        first=not wish.wanted.after,
+        first=first,
         list=urlencode(wish.fields),
     )
 

@@ -29,52 +29,70 @@ _TABLES: Final = (
     "DROP TABLE IF EXISTS temp.ruled",
     "CREATE TEMP TABLE ruled (name TEXT PRIMARY KEY, state TEXT NOT NULL)",
     "CREATE TEMP TABLE span (app TEXT PRIMARY KEY, length INTEGER NOT NULL)",
-    """CREATE TEMP TABLE todo (unit INTEGER PRIMARY KEY, conversation INTEGER NOT NULL,
-        custody TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL, at INTEGER NOT NULL,
-        name TEXT NOT NULL,
+    """CREATE TEMP TABLE todo (seq INTEGER PRIMARY KEY, unit INTEGER NOT NULL,
+        conversation INTEGER NOT NULL, facet INTEGER, crowd INTEGER, undated INTEGER NOT NULL,
+        state TEXT NOT NULL, due INTEGER NOT NULL,
         day INTEGER GENERATED ALWAYS AS (due / 86400000000) STORED,
-        open INTEGER GENERATED ALWAYS AS (state IN ('onbeslist', 'betwist')) STORED)""",
-    """CREATE TEMP TABLE thread (conversation INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
-        open INTEGER NOT NULL, due INTEGER NOT NULL, at INTEGER NOT NULL, back INTEGER NOT NULL,
+        open INTEGER GENERATED ALWAYS AS (state IN ('onbeslist', 'betwist')) STORED,
+        newer INTEGER GENERATED ALWAYS AS (CASE undated WHEN 0 THEN -seq ELSE seq END) VIRTUAL)""",
+    """CREATE TEMP TABLE thread (conversation INTEGER PRIMARY KEY, open INTEGER NOT NULL,
+        due INTEGER NOT NULL, seq INTEGER NOT NULL, back INTEGER NOT NULL,
         day INTEGER GENERATED ALWAYS AS (due / 86400000000) STORED)""",
 )
+_ASKED: Final = "facet, crowd, unit, conversation, due"  # a list is one walk along one index
 _INDEXES: Final = (
-    "CREATE INDEX temp.todo_state ON todo (state, day, at, name)",
-    "CREATE INDEX temp.todo_open ON todo (open, day, at, name)",
-    "CREATE INDEX temp.todo_due ON todo (day, at, name)",
-    "CREATE INDEX temp.todo_thread ON todo (conversation, open, due)",
-    "CREATE INDEX temp.todo_custody ON todo (custody, open, due)",
-    "CREATE INDEX temp.todo_states ON todo (custody, state)",
-    "CREATE INDEX temp.thread_due ON thread (day, at, name)",
-    "CREATE INDEX temp.thread_back ON thread (back, name)",
+    *(
+        f"CREATE INDEX temp.todo_{name} ON todo ({columns}, {_ASKED})"
+        for name, columns in (
+            ("due", "day, seq"),
+            ("newest", "newer"),
+            ("open_due", "open, day, seq"),
+            ("open_newest", "open, newer"),
+            ("open_oldest", "open, seq"),
+            ("state_due", "state, day, seq"),
+            ("state_newest", "state, newer"),
+            ("state_oldest", "state, seq"),
+        )
+    ),
+    "CREATE UNIQUE INDEX temp.todo_unit ON todo (unit)",
+    "CREATE INDEX temp.todo_thread ON todo (conversation, seq, open, due, newer, state)",
+    "CREATE INDEX temp.todo_facet ON todo (facet, state)",
+    "CREATE INDEX temp.thread_due ON thread (day, seq)",
+    "CREATE INDEX temp.thread_back ON thread (back, conversation)",
 )
 _FILL: Final = """
-    INSERT INTO temp.todo SELECT u.id, u.conversation, u.custody, coalesce(r.state, ?),
-        coalesce(u.first_seen + coalesce(s.length, ?), 0),
-        CASE u.undated WHEN 0 THEN u.at ELSE 9000000000000000000 END, u.name
-    FROM unit u LEFT JOIN temp.ruled r ON r.name = u.name LEFT JOIN temp.span s ON s.app = u.app
-    WHERE u.gone = 0
+    INSERT INTO temp.todo (unit, conversation, facet, crowd, undated, state, due)
+    SELECT u.id, u.conversation, u.facet, u.crowd, u.undated, coalesce(r.state, ?),
+        coalesce(u.first_seen + coalesce(s.length, ?), 0)
+    FROM unit u INDEXED BY unit_at LEFT JOIN temp.ruled r ON r.name = u.name
+        LEFT JOIN facet f ON f.id = u.facet LEFT JOIN temp.span s ON s.app = f.app
+    WHERE u.gone = 0 ORDER BY u.undated, u.at, u.name
 """
 _GONE: Final = "destroyed"  # by somebody else, while the index still has it
 _DROP: Final = "DELETE FROM temp.todo WHERE state = ?"
+DAY: Final = 86_400_000_000  # microseconds
 _THERE: Final = "SELECT name FROM unit WHERE gone = 0 AND name IN ({})"
 _FOLLOW: Final = """
     UPDATE temp.todo SET state = r.state FROM temp.ruled r JOIN unit u ON u.name = r.name
     WHERE todo.unit = u.id
 """
 # 9000000000000000000: after everything; due, of a conversation with nothing open.
-_THREADS: Final = """
-    INSERT INTO temp.thread SELECT c.id, c.name, coalesce(sum(t.open), 0),
-        coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000), min(t.at),
-        coalesce((SELECT -max(u.at) FROM unit u WHERE u.conversation = c.id AND u.undated = 0),
-            9000000000000000000)
-    FROM temp.todo t JOIN conversation c ON c.id = t.conversation GROUP BY t.conversation
-"""
-_THREAD: Final = """
-    UPDATE temp.thread SET (open, due) = (SELECT coalesce(sum(t.open), 0),
-        coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000)
-        FROM temp.todo t WHERE t.conversation = thread.conversation)
+_OF_THREAD: Final = """coalesce(sum(t.open), 0),
+    coalesce(min(CASE t.open WHEN 1 THEN t.due END), 9000000000000000000)"""
+_THREADS: Final = f"""
+    INSERT INTO temp.thread SELECT t.conversation, {_OF_THREAD}, min(t.seq), min(t.newer)
+    FROM temp.todo t INDEXED BY todo_thread GROUP BY t.conversation
+"""  # noqa: S608  # ours
+_THREAD: Final = f"""
+    UPDATE temp.thread SET (open, due) = (SELECT {_OF_THREAD}
+        FROM temp.todo t INDEXED BY todo_thread WHERE t.conversation = thread.conversation)
     WHERE conversation IN (SELECT u.conversation FROM temp.ruled r JOIN unit u ON u.name = r.name)
+"""  # noqa: S608  # ours
+
+
+_DUE: Final = """
+    SELECT facet, sum(due < ?), count(*) FROM temp.todo INDEXED BY todo_open_due
+    WHERE open = 1 AND day <= ? AND due < ? GROUP BY facet
 """
 
 
@@ -149,20 +167,14 @@ class Worklist:
 
     def progress(self, now: datetime) -> Mapping[str, Progress]:
         """Return how far each custody is."""
+        custodies = dict(self.db.execute("SELECT id, custody FROM facet").fetchall())
         found: dict[str, Progress] = {}
-        rows = self.db.execute("SELECT custody, state, count(*) FROM temp.todo GROUP BY 1, 2")
-        for custody, state, count in rows:
-            found.setdefault(custody, Progress()).states[state] = count
+        rows = self.db.execute("SELECT facet, state, count(*) FROM temp.todo GROUP BY 1, 2")
+        for facet, state, count in rows.fetchall():
+            found.setdefault(custodies[facet], Progress()).states[state] += count
         at, soon = microseconds(now), microseconds(now + SOON)
-        for custody, progress in found.items():
-            progress.overdue = self._due(custody, 0, at)
-            progress.soon = self._due(custody, at, soon)
+        for facet, overdue, count in self.db.execute(_DUE, (at, soon // DAY, soon)).fetchall():
+            progress = found[custodies[facet]]
+            progress.overdue += overdue
+            progress.soon += count - overdue
         return dict(sorted(found.items()))
-
-    def _due(self, custody: str, since: int, until: int) -> int:
-        row = self.db.execute(
-            "SELECT count(*) FROM temp.todo WHERE custody = ? AND open = 1"
-            " AND due >= ? AND due < ?",
-            (custody, since, until),
-        ).fetchone()
-        return int(row[0])
