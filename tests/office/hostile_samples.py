@@ -258,6 +258,8 @@ def heavy_markup():
         ("pictures", "<img src='cid:x'>"),
         ("directions", "\u202e"),
         ("ampersands", "&"),
+        ("unended", "<b "),
+        ("unquoted", "<a/b="),
     ):
         yield name, lambda size, text=text: (text * (size // len(text) + 1))[:size]
     yield "attributes", lambda size: "<p " + "".join(f"a{n} " for n in range(size // 6)) + ">"

@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+from lakzegel_office import markup
 from lakzegel_office.collection.parsing import parse
+from lakzegel_office.markup import bounded
 from lakzegel_office.review import hypertext, visible
 from lakzegel_office.transfer.rendering import sanitised
 from tests.office import hostile_samples as samples
@@ -34,6 +36,35 @@ def test_no_markup_takes_longer_than_its_size_is_worth(name, make, size):
     shown(source)
     sanitised(source)
     assert time.process_time() - begun < (1.5 if size < 1 << 20 else 20), name
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "<p {}>",
+        "</p {}>",
+        "<a-b/{}>",
+        "<p a='>' {}>",
+        '<p " {} ">',
+        "<!-- <a b=' --><p {}>'",
+        "<script>if (a <b) '</script><p {}>",
+        "<p a='{}",
+    ],
+)
+@pytest.mark.parametrize("between", [" ", "/", "=1 ", "='>' ", '=">"', " = 1\f"])
+def test_no_tag_has_more_attributes_than_a_parser_compares(tag, between):
+    names = [f"a{number:x}" for number in range(markup.MAX_ATTRIBUTES + 100)]
+    many = bounded("x" + tag.format(between.join(names)), 1 << 20)
+    few = "x" + tag.format(between.join(names[: markup.MAX_ATTRIBUTES // 2]))
+    assert len(many) < 100 or "a='{}" in tag  # one value, which nothing ends
+    assert bounded(few, 1 << 20) == few
+
+
+def test_tags_that_nothing_ends_are_looked_at_once():
+    begun = time.process_time()
+    assert len(bounded("<b " * 350_000, 1 << 20)) < 100
+    assert len(bounded("<a/b=" * 200_000, 1 << 20)) < 100
+    assert time.process_time() - begun < 10  # 400 and 90 seconds, where each reads on to the end
 
 
 def test_a_picture_is_asked_for_a_few_times_however_often_a_mail_names_it():
