@@ -8,6 +8,7 @@ Dutch has tests of its own (docs/adr/0018).
 import os
 import subprocess
 import sys
+import tempfile
 from itertools import groupby
 from pathlib import Path
 
@@ -21,8 +22,11 @@ os.environ["TPM2TOOLS_TCTI"] = "device:/nowhere"  # no test uses this machine's 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     # hundreds of processes are started: each compiles what it imports, unless one of them keeps it
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "pycache"))
+    sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
 
 WHOLE_CUSTODIES = "tests/path/"
+MEMORY = Path("/dev/shm")  # a file system that waits for no disk, on Linux
+ENOUGH = 2**31  # bytes free in it; the suite leaves far less
 
 # each run tries others; where a test names a number of its own, that one counts
 settings.register_profile(
@@ -41,6 +45,30 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if starting.possible(config.option.markexpr):
         subprocess.Popen = starting.Forked
+    if config.option.markexpr != "soak" and "TMPDIR" not in os.environ and _has_room(MEMORY):
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+    _begin_elsewhere(config)
+
+
+def _has_room(folder):
+    """Whether all that tests do can be done there: there is room, and programs may be run.
+
+    Half of the suite's time was fsync. Whether it is called where it must be is seen by
+    tests/soak/disk.c; whether a disk keeps its word no test can tell, wherever its files are.
+    """
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= ENOUGH and not found.f_flag & os.ST_NOEXEC
+
+
+def _begin_elsewhere(config):
+    """Each process begins to read in another folder, and finds compiled what another read there."""
+    here, number = Path(__file__).parent, os.environ.get("PYTEST_XDIST_WORKER", "")
+    if number and [Path(one).resolve() for one in config.args] == [here]:
+        folders = sorted(str(one) for one in here.iterdir() if any(one.glob("**/test_*.py")))
+        first = int(number[2:]) * len(folders) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        config.args[:] = folders[first:] + folders[:first]
 
 
 def pytest_unconfigure():
@@ -58,7 +86,7 @@ def pytest_collection_modifyitems(items):
 
     def later(item):
         slow = item.get_closest_marker("slow") is not None
-        return not slow, not item.nodeid.startswith(WHOLE_CUSTODIES)
+        return not slow, not item.nodeid.startswith(WHOLE_CUSTODIES), item.path
 
     items.sort(key=later)
     parts = [[] for _ in range(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))]

@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 def dying(folder, step, *mode, **more):
     """Start a pass in a process of its own that dies at a step; -1: never."""
     code = (
+        "# fork of lakzegel_agent\n"
         "import importlib.util, sys;"
         "spec = importlib.util.spec_from_file_location('tests_conftest', sys.argv.pop(1));"
         "module = importlib.util.module_from_spec(spec);"
