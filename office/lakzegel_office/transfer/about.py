@@ -6,7 +6,7 @@ docs/spec/transfer.md §2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from lakzegel_office.transfer.choosing import Inventory
@@ -70,6 +70,14 @@ rest was not exported.
 """
 
 
+def explanations(name: str) -> Mapping[str, bytes]:
+    """Return what a delivery of that name is and how to check it, in Dutch and in English."""
+    return {
+        "LEESMIJ.txt": _DUTCH.format(name=name).encode(),
+        "README.txt": _ENGLISH.format(name=name).encode(),
+    }
+
+
 def add_about(delivery: Delivery, order: Order, keys: bytes) -> None:
     """Write the explanation, the keys and the inventory, after everything else."""
     files = list(delivery.out.written)
@@ -82,8 +90,7 @@ def add_about(delivery: Delivery, order: Order, keys: bytes) -> None:
         "unseen": {"items": order.unseen.items, "batches": order.unseen.batches},
     }
     contents: Iterable[tuple[str, Iterator[bytes]]] = (
-        ("LEESMIJ.txt", iter((_DUTCH.format(name=order.name).encode(),))),
-        ("README.txt", iter((_ENGLISH.format(name=order.name).encode(),))),
+        *((name, iter((text,))) for name, text in explanations(order.name).items()),
         (KEYS, iter((keys,))),
         ("inventaris.csv", as_csv(inventory)),
         ("inventaris.json", as_json(inventory, files, said)),

@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from lakzegel_office.transfer import bag, eark
 from lakzegel_office.transfer.about import add_about
-from lakzegel_office.transfer.bag import PAYLOAD, close_bag
 from lakzegel_office.transfer.checking import check_delivery
 from lakzegel_office.transfer.choosing import Inventory, Scope, Sealed
 from lakzegel_office.transfer.delivery import Delivery
@@ -32,10 +32,12 @@ class Kind(StrEnum):
 
     MDTO = "mdto"
     BAGIT = "bagit"
+    EARK = "eark"
     EML = "eml"
     MBOX = "mbox"
 
 
+_BELOW: Final = {Kind.BAGIT: bag.PAYLOAD, Kind.EARK: eark.PAYLOAD}
 ONLY_MAIL: Final = (Kind.EML, Kind.MBOX)
 
 
@@ -68,7 +70,7 @@ def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
         delivery = Delivery(
             folder,
             inventory,
-            below=PAYLOAD if asked.kind is Kind.BAGIT else "",
+            below=_BELOW.get(asked.kind, ""),
             say=asked.say,
         )
         delivery.names.own(NAME)
@@ -86,22 +88,31 @@ def export(asked: Export, inventory: Inventory, out: Path) -> Mapping[str, Any]:
         objects = 0
         if asked.kind not in ONLY_MAIL:
             asked.say("metadata")
-            objects = _describe(asked, delivery, gatherer.unread)
-        if asked.kind is Kind.BAGIT:
-            close_bag(folder, asked.order)
+            sip = _described(asked, delivery, gatherer.unread)
+            objects = sip.objects
+            _close(asked, folder, sip)
         summary = _summary(folder, inventory, objects, asked.order.unseen)
         asked.register(summary)
         return summary
 
 
-def _describe(asked: Export, delivery: Delivery, unread: int) -> int:
-    """Write sidecars and packing slip, and check them; return the number of objects."""
+def _close(asked: Export, folder: OutFolder, sip: Sip) -> None:
+    """Write what lies around the MDTO-SIP in another package."""
+    if asked.kind is Kind.BAGIT:
+        bag.close_bag(folder, asked.order)
+    elif asked.kind is Kind.EARK:
+        eark.close_eark(folder, asked.order, sip.whole())
+
+
+def _described(asked: Export, delivery: Delivery, unread: int) -> Sip:
+    """Write sidecars and packing slip, and check them."""
     sip = Sip(delivery, asked.evidence, asked.order)
     sip.describe()
     slip = packing_slip(
         asked.order,
         delivery.out.written,
         delivery.inventory,
+        below=delivery.below,
         objects=sip.objects,
         remarks=_remarks(asked, sip, unread),
     )
@@ -109,7 +120,7 @@ def _describe(asked: Export, delivery: Delivery, unread: int) -> int:
     delivery.out.write(below + NAME, [slip.data], title=NAME, role=Role.ABOUT)
     asked.say("check")
     check_delivery(delivery.out, below, asked.schema)
-    return sip.objects
+    return sip
 
 
 def _remarks(asked: Export, sip: Sip, unread: int) -> list[str]:

@@ -32,11 +32,12 @@ def packing_slip(
     files: Sequence[Written],
     inventory: Inventory,
     *,
+    below: str,
     objects: int,
     remarks: Sequence[str],
 ) -> Document:
     """Return the packing slip over all other files of a delivery."""
-    digest = tree_digest((file.path, file.sha256) for file in files)
+    digest = tree_digest((file.path.removeprefix(below), file.sha256) for file in files)
     content = [file for file in files if file.role is not Role.METADATA]
     settings = order.settings
     top = f"{order.top.name} ({order.top.id})" if order.top else "Nader te bepalen"

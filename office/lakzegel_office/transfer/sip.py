@@ -73,6 +73,12 @@ class Sip:
                 self._series(custody, folder, here)
         self._about([file for file in files if file.role is Role.ABOUT])
 
+    def whole(self) -> Document:
+        """Return the metadata of the delivery itself, for a package that describes it as one."""
+        own = Reference(self.order.name, f"levering/{self.order.name}/pakket", self.order.source)
+        category = self.order.settings.category(custody="", app="", source="")
+        return object_document(self._object(own, "Serie", category, self.order.top))
+
     def _series(self, custody: str, folder: str, dossiers: Sequence[PlacedDossier]) -> None:
         own = Reference(f"Berichten van {custody}", custody, self.order.source)
         parts = [self._dossier(dossier, own) for dossier in dossiers]

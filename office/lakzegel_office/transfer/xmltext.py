@@ -52,6 +52,11 @@ def document(root: Element) -> Document:
     return Document("\n".join(lines).encode("utf-8"), replaced[0])
 
 
+def fragment(node: Element, depth: int) -> bytes:
+    """Return an element as lines that stand within others; what XML forbids is replaced."""
+    return ("\n".join(_lines(node, depth, [0])) + "\n").encode("utf-8")
+
+
 def allowed(text: str) -> str:
     """Return a text with U+FFFD for every character that XML forbids."""
     return _FORBIDDEN.sub(REPLACEMENT, text)
