@@ -183,6 +183,20 @@ def test_a_clock_that_went_back_a_day_makes_no_older_note(office):
     assert next_moment(terms, "default", now - timedelta(days=1)) > now - timedelta(minutes=5)
 
 
+def test_two_who_close_at_a_time_sign_one_certificate(office, device, tmp_path, monkeypatch):
+    last(device)
+    office.pull()
+    one = Office(office.home, office.config, office.vault)
+    before = terms_of(one)
+    whole = close(office, tmp_path / "whole")
+    monkeypatch.setattr("lakzegel_office.commands.termclose.terms_of", lambda _: before)
+    close(office, tmp_path / "late", expect=2)  # it looked before the other had signed
+    monkeypatch.undo()
+    again = close(office, tmp_path / "again")
+    assert all((whole / name).read_bytes() == (again / name).read_bytes() for name in FILES)
+    assert [row.act for row in terms_of(one).history("default")].count(CLOSE) == 1
+
+
 KILLED = """# fork of lakzegel_office
 import os, signal, sys
 from lakzegel_office.__main__ import main

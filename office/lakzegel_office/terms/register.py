@@ -89,7 +89,13 @@ class Terms:
                 raise DoubtError(f"{line}: not a term: {error}") from None
 
     def add(self, signed: Signed, now: datetime) -> None:
-        """Write a state down, on disk before this returns."""
+        """Write a state down, on disk before this returns.
+
+        Raises:
+            UsageError: another command wrote one since the journal was read.
+        """
+        if self.journal.head().count != sum(map(len, self._known.values())):
+            raise UsageError("another command changed the terms meanwhile; run this again")
         self.journal.append(signed.to_json(), now)
         self._take(signed)
 
