@@ -18,6 +18,7 @@ from lakzegel_core.age import Identity
 from lakzegel_core.encoding import b64
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
+from lakzegel_office import durable
 from lakzegel_office.batchfile import open_batch
 from lakzegel_office.errors import UsageError
 from lakzegel_office.keys.keychain import Keychain
@@ -101,7 +102,7 @@ def _make_folders(plan: Plan, out: Path) -> None:
         path = below(out, (top,))
         if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
             raise UsageError(f"{path}: not empty; restore into a folder that is")
-    out.mkdir(parents=True, exist_ok=True)
+    durable.make_folder(out)  # for its owner alone, whatever modes the files in it had
     for folder in sorted(folders):
         below(out, folder).mkdir(parents=True, exist_ok=True)
 

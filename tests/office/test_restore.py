@@ -48,6 +48,7 @@ def test_mode_and_time_come_back_without_dangerous_bits(world, device, tmp_path)
     device.send(device.file_items("b", [b"1", b"2"], mode=0o640))
     world.pull()
     assert restore(world, tmp_path / "out") == 0
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700  # not everybody's to read
     for name, mode in (("a", 0o755), ("b", 0o640)):
         found = (tmp_path / "out/mail" / name).stat()
         assert found.st_mode & 0o7777 == mode
