@@ -2,6 +2,7 @@
 """Propose, approve, withdraw: exactly what was approved is gone, and everything else is not."""
 
 import hashlib
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -64,7 +65,9 @@ def test_a_mail_that_two_people_let_go_is_gone_and_its_neighbour_is_not(
         (unit,) = collection.units(Query(text="zangzaad"))
         raw = collection.raw(unit.id)
     assert propose(world, "zangzaad") == 0
-    assert "list 1: proposed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "list 1: proposed" in said
+    assert re.search(r"^goes\t\w{26}\tmail\t.*Carla\ts · Zangzaad$", said, re.MULTILINE)
     assert texts(collected) == ["Vogelkooi", "Zangzaad"]  # nothing is destroyed yet
     assert world.run("approve", "1") == 0
     folder = carry_out(world)

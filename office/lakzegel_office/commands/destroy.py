@@ -27,6 +27,7 @@ from lakzegel_office.commands.common import (
 )
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.commands.pull import receiver_of
+from lakzegel_office.commands.search import line_of
 from lakzegel_office.destroying.carrying import Carrier, Ground
 from lakzegel_office.destroying.clearing import Clearance
 from lakzegel_office.destroying.erasing import Eraser
@@ -89,8 +90,7 @@ def propose(arguments: argparse.Namespace) -> int:
         carrier = Carrier(office, os.urandom)
         reasons = Ground(ground, category, arguments.with_observations)
         number, plan = carrier.propose(units, reasons, _now())
-    for line in _shown(plan):
-        print(line)
+    _show(office, plan)
     print(f"list {number}: proposed; a second person runs: lakzegel-office approve {number}")
     return 0
 
@@ -122,9 +122,9 @@ def due(arguments: argparse.Namespace) -> int:
 
 def show(arguments: argparse.Namespace) -> int:
     """Print what an open list would reach now."""
-    _, plan = Carrier(unlock(arguments), os.urandom).planned(arguments.number)
-    for line in _shown(plan):
-        print(line)
+    office = unlock(arguments)
+    _, plan = Carrier(office, os.urandom).planned(arguments.number)
+    _show(office, plan)
     return 0
 
 
@@ -134,7 +134,7 @@ def approve(arguments: argparse.Namespace) -> int:
     with office.home.exclusive():
         carrier = Carrier(office, os.urandom)
         if office.staff is None or office.staff.person.may(Duty.ARCHIVIST):
-            _prepared(carrier, number)
+            _prepared(office, carrier, number)
         else:
             found = carrier.lists.get(number)
             category = found.category
@@ -151,16 +151,15 @@ def prepare(arguments: argparse.Namespace) -> int:
     """Make ready what an approval takes, having shown what it reaches."""
     office = unlock(arguments)
     with office.home.exclusive():
-        _prepared(Carrier(office, os.urandom), arguments.number)
+        _prepared(office, Carrier(office, os.urandom), arguments.number)
     print(f"list {arguments.number}: ready to be approved by a second person")
     return 0
 
 
-def _prepared(carrier: Carrier, number: int) -> None:
+def _prepared(office: Office, carrier: Carrier, number: int) -> None:
     for unit, kept in carrier.take_off(number, _now()).items():
         print(f"list {number}: {unit} taken off: {kept}")
-    for line in _shown(carrier.prepare(number, _now())):
-        print(line)
+    _show(office, carrier.prepare(number, _now()))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -237,6 +236,16 @@ def _due(office: Office, query: Query, category: Category) -> list[str]:
     collection, _ = open_collection(office)
     with closing(collection):
         return ripe(category, query, collection, clearance, holds=holds, lists=lists)
+
+
+def _show(office: Office, plan: Plan) -> None:
+    """Print what goes, as search shows it, and what that reaches."""
+    collection, _ = open_collection(office)
+    with closing(collection):
+        for unit in plan.units:
+            print(f"goes\t{line_of(collection.unit(unit))}")
+    for line in _shown(plan):
+        print(line)
 
 
 def _shown(plan: Plan) -> Iterator[str]:

@@ -156,10 +156,15 @@ def _show_unit(unit: Unit, *, as_json: bool) -> None:
     if as_json:
         answer_line(_unit_row(unit))
         return
+    print(line_of(unit))
+
+
+def line_of(unit: Unit) -> str:
+    """Return a unit as a line for people: id, app, time, sender, subject and begin of the text."""
     sender = (unit.sender.name or unit.sender.address) if unit.sender else "-"
     what = " · ".join(text for text in (unit.subject, unit.snippet) if text)
     columns = (unit.id, unit.app, _time(unit.at), sender, what)
-    print("\t".join(map(printable, columns)))
+    return "\t".join(map(printable, columns))
 
 
 def _unit_row(unit: Unit) -> dict[str, object]:
