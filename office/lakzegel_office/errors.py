@@ -3,6 +3,7 @@
 
     OfficeError            4
     ├── DoubtError         1   a check found something
+    │   └── ForkedError        the log was rolled back, or another one was shown
     ├── GoneError          1   it was destroyed, with a certificate
     ├── UsageError         2   arguments, configuration, a file the user gave
     │   └── BusyError          another command is at work on the same home
@@ -26,6 +27,10 @@ class DoubtError(OfficeError):
     """The evidence does not fit."""
 
     exit_code: ClassVar[int] = 1
+
+
+class ForkedError(DoubtError):
+    """The receiver's log is not the one that it showed before; the evidence is kept."""
 
 
 class GoneError(OfficeError):

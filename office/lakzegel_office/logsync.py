@@ -19,7 +19,7 @@ from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_office import durable
 from lakzegel_office.checkpoints import keep_checkpoint, tidy_checkpoints
 from lakzegel_office.config import Config
-from lakzegel_office.errors import DoubtError
+from lakzegel_office.errors import DoubtError, ForkedError
 from lakzegel_office.home import Home
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.transport import Receiver
@@ -56,7 +56,8 @@ class LogSync:
         """Mirror the log up to the served checkpoint and return that.
 
         Raises:
-            DoubtError: a rollback or a fork; the evidence is kept below `state/evidence/`.
+            ForkedError: a rollback or a fork; the evidence is kept below `state/evidence/`.
+            DoubtError: what is served is no checkpoint of this log, or no entries of it.
             UnreachableError: the receiver does not answer.
         """
         with self._witness.turn():  # asked first: what comes after may have been cosigned since
@@ -96,13 +97,13 @@ class LogSync:
         new = served.checkpoint
         if new.size < old.size:
             kept = self._keep_evidence(f"rollback-{new.size}", served.data)
-            raise DoubtError(
+            raise ForkedError(
                 f"rollback: the receiver serves a log of {new.size} entries, {whose} "
                 f"{old.size}; both checkpoints are signed; kept as {kept}"
             )
         if new.size == old.size and new.root != old.root:
             kept = self._keep_evidence(f"fork-{new.size}", served.data)
-            raise DoubtError(
+            raise ForkedError(
                 f"fork: the receiver signed two different logs of {new.size} entries, "
                 f"{whose} another; kept as {kept}"
             )
@@ -119,7 +120,7 @@ class LogSync:
             size, root = update.size, update.root
         if root != new.root:
             kept = self._keep_evidence(f"fork-{new.size}", served.data)
-            raise DoubtError(
+            raise ForkedError(
                 f"fork: the entries below {new.size} do not give the signed root, or the log of "
                 f"{old} entries was rewritten; kept as {kept} beside mirror/log/checkpoint"
             )
@@ -127,7 +128,7 @@ class LogSync:
             before = cosigned.checkpoint
             if tiles.HashReader(new.size, staging.read).root(before.size) != before.root:
                 kept = self._keep_evidence(f"fork-{new.size}", served.data)
-                raise DoubtError(
+                raise ForkedError(
                     f"fork: this office cosigned another log of {before.size} entries than the "
                     f"receiver serves; kept as {kept} beside the one below witness/logs"
                 )

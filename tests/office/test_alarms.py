@@ -19,7 +19,7 @@ from lakzegel_office.alarms.watch import AGAIN, Ticker, Watch
 from lakzegel_office.alarms.watching import Watching
 from lakzegel_office.commands.common import Office
 from lakzegel_office.doubts import Doubt
-from lakzegel_office.errors import DoubtError, UnreachableError, UsageError
+from lakzegel_office.errors import DoubtError, ForkedError, UnreachableError, UsageError
 from lakzegel_office.journal import Journal
 from lakzegel_office.mirror import Mirror
 
@@ -218,15 +218,20 @@ def test_a_pull_goes_on_whatever_becomes_of_its_alarms_and_a_fork_is_one(world, 
         puller = world.puller()
         watching = Watching(Office(world.home, world.config, world.vault), puller)
         watching.pulled(puller.run())
-        watching.failed(DoubtError("mirror/log: rolled back"))
+        watching.failed(DoubtError("mirror/log/tile/entries/000: missing; run pull"))
+        assert standing(world, capsys) == {"pull-failing", "silent"}  # by this machine's clock
+        watching.failed(ForkedError("rolled back"))
         watching.failed(UnreachableError("nobody answers"))
-        capsys.readouterr()
-        assert world.run("alarms", "--json") == 1
-        causes = {one["cause"] for one in json.loads(capsys.readouterr().out)}
-        assert causes == {"fork", "silent"}  # by the clock of this machine
+        assert standing(world, capsys) == {"fork", "silent"}
         (world.home.records / "alarms.jsonl").write_text("{}\n")
         watching.pulled(puller.run())
         assert "alarms: " in capsys.readouterr().err
+
+
+def standing(world, capsys):
+    capsys.readouterr()
+    assert world.run("alarms", "--json") == 1
+    return {one["cause"] for one in json.loads(capsys.readouterr().out)}
 
 
 def test_between_pulls_it_looks_by_itself():

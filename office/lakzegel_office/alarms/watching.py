@@ -12,7 +12,7 @@ from lakzegel_office.alarms.conditions import PULL
 from lakzegel_office.alarms.watch import Ticker, Watch
 from lakzegel_office.commands.common import Office, say
 from lakzegel_office.doubts import Doubt
-from lakzegel_office.errors import DoubtError, OfficeError, UnreachableError
+from lakzegel_office.errors import ForkedError, OfficeError, UnreachableError
 from lakzegel_office.pull import Puller, PullReport
 
 
@@ -38,8 +38,7 @@ class Watching:
         """Look at why one did not end."""
         doubt = None
         if not isinstance(error, UnreachableError):
-            fork = isinstance(error, DoubtError | LakzegelError)
-            doubt = Doubt("mirror", "", "fork" if fork else PULL)
+            doubt = Doubt("mirror", "", "fork" if isinstance(error, ForkedError) else PULL)
         with self.lock:
             self._try(lambda: self._watch.failed(doubt, self._puller.replay))
 

@@ -20,7 +20,13 @@ from lakzegel_core.timerenewal import MAX_LIST
 from lakzegel_office import durable
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
-from lakzegel_office.errors import DoubtError, MissingError, RefusedError, UnreachableError
+from lakzegel_office.errors import (
+    DoubtError,
+    ForkedError,
+    MissingError,
+    RefusedError,
+    UnreachableError,
+)
 from lakzegel_office.handed.folder import Folder
 from lakzegel_office.handed.handovers import (
     CHECKPOINT,
@@ -221,7 +227,7 @@ class FolderReceiver:
             return True
         kept = f"evidence/fork-{found.size}"
         durable.write_file(self._home.state / kept, data)
-        raise DoubtError(
+        raise ForkedError(
             f"fork: hand-over {one.name} has a signed log of {found.size} entries that is not the"
             f" mirrored one; kept as state/{kept}"
         )

@@ -13,7 +13,7 @@ from lakzegel_core.cosignature import cosign
 from lakzegel_core.errors import ConsistencyError, OldSizeError
 from lakzegel_core.keys import SigningKey
 from lakzegel_core.note import Signature
-from lakzegel_office.errors import DoubtError
+from lakzegel_office.errors import ForkedError
 from lakzegel_office.witness.state import Signed, State
 
 RootAt = Callable[[int], bytes | None]  # of the mirrored log; None where it does not reach
@@ -59,7 +59,8 @@ class Witness:
         ``root_at`` tells the roots that this tree had at smaller sizes.
 
         Raises:
-            DoubtError: another log was cosigned; the evidence is kept.
+            ForkedError: another log was cosigned; the evidence is kept.
+            DoubtError: the state cannot be read.
         """
         tree = signed.checkpoint
         with self._state.turn():
@@ -71,7 +72,7 @@ class Witness:
                 and root_at(cosigned.checkpoint.size) != cosigned.checkpoint.root
             ):
                 kept = self._state.keep_evidence(cosigned)
-                raise DoubtError(
+                raise ForkedError(
                     f"fork: this office cosigned a log of {cosigned.checkpoint.size} entries that "
                     f"the mirrored one does not extend; kept as {kept}"
                 )

@@ -22,7 +22,7 @@ from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import VerifierKey
 from lakzegel_office import durable
-from lakzegel_office.errors import DoubtError
+from lakzegel_office.errors import DoubtError, ForkedError
 from lakzegel_office.mirror import read_limited
 from lakzegel_office.witness.folder import Folder
 
@@ -85,7 +85,7 @@ class State:
             return cosigned or mirrored
         one, two = cosigned.checkpoint, mirrored.checkpoint
         if one.size == two.size and one.root != two.root:
-            raise DoubtError(f"fork: one tree of {one.size} was cosigned, another one mirrored")
+            raise ForkedError(f"fork: one tree of {one.size} was cosigned, another one mirrored")
         return max(cosigned, mirrored, key=lambda signed: signed.checkpoint.size)
 
     def keep(self, signed: Signed) -> None:
