@@ -11,6 +11,8 @@ from lakzegel_core.encoding import b64
 from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.collection.parsers.times import shown
 from lakzegel_office.collection.parsing import parse
+from lakzegel_office.commands.search import printable
+from lakzegel_office.review import visible
 
 DUTCH = """\
 11-03-2024 08:01 - Berichten en oproepen worden end-to-end versleuteld.
@@ -54,6 +56,24 @@ def zipped(files):
 
 def messages(collection, **query):
     return list(collection.units(Query(kinds=[UnitKind.MESSAGE], **query)))
+
+
+def test_a_sign_that_turns_a_text_stays_in_it_and_hides_no_word_from_a_search(device, collected):
+    text = (
+        "11-03-2024 08:02 - Anna: zie\u200e fac\u202eturen\u202c.exe\u202ebegin\n"
+        "11-03-2024 08:03 - \u202a+31 6 12345678\u202c: van \u202a+31 6 87654321\u202c\n"
+    )
+    device.send_as("whatsapp-export", {"WhatsApp-chat met Anna.txt": [text.encode()]})
+    with collected() as collection:
+        first, second = messages(collection)
+        assert collection.body(first.id).text == "zie fac\u202eturen\u202c.exe\u202ebegin"
+        assert collection.raw(first.id).decode() == text.splitlines(keepends=True)[0]
+        assert second.snippet == "van +31 6 87654321"
+        assert second.sender.address == "tel:+31612345678"
+        for word in ("facturen", "turen", "fac", "begin", '"zie facturen"', "exe", "exebegin"):
+            assert [unit.id for unit in messages(collection, text=word)] == [first.id], word
+    assert "<U+202E>" in visible.prose(first.snippet).striptags()
+    assert printable(first.snippet) == "zie fac<U+202E>turen<U+202C>.exe<U+202E>begin"
 
 
 @pytest.mark.parametrize("text", LAYOUTS)
@@ -104,6 +124,22 @@ def test_chats_that_are_perhaps_one_are_told_and_not_merged(device, collected):
     first, second, third = chats["Anna", 3], chats["A. Jansen", 3], chats["Anna", 1]
     assert set(collection.maybe_same(first)) == {second, third}
     assert collection.maybe_same(second) == (first,)
+
+
+def test_a_message_of_very_many_files_asks_for_them_once(device, collected):
+    named = "".join(f"<attached: {number}.jpg>" for number in range(1_200))
+    chat = f"11-03-2024 08:02 - Anna: {named}\n"
+    path = "map/WhatsApp-chat met Anna.txt"
+    device.send_as("whatsapp-export", {path: [chat.encode()], "map/7.jpg": [b"foto"]})
+    with collected() as collection:
+        (found,) = messages(collection)
+        asked = []
+        collection.db.set_trace_callback(asked.append)
+        attachments = collection.body(found.id).attachments
+        collection.db.set_trace_callback(None)
+        assert len(attachments) == 1_000
+        assert [part.name for part in attachments if part.unit] == ["7.jpg"]
+        assert len(asked) < 30
 
 
 def test_equal_messages_on_days_that_come_back_stay_two(device, collected):

@@ -19,7 +19,7 @@ from lakzegel_office.collection.parsers.zips import member_of
 from lakzegel_office.collection.parsing import parse
 from lakzegel_office.collection.pieces import Raw
 from lakzegel_office.collection.rowlists import ordered
-from lakzegel_office.collection.rows import conversation_of
+from lakzegel_office.collection.rows import members_of
 from lakzegel_office.collection.units import SNIPPET, line_of
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.names import ItemId
@@ -113,9 +113,8 @@ def _mail(unit: Unit, data: bytes) -> Body:
 def _message(db: Connection, opened: Opened, unit: Unit, row: int) -> Body:
     newest = _newest(db, row)
     data = _bytes(opened, newest)
-    members = conversation_of(
-        db, db.execute("SELECT conversation FROM unit WHERE id = ?", (row,)).fetchone()[0]
-    ).parties
+    conversation = db.execute("SELECT conversation FROM unit WHERE id = ?", (row,)).fetchone()
+    members = members_of(db, conversation[0])
     first = newest[0]
     found = _same(unit, parse(first.reader, first.path, data).units)
     if found is None:

@@ -115,4 +115,8 @@ def forget_unused(db: Connection) -> None:
     """Take out what no unit has any more: labels, and which people were together."""
     db.execute("DELETE FROM facet WHERE id NOT IN (SELECT facet FROM unit WHERE facet IS NOT NULL)")
     db.execute("DELETE FROM crowd WHERE id NOT IN (SELECT crowd FROM unit WHERE crowd IS NOT NULL)")
+    db.execute(
+        "DELETE FROM together WHERE (conversation, crowd) NOT IN"
+        " (SELECT conversation, crowd FROM unit WHERE crowd IS NOT NULL)"
+    )
     db.execute("DELETE FROM crowded WHERE crowd NOT IN (SELECT id FROM crowd)")

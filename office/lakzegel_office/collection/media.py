@@ -10,9 +10,10 @@ Media/WhatsApp Images/IMG….jpg         somewhere below the source
 from __future__ import annotations
 
 import hashlib
+import json
 import mimetypes
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -20,6 +21,8 @@ from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.ids import clean
 from lakzegel_office.collection.model import Attachment
 
+MOST_FILES: Final = 10_000  # of one name, or of all the names in one message
+_DEPTH: Final = 100  # folders of a path
 _APPLE: Final = re.compile(r"\A.*?/Library/(?:SMS|Messages)/(.+)\Z", re.DOTALL)
 _DOMAINS: Final = (
     "MediaDomain-Library/SMS/",
@@ -32,10 +35,15 @@ def linked(
     db: Connection, unit: int, folder: str, media: Sequence[str], shown: Sequence[Attachment]
 ) -> tuple[Attachment, ...]:
     """Return a message's attachments, each with the unit that is its file, if any was captured."""
-    source = db.execute("SELECT device, source FROM unit WHERE id = ?", (unit,)).fetchone()
+    wanted = [
+        list(_candidates(folder, clean(path).replace("\\", "/")))
+        for _, path in zip(shown, media, strict=False)
+    ]
+    leaves = {leaf for candidates in wanted for leaf, _ in candidates}
+    files = _files(db, unit, leaves) if leaves else {}
     found = []
-    for attachment, path in zip(shown, media, strict=False):
-        file = _file(db, source, folder, path)
+    for attachment, candidates in zip(shown, wanted, strict=False):
+        file = next((files[tail] for _, tail in candidates if tail in files), None)
         kind = attachment.media_type or mimetypes.guess_type(attachment.name)[0] or ""
         found.append(replace(attachment, media_type=kind))
         if file is not None:
@@ -43,19 +51,23 @@ def linked(
     return tuple(found)
 
 
-def _file(
-    db: Connection, source: tuple[str, str], folder: str, path: str
-) -> tuple[str, int] | None:
-    for leaf, tail in _candidates(folder, clean(path).replace("\\", "/")):
-        rows = db.execute(
-            "SELECT name, subject, size FROM unit WHERE leaf = ? AND device = ? AND source = ?"
-            " ORDER BY id DESC LIMIT 1000",
-            (leaf, *source),
-        )
-        for name, subject, size in rows:
-            if f"/{subject}".endswith(f"/{tail}"):
-                return str(name), int(size)
-    return None
+def _files(db: Connection, unit: int, leaves: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Return the newest files of these names of a unit's source, by every end of their paths."""
+    rows = db.execute(
+        "SELECT f.name, f.subject, f.size FROM json_each(?) j CROSS JOIN unit u"
+        " JOIN unit f ON f.leaf = j.value AND f.device = u.device AND f.source = u.source"
+        " WHERE u.id = ? AND f.leaf <> '' ORDER BY f.id DESC LIMIT ?",
+        (json.dumps(sorted(leaves)), unit, MOST_FILES),
+    )
+    found: dict[str, tuple[str, int]] = {}
+    for name, subject, size in rows:
+        tail = str(subject)
+        for _ in range(_DEPTH):
+            found.setdefault(tail, (str(name), int(size)))
+            _, slash, tail = tail.partition("/")
+            if not slash:
+                break
+    return found
 
 
 def _candidates(folder: str, path: str) -> Iterator[tuple[str, str]]:

@@ -67,18 +67,23 @@ def conversation_of(db: Connection, row: int) -> Conversation:
         " FROM unit WHERE conversation = ? AND gone = 0",
         (row,),
     ).fetchone()
-    members = tuple(Party(**party) for party in json.loads(parties)) or tuple(_present(db, row))
     return Conversation(
         id=name,
         app=app,
         title=title,
-        parties=members,
+        parties=_members(db, row, parties),
         units=units,
         first=None if first is None else moment(first),
         last=None if last is None else moment(last),
         custodies=(custody,),
         readouts=db.execute(_READOUTS, (row,)).fetchone()[0],
     )
+
+
+def members_of(db: Connection, row: int) -> tuple[Party, ...]:
+    """Return who is in a conversation."""
+    found = db.execute("SELECT parties FROM conversation WHERE id = ?", (row,)).fetchone()
+    return _members(db, row, found[0])
 
 
 def moment(microseconds: int) -> datetime | None:
@@ -89,11 +94,16 @@ def moment(microseconds: int) -> datetime | None:
         return None
 
 
+def _members(db: Connection, row: int, parties: str) -> tuple[Party, ...]:
+    listed = tuple(Party(**party) for party in json.loads(parties))
+    return listed or tuple(_present(db, row))
+
+
 def _present(db: Connection, conversation: int) -> list[Party]:
     """Return who took part in a conversation that has no list of members."""
     found = db.execute(
         "SELECT y.address, y.name FROM party y WHERE y.id IN (SELECT party FROM crowded c"
-        " WHERE c.crowd IN (SELECT crowd FROM unit WHERE conversation = ?)) ORDER BY 1, 2"
+        " WHERE c.crowd IN (SELECT crowd FROM together WHERE conversation = ?)) ORDER BY 1, 2"
         " LIMIT 1000",
         (conversation,),
     )

@@ -7,7 +7,7 @@ and no text: a unit is opened from its segments.
 
 A `facet` is what units have in common that is asked for by choice, a `crowd` the people of a unit;
 there are few of either, so a question is answered from the numbers in an index of units alone.
-`within` has the files that a conversation is in.
+`together` has the crowds and `within` the files that a conversation is in.
 """
 
 from __future__ import annotations
@@ -80,6 +80,10 @@ SCHEMA: Final = (
     """CREATE TABLE crowded (party INTEGER NOT NULL, crowd INTEGER NOT NULL,
         PRIMARY KEY (party, crowd)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX crowded_by ON crowded (crowd)",
+    """CREATE TABLE together (conversation INTEGER NOT NULL, crowd INTEGER NOT NULL,
+        PRIMARY KEY (conversation, crowd)) STRICT, WITHOUT ROWID""",
+    """CREATE TRIGGER unit_made AFTER INSERT ON unit WHEN NEW.crowd IS NOT NULL BEGIN
+        INSERT OR IGNORE INTO together VALUES (NEW.conversation, NEW.crowd); END""",
     """CREATE TABLE within (conversation INTEGER NOT NULL, file INTEGER NOT NULL,
         PRIMARY KEY (conversation, file)) STRICT, WITHOUT ROWID""",
     """CREATE TRIGGER place_made AFTER INSERT ON place BEGIN

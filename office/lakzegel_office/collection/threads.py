@@ -67,10 +67,12 @@ class Threads:
                 f"UPDATE {table} SET conversation = ? WHERE conversation = ?",  # noqa: S608  # ours
                 (thread, other),
             )
-        self.writer.db.execute(
-            "INSERT OR IGNORE INTO within SELECT ?, file FROM within WHERE conversation = ?",
-            (thread, other),
-        )
-        self.writer.db.execute("DELETE FROM within WHERE conversation = ?", (other,))
+        for table, column in (("within", "file"), ("together", "crowd")):
+            self.writer.db.execute(
+                f"INSERT OR IGNORE INTO {table} SELECT ?, {column} FROM {table}"  # noqa: S608  # ours
+                " WHERE conversation = ?",
+                (thread, other),
+            )
+            self.writer.db.execute(f"DELETE FROM {table} WHERE conversation = ?", (other,))  # noqa: S608  # ours
         self.writer.db.execute("DELETE FROM conversation WHERE id = ?", (other,))
         self.writer.forget()

@@ -19,6 +19,7 @@ from lakzegel_office.collection.parsers.mail import APP as MAIL
 from lakzegel_office.collection.pieces import Head, Raw
 from lakzegel_office.collection.schema import READ
 from lakzegel_office.collection.threads import Threads
+from lakzegel_office.collection.wording import found_by
 from lakzegel_office.collection.writing import FileRow, Writer, spaced
 
 SNIPPET: Final = 200  # characters
@@ -191,7 +192,7 @@ class Units:
         self.writer.present(unit, parties)
         db.execute(
             "INSERT INTO words (rowid, subject, body, names) VALUES (?, ?, ?, ?)",
-            (unit, clean(raw.subject), clean(f"{raw.text}\n{raw.more}"), clean(self._words(raw))),
+            (unit, *map(found_by, (raw.subject, f"{raw.text}\n{raw.more}", self._words(raw)))),
         )
         return unit
 

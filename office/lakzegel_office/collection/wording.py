@@ -20,6 +20,8 @@ MAX_TERMS: Final = 64
 _TERM: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _WORDS: Final = re.compile(r"[^\W_]+", re.UNICODE)
 
+_UNSEEN: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+
 
 def match_of(text: str) -> str | None:
     """Return the question, or None where there is no word in it."""
@@ -30,6 +32,15 @@ def match_of(text: str) -> str | None:
             star = "*" if word.endswith("*") else ""
             terms.append(f'"{" ".join(found)}"{star}')
     return " AND ".join(terms) or None
+
+
+def found_by(text: str) -> str:
+    """Return a text as it is indexed: with what is unseen as it stands, and once more without.
+
+    A mark within a word hides that from nobody, and one between two does not make them one.
+    """
+    plain = "" if text.isascii() else _UNSEEN.sub("", text)
+    return clean(text if text.isascii() or plain == text else f"{text}\n{plain}")
 
 
 def phrase_of(text: str) -> str | None:

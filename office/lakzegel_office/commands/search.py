@@ -7,6 +7,7 @@ The index is brought up to the mirror by either command; nothing of it leaves th
 from __future__ import annotations
 
 import argparse
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -148,8 +149,12 @@ def show_conversations(collection: IndexedCollection, query: Query, *, as_json: 
 
 
 def printable(text: str) -> str:
-    """Return a text without what steers a terminal, on one line."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    """Return a text on one line, what steers a terminal as blanks, what else is unseen named."""
+    return "".join(c if c.isprintable() else _named(c) for c in text)
+
+
+def _named(unseen: str) -> str:
+    return f"<U+{ord(unseen):04X}>" if unicodedata.category(unseen) == "Cf" else " "
 
 
 def _show_unit(unit: Unit, *, as_json: bool) -> None:

@@ -22,6 +22,7 @@ from lakzegel_office.words import text
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._ ()\[\]@+,=-]")
 _MAX_NAME: Final = 120
+_FILES: Final = 100  # of one message, there
 _TURN: Final = 40  # units of a conversation on a page
 PICTURE_POLICY: Final = "default-src 'none'; sandbox"
 
@@ -99,6 +100,7 @@ def conversation(desk: Desk, request: Request) -> Response:
         same=desk.collection.maybe_same(name),
         is_picture=is_picture,
         max_shown=4_000,
+        max_files=_FILES,
         more=rows[-1].unit.id if len(rows) == _TURN else "",
         first=not after,
     )

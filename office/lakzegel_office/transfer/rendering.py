@@ -7,6 +7,7 @@ own policy forbids both; markup of a mail is reduced to an allow-list without at
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _TAGS: Final = frozenset(
     | {"h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s", "small", "span"}
     | {"strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul"}
 )
+_TURNING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _DROPPED: Final = frozenset(["script", "style", "head", "title", "noscript", "template"])
 _HEADS: Final = {
     "from": "Van",
@@ -202,9 +204,18 @@ def _printed_entry(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _named(value: object) -> object:
+    """Return what a template writes, with the code point of what turns a text's direction."""
+    if not isinstance(value, str):
+        return value
+    return type(value)(_TURNING.sub(lambda met: f"[U+{ord(met[0]):04X}]", value))
+
+
 @cache
 def _template() -> Template:
     loader = PackageLoader("lakzegel_office.transfer")
     # every text that a template shows is escaped unless it was sanitised here
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_named
+    )
     return environment.get_template("record.html")

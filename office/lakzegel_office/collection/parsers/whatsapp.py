@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from lakzegel_office.collection.model import Party, UnitKind
@@ -40,6 +41,9 @@ _MONTHS: Final = 12
 _NOON: Final = 12
 _INVISIBLE: Final = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\ufeff"
 _STRIPPED: Final = str.maketrans("", "", _INVISIBLE)
+_OWN: Final = str.maketrans("", "", "\u200e\u200f\ufeff")  # what WhatsApp itself writes into texts
+_NUMBER: Final = re.compile("\u202a([~+\\d][\\d\xa0 ()-]{2,30})\u202c")  # as it writes one
+MAX_FILES: Final = 1_000  # of one message
 _BESIDE: Final = re.compile(
     r"\A(?P<name>[^\n]{1,255}?) \((?:bestand bijgevoegd|file attached|Datei angehängt)\)"
 )
@@ -107,8 +111,8 @@ def _message(data: bytes, head: re.Match[bytes], end: int) -> Raw:
     if not colon or "\n" in name:
         key = ("line", written, line)
         return Raw(UnitKind.SYSTEM, head.start(), end - head.start(), key, at=at,
-                   at_text=written, text=line.translate(_STRIPPED))  # fmt: skip
-    files = tuple(_files(said))
+                   at_text=written, text=_plain(line))  # fmt: skip
+    files = tuple(islice(_files(said), MAX_FILES))
     own = said.startswith("\u200e") and not files and not _OMITTED.match(said)
     return Raw(
         UnitKind.SYSTEM if own else UnitKind.MESSAGE,
@@ -118,22 +122,27 @@ def _message(data: bytes, head: re.Match[bytes], end: int) -> Raw:
         at=at,
         at_text=written,
         sender=_person(name),
-        text=said.translate(_STRIPPED),
+        text=_plain(said),
         attachments=media_of([(file, "") for file in files]),
         media=files,
         fields={"media": "left out"} if _OMITTED.search(said) else {},
     )
 
 
+def _plain(text: str) -> str:
+    """Return a text without what WhatsApp adds; what else turns its direction is a person's."""
+    return _NUMBER.sub(r"\1", text.translate(_OWN))
+
+
 def _person(name: str) -> Party:
     """Return a sender: an address book's name, or a number."""
-    plain = name.translate(_STRIPPED).replace("\xa0", " ").strip().removeprefix("~").strip()[:512]
+    plain = _plain(name).replace("\xa0", " ").strip().removeprefix("~").strip()[:512]
     digits = re.sub(r"[\s()-]", "", plain)
     return Party(f"tel:{digits}" if re.fullmatch(r"\+\d{6,15}", digits) else "", plain)
 
 
 def _files(said: str) -> Iterator[str]:
-    plain = said.translate(_STRIPPED)
+    plain = _plain(said)
     beside = _BESIDE.match(plain)
     if beside:
         yield beside["name"].strip()
