@@ -9,7 +9,7 @@ from lakzegel_core.encoding import b64
 from lakzegel_office.collection import database
 from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.collection.scrubbing import Scrubber
-from lakzegel_office.errors import GoneError
+from lakzegel_office.errors import GoneError, UsageError
 
 CERTIFICATE = bytes(range(32))
 
@@ -44,6 +44,8 @@ def test_a_destroyed_mail_is_not_found_and_its_certificate_is_named(world, devic
     blocks = b"".join(row for (row,) in collection.db.execute("SELECT block FROM words_data"))
     assert b"vogelkooi" in blocks
     assert b"zangzaad" not in blocks
+    with pytest.raises(UsageError, match="first page"):  # where it stood nobody knows any more
+        list(collection.units(Query(after=unit.id)))
     tombstone = collection.unit(unit.id)
     assert (tombstone.snippet, tombstone.subject, tombstone.sender) == ("", "", None)
 

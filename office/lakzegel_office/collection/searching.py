@@ -172,8 +172,10 @@ def _add_times(condition: Condition, since: datetime | None, until: datetime | N
 
 
 def _add_page(db: Connection, condition: Condition, query: Query, order: str) -> None:
-    row = db.execute("SELECT undated, at FROM unit WHERE name = ?", (query.after,)).fetchone()
-    if row is None:
+    row = db.execute(
+        "SELECT undated, at FROM unit WHERE name = ? AND gone = 0", (query.after,)
+    ).fetchone()
+    if row is None:  # of one that was destroyed meanwhile nobody knows where it stood
         raise UsageError(f"{query.after}: no such unit; begin at the first page")
     undated, at = row
     place = -at if query.newest_first else at

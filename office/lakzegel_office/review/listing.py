@@ -20,6 +20,7 @@ from lakzegel_office.collection.model import Conversation, Query, Unit
 from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.rows import UNIT, conversation_of, moment, unit_of
 from lakzegel_office.collection.searching import Condition
+from lakzegel_office.errors import UsageError
 from lakzegel_office.review.worklist import DAY, STATES
 
 PAGE: Final = 50
@@ -98,6 +99,7 @@ class Listing:
         found = self._condition(wanted, now)
         order = _ORDERS[wanted.order]
         if wanted.after:
+            self._require_there(wanted.after)
             found.add(
                 f"({order}) > (SELECT {order} FROM {_FROM} WHERE u.name = ?)",  # noqa: S608  # ours
                 wanted.after,
@@ -115,6 +117,16 @@ class Listing:
             Row(unit_of(self.db, row[:-3]), row[-3], moment(row[-2]) if row[-2] else None, row[-1])
             for row in rows
         ]
+
+    def _require_there(self, unit: str) -> None:
+        """Return when a page can begin after a unit.
+
+        Raises:
+            UsageError: it was destroyed meanwhile, or was never there.
+        """
+        there = f"SELECT 1 FROM {_FROM} WHERE u.name = ? AND u.gone = 0"  # noqa: S608  # ours
+        if self.db.execute(there, (unit,)).fetchone() is None:
+            raise UsageError(f"{unit}: no such unit; begin at the first page")
 
     def ids(self, wanted: Wanted, now: int) -> Iterator[str]:
         """Yield the ids of all units that are wanted."""

@@ -114,6 +114,7 @@ def test_what_was_destroyed_meanwhile_is_shown_no_more_and_the_rest_goes_on(devi
         other.destroyed([gone], actor="bram", certificate="1", now=START)
         for path in (f"/units/{gone}", f"/units/{gone}/raw", f"/units/{gone}/html"):
             assert "by list 1" in page.get(path, 410).text
+        assert "first page" in page.get(f"/next?state=open&after={gone}", 404).text
         text = page.text(f"/conversations/{chat.id}")
         assert "bericht 0" not in text
         assert "bericht 1" in text
