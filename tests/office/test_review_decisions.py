@@ -118,6 +118,19 @@ def test_two_reviewers_at_once_see_what_the_other_decided(book, tmp_path):
     assert other.standing("aa").class_ is Class.PRIVATE
 
 
+def test_lines_that_are_cut_off_while_a_review_is_open_are_damage(book, tmp_path):
+    path = tmp_path / "review.jsonl"
+    decide(book, "aa", "prive")
+    with path.open("ab") as file:
+        file.write(b"x" * 9_000)  # what a crash left
+    assert book.refresh() == set()
+    decide(Book(path, KEY), "bb", "prive")
+    assert book.refresh() == {"bb"}
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]))
+    with pytest.raises(DoubtError, match="cut off"):
+        book.refresh()
+
+
 def test_more_units_than_a_line_holds_are_one_go_and_one_undo(book, monkeypatch):
     monkeypatch.setattr("lakzegel_office.review.book.MAX_UNITS", 2)
     book.decide(UNITS, Class.PRIVATE, actor="anna", reason="", now=NOW)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_office.audit import MAX_REASON
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.home import Home
 from lakzegel_office.journal import Entry, Head, Journal
 from lakzegel_office.review.standing import (
@@ -69,6 +69,8 @@ class Book:
         size = self._path.stat().st_size if self._path.exists() else 0
         if size == self._size:
             return set()
+        if size < self._size:  # a line that a crash cut off went, or whole ones
+            self._journal.head_at(len(self._acts))
         changed = self._take(self._journal.read(len(self._acts)))
         self._size = size
         return changed
@@ -209,7 +211,9 @@ class Book:
         if len(reason) > MAX_REASON:
             raise UsageError(f"reason: {len(reason)} characters; at most {MAX_REASON}")
         entries = self._journal.append_all(rows, now)
-        if entries[0].number != len(self._acts):
+        if entries[0].number < len(self._acts):
+            raise DoubtError(f"{self._path}: lines were cut off its end")
+        if entries[0].number > len(self._acts):
             return self.refresh()
         changed = self._take(entries)
         self._size = self._journal.size
