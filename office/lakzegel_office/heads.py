@@ -70,12 +70,17 @@ class Heads:
             raise UsageError(f"{path}: not a file of heads, {KIND}")
         return found
 
-    def check(self, home: Home) -> None:
+    def check(self, home: Home, origin: str) -> None:
         """Return when every journal still begins with what it was then.
 
         Raises:
             DoubtError: one was cut, changed, or is gone.
+            UsageError: they are another office's, or of no journal: nothing would be checked.
         """
+        if self.origin != origin:
+            raise UsageError(f"heads: of the log {self.origin}; this office's is {origin}")
+        if not self.heads:
+            raise UsageError("heads: name no journal, so nothing would be checked")
         for name, head in self.heads.items():
             path = home.records / f"{name}.jsonl"
             if Journal(path, _NO_KEY).head_at(head.count) != head:

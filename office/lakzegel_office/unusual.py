@@ -49,9 +49,12 @@ def by_person(entries: Iterable[Entry]) -> list[Row]:
 class Unusual:
     """Looks at a trail from its first line on, for what somebody should ask about."""
 
-    def __init__(self, known: Mapping[str, datetime], zone: tzinfo | None) -> None:
-        """Keep who works or worked here, since when, and the zone of the office's hours."""
+    def __init__(
+        self, known: Mapping[str, datetime], left: Mapping[str, datetime], zone: tzinfo | None
+    ) -> None:
+        """Keep who works or worked here, since and until when, and the zone of the hours."""
         self._known = known
+        self._left = left
         self._named = min(known.values(), default=None)  # from when on people log in by name
         self._zone = zone
         self._recent: dict[str, deque[datetime]] = {}
@@ -68,6 +71,8 @@ class Unusual:
         named = self._named is not None and entry.at > self._named
         if named and says["actor"] not in self._known:
             yield "by nobody who logs in by name"
+        if entry.at > self._left.get(says["actor"], entry.at):
+            yield "by somebody who had left"
         if says["action"] in READING:
             yield from self._reading(entry)
 

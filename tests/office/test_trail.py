@@ -20,8 +20,8 @@ def entry(number, at, **changes):
     return Entry(number, at, {**says, **changes})
 
 
-def unusual(*entries, known=None):
-    looking = Unusual(known or {}, UTC)
+def unusual(*entries, known=None, left=None):
+    looking = Unusual(known or {}, left or {}, UTC)
     return [list(looking.look(one)) for one in entries]
 
 
@@ -49,6 +49,14 @@ def test_each_reason_to_ask_is_named(changes, said):
 def test_before_people_logged_in_by_name_no_name_is_unusual():
     known = {"anna": MONDAY + timedelta(days=1)}
     assert unusual(entry(0, MONDAY, actor="root"), known=known) == [[]]
+
+
+def test_what_somebody_does_after_he_left_is_unusual():
+    known, left = {"anna": MONDAY - timedelta(days=30)}, {"anna": MONDAY}
+    said = unusual(
+        entry(0, MONDAY), entry(1, MONDAY + timedelta(seconds=1)), known=known, left=left
+    )
+    assert said == [[], ["by somebody who had left"]]
 
 
 def test_many_openings_within_an_hour_are_told_once_by_the_person_who_did_them():
@@ -114,8 +122,15 @@ def test_what_is_no_file_of_heads_is_refused(world, trail, tmp_path):
         assert world.run("trail", "--check", str(kept)) == 2
     kept.unlink()
     assert world.run("trail", "--keep", str(kept)) == 0
-    kept.write_bytes(kept.read_bytes().replace(b"audit 2", b"audit 02"))
-    assert world.run("trail", "--check", str(kept)) == 2
+    assert world.run("trail", "--keep", str(kept)) == 2  # it exists
+    whole = kept.read_bytes()
+    for change in (
+        whole.replace(b"audit 2", b"audit 02"),
+        whole.replace(b"log log.example/test", b"log log.example/other"),
+        whole[: whole.index(b"audit")],
+    ):
+        kept.write_bytes(change)
+        assert world.run("trail", "--check", str(kept)) == 2
 
 
 def test_the_check_of_an_independent_person_is_on_record(world, trail, tmp_path, capsys):

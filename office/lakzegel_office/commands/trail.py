@@ -12,6 +12,7 @@ from lakzegel_core.encoding import b64, format_time
 from lakzegel_office import durable
 from lakzegel_office.commands.common import Commands, Office, command, say, unlock
 from lakzegel_office.commands.evidence import trail_of
+from lakzegel_office.errors import UsageError
 from lakzegel_office.heads import Heads
 from lakzegel_office.journal import Entry
 from lakzegel_office.keys.events import QUARTER, TRAIL_CHECK, Events
@@ -56,7 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
             print(line)
     if arguments.keep is not None:
         heads = Heads.of(office.home, office.config.origin, _now())
-        durable.write_new(arguments.keep, heads.to_text().encode())
+        try:
+            durable.write_new(arguments.keep, heads.to_text().encode())
+        except FileExistsError:
+            raise UsageError(f"{arguments.keep}: exists; give a new file") from None
         say(f"{arguments.keep}: keep it where nobody who works here can write")
     head = trail.journal.head()
     say(f"{head.count} lines, each after the one before; the last is {b64(head.digest)}")
@@ -66,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(office: Office, path: Path) -> None:
     """Prove every journal against kept heads, and have on record who did and that it fits."""
     kept = Heads.read(path)
-    kept.check(office.home)
+    kept.check(office.home, office.config.origin)
     now = _now()
     Heads.of(office.home, office.config.origin, now)  # and on from there, to the end of each
     staff = office.staff
@@ -99,7 +103,9 @@ def _lines(
 
 
 def _looked(office: Office, entries: Iterator[Entry]) -> Iterator[tuple[Entry, list[str]]]:
-    looking = Unusual({person.name: person.since for person in office.config.people.all}, None)
+    people = office.config.people.all
+    left = {person.name: person.until for person in people if person.until is not None}
+    looking = Unusual({person.name: person.since for person in people}, left, None)
     for entry in entries:
         yield entry, list(looking.look(entry))
 
