@@ -7,8 +7,11 @@ import pytest
 
 from lakzegel_core.encoding import b64
 from lakzegel_office.collection import database
-from lakzegel_office.collection.model import Query, UnitKind
+from lakzegel_office.collection.indexing import Indexer
+from lakzegel_office.collection.model import Party, Query, UnitKind
+from lakzegel_office.collection.rows import party_of
 from lakzegel_office.collection.scrubbing import Scrubber
+from lakzegel_office.collection.writing import Writer
 from lakzegel_office.errors import GoneError, UsageError
 
 CERTIFICATE = bytes(range(32))
@@ -74,6 +77,8 @@ def test_a_destroyed_version_of_a_file_has_no_name_left(world, device, collected
     assert not collection.db.execute("SELECT 1 FROM unit WHERE subject <> ''").fetchone()
     assert not collection.db.execute("SELECT 1 FROM file WHERE path <> x''").fetchone()
     assert not collection.db.execute("SELECT 1 FROM conversation WHERE title <> ''").fetchone()
+    device.send(device.file_items("geheim.odt", [b"twee"], version=1))
+    assert [found.title for found in collected().conversations(Query())] == ["geheim.odt"]
 
 
 def test_a_file_that_could_not_be_written_anew_is_by_the_next_command(
@@ -129,3 +134,19 @@ def test_what_a_chat_that_was_destroyed_says_later_is_found_and_in_no_other_chat
     assert found.conversation != eva.id
     assert (found.kind, found.subject) == (UnitKind.FILE, path)  # whose it is went with the chat
     assert eva.title == "Eva"
+
+
+def test_nobody_is_taken_for_who_got_his_number_from_another_process(tmp_path):
+    one, other = (database.open_database(tmp_path / "collection.db", bytes(32)) for _ in range(2))
+    indexer, found = Indexer(one, None, None, None), []
+
+    def meet():
+        found.append(indexer._writer.party(Party("mailto:anna@x.example", "Anna")))
+
+    indexer._transaction(meet)
+    other.execute("DELETE FROM party")
+    Writer(other).party(Party("mailto:bas@x.example", "Bas"))
+    indexer._transaction(meet)
+    assert party_of(one, found[-1]).name == "Anna"
+    one.close()
+    other.close()

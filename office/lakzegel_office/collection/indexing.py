@@ -78,6 +78,7 @@ class Indexer:
     progress: Progress
     _writer: Writer = field(init=False)
     _assembler: Assembler = field(init=False)
+    _seen: int = 0  # SQLite's number of what other connections wrote
 
     def __post_init__(self) -> None:
         """Put the parts together."""
@@ -130,6 +131,10 @@ class Indexer:
     def _transaction(self, step: Callable[[], None]) -> None:
         self.db.execute("BEGIN IMMEDIATE")
         try:
+            (seen,) = self.db.execute("PRAGMA data_version").fetchone()
+            if seen != self._seen:  # another process wrote; a number may be somebody else's now
+                self._writer.forget()
+                self._seen = seen
             step()
         except BaseException:
             self.db.execute("ROLLBACK")

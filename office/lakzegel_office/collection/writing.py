@@ -52,7 +52,7 @@ class Writer:
         self.facets = Facets(self.db)
 
     def forget(self) -> None:
-        """Forget what was remembered: the transaction that gave it came to nothing."""
+        """Forget what was remembered: it came to nothing, or another process changed it."""
         self.facets.forget()
         self._parties.clear()
         self._conversations.clear()
@@ -120,10 +120,13 @@ class Writer:
 
     def conversation(self, name: str, app: str, title: str, custody: str, *, keyed: bool) -> int:
         """Return the row of a conversation, made where it is new."""
-        known = self._conversations.get(name) or self.one(
-            "SELECT id FROM conversation WHERE name = ?", (name,)
-        )
-        if known is None:
+        if (met := self._conversations.get(name)) is not None:
+            return met
+        known = self.one("SELECT id FROM conversation WHERE name = ?", (name,))
+        if known is not None:  # one that was destroyed lost its title
+            again = "UPDATE conversation SET title = ? WHERE id = ? AND title = ''"
+            self.db.execute(again, (clean(title), known))
+        else:
             known = self._insert(
                 "INSERT INTO conversation (name, app, title, custody, keyed, parties)"
                 " VALUES (?, ?, ?, ?, ?, '[]')",
