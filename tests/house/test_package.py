@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-PACKAGES = ["core", "agent", "server", "office", "verify", "demo"]
+PACKAGES = ["core", "agent", "server", "office", "web", "verify", "demo"]
 FOREIGN = {
     "base": {"starlette", "uvicorn", "requests", "watchdog", "apscheduler", "psutil"},
     "agent": {"starlette", "uvicorn", "httptools", "uvloop"},
@@ -55,11 +55,11 @@ def test_the_wheel_has_the_rooms_dutch_ready_to_read(wheel):
 
 
 def test_the_wheel_has_every_template_sheet_and_picture_of_the_pages(wheel, root):
-    rooms = root / "server" / "lakzegel_server" / "pages", root / "office/lakzegel_office/review"
-    folders = [pages / name for pages in rooms for name in ("templates", "static")]
+    places = "server/lakzegel_server/pages", "office/lakzegel_office/review", "web/lakzegel_web"
+    folders = [root / pages / name for pages in places for name in ("templates", "static")]
     kept = {path for folder in folders for path in folder.iterdir()}
     assert {path.suffix for path in kept} == {".html", ".css", ".js", ".svg"}
-    assert {str(Path(*path.parts[-4:])) for path in kept} <= set(wheel)
+    assert {str(Path(*path.relative_to(root).parts[1:])) for path in kept} <= set(wheel)
 
 
 @pytest.mark.parametrize("name", sorted(FOREIGN))

@@ -64,7 +64,7 @@ def test_the_licence_is_the_european_union_public_licence_whole(root):
     assert "Appendix" in text
 
 
-@pytest.mark.parametrize("room", ["core", "agent", "server", "office", "verify", "demo"])
+@pytest.mark.parametrize("room", ["core", "agent", "server", "office", "web", "verify", "demo"])
 def test_a_room_holds_one_import_package_and_is_none_itself(root, room):
     assert not (root / room / "__init__.py").exists()
     packages = [path.name for path in (root / room).iterdir() if (path / "__init__.py").exists()]
@@ -81,7 +81,7 @@ def test_only_the_settings_modules_read_the_environment(root):
 
 def _callers(root, pattern):
     allowed = {"durable.py", "settings.py", "settingsconfig.py", "settingslanguage.py"}
-    rooms = ("core", "agent", "server", "office", "verify", "demo")
+    rooms = ("core", "agent", "server", "office", "web", "verify", "demo")
     return {
         str(path.relative_to(root))
         for room in rooms

@@ -20,13 +20,14 @@ import pytest
 from lakzegel_server.alerting.alerts import Alerts
 from lakzegel_server.alerting.model import Alert, Damping, Kind, step
 from lakzegel_server.alerting.observed import observe
-from lakzegel_server.alerting.senders import MailSender, SendError
+from lakzegel_server.alerting.senders import MailSender
 from lakzegel_server.alerting.store import Store
 from lakzegel_server.database import Database
 from lakzegel_server.settings import Settings
 from lakzegel_server.settings_alerts import Mail
 from lakzegel_server.standing import Phase, Standing
 from lakzegel_server.words import read_words
+from lakzegel_web.sending import SendError
 
 _spec = importlib.util.spec_from_file_location(
     "lakzegel_serving_tests", Path(__file__).with_name("test_serving.py")

@@ -11,12 +11,12 @@ import pytest
 
 from lakzegel_core.encoding import b64
 from lakzegel_server.alerting.observed import observe
-from lakzegel_server.alerting.senders import sign
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.handover import handover, webhook
 from lakzegel_server.handover.state import LONGEST_PAUSE, PlaceState
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings import Settings, load
+from lakzegel_web.sending import sign
 
 
 class Program(BaseHTTPRequestHandler):

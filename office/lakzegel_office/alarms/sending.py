@@ -4,22 +4,16 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
-import smtplib
-import ssl
-import urllib.error
-import urllib.request
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Final, Protocol
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.alarms.book import OVER, Alarm
 from lakzegel_office.alarms.settings import Mail, Settings, Webhook
 from lakzegel_office.settings import secret_line
+from lakzegel_web.sending import Relay, post
 
-SECONDS: Final = 15.0  # for a connection, and between two words of the other side
 STEPS: Final = {  # what a person does next
     "fork": "keep everything; compare both signed checkpoints: lakzegel-office verify",
     "gap": "a number of the chain is missing: lakzegel-office verify",
@@ -35,10 +29,6 @@ STEPS: Final = {  # what a person does next
     "unreachable": "ask the receiver's administrator",
     "disk": "make room for the mirror",
 }
-
-
-class SendError(Exception):
-    """It did not arrive, as far as is known; later again."""
 
 
 class Place(Protocol):
@@ -85,13 +75,11 @@ class MailPlace:
     def send(self, alarm: Alarm, origin: str) -> None:
         """Hand the mail to the relay."""
         chosen = self._settings
-        try:
-            with self._connect() as relay:
-                if chosen.user is not None and chosen.password_file is not None:
-                    relay.login(chosen.user, secret_line(chosen.password_file, what="password"))
-                relay.send_message(self._message(alarm, origin))
-        except (smtplib.SMTPException, OSError, ValueError) as error:
-            raise SendError(f"mail: {type(error).__name__}") from None
+        password = None
+        if chosen.user is not None and chosen.password_file is not None:
+            password = secret_line(chosen.password_file, what="password")
+        relay = Relay(chosen.host, chosen.port, chosen.security, chosen.user, chosen.ca_file)
+        relay.hand(self._message(alarm, origin), password)
 
     def _message(self, alarm: Alarm, origin: str) -> EmailMessage:
         says, over = document(alarm, origin), alarm.event == OVER
@@ -108,27 +96,6 @@ class MailPlace:
         message.set_content(f"{cause} {about}\n{alarm.event} {says['at']}\n{origin}\n{step}")
         return message
 
-    def _connect(self) -> smtplib.SMTP:
-        """Return a connection that is encrypted, unless the relay is on this machine."""
-        chosen, context = self._settings, _context(self._settings.ca_file)
-        if chosen.security == "tls":
-            return smtplib.SMTP_SSL(chosen.host, chosen.port, timeout=SECONDS, context=context)
-        relay = smtplib.SMTP(chosen.host, chosen.port, timeout=SECONDS)
-        if chosen.security == "starttls":
-            try:
-                relay.starttls(context=context)  # raises where the relay cannot: never in plain
-            except BaseException:
-                relay.close()
-                raise
-        return relay
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: it would send the alarm to whoever answers."""
-
-    def redirect_request(self, *unused: object) -> None:
-        """Return that there is nowhere to go."""
-
 
 class WebhookPlace:
     """A program at the other end of HTTPS."""
@@ -142,19 +109,4 @@ class WebhookPlace:
         """Post it, signed; 2xx says that it arrived."""
         body = json.dumps(document(alarm, origin)).encode()
         secret = secret_line(self._settings.secret_file, what="webhook's secret").encode()
-        signature = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
-        headers = {"Content-Type": "application/json", "X-Lakzegel-Signature": signature}
-        asked = urllib.request.Request(  # noqa: S310 - settings allow https, and http to this machine
-            self._settings.url, body, headers, method="POST"
-        )
-        opener = urllib.request.build_opener(
-            _Stay, urllib.request.HTTPSHandler(context=_context(self._settings.ca_file))
-        )
-        try:
-            opener.open(asked, timeout=SECONDS).close()
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            raise SendError(f"webhook: {type(error).__name__}") from None
-
-
-def _context(ca_file: Path | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        post(self._settings.url, body, secret, ca_file=self._settings.ca_file)

@@ -12,7 +12,7 @@ from typing import Final
 from lakzegel_office.alarms.book import NAME, Book
 from lakzegel_office.alarms.conditions import Look, conditions
 from lakzegel_office.alarms.overdue import Overdue
-from lakzegel_office.alarms.sending import Place, SendError, places
+from lakzegel_office.alarms.sending import Place, places
 from lakzegel_office.alarms.settings import NAME as SETTINGS
 from lakzegel_office.alarms.settings import read_settings
 from lakzegel_office.commands.common import Office
@@ -22,6 +22,7 @@ from lakzegel_office.journal import Journal
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay
 from lakzegel_office.vault import INDEX
+from lakzegel_web.sending import SendError
 
 EVERY: Final = 60.0  # seconds between two looks while nothing is pulled
 AGAIN: Final = 30.0  # seconds, at least, between two tries at a place that did not take one

@@ -13,10 +13,11 @@ from lakzegel_office.errors import UsageError
 from lakzegel_office.review.asked import safe_path
 from lakzegel_office.review.desk import Desk
 from lakzegel_office.review.gate import COOKIE
-from lakzegel_office.review.rendering import CLASSES, LANGUAGES, page
+from lakzegel_office.review.rendering import CLASSES, page
 from lakzegel_office.review.sessions import Flash, Session, Sessions
 from lakzegel_office.review.standing import Class
 from lakzegel_office.words import text
+from lakzegel_web.words import LANGUAGES
 
 
 def login(sessions: Sessions, request: Request) -> Response:

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from typing import Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -15,18 +13,21 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from lakzegel_core.words import DUTCH, ENGLISH
+from lakzegel_core.words import DUTCH
 from lakzegel_office.collection.model import Party
 from lakzegel_office.review import visible
 from lakzegel_office.review.sessions import Session
 from lakzegel_office.review.standing import DISPUTED
 from lakzegel_office.words import read_words, text
+from lakzegel_web.assets import assets_of
+from lakzegel_web.templating import environment_of
+from lakzegel_web.words import LANGUAGES, Said
 
-LANGUAGES: Final = {DUTCH: "Nederlands", ENGLISH: "English"}
-KINDS: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
+ROOM: Final = "lakzegel_office.review"
+MENU: Final = {
+    "/": text("Overview"),
+    "/units": text("Units"),
+    "/conversations": text("Conversations"),
 }
 CLASSES: Final = {  # key, and what it is called
     "zakelijk": ("z", text("business")),
@@ -92,30 +93,10 @@ _STEPS: Final = ("B", "kB", "MB", "GB")
 _STEP: Final = 1000
 
 
-class Said:
-    """Looks text up in one language, and fills its holes."""
-
-    def __init__(self, language: str) -> None:
-        self.language = language
-        self._words = read_words(language)
-
-    def __call__(self, english: str, **holes: object) -> str:
-        """Return the text; what fills its holes is as it is."""
-        found = self._words.one(english)
-        return found.format(**holes) if holes else found
-
-
 @cache
 def environment() -> jinja2.Environment:
     """Return where templates come from; everything that they are given is escaped."""
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("lakzegel_office.review"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    made = environment_of(ROOM)
     made.filters.update(
         seen=visible.name,
         prose=visible.prose,
@@ -139,7 +120,7 @@ def environment() -> jinja2.Environment:
 def page(request: Request, template: str, status: int = 200, **values: object) -> Response:
     """Return the page of a template, in the language of its session."""
     session: Session = request.state.session
-    said = Said(session.language)
+    said = Said(read_words(session.language))
     flash, session.flash = session.flash, None
     here = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     body = (
@@ -149,11 +130,14 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
             _=said,
             lang=session.language,
             languages=LANGUAGES,
+            menu=[(place, said(name), place == request.url.path) for place, name in MENU.items()]
+            if session.reason
+            else [],
             session=session,
             flash=flash,
             path=request.url.path,
             here=here,
-            asset=asset,
+            asset=assets_of(ROOM).address,
             when=lambda moment: when(moment, session.language),
             day=lambda moment: day(moment, session.language),
             size=size,
@@ -198,30 +182,11 @@ def who(party: Party | None) -> str:
     return party.name or visible.address(party.address)
 
 
-@cache
-def _assets() -> tuple[str, dict[str, bytes]]:
-    folder = files("lakzegel_office.review") / "static"
-    found = {one.name: one.read_bytes() for one in folder.iterdir() if _kind(one.name)}
-    hashed = hashlib.sha256()
-    for name in sorted(found):
-        hashed.update(name.encode() + hashlib.sha256(found[name]).digest())
-    return hashed.hexdigest()[:16], found
-
-
-def asset(name: str) -> str:
-    """Return where a file of the package is served."""
-    return f"/static/{_assets()[0]}/{name}"
-
-
 async def static(request: Request) -> Response:
     """Answer with a file of the package."""
-    version, _, name = str(request.path_params["name"]).partition("/")
-    known, found = _assets()
-    if version != known or name not in found:
+    found = assets_of(ROOM).find(str(request.path_params["name"]))
+    if found is None:
         return PlainTextResponse("nothing here\n", 404)
+    data, kind = found
     headers = {"Cache-Control": "private, max-age=86400, immutable"}
-    return Response(found[name], media_type=_kind(name), headers=headers)
-
-
-def _kind(name: str) -> str | None:
-    return next((kind for end, kind in KINDS.items() if name.endswith(end)), None)
+    return Response(data, media_type=kind, headers=headers)

@@ -16,9 +16,10 @@ from lakzegel_office.review import hypertext, visible
 from lakzegel_office.review.asked import asked
 from lakzegel_office.review.desk import MAX_SHOWN, Desk, Shown, is_picture, name_of
 from lakzegel_office.review.listing import COUNTED, PAGE, THREADS, Order, Wanted
-from lakzegel_office.review.rendering import Said, page
+from lakzegel_office.review.rendering import page
 from lakzegel_office.review.sessions import Flash
-from lakzegel_office.words import text
+from lakzegel_office.words import read_words, text
+from lakzegel_web.words import Said
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._ ()\[\]@+,=-]")
 _MAX_NAME: Final = 120
@@ -150,7 +151,7 @@ def frame(desk: Desk, request: Request) -> Response:
     session = request.state.session
     (shown,) = desk.open(session, [desk.row(name)])
     body = _body(shown)
-    said = Said(session.language)
+    said = Said(read_words(session.language))
     text_ = hypertext.document(
         body.html,
         lambda content_id: desk.named_picture(body, content_id),

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_server.alerting.model import Damping, Standing, step
-from lakzegel_server.alerting.senders import MailSender, Sender, SendError, WebhookSender
+from lakzegel_server.alerting.senders import MailSender, Sender, WebhookSender
 from lakzegel_server.alerting.store import Message, Store
 from lakzegel_server.chores import Chore, Chores
 from lakzegel_server.settings import Settings
 from lakzegel_server.words import read_words
+from lakzegel_web.sending import SendError
 
 EVERY: Final = 15.0  # seconds between two looks
 MAIL: Final = "mail"

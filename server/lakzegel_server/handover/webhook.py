@@ -10,12 +10,12 @@ from typing import Final
 
 from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.encoding import b64
-from lakzegel_server.alerting.senders import SendError, post
 from lakzegel_server.handover.state import PlaceState
 from lakzegel_server.handover.told import Told
 from lakzegel_server.logstate import LogState
 from lakzegel_server.settings import read_secret
 from lakzegel_server.settings_alerts import Webhook
+from lakzegel_web.sending import SendError, post
 
 PAUSE: Final = 5.0  # seconds between two posts that arrived
 _log: Final = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from lakzegel_server.desk import Desk
 from lakzegel_server.errors import MissingError
 from lakzegel_server.web.origin import is_secure, safe_next
 from lakzegel_server.words import text as text  # noqa: PLC0414 - pages take it from here
+from lakzegel_web.words import LANGUAGES
 
 COOKIE: Final = "lakzegel-language"
-LANGUAGES: Final = (DUTCH, ENGLISH)
 YEAR: Final = 31_536_000  # seconds
 _MAX_ASKED: Final = 16  # languages that are looked at
 _QUALITY: Final = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\Z")

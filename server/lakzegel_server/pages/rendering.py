@@ -4,50 +4,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
-import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from lakzegel_core.words import Words
 from lakzegel_server.accounts import Account
 from lakzegel_server.desk import Desk
 from lakzegel_server.pages.assets import address
-from lakzegel_server.pages.language import LANGUAGES, language_of
+from lakzegel_server.pages.language import language_of
 from lakzegel_server.pages.menu import ROLES, menu
 from lakzegel_server.pages.moments import Moments
 from lakzegel_server.settings_pages import zone_of
 from lakzegel_server.words import read_words
+from lakzegel_web.templating import environment_of
+from lakzegel_web.words import LANGUAGES, Said
 
-NAMES: Final = {"nl": "Nederlands", "en": "English"}
-
-
-class Said:
-    """Looks text up in one language, and fills its holes."""
-
-    def __init__(self, words: Words) -> None:
-        self._words = words
-
-    def __call__(self, english: str, **holes: object) -> str:
-        """The text; what fills its holes is as it is."""
-        found = self._words.one(english)
-        return found.format(**holes) if holes else found
-
-
-@cache
-def environment() -> jinja2.Environment:
-    """Where templates come from; everything that they are given is escaped."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("lakzegel_server.pages"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+environment: Final = partial(environment_of, "lakzegel_server.pages")
 
 
 def page(
@@ -57,18 +32,20 @@ def page(
     language = language_of(request)
     account: Account | None = getattr(request.state, "account", None)
     session = getattr(request.state, "session", None)
+    said, path = Said(read_words(language)), request.url.path
+    places = menu(account.role if account else None)
     text = (
         environment()
         .get_template(template)
         .render(
-            _=Said(read_words(language)),
+            _=said,
             lang=language,
-            languages=[(code, NAMES[code]) for code in LANGUAGES],
+            languages=LANGUAGES,
             account=account,
             role=ROLES[account.role] if account else None,
-            menu=menu(account.role if account else None),
+            menu=[(place.path, said(place.label), place.leads_to(path)) for place in places],
             csrf=session.csrf if session else "",
-            path=request.url.path,
+            path=path,
             here=_here(request),
             asset=address,
             **values,

@@ -13,7 +13,7 @@ from lakzegel_core import entries, errors, heartbeat, held, limits, query
 
 ROOT = VECTORS.parents[1]
 SPEC = ROOT / "docs" / "spec"
-ROOMS = ("core", "agent", "server", "office", "verify", "demo")
+ROOMS = ("core", "agent", "server", "office", "web", "verify", "demo")
 CITED = re.compile(  # pages of docs/spec, by their name alone
     r"(?<!guides/)\b([a-z]+(?:-[a-z]+)*\.md)((?:(?:,? and|,)? §[0-9]+(?:\.[0-9]+)*)*)"
 )
