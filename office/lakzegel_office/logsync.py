@@ -87,7 +87,7 @@ class LogSync:
         size = mirrored.checkpoint.size if mirrored is not None else 0
         tidy_checkpoints(self._mirror, size)
         wanted = set(tiles.paths_for(size))
-        for name in list(self._mirror.files()) if self._mirror.root.is_dir() else []:
+        for name in list(self._mirror.files("log")):
             path = name.removeprefix("log/")
             if path != name and path not in wanted and _is_tile(path):
                 self._mirror.tile(path).unlink()

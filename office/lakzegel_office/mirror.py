@@ -96,13 +96,16 @@ class Mirror:
         """Return how a message names a file: relative to the office's home."""
         return f"mirror/{path.relative_to(self.root)}"
 
-    def files(self) -> Iterator[str]:
+    def files(self, part: str = "") -> Iterator[str]:
         """Yield the path below the mirror of all that is there but folders of the layout.
+
+        Of one `part` of it alone, such as `log`, without a look at a hundred thousand batches.
 
         A link or anything that is not a regular file is yielded with a trailing note, so that it
         never equals an expected name; so is a folder that holds nothing.
         """
-        pending = [self.root]
+        begin = self.root / part
+        pending = [begin] if begin.is_dir() and not (part and begin.is_symlink()) else []
         while pending:
             folder = pending.pop()
             empty = True

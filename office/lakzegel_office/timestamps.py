@@ -112,7 +112,7 @@ def limit_of(file: str) -> int:
 def check_timestamps(mirror: Mirror, config: Config, replay: Replay) -> Times:
     """Return what the tokens in the mirror say, and every doubt about them."""
     found = Times()
-    files = [f.removeprefix(FOLDER) for f in mirror.files() if f.startswith(FOLDER)]
+    files = [f.removeprefix(FOLDER) for f in mirror.files(FOLDER)]
     own = {f for f in files if place_of(f.rpartition("/")[2]) == f}
     found.names = {f"{FOLDER}{file}" for file in own}
     roots = dict(_roots(mirror, own, found))
@@ -133,14 +133,14 @@ def check_timestamps(mirror: Mirror, config: Config, replay: Replay) -> Times:
 
 def names_in(mirror: Mirror) -> list[Name]:
     """Return what tokens the mirror has by their names: over checkpoints, by size, then others."""
-    files = [f.removeprefix(FOLDER) for f in mirror.files() if f.startswith(FOLDER)]
+    files = [f.removeprefix(FOLDER) for f in mirror.files(FOLDER)]
     answers = [f for f in files if f.endswith(".tsr") and place_of(f) == f]
     return sorted(Name.parse(file.removesuffix(".tsr")) for file in answers)
 
 
 def roots_in(mirror: Mirror) -> list[Certificate]:
     """Return the mirror's roots; those that are none are left out, and named by `verify`."""
-    files = [f.removeprefix(FOLDER) for f in mirror.files() if f.startswith(f"{FOLDER}{ROOTS}/")]
+    files = [f.removeprefix(FOLDER) for f in mirror.files(FOLDER + ROOTS)]
     return [root for _, root in _roots(mirror, set(files), Times())]
 
 

@@ -88,7 +88,7 @@ class Verifier:
         return result
 
     def _files(self) -> Iterator[str]:
-        return self._mirror.files() if self._mirror.root.is_dir() else iter(())
+        return self._mirror.files()
 
     def _check_checkpoint(self, replay: Replay) -> None:
         """Step 1, with the witnesses that the policies in this log name."""
