@@ -258,10 +258,23 @@ def test_nothing_of_another_custody_is_ever_in_an_inzage(office, device, collect
         rows_of(collection, own, lambda *_: "2027-b", content=False)
 
 
+def test_an_inzage_has_the_read_outs_of_ones_own_phones(office, device, tmp_path):
+    said = {"type": "readout", "custody": "c", "backup": "2026-11-20T17:00:00Z", "complete": True}
+    said |= {"read": "2026-11-20T17:40:00Z", "apps": [{"messages": 12, "conversations": 2}]}
+    device.send([device.observation(said, source="telefoon (default)")])
+    office.pull()
+    who = ("--person", "A. B. de Vries", "--reason", "verzoek")
+    assert office.run("term", "inzage", *who, str(tmp_path / "out")) == 0
+    _, row = (tmp_path / "out/readouts.csv").read_text().splitlines()
+    times = "2026-11-20T17:00:00Z,2026-11-20T17:40:00Z"
+    assert row == f"default,minister,telefoon (default),{times},yes,2,12,0,0,0"
+    assert "2026-11-20T17:40:00Z" in (tmp_path / "out/index.html").read_text()
+
+
 def test_what_a_spreadsheet_would_run_is_text_in_an_inzage(office, device, collected):
     device.send_files({"=cmd|' /C calc'!A0": b"<script>alert(1)</script>"})
     own = terms_of(Office(office.home, office.config, office.vault)).custodies_of("A. B. de Vries")
     rows = rows_of(collected(), own, lambda *_: "default", content=True)
-    files = files_of("A. B. de Vries", own, rows, datetime(2027, 1, 1, tzinfo=UTC))
+    files = files_of("A. B. de Vries", own, rows, [], datetime(2027, 1, 1, tzinfo=UTC))
     assert b"<script>" not in files["index.html"]
     assert b",=cmd" not in files["units.csv"]

@@ -10,10 +10,10 @@ from lakzegel_office import durable
 from lakzegel_office.audit import why
 from lakzegel_office.collection.opening import custody_of, open_collection
 from lakzegel_office.commands.common import Commands, command, unlock
-from lakzegel_office.commands.evidence import trail_of
+from lakzegel_office.commands.evidence import catalog_from, trail_of
 from lakzegel_office.errors import UsageError
 from lakzegel_office.terms.facts import mirrored
-from lakzegel_office.terms.inzage import files_of, rows_of
+from lakzegel_office.terms.inzage import files_of, readouts_of, rows_of
 from lakzegel_office.terms.model import name_of
 from lakzegel_office.terms.register import terms_of
 
@@ -42,14 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
     trail_of(office).record("inzage", what, now=now, reason=reason)
     collection = open_collection(office)[0]
     try:
-        whose = custody_of(mirrored(office))
-        rows = rows_of(collection, terms, whose, content=arguments.content)
+        replay = mirrored(office)
+        rows = rows_of(collection, terms, custody_of(replay), content=arguments.content)
+        readouts = readouts_of(catalog_from(office, replay), replay, terms)
     finally:
         collection.close()
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True, mode=0o700)
-    for name, data in files_of(person, terms, rows, now).items():
+    for name, data in files_of(person, terms, rows, readouts, now).items():
         durable.write_new(part / name, data)
     part.rename(out)
     durable.sync_folders([out])

@@ -66,7 +66,7 @@ class DeviceReader:
             sources=tuple(self._sources(proof.device, says, covered, known)),
             apps=covered.apps if self._own.whole(proof.device) else (),
             guards=tuple(_guards(says)),
-            readouts=tuple(_readouts(says)),
+            readouts=tuple(read_outs(says)),
             overdue=tuple(_overdue(says)),
             counts=dict(sorted(says.counts.items())),
         )
@@ -204,7 +204,8 @@ def _risks(name: str, guard: Guarded, subjects: list[str]) -> Iterator[Risk]:
             yield Risk(plain(name), place, window.begin, window.end, plain(window.reason))
 
 
-def _readouts(says: DeviceSays) -> Iterator[ReadOut]:
+def read_outs(says: DeviceSays) -> Iterator[ReadOut]:
+    """Yield the certificates of read-outs that a device sealed, in the order of its chain."""
     for source, payload in says.of("readout"):
         apps = list(_rows(payload.get("apps")))
 

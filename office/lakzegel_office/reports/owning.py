@@ -24,23 +24,28 @@ class Own:
     source: Callable[[str, str], bool]  # whether a device's source is, by its label
 
 
+def own_of_custody(replay: Replay, custody: str) -> Own:
+    """Return what is of a custody, nothing where the log has none called so."""
+    states, whose = replay.custody.devices, custody_of(replay)
+    return Own(
+        tuple(sorted(states)),
+        lambda device: states[device].custody == custody,
+        lambda device, label: whose(device, label) == custody,
+    )
+
+
 def own_of(replay: Replay, wanted: str | None) -> Own:
     """Return what is of a custody, or of a device where no custody is called so; None: all.
 
     Raises:
         UsageError: there is neither.
     """
-    states, whose = replay.custody.devices, custody_of(replay)
-    every = tuple(sorted(states))
+    states = replay.custody.devices
     if wanted is None:
-        return Own(every, lambda _: True, lambda *_: True)
+        return Own(tuple(sorted(states)), lambda _: True, lambda *_: True)
     phones = {source.custody for policy in replay.policies() for source in policy.sources}
     if wanted in phones or any(one.custody == wanted for one in states.values()):
-        return Own(
-            every,
-            lambda device: states[device].custody == wanted,
-            lambda device, label: whose(device, label) == wanted,
-        )
+        return own_of_custody(replay, wanted)
     if wanted not in states:
         raise UsageError(f"{wanted}: no custody and no device of this name in the log")
     return Own((wanted,), lambda _: True, lambda *_: True)

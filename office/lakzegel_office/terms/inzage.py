@@ -16,12 +16,18 @@ from typing import Final
 import jinja2
 
 from lakzegel_core.encoding import format_time
+from lakzegel_office.catalog import Catalog
 from lakzegel_office.collection.model import Collection, Query, Unit
 from lakzegel_office.errors import DoubtError, GoneError
+from lakzegel_office.replay import Replay
+from lakzegel_office.reports.devices import read_outs
+from lakzegel_office.reports.owning import own_of_custody
+from lakzegel_office.reports.said import listen
 from lakzegel_office.terms.model import Term
 
 UNITS: Final = "units.csv"
 SOURCES: Final = "sources.csv"
+READOUTS: Final = "readouts.csv"
 PAGE: Final = "index.html"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 _UNIT_HEADS: Final = (
@@ -29,6 +35,10 @@ _UNIT_HEADS: Final = (
     *("captures", "bytes", "content"),
 )
 _SOURCE_HEADS: Final = ("custody", "device", "source", "app", "units", "first", "last", "taken")
+_READOUT_HEADS: Final = (
+    *("custody", "device", "source", "backup", "read", "complete"),
+    *("conversations", "messages", "media", "private", "failed"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +84,27 @@ def rows_of(
     return result
 
 
+def readouts_of(catalog: Catalog, replay: Replay, terms: Sequence[Term]) -> list[tuple[str, ...]]:
+    """Return the read-outs of a person's phones, each as its device certified it."""
+    found = []
+    for custody in (term.custody for term in terms):
+        for device, says in listen(catalog, own_of_custody(replay, custody)).items():
+            for one in read_outs(says):
+                whole = "yes" if one.complete else "no"
+                counts = (one.conversations, one.messages, one.media, one.private, one.failed)
+                cells = (custody, device, one.source, one.backup, one.read, whole)
+                found.append((*cells, *map(str, counts)))
+    return found
+
+
 def files_of(
-    person: str, terms: Sequence[Term], rows: Sequence[Row], now: datetime
+    person: str,
+    terms: Sequence[Term],
+    rows: Sequence[Row],
+    readouts: Sequence[tuple[str, ...]],
+    now: datetime,
 ) -> dict[str, bytes]:
-    """Return the three files by name."""
+    """Return the four files by name."""
     sources = list(_sources(rows))
     page = (
         _environment()
@@ -90,6 +117,8 @@ def files_of(
             ],
             source_heads=_SOURCE_HEADS,
             sources=sources,
+            readout_heads=_READOUT_HEADS,
+            readouts=readouts,
             unit_heads=_UNIT_HEADS,
             units=[row.cells() for row in rows],
         )
@@ -97,6 +126,7 @@ def files_of(
     return {
         PAGE: page.encode(),
         SOURCES: _csv(_SOURCE_HEADS, sources),
+        READOUTS: _csv(_READOUT_HEADS, readouts),
         UNITS: _csv(_UNIT_HEADS, (row.cells() for row in rows)),
     }
 
