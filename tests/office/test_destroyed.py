@@ -54,6 +54,8 @@ def test_who_asks_for_it_is_told_by_which_certificate_it_went(world, destroyed, 
     item = "minister/0/0/0"
     assert world.run("open", item, "--reason", "nazien") == 1
     assert CERTIFICATE.hex() in capsys.readouterr().err
+    assert world.run("prove", item, str(tmp_path / "proven")) == 1
+    assert f"{item}: destroyed; certificate {CERTIFICATE.hex()}" in capsys.readouterr().err
     with pytest.raises(GoneError, match="entry 4 of 2026"):
         catalog_of(Office(world.home, world.config, world.vault)).item(ItemId.parse(item))
     assert world.run("restore", "--device", "minister", "--out", str(tmp_path / "out")) == 1

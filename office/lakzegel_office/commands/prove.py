@@ -11,13 +11,13 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import judge_item
 from lakzegel_core.itemtimes import judge_times
 from lakzegel_office import durable
-from lakzegel_office.batchfile import open_batch
+from lakzegel_office.batchfile import DestroyedError, open_batch
 from lakzegel_office.checkpoints import Checkpoints, replay_mirror
 from lakzegel_office.commands.common import Commands, command, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.commands.naming import add_item, item_of
 from lakzegel_office.config import judge_keys
-from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.proving import Prover
@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     mirror = Mirror(office.home.mirror)
     replay = replay_mirror(mirror, office.config)
     now = datetime.now(UTC)
-    record = catalog_from(office, replay).find(item)
+    catalog = catalog_from(office, replay)
+    record = catalog.find(item)
     name = record.batch_id
     try:
         keychain = Keychain(identities(office))
@@ -69,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
             size=len(opened.payload),
         )
         bounds = judge_times(proof, judge_keys(office.config), now=now)
+    except DestroyedError as error:
+        raise GoneError(f"{item}: destroyed; {catalog.certificate(item)}") from error
     except (LakzegelError, FileNotFoundError) as error:
         raise DoubtError(f"{item}: cannot be proven: {error}") from error
     trail_of(office).record("prove", {"item": str(item)}, reason=arguments.reason, now=now)
