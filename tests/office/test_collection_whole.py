@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lakzegel_agent.readers import reader_of
 from lakzegel_agent.view import View
 from lakzegel_office.collection.model import Query, UnitKind
-from lakzegel_office.collection.parsers.mailparts import attachment_of
+from lakzegel_office.collection.parsers.mailparts import attachments_of
 from lakzegel_office.collection.parsers.times import shown
 from lakzegel_office.collection.parsing import parse, parses
 from lakzegel_office.collection.pieces import Piece
@@ -149,7 +149,7 @@ def test_a_mail_within_a_mail_comes_out_as_it_went_in():
     within = b"Subject: " + b"lang " * 40 + b"\n folded\nTo: x\n\nFrom mij\n\xe9 en\n.\n"
     parts = b"--x\nContent-Type: message/rfc822\n\n" + within + b"\n--x--\n"
     data = b"Subject: s\nContent-Type: multipart/mixed; boundary=x\n\n" + parts
-    assert attachment_of(data, 0) == within
+    assert attachments_of(data, [0]) == {0: within}
 
 
 BOMBS = {

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from lakzegel_office import markup
+from lakzegel_office.collection.parsers import mailparts
 from lakzegel_office.collection.parsing import parse
 from lakzegel_office.markup import bounded
 from lakzegel_office.review import hypertext, visible
@@ -71,6 +72,24 @@ def test_a_picture_is_asked_for_a_few_times_however_often_a_mail_names_it():
     asked = []
     shown("<img src=cid:x>" * 1000, asked.append)
     assert len(asked) == hypertext.MAX_PICTURES
+
+
+def test_pictures_of_a_mail_unfold_to_no_more_than_a_browser_can_hold():
+    png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (8_000).to_bytes(4) + (5_000).to_bytes(4)
+    shown_ = shown("<img src='cid:x'>" * 40, lambda _: png)
+    assert shown_.count("<img") == hypertext.MAX_PIXELS // 40_000_000
+    assert shown_.count("weggelaten") == 40 - 3
+
+
+def test_a_mail_is_read_once_for_all_of_its_pictures(monkeypatch):
+    read = []
+    whole = mailparts._parts
+    monkeypatch.setattr(mailparts, "_parts", lambda data: read.append(0) or whole(data))
+    parts = "".join(f"--x\nContent-Type: image/png\nContent-ID: <{n}>\n\n{n}\n" for n in range(40))
+    mail = f"Subject: x\nContent-Type: multipart/related; boundary=x\n\n{parts}--x--\n".encode()
+    found = mailparts.attachments_of(mail, range(1, 40))
+    assert (len(found), found[7], len(read)) == (39, b"7", 1)
+    assert hypertext.named("<img src=cid:a><img src='CID:b&amp;c'>") == {"a", "b&c"}
 
 
 def test_a_part_in_an_odd_charset_hides_no_other_part():

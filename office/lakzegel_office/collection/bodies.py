@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from mimetypes import guess_type
 from typing import Final
@@ -83,9 +83,9 @@ def body(db: Connection, opened: Opened, unit: Unit, row: int) -> Body:
 def attachment(db: Connection, opened: Opened, unit: Unit, row: int, number: int) -> bytes:
     """Return one attachment's decoded bytes; a file's own bytes are its number 0."""
     if unit.kind is UnitKind.MAIL:
-        data = mailparts.attachment_of(_inner(db, opened, row), number)
-        if data is not None:
-            return data
+        found = mail_attachments(db, opened, row, (number,))
+        if number in found:
+            return found[number]
     elif unit.kind is UnitKind.FILE and number == 0:
         return _unpacked(db, opened, row)
     elif unit.kind in {UnitKind.MESSAGE, UnitKind.SYSTEM}:
@@ -94,6 +94,13 @@ def attachment(db: Connection, opened: Opened, unit: Unit, row: int, number: int
             found = db.execute("SELECT id FROM unit WHERE name = ?", (file,)).fetchone()
             return _unpacked(db, opened, found[0])
     raise UsageError(f"{unit.id}: no attachment {number}, or its file was not captured")
+
+
+def mail_attachments(
+    db: Connection, opened: Opened, row: int, numbers: Container[int]
+) -> dict[int, bytes]:
+    """Return decoded bytes of a mail's attachments, of those that there are; it is read once."""
+    return mailparts.attachments_of(_inner(db, opened, row), numbers)
 
 
 def _mail(unit: Unit, data: bytes) -> Body:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -119,6 +120,21 @@ class IndexedCollection(Collection):
             GoneError: it was destroyed; the certificate's number.
         """
         return bodies.attachment(self.db, self._opened, self.unit(unit), self._row(unit), number)
+
+    def attachments(self, unit: str, numbers: Sequence[int]) -> dict[int, bytes]:
+        """Open a mail once and return these of its attachments, of any other unit one by one.
+
+        Raises:
+            DoubtError: its bytes are not as sealed.
+            GoneError: it was destroyed; the certificate's number.
+        """
+        if self.unit(unit).kind is UnitKind.MAIL:
+            return bodies.mail_attachments(self.db, self._opened, self._row(unit), numbers)
+        found = {}
+        for number in numbers:
+            with suppress(UsageError):
+                found[number] = self.attachment(unit, number)
+        return found
 
     def containing(self, units: Sequence[str]) -> Containing:
         """Return everything that holds or names these units."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -13,9 +13,10 @@ from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.model import Attachment, Body, Query, Unit
 from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.errors import DoubtError, GoneError, OfficeError, UsageError
+from lakzegel_office.review import hypertext
 from lakzegel_office.review.book import Book
 from lakzegel_office.review.listing import Listing, Order, Row, Thread, Wanted
-from lakzegel_office.review.pictures import MAX_BYTES, picture_type
+from lakzegel_office.review.pictures import MAX_BYTES, picture_of, picture_type
 from lakzegel_office.review.proposals import Proposals
 from lakzegel_office.review.sessions import Session
 from lakzegel_office.review.standing import Class
@@ -24,6 +25,8 @@ from lakzegel_office.review.worklist import Progress, Worklist
 
 Clock = Callable[[], datetime]
 MAX_PICTURES: Final = 20  # attachments that are looked at for one page
+MAX_LOOKED: Final = 64 << 20  # bytes of them
+MAX_PIXELS: Final = 240_000_000  # of all pictures on one page; the others are downloads
 MAX_SHOWN: Final = 200_000  # characters of a text on a page
 
 
@@ -153,26 +156,37 @@ class Desk:
 
     def pictures(self, shown: Shown) -> set[int]:
         """Return which attachments of an opened unit are pictures, by their own bytes."""
-        body, found = shown.body, set()
-        for one in (body.attachments if body else ())[:MAX_PICTURES]:
-            if is_picture(one):
-                try:
-                    data = self.collection.attachment(shown.row.unit.id, one.number)
-                except OfficeError:
-                    continue
-                if picture_type(data) is not None:
-                    found.add(one.number)
+        if shown.body is None:
+            return set()
+        some = [one for one in shown.body.attachments[:MAX_PICTURES] if is_picture(one)]
+        found, pixels = set(), 0
+        for number, data in self._parts(shown.row.unit.id, some).items():
+            picture = picture_of(data)
+            if picture is not None and pixels + picture[1] <= MAX_PIXELS:
+                pixels += picture[1]
+                found.add(number)
         return found
 
-    def named_picture(self, body: Body, content_id: str) -> bytes | None:
-        """Return the bytes of the part of a mail that its HTML names."""
-        for one in body.attachments:
-            if one.content_id and one.content_id == content_id and one.size <= MAX_BYTES:
-                try:
-                    return self.collection.attachment(body.unit.id, one.number)
-                except OfficeError:
-                    return None
-        return None
+    def named_pictures(self, body: Body) -> Mapping[str, bytes]:
+        """Return the parts of a mail that its HTML names, as many as its text may show."""
+        wanted = hypertext.named(body.html)
+        some = [one for one in body.attachments if one.content_id in wanted]
+        data = self._parts(body.unit.id, some[: hypertext.MAX_PICTURES], hypertext.MAX_EMBEDDED)
+        return {one.content_id: data[one.number] for one in some if one.number in data}
+
+    def _parts(
+        self, unit: str, wanted: Sequence[Attachment], most: int = MAX_LOOKED
+    ) -> dict[int, bytes]:
+        """Return the bytes of attachments, as many as are not too large together."""
+        numbers = []
+        for one in wanted:
+            if 0 <= one.size <= min(most, MAX_BYTES):
+                most -= one.size
+                numbers.append(one.number)
+        try:
+            return self.collection.attachments(unit, numbers) if numbers else {}
+        except OfficeError:
+            return {}
 
     def decide(self, units: Iterable[str], to: Class, reason: str) -> set[str]:
         """Decide of units; return those that it is about."""

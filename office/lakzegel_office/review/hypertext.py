@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from typing import Final
 
@@ -18,12 +20,13 @@ from markupsafe import Markup, escape
 
 from lakzegel_office.markup import bounded
 from lakzegel_office.review import visible
-from lakzegel_office.review.pictures import picture_type
+from lakzegel_office.review.pictures import picture_of
 
 MAX_HTML: Final = 1 << 20  # characters of a mail's HTML that are shown
 MAX_PICTURES: Final = 40
 MAX_WRITTEN: Final = 4 << 20  # characters of text, with all that is unseen in it named
 MAX_EMBEDDED: Final = 12 << 20  # bytes of pictures in one mail's text
+MAX_PIXELS: Final = 120_000_000  # of all of them: 480 MB once unfolded
 _STEP: Final = 1 << 16
 _TAGS: Final = frozenset(
     {"abbr", "b", "blockquote", "br", "caption", "center", "code", "dd", "del", "div", "dl", "dt"}
@@ -48,6 +51,7 @@ STYLE: Final = (
     "border:1px solid #77818b;border-radius:3px}.link{text-decoration:underline}"
     "@media(prefers-color-scheme:dark){body{background:#1d242c;color:#e9edf1}}"
 )
+_CID: Final = re.compile(r"""(?i)cid:([^\s"'<>]{1,998})""")
 _HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 POLICY: Final = (
     f"sandbox; default-src 'none'; img-src data:; style-src 'sha256-{_HASH}'; "
@@ -69,6 +73,11 @@ def document(source: str, pictures: Pictures, *, left_out: str, lang: str) -> st
     body = cleaned(source, pictures, left_out=left_out)
     head = f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>-</title>'
     return f"{head}<style>{STYLE}</style></head><body>{body}</body></html>"
+
+
+def named(source: str) -> set[str]:
+    """Return the Content-IDs that a mail's HTML may name."""
+    return {unescape(found) for found in _CID.findall(source[:MAX_HTML])}
 
 
 def cleaned(source: str, pictures: Pictures, *, left_out: str) -> str:
@@ -105,6 +114,7 @@ class _Writer(HTMLParser):
         self._links: list[str] = []
         self._asked = 0  # a part that is no picture costs as much as one that is
         self._bytes = 0
+        self._pixels = 0
         self._written = 0
 
     def text(self) -> str:
@@ -150,13 +160,20 @@ class _Writer(HTMLParser):
         if source.lower().startswith("cid:") and self._asked < MAX_PICTURES:
             self._asked += 1
             data = self._pictures(source[4:])
-        kind = picture_type(data) if data else None
-        if data is None or kind is None or self._bytes + len(data) > MAX_EMBEDDED:
+        found = picture_of(data) if data else None
+        if data is None or found is None or not self._has_room(len(data), found[1]):
             words = f"{self._left_out}: {alt}" if alt else self._left_out
             return str(Markup('<span class="left">{}</span>').format(visible.plain(words)))
-        self._bytes += len(data)
         text = base64.b64encode(data).decode()
-        return f'<img src="data:{kind};base64,{text}" alt="{escape(visible.plain(alt))}">'
+        return f'<img src="data:{found[0]};base64,{text}" alt="{escape(visible.plain(alt))}">'
+
+    def _has_room(self, size: int, pixels: int) -> bool:
+        """Whether one more picture may be shown; if so, it counts."""
+        if self._bytes + size > MAX_EMBEDDED or self._pixels + pixels > MAX_PIXELS:
+            return False
+        self._bytes += size
+        self._pixels += pixels
+        return True
 
 
 def _encodable(text: str) -> str:

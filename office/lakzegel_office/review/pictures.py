@@ -18,6 +18,12 @@ _PNG_HEAD, _GIF_HEAD, _WEBP_HEAD = 24, 10, 30
 
 def picture_type(data: bytes) -> str | None:
     """Return the media type of a picture that may be shown, None for everything else."""
+    found = picture_of(data)
+    return found[0] if found else None
+
+
+def picture_of(data: bytes) -> tuple[str, int] | None:
+    """Return media type and pixels of a picture that may be shown, None for everything else."""
     if len(data) > MAX_BYTES:
         return None
     for kind, size in (
@@ -27,7 +33,8 @@ def picture_type(data: bytes) -> str | None:
         ("image/webp", _webp(data)),
     ):
         if size is not None:
-            return kind if 0 < size[0] * size[1] <= MAX_PIXELS else None
+            pixels = size[0] * size[1]
+            return (kind, pixels) if 0 < pixels <= MAX_PIXELS else None
     return None
 
 

@@ -154,7 +154,7 @@ def frame(desk: Desk, request: Request) -> Response:
     said = Said(read_words(session.language))
     text_ = hypertext.document(
         body.html,
-        lambda content_id: desk.named_picture(body, content_id),
+        desk.named_pictures(body).get,
         left_out=said(text("picture left out")),
         lang=session.language,
     )

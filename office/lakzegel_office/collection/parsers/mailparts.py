@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
@@ -68,19 +68,17 @@ def content_of(data: bytes, inner: int = MAX_INNER) -> Content:
     return found
 
 
-def attachment_of(data: bytes, number: int) -> bytes | None:
-    """Return the decoded bytes of the attachment with this number, None where there is none."""
+def attachments_of(data: bytes, numbers: Container[int]) -> dict[int, bytes]:
+    """Return the decoded bytes of the attachments with these numbers, of those that there are."""
+    found: dict[int, bytes] = {}
     try:
-        count = 0
-        for part in _parts(data):
-            if _is_text(part):
-                continue
-            if count == number:
-                return _bytes_of(part)
-            count += 1
+        attached = (part for part in _parts(data) if not _is_text(part))
+        for number, part in enumerate(attached):
+            if number in numbers:
+                found[number] = _bytes_of(part)
     except Exception:  # noqa: BLE001 - as above
-        return None
-    return None
+        return found
+    return found
 
 
 def text_of_html(source: str) -> str:
