@@ -14,6 +14,8 @@ from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.config import read_config
 from lakzegel_office.coverage import Coverage
 from lakzegel_office.coveragefound import coverage_of
+from lakzegel_office.destroying.checking import Certificate, check_disposals
+from lakzegel_office.destroying.unsealing import SealedCheck
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.former import check_former
 from lakzegel_office.home import Home
@@ -46,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     progress = _silent if arguments.quiet or arguments.json else say
     with home.steady():
         found = _verify(home, progress)
-        opened = _reopen(office, found) if office is not None else None
+        certificates = _disposals(home, found)
+    opened = _reopen(office, found) if office is not None else None
+    if office is not None and found.replay is not None:
+        found.doubts += SealedCheck(office, found.replay, certificates).run()
     if arguments.former is not None:
         found.doubts += check_former(found, _verify(Home.open(arguments.former), progress))
     counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
@@ -66,6 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _verify(home: Home, progress: Progress) -> Verification:
     return Verifier(Mirror(home.mirror), read_config(home.config), progress).run()
+
+
+def _disposals(home: Home, found: Verification) -> list[Certificate]:
+    """Add what does not fit of the disposals; return the certificates that are here."""
+    if found.replay is None:
+        return []
+    doubts, certificates = check_disposals(home, found.replay)
+    found.doubts += doubts
+    return certificates
 
 
 def _shared(home: Home, found: Verification) -> Iterator[str]:

@@ -189,12 +189,12 @@ class Carrier:
         replay, collection = self._opened()  # which takes what is gone out of the index
         collection.close()
         done = withdrawal.attest(replay)
-        folder = withdrawal.conclude(done, copies, now)
+        folder, files = withdrawal.conclude(done, copies, now)
         clearance.book.destroyed(
             found.units, actor=self._office.actor.name, certificate=str(number), now=now
         )
         rows = [[row.batch, row.entry, row.note, format_time(row.at)] for row in done]
-        self.lists.say(number, WITHDRAWN, now, entries=rows)
+        self.lists.say(number, WITHDRAWN, now, entries=rows, files=files)
         return folder
 
     def _replayed(self) -> Replay:

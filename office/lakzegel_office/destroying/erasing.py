@@ -177,8 +177,8 @@ class Eraser:
             if found.state == WITHDRAWN and set(found.periods) <= erased:
                 folder = folder_of(office.home, found.number, found.round)
                 said = execution(found, ERASED, now, _done(replay, found), (), erasure.copies)
-                keep_execution(folder, said, now)
-                lists.say(found.number, ERASED, now)
+                files = keep_execution(folder, said, now)
+                lists.say(found.number, ERASED, now, files=files)
                 final.append(found.number)
         return final
 

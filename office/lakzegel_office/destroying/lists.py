@@ -9,7 +9,7 @@ approved again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -52,6 +52,7 @@ class DestructionList:
     periods: tuple[str, ...] = ()  # whose keys open keyrings that have what was destroyed
     withdrawn: datetime | None = None
     entries: tuple[tuple[str, int, str, str], ...] = ()  # batch, log index, SHA-256, time
+    files: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of what is to be read
 
     @property
     def is_open(self) -> bool:
@@ -198,7 +199,8 @@ def _next(known: DestructionList, says: Mapping[str, Any], at: datetime) -> Dest
         )
     if act == WITHDRAWN:
         rows = tuple((batch, entry, note, when) for batch, entry, note, when in says["entries"])
-        return replace(known, state=WITHDRAWN, withdrawn=at, entries=rows)
+        files = says.get("files", {})
+        return replace(known, state=WITHDRAWN, withdrawn=at, entries=rows, files=files)
     if act == ERASED:
-        return replace(known, state=ERASED)
+        return replace(known, state=ERASED, files=says.get("files", {}))
     raise DoubtError(f"records/{JOURNAL}.jsonl: an act {act} that this version does not know")

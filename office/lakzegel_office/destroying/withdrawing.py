@@ -32,12 +32,18 @@ from lakzegel_office.transport import Receiver
 EXECUTION: Final = "uitvoering.xml"
 
 
-def keep_execution(folder: Path, said: bytes, now: datetime) -> None:
-    """Leave what became of a certificate beside it, and both to be read."""
+def keep_execution(folder: Path, said: bytes, now: datetime) -> dict[str, str]:
+    """Leave what became of a certificate beside it, and both to be read.
+
+    Returns:
+        The SHA-256 of each, in hexadecimal, by name.
+    """
     deed = read_limited(folder / DEED, limits.MAX_BATCH)
     digest = hashlib.sha256(deed).hexdigest()
     made = print_certificate(deed, said, digest, now)
-    durable.write_files({folder / PDF: made, folder / EXECUTION: said})
+    files = {PDF: made, EXECUTION: said}
+    durable.write_files({folder / name: data for name, data in files.items()})
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
 class Withdrawal:
@@ -69,15 +75,21 @@ class Withdrawal:
         """
         return self._changes.attest(replay)
 
-    def conclude(self, done: Sequence[Done], copies: Sequence[Copy], now: datetime) -> Path:
-        """Write down what was done; take away what was staged; return the folder."""
+    def conclude(
+        self, done: Sequence[Done], copies: Sequence[Copy], now: datetime
+    ) -> tuple[Path, dict[str, str]]:
+        """Write down what was done; take away what was staged.
+
+        Returns:
+            The folder, and the SHA-256 of what was written, by name.
+        """
         said = execution(self._found, WITHDRAWN, now, done, copies)
-        keep_execution(self._folder, said, now)
+        files = keep_execution(self._folder, said, now)
         self._changes.conclude()
         for path in self._superseded():
             path.unlink()
             durable.sync_folders([path])
-        return self._folder
+        return self._folder, files
 
     def _superseded(self) -> list[Path]:
         """Return the extracts of earlier approvals in whose place one of this came."""
