@@ -18,6 +18,7 @@ from lakzegel_core.finding import open_finding
 from lakzegel_core.held import open_held
 from lakzegel_core.merkle import leaf_hash, root_of
 from lakzegel_core.timetoken import fingerprint
+from lakzegel_office.handed.folder import Folder
 from lakzegel_office.handed.receiver import FolderReceiver
 from tests.tsa import OPENSSL, Authority, openssl_verifies
 
@@ -292,12 +293,20 @@ def test_arguments_that_do_not_belong_together_are_refused(world, more):
     assert world.run("pull", *more) == 2
 
 
-def test_whoever_waits_hears_of_a_new_hand_over(share, world, tmp_path):
+def test_whoever_waits_hears_of_a_new_hand_over(share, world, tmp_path, monkeypatch):
+    share.hand_over()
     receiver = FolderReceiver(share.path, world.home, world.config, tmp_path / "replies")
     with receiver.opened():
         pass
+    with monkeypatch.context() as looking:  # each second: names alone, for nothing may be removed
+        looking.setattr(Folder, "read", lambda *_: pytest.fail("it was read again"))
+        assert not receiver.wait(0, 0)
+        there = share.hand_over(leave_out=["checkpoint"])
+        assert receiver.wait(0, 0)
+    with receiver.opened():
+        pass
     assert not receiver.wait(0, 0)
-    share.hand_over()
+    (there / "checkpoint").write_bytes(world.receiver.checkpoint())
     assert receiver.wait(0, 0)
 
 

@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +43,7 @@ class Survey:
     complete: tuple[HandedOver, ...]
     incomplete: tuple[tuple[str, float], ...]
     taken: tuple[str, ...]  # what was being removed
+    ready: frozenset[str] = frozenset()  # what said that it is whole, of whatever name and form
 
     def reach(self, size: int) -> tuple[int, int | None]:
         """Return how far a mirror of this size can be advanced, and where the gap behind ends."""
@@ -57,7 +59,8 @@ class Survey:
 
 def survey(folder: Folder, now: float) -> Survey:
     """Return what lies there; what is not named like a hand-over is not looked at."""
-    complete, incomplete, names = [], [], sorted(folder.names())
+    complete, incomplete, said = [], [], ready(folder)
+    names = sorted(folder.names())
     for name in names:
         match = _NAME.match(name)
         if match is None or int(match[2]) > int(match[3]):
@@ -78,7 +81,17 @@ def survey(folder: Folder, now: float) -> Survey:
             complete.append(HandedOver(*numbers, name, files))
     taken = [name for name in names if _NAME.match(name.removesuffix(TAKEN)) and TAKEN in name]
     complete.sort(key=lambda one: one.number)
-    return Survey(tuple(complete), tuple(incomplete), tuple(taken))
+    return Survey(tuple(complete), tuple(incomplete), tuple(taken), said)
+
+
+def ready(folder: Folder) -> frozenset[str]:
+    """Return the names of hand-overs that say that they are whole, without a look into them."""
+    found = []
+    for name in filter(_NAME.match, folder.names()):
+        with suppress(UnreachableError), folder.inside(name) as inner:
+            if inner.age(READY, 0) is not None:
+                found.append(name)
+    return frozenset(found)
 
 
 def _regular(inner: Folder, files: Iterable[str] | None, now: float) -> frozenset[str]:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ from lakzegel_office.handed.handovers import (
     LATE,
     HandedOver,
     Survey,
+    ready,
     refuse_unknown,
     survey,
 )
@@ -159,18 +160,21 @@ class FolderReceiver:
         """Return whether other hand-overs are complete than were at the pull, within so long."""
         del size
         until = time.monotonic() + seconds
-        known = {one.name for one in self._found.complete}
         while True:
-            try:
-                with Folder.open(self._path) as folder:
-                    there = {one.name for one in survey(folder, time.time()).complete}
-            except UnreachableError:
-                there = known
-            if there - known:
-                return True
+            with suppress(UnreachableError), Folder.open(self._path) as folder:
+                if self._has_more(folder):
+                    return True
             if time.monotonic() > until:
                 return False
             time.sleep(LOOK)
+
+    def _has_more(self, folder: Folder) -> bool:
+        """Tell whether there are new names; what was incomplete is looked through once more."""
+        if ready(folder) - self._found.ready:
+            return True
+        known = {one.name for one in self._found.complete}
+        now = survey(folder, time.time()).complete if self._found.incomplete else ()
+        return any(one.name not in known for one in now)
 
     # after a pull
 
