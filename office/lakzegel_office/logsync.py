@@ -24,7 +24,7 @@ from lakzegel_office.home import Home
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.transport import Receiver
 from lakzegel_office.witness.parties import office_state
-from lakzegel_office.witness.state import Signed
+from lakzegel_office.witness.state import MAX_EVIDENCE, Signed
 
 STEP: Final = 16 * tiles.WIDTH  # entries that are in memory at a time
 
@@ -151,7 +151,11 @@ class LogSync:
         return entries
 
     def _keep_evidence(self, name: str, data: bytes) -> str:
+        """Keep what the receiver served; return where, in words for a message."""
         path = self._home.state / "evidence" / name
+        kept = list(path.parent.iterdir()) if path.parent.is_dir() else []
+        if path not in kept and len(kept) >= MAX_EVIDENCE:  # more of the same proves nothing new
+            return f"nothing: {len(kept)} files are in state/evidence"
         durable.write_file(path, data)
         return f"state/evidence/{name}"
 

@@ -71,7 +71,14 @@ def test_a_smaller_log_is_a_rollback_and_leaves_the_mirror_alone(world, device, 
     world.receiver.log.pop()
     with pytest.raises(DoubtError, match=r"rollback: the receiver serves a log of 4 .* proves 5"):
         world.pull()
-    assert list((world.home.state / "evidence").iterdir())
+    kept = world.home.state / "evidence"
+    assert list(kept.iterdir())
+    for number in range(len(list(kept.iterdir())), 64):
+        (kept / f"rollback-0-{number}").touch()
+    world.receiver.log.pop()  # a receiver that tells another tale each second fills no disk
+    with pytest.raises(DoubtError, match="kept as nothing"):
+        world.pull()
+    assert len(list(kept.iterdir())) == 64
     assert world.run("verify", "--quiet") == 0
 
 
