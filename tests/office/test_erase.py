@@ -202,6 +202,19 @@ def test_nothing_is_erased_that_is_still_needed(world, withdrawn, device, collec
     assert not world.vault.has("records")
 
 
+def test_a_keyring_that_is_none_keeps_no_period_from_its_end(world, device):
+    junk = age.encrypt(b"of a device that is broken", device.recipients, random=os.urandom)
+    items = device.file_items("a", [b"1"])
+    name = device.send(items, keyring=hashlib.sha256(junk).digest())
+    world.receiver.keyrings[name] = junk
+    device.send_files({"b": b"2"})
+    begin(world)
+    world.pull()
+    erase(world)
+    assert not world.vault.has("records")
+    assert world.run("verify", "--quiet", "--except-findings") == 0
+
+
 def test_a_device_that_was_off_since_the_policy_changed_is_waited_for(world, withdrawn, device):
     def publish(serial):
         names = json.dumps([r.to_text() for r in world.config.recipients.values()])

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from lakzegel_core import age, limits
-from lakzegel_core.errors import DecryptError
+from lakzegel_core.errors import DecryptError, LakzegelError
 from lakzegel_core.followed import followed
 from lakzegel_core.keyring import open_keyring, seal_keyring
 from lakzegel_core.keyringchange import KeyringChange, sign_keyring_change
@@ -152,7 +152,7 @@ class Eraser:
             for key in keys:
                 try:
                     open_keyring(data, [key.identity])
-                except DecryptError:
+                except LakzegelError:  # not by this key, or no keyring: a finding says so
                     continue
                 yield record, key
                 break
