@@ -2,7 +2,17 @@
 """What does not fit, and where: the unit that `verify` prints."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+LONGEST: Final = (
+    1000  # characters of a line; an entry of a log is as long as whoever wrote it liked
+)
+
+
+def printable(text: str) -> str:
+    """Return a text as a terminal may show it, whoever had a word in it: one line, no commands."""
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,7 @@ class Doubt:
         if self.item is not None:
             place.append(f"item {self.item}")
         mark = " [finding]" if self.excepted else ""
-        return f"DOUBT{mark} {', '.join(place)}: {self.what}"
+        return printable(f"DOUBT{mark} {', '.join(place)}: {self.what}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the same for a program."""

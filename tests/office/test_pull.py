@@ -56,6 +56,17 @@ def test_a_log_of_several_tiles_is_mirrored_over_several_pulls(world, device):
     assert not [d for d in report.doubts if "tile" in d.file]
 
 
+def test_what_a_receiver_has_in_its_log_gives_a_terminal_no_commands(world, device, capsys):
+    evil = "\x1b]0;van mij\x07\u202e" + "x" * 60_000
+    world.receiver.append(f"lakzegel.nl/{evil}/v1\nlog log.example/test\n\n- a AAAA\n".encode())
+    assert all(str(doubt).isprintable() for doubt in world.pull().doubts)
+    capsys.readouterr()
+    assert world.run("verify", "--quiet") == 1
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "a log holds no" in one]
+    assert line.isprintable()
+    assert len(line) < 1100
+
+
 def test_many_items_are_opened_in_two_processes(world, device):
     for number in range(4):
         device.send_files({f"cur/{number}-{i}": b"x%d" % i for i in range(200)})

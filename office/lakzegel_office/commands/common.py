@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from lakzegel_office import settings
 from lakzegel_office.audit import Actor
 from lakzegel_office.config import Config, read_config
+from lakzegel_office.doubts import printable
 from lakzegel_office.home import Home
 from lakzegel_office.journal import journal_key
 from lakzegel_office.keys.login import Staff, login, login_alone
@@ -109,7 +110,7 @@ def as_now(office: Office) -> Office:
 
 def say(text: str) -> None:
     """Print one line of progress where results do not go."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def answer(value: object) -> None:
