@@ -152,6 +152,13 @@ def test_the_read_out_of_one_phone_makes_none_good_of_another():
     assert late(20) == []
 
 
+def test_a_label_that_gives_commands_is_in_no_certificate_and_on_no_terminal():
+    made = facts.DeviceFacts("host", SimpleNamespace(), whole=True, proof=None, coverage=None)
+    row = {"source": "mail\x1b]0;x\x07", "found": 1, "sealed": 1, "excluded": 0, "failed": 0}
+    facts._take_counts(made, {"sources": [row]}, lambda _: True)
+    assert list(made.sources) == ["mail?]0;x?"]
+
+
 def test_a_ledger_that_does_not_add_up_hinders_the_closing(office, device, tmp_path, capsys):
     row = {"source": "mail", "found": 5, "sealed": 1, "excluded": 1, "failed": 0}
     said = {"ends": "2026-11-25T00:00:00Z", "sources": [row], "type": "term-ended"}

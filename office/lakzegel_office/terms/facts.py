@@ -216,7 +216,7 @@ def _read(made: DeviceFacts, catalog: Catalog, own: Callable[[str], bool]) -> No
     for record in catalog.headers(made.name):
         for line in catalog.batch_items(record):
             if line.kind == "capture" and own(line.source):
-                captures[line.source] += 1
+                captures[str(plain(line.source))] += 1
             elif line.kind == "observation" and isinstance(line.payload, Mapping):
                 _take(made, line, line.payload, own)
     for label, many in captures.items():
@@ -244,7 +244,7 @@ def _take_counts(made: DeviceFacts, said: Mapping[str, Any], own: Callable[[str]
             continue
         if not own(row["source"]):
             continue
-        one = made.source(row["source"])
+        one = made.source(str(plain(row["source"])))
         one.counts = {name: _count(row.get(name)) for name in OUTCOMES}
         one.stated = _count(row.get("found"))
         reasons = row.get("reasons")
