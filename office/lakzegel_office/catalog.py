@@ -29,9 +29,11 @@ class Catalog:
         store: IndexStore,
         identities: Sequence[Identity],
         certificate: Callable[[ItemId], str],
+        destroyed: Callable[[HeaderRecord], frozenset[int]],
     ) -> None:
         """Keep the mirrored headers, in the order of the log, the keys, and who tells of a loss."""
         self.certificate = certificate
+        self._destroyed = destroyed
         self._mirror = mirror
         self._headers = headers
         self._store = store
@@ -56,9 +58,13 @@ class Catalog:
                 yield ItemId(header.device, header.epoch, header.batch, line.index), line
 
     def batch_items(self, record: HeaderRecord) -> Iterator[IndexedItem]:
-        """Yield the items of one batch."""
+        """Yield the items of one batch; one that the log has as destroyed is not among them."""
         lines = self._store.read(record.batch_id)
-        if lines is None:
+        gone = self._destroyed(record)
+        if lines is not None and gone:
+            some = list(lines)
+            lines = None if any(line.index in gone for line in some) else iter(some)
+        if lines is None:  # not there, or an old copy that was put back
             self._open_again(record)
             lines = self._store.read(record.batch_id)
         return lines if lines is not None else iter(())
@@ -105,7 +111,8 @@ class Catalog:
 
     def _open_again(self, record: HeaderRecord) -> None:
         name = record.batch_id
-        task = OpenTask(name, self._mirror.batch(name), self._mirror.keyring(name))
+        files = (self._mirror.batch(name), self._mirror.keyring(name))
+        task = OpenTask(name, *files, self._destroyed(record))
         self._store.make_folders()
         try:
             Opener(self._identities, self._store).open(task)

@@ -30,8 +30,10 @@ from lakzegel_office.collection.ids import Names
 from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.indexing import Indexed, Indexer, Mirrored, OutOfOrderError
 from lakzegel_office.collection.scrubbing import Scrubber
+from lakzegel_office.collection.tombstones import entomb
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from, identities
+from lakzegel_office.destroying.tombs import tombs_of
 from lakzegel_office.errors import DoubtError, GoneError
 from lakzegel_office.extracted import Extracts, extracts_in_force
 from lakzegel_office.mirror import Mirror
@@ -200,10 +202,15 @@ class _Opener:
         )
         try:
             done = Indexer(db, names, mirrored, self.progress).run()
+            entomb(db, tombs_of(self.office), self._is_destroyed)
         except BaseException:
             collection.close()
             raise
         return collection, done
+
+    def _is_destroyed(self, item: ItemId) -> bool:
+        place = (item.device, item.epoch, item.batch)
+        return item.index in self.replay.destroyed.get(place, {})
 
     def _is_here(self, record: HeaderRecord) -> bool:
         name = record.batch_id

@@ -2,6 +2,7 @@
 """The mirror, replayed and ready to be looked through."""
 
 from collections.abc import Callable
+from functools import partial
 
 from lakzegel_core.age import Identity
 from lakzegel_office.audit import AuditTrail
@@ -15,7 +16,7 @@ from lakzegel_office.keys.people import Duty
 from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
-from lakzegel_office.replay import Replay, gone
+from lakzegel_office.replay import Replay, destroyed_in, gone
 from lakzegel_office.vault import INDEX
 
 
@@ -56,7 +57,8 @@ def catalog_from(office: Office, replay: Replay) -> Catalog:
     """Return the items of a mirror whose log was replayed already."""
     mirror = Mirror(office.home.mirror)
     store, keys = index_store(office), identities(office)
-    return Catalog(mirror, replay.accepted, store, keys, _told(office, replay))
+    told, lost = _told(office, replay), partial(destroyed_in, replay)
+    return Catalog(mirror, replay.accepted, store, keys, told, lost)
 
 
 def _told(office: Office, replay: Replay) -> Callable[[ItemId], str]:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import argparse
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.collection.indexed import IndexedCollection
+from lakzegel_office.collection.leaving import Gone
 from lakzegel_office.collection.model import Conversation, Party, Query, Unit
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.collection.wording import has_words
 from lakzegel_office.commands.asking import add_filters, query_of
 from lakzegel_office.commands.common import Commands, Office, answer_line, command, say, unlock
 from lakzegel_office.commands.evidence import trail_of
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import OfficeError, UsageError
 
 LIMIT: Final = 50  # units that are shown where no other number is given
 _WORDS: Final = 'words that must all occur; "a phrase"; begin* of a word; "" for everything'
@@ -53,6 +54,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--newest", action="store_true", help="newest first")
     parser.add_argument("--limit", metavar="N", type=int, default=LIMIT, help="0: all (default 50)")
     parser.add_argument("--after", metavar="ID", default="", help="the page after this unit")
+    text = "what was destroyed there, by which certificate; TEXT, people and dates say nothing"
+    parser.add_argument("--destroyed", action="store_true", help=text)
     parser.add_argument("--conversations", action="store_true", help="the conversations, not units")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--quiet", action="store_true", help="no progress")
@@ -81,9 +84,40 @@ def search(arguments: argparse.Namespace) -> int:
     with collection:
         query = page_of(arguments)
         _record(office, query, arguments.reason)
+        if arguments.destroyed:
+            return show_destroyed(collection, query, as_json=arguments.json)
         if arguments.conversations:
             return show_conversations(collection, query, as_json=arguments.json)
-        return show_units(collection, query, as_json=arguments.json)
+        done = show_units(collection, query, as_json=arguments.json)
+        if not arguments.json and (gone := sum(1 for _ in _destroyed(collection, query))):
+            say(f"{gone} units here were destroyed; by which certificates: search --destroyed")
+        return done
+
+
+def show_destroyed(collection: IndexedCollection, query: Query, *, as_json: bool) -> int:
+    """Print what was destroyed where the query asks, and by which certificate."""
+    for one in _destroyed(collection, query):
+        try:
+            collection.raw(one.unit)
+        except OfficeError as told:
+            if as_json:
+                answer_line({**asdict(one), "destroyed": str(told)})
+            else:
+                columns = (one.unit, one.kind, one.app, one.custody, one.source, str(told))
+                print("\t".join(map(printable, columns)))
+    return 0
+
+
+def _destroyed(collection: IndexedCollection, query: Query) -> Iterator[Gone]:
+    """Yield what was destroyed of a query's custodies, devices, sources and apps."""
+    for one in collection.gone(query.custodies):
+        pairs = (
+            (query.devices, one.device),
+            (query.sources, one.source),
+            (query.apps, one.app),
+        )
+        if all(not wanted or value in wanted for wanted, value in pairs):
+            yield one
 
 
 def show_units(collection: IndexedCollection, query: Query, *, as_json: bool) -> int:

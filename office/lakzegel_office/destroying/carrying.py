@@ -33,6 +33,7 @@ from lakzegel_office.destroying.lists import (
 from lakzegel_office.destroying.planning import NothingLeftError, Plan, Planner
 from lakzegel_office.destroying.selection import Category, Copy
 from lakzegel_office.destroying.staging import Drafter, draft_folder, folder_of
+from lakzegel_office.destroying.tombs import tomb_row
 from lakzegel_office.destroying.withdrawing import Withdrawal
 from lakzegel_office.errors import UsageError
 from lakzegel_office.extracted import extracts_in_force
@@ -219,7 +220,9 @@ class Carrier:
         catalog = catalog_from(self._office, replay)
         drafter = Drafter(self._office, replay, catalog, self._random)
         _, digest = drafter.draft(found.number, plan, units, clearance.classes(units))
-        self.lists.say(found.number, DRAFTED, now, by=self._office.actor.name, draft=digest)
+        tombs = [tomb_row(unit, collection.places(unit.id)) for unit in units]
+        said = {"by": self._office.actor.name, "draft": digest, "tombs": tombs}
+        self.lists.say(found.number, DRAFTED, now, **said)
 
     def _plan(
         self,
