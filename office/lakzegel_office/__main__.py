@@ -6,6 +6,7 @@ refused; 4 internal error.
 """
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -38,6 +39,7 @@ from lakzegel_office.commands import (
 )
 from lakzegel_office.errors import OfficeError
 from lakzegel_office.interrupt import interruptible
+from lakzegel_office.regular import NO_FILE
 
 INTERNAL: Final = 4
 BAD_INPUT: Final = 2
@@ -105,11 +107,21 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), BAD_INPUT
     if isinstance(error, BrokenPipeError):
         return "the reader of the output went away", BAD_INPUT
-    if isinstance(error, PermissionError):
-        return f"{error.filename}: {error.strerror}; run this as the user that owns it", BAD_INPUT
     if isinstance(error, OSError):
-        return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
+        return _explain_system(error)
     return f"internal error: {type(error).__name__}: {error}", INTERNAL
+
+
+def _explain_system(error: OSError) -> tuple[str, int]:
+    """Return what the system said: what a person can mend by himself is no internal error."""
+    named = error.filename or "disk"
+    if isinstance(error, PermissionError):
+        return f"{named}: {error.strerror}; run this as the user that owns it", BAD_INPUT
+    if error.errno == errno.EROFS:
+        return f"{named}: {error.strerror}; it must be writable", BAD_INPUT
+    if error.errno in NO_FILE:
+        return f"{named}: not what has to lie there: {error.strerror}", BAD_INPUT
+    return f"{named}: {error.strerror or error}", INTERNAL
 
 
 if __name__ == "__main__":

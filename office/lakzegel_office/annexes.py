@@ -18,8 +18,9 @@ def keep_annex(home: Home, data: bytes) -> Path:
 
 
 def own_annex(home: Home, digest: str) -> bytes | None:
-    """Return an annex that was sealed here, or None."""
+    """Return an annex that was sealed here, or None; what is not that annex is none."""
     try:
-        return read_limited(home.notes / "annexes" / digest, limits.MAX_ANNEX)
+        data = read_limited(home.notes / "annexes" / digest, limits.MAX_ANNEX)
     except FileNotFoundError:
         return None
+    return data if hashlib.sha256(data).hexdigest() == digest else None

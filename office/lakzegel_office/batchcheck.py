@@ -68,6 +68,8 @@ def check_batch(path: Path, name: str, record: HeaderRecord) -> Iterator[Doubt]:
         yield Doubt(name, MISSING, "missing", record.name)
     except LakzegelError as error:
         yield Doubt(name, str(error), error.code, record.name)
+    except DoubtError as error:
+        yield Doubt(name, str(error), "unreadable", record.name)
     except OSError as error:
         yield Doubt(name, f"cannot be read: {error.strerror}", "unreadable", record.name)
 

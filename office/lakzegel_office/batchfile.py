@@ -20,6 +20,7 @@ from lakzegel_core.keyring import DESTROYED, Keyring
 from lakzegel_core.manifest import ENTRY_SIZE, ManifestEntry, contents_root, parse_manifest
 from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.mirror import read_limited
+from lakzegel_office.regular import open_regular
 
 
 class DestroyedError(LakzegelError):
@@ -91,7 +92,7 @@ def open_batch(batch: Path, keyring: Path, keychain: Keychain) -> Iterator[OpenB
 @contextmanager
 def map_file(path: Path) -> Iterator[mmap.mmap]:
     """Map a file that is not empty, for reading."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         try:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except ValueError as error:

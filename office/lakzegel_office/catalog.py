@@ -31,7 +31,10 @@ class Catalog:
         certificate: Callable[[ItemId], str],
         destroyed: Callable[[HeaderRecord], frozenset[int]],
     ) -> None:
-        """Keep the mirrored headers, in the order of the log, the keys, and who tells of a loss."""
+        """Keep the mirrored headers, in the order of the log, the keys, and who tells of a loss.
+
+        `certificate` tells by which one an item was destroyed, `destroyed` which of a batch were.
+        """
         self.certificate = certificate
         self._destroyed = destroyed
         self._mirror = mirror
@@ -67,7 +70,7 @@ class Catalog:
         if lines is None:  # not there, or an old copy that was put back
             self._open_again(record)
             lines = self._store.read(record.batch_id)
-        return lines if lines is not None else iter(())
+        return (line for line in lines or () if line.index not in gone)
 
     def find(self, item: ItemId) -> HeaderRecord:
         """Return the header of the batch that an item is in.

@@ -155,6 +155,9 @@ class Checkpoints:
     def check(self, replay: Replay) -> Iterator[Doubt]:
         """Yield the kept checkpoints that are missing, broken, or not of this log."""
         newest, before = self.newest.checkpoint.size, 0
+        if self._sizes and self._sizes[-1] > newest:
+            what = f"of {newest} entries, and {self._sizes[-1]} were mirrored; an older one"
+            yield Doubt("mirror/log/checkpoint", what, "set-back")
         if newest and newest not in self._sizes:
             yield Doubt(f"mirror/checkpoints/{newest}-", "missing; run pull", "missing")
         for kept in self._kept:
@@ -179,7 +182,7 @@ class Checkpoints:
             path = self._mirror.checkpoints / kept.name
             try:
                 signed = strict(read_limited(path, limits.MAX_CHECKPOINT), self._config.log, ())
-            except (LakzegelError, OSError) as error:
+            except (LakzegelError, DoubtError, OSError) as error:
                 raise DoubtError(f"mirror/checkpoints/{kept.name}: {error}") from error
             if signed.checkpoint.size != kept.size:
                 what = f"a checkpoint of size {signed.checkpoint.size} lies under this name"

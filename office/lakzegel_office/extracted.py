@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_core.age import Identity
-from lakzegel_office.extracts import Extract, open_extract
+from lakzegel_core.limits import MAX_BATCH
+from lakzegel_office.extracts import Extract, read_extract
 from lakzegel_office.home import Home
+from lakzegel_office.mirror import read_limited
 from lakzegel_office.names import ItemId
 from lakzegel_office.replay import HeaderRecord, Replay, place_of
 
@@ -68,7 +70,7 @@ class Extracts:
         if item not in self._files:
             return None
         if item not in self._open:
-            self._open[item] = open_extract(self._files[item].read_bytes(), self._identities)
+            self._open[item] = read_extract(self._files[item], self._identities)
             if len(self._open) > KEPT:
                 self._open.popitem(last=False)
         return self._open[item]
@@ -86,4 +88,4 @@ class Extracts:
 
 def _certificates(home: Home) -> Iterator[tuple[Path, bytes]]:
     for path in home.disposals.glob(f"*/{DEED}"):
-        yield path.parent, hashlib.sha256(path.read_bytes()).digest()
+        yield path.parent, hashlib.sha256(read_limited(path, MAX_BATCH)).digest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from lakzegel_core import age
@@ -18,12 +19,14 @@ from lakzegel_core.item import Item
 from lakzegel_core.limits import MAX_JSON, MAX_SEGMENT
 from lakzegel_core.merkle import leaf_hash
 from lakzegel_office.errors import DoubtError
+from lakzegel_office.mirror import read_limited
 from lakzegel_office.names import ItemId
 
 KIND: Final = "lakzegel.nl/extract/v1"
 FILLER: Final = b"\n"  # in the place of what was destroyed: blank in every format that is cut
 MAX_HEAD: Final = 16 << 20  # bytes of the line
 MAX_EXTRACT: Final = MAX_SEGMENT + MAX_HEAD + MAX_JSON
+MAX_SEALED: Final = MAX_EXTRACT + (MAX_EXTRACT >> 10) + MAX_JSON  # with what encryption adds
 _BLIND: Final = 16
 
 Range = tuple[int, int]
@@ -110,6 +113,20 @@ def open_extract(data: bytes, identities: Sequence[Identity]) -> Extract:
         return Extract(item, *said, head["proposal"], head["size"], _cut(rest, ranges))
     except (LakzegelError, KeyError, TypeError, ValueError) as error:
         raise DoubtError(f"extract: cannot be opened: {type(error).__name__}") from error
+
+
+def read_extract(path: Path, identities: Sequence[Identity]) -> Extract:
+    """Return what the extract in a file holds.
+
+    Raises:
+        DoubtError: it cannot be opened, or is none.
+        FileNotFoundError: it is not there.
+    """
+    data = read_limited(path, MAX_SEALED)
+    try:
+        return open_extract(data, identities)
+    except DoubtError as error:
+        raise DoubtError(f"{path}: {error}") from error
 
 
 def _is_ordered(ranges: Sequence[Range], size: int, length: int) -> bool:

@@ -3,8 +3,8 @@
 
 `state/index/<batch id>`: Cobblestone-256 under the office's index key, with the batch id as
 context, of zstd of one JSON line an item. `state/opened/<batch
-id>`: what opening that batch found, no content, written last. Either may be thrown away: then the
-batch is opened again.
+id>`: what opening that batch found, no content, written last, under the same key: nobody else can
+say that a batch was opened. Either may be thrown away: then the batch is opened again.
 """
 
 import json
@@ -19,11 +19,15 @@ import zstandard
 from lakzegel_core import cobblestone
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office.durable import sync_folders
+from lakzegel_office.errors import DoubtError
+from lakzegel_office.mirror import read_limited
 
 INLINE: Final = frozenset({"capture", "observation"})  # kinds whose payload is kept with the line
 MAX_INLINE: Final = 16 << 20  # bytes of a payload that is kept; longer ones are opened when asked
 _LEVEL: Final = 3
 _FORMAT: Final = 1
+MAX_INDEX: Final = 1 << 30  # bytes of what is kept of one batch
+MAX_MARK: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +99,9 @@ class IndexStore:
     def read(self, batch_id: str) -> Iterator[IndexedItem] | None:
         """Return a batch's items in order, or None where it must be opened (again)."""
         try:
-            data = (self._index / batch_id).read_bytes()
+            data = read_limited(self._index / batch_id, MAX_INDEX)
             plain = cobblestone.open_(self._key, batch_id.encode(), data)
-        except (OSError, LakzegelError):
+        except (OSError, LakzegelError, DoubtError):
             return None
         text = zstandard.ZstdDecompressor().decompressobj().decompress(plain)
         return (_item(line) for line in text.splitlines())
@@ -113,17 +117,24 @@ class IndexStore:
         """State that every item of a batch was opened, and what did not fit."""
         rows = [[f.index, f.code, f.what] for f in failures]
         text = json.dumps({"failures": rows, "format": _FORMAT, "items": items})
-        _replace(self._opened / batch_id, text.encode())
+        salt = os.urandom(cobblestone.SALT_SIZE)
+        sealed = cobblestone.seal(self._key, salt, _mark_context(batch_id), text.encode())
+        _replace(self._opened / batch_id, sealed)
 
     def opened(self, batch_id: str) -> tuple[Failure, ...] | None:
         """Return what did not fit, or None where the batch has not been opened here."""
         try:
-            value = json.loads((self._opened / batch_id).read_bytes())
+            data = read_limited(self._opened / batch_id, MAX_MARK)
+            value = json.loads(cobblestone.open_(self._key, _mark_context(batch_id), data))
             if value["format"] != _FORMAT:
                 return None
             return tuple(Failure(index, code, what) for index, code, what in value["failures"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, LakzegelError, DoubtError, ValueError, KeyError, TypeError):
             return None
+
+
+def _mark_context(batch_id: str) -> bytes:
+    return f"opened {batch_id}".encode()
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -32,6 +32,7 @@ from lakzegel_core.encoding import (
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office.durable import append_at, sync_folders
 from lakzegel_office.errors import DoubtError
+from lakzegel_office.regular import open_descriptor, open_regular
 
 MAX_LINE: Final = 4 << 20  # bytes of a line on disk
 _PURPOSE: Final = b"lakzegel.nl/journal/v1"
@@ -92,8 +93,7 @@ class Journal:
             LakzegelError: one cannot be written as canonical JSON; nothing is added.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-        descriptor = os.open(self._path, flags, 0o600)
+        descriptor = open_descriptor(self._path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             before = self._prove(os.fstat(descriptor).st_ino)
@@ -240,7 +240,7 @@ def _value(path: Path, number: int, line: bytes) -> dict[str, Any]:
 def _lines(path: Path, offset: int) -> Iterator[bytes]:
     """Yield the lines from there on with their ends; the last one may lack it."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(offset)
             while line := file.readline(MAX_LINE + 1):
                 yield line

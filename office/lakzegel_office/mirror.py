@@ -23,6 +23,7 @@ from typing import Final
 from lakzegel_core import limits, tiles
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office.errors import DoubtError
+from lakzegel_office.regular import open_regular
 
 MAX_BUNDLE: Final = tiles.WIDTH * (2 + limits.MAX_NOTE)  # bytes of a full bundle of entries
 
@@ -127,12 +128,11 @@ def read_limited(path: Path, limit: int) -> bytes:
 
     Raises:
         FileNotFoundError: it is not there.
-        DoubtError: it is longer than anything that belongs there.
+        DoubtError: it is no file, or longer than anything that belongs there.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
+    with open_regular(path) as file:
+        data = file.read(limit + 1) if os.fstat(file.fileno()).st_size <= limit else None
+    if data is None or len(data) > limit:
         raise DoubtError(f"{path}: longer than the {limit} bytes allowed")
     return data
 

@@ -25,7 +25,7 @@ from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import RefusedError, UnreachableError
 from lakzegel_office.holding import Misfit, held_size, read_held
-from lakzegel_office.mirror import Mirror
+from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.replay import Replay, quorums_of
 from lakzegel_office.transport import Receiver
 from lakzegel_office.vault import Vault
@@ -82,7 +82,7 @@ class Publisher:
     ) -> None:
         checkpoint = signed.checkpoint
         known = self._known_cosigners(replay)
-        mirrored = self._mirror.checkpoint.read_bytes()
+        mirrored = read_limited(self._mirror.checkpoint, limits.MAX_CHECKPOINT)
         kept = _merged(normal(mirrored, self._config.log, known), signed.data, self._config, known)
         bare = normal(signed.data, self._config.log, ())
         for name in names:

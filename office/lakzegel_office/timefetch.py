@@ -13,15 +13,16 @@ from lakzegel_core.timetoken import pem
 from lakzegel_office import durable
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
-from lakzegel_office.errors import MissingError
+from lakzegel_office.errors import DoubtError, MissingError
 from lakzegel_office.home import Home
-from lakzegel_office.mirror import Mirror
+from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.replay import Replay
 from lakzegel_office.timestamps import Judge, limit_of, read_root
 from lakzegel_office.transport import Receiver
 
 OVERLAP: Final = 86_400  # seconds that are looked at again: authorities' clocks, and slow ones
 MAX_PAGES: Final = 1_000
+_MAX_FILE: Final = 32  # bytes
 _FILE: Final = "timestamps"  # below state/: the newest time so far; a listing from there on
 
 
@@ -125,8 +126,8 @@ class TimeFetcher:
 
     def _newest(self) -> int:
         try:
-            text = (self._home.state / _FILE).read_text("ascii").strip()
-        except (FileNotFoundError, UnicodeDecodeError):
+            text = read_limited(self._home.state / _FILE, _MAX_FILE).decode("ascii").strip()
+        except (OSError, DoubtError, UnicodeDecodeError):  # it may be thrown away
             return 0
         return int(text) if text.isascii() and text.isdecimal() else 0
 

@@ -19,10 +19,13 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_office import durable
 from lakzegel_office.errors import UsageError
+from lakzegel_office.regular import open_followed
 
 MASTER: Final = "master"
 INDEX: Final = "index"  # 32 random bytes that seal the index below state/
 JOURNAL: Final = "journal"  # the key of the journals alone, for who may read no index
+SYMMETRIC: Final = frozenset({INDEX, JOURNAL})
+SYMMETRIC_SIZE: Final = 32  # bytes
 ACCOUNT: Final = "account"  # the bearer token of `records` at the receiver
 MAX_KEY_FILE: Final = 65_536  # bytes
 WORK_FACTOR: Final = 17  # log2 of scrypt's cost: 128 MiB and about half a second a guess
@@ -128,9 +131,12 @@ class Vault:
         """
         path = self._folder / f"{name}.age"
         try:
-            return age.decrypt(_read(path), self.masters, max_size=MAX_KEY_FILE)
+            secret = age.decrypt(_read(path), self.masters, max_size=MAX_KEY_FILE)
         except LakzegelError as error:
             raise UsageError(f"{path}: the master key does not open it: {error}") from error
+        if name in SYMMETRIC and len(secret) != SYMMETRIC_SIZE:
+            raise UsageError(f"{path}: another key lies under that name")
+        return secret
 
     def names(self) -> list[str]:
         """Return the names of the secrets that are here, the master's not among them."""
@@ -155,8 +161,16 @@ class Vault:
         return key
 
     def identity(self, name: str) -> age.Identity:
-        """Return the private half of a recipient."""
-        return age.Identity.from_text(self.load(name).decode("ascii"))
+        """Return the private half of a recipient.
+
+        Raises:
+            UsageError: it is not here, or another key lies under that name.
+        """
+        try:
+            return age.Identity.from_text(self.load(name).decode("ascii"))
+        except (LakzegelError, UnicodeDecodeError) as error:
+            text = f"{self._folder}/{name}.age: not the private half of a recipient"
+            raise UsageError(text) from error
 
     def signers(self, names: Sequence[str], expected: Sequence[VerifierKey]) -> list[SigningKey]:
         """Return several signing keys."""
@@ -169,7 +183,7 @@ def _identities(text: bytes) -> list[age.Identity]:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_followed(path) as file:
             return file.read(MAX_KEY_FILE + 1)
     except OSError as error:
         raise UsageError(f"{path}: cannot read the key: {error.strerror}") from error

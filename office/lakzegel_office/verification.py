@@ -22,7 +22,7 @@ from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.holding import check_held
-from lakzegel_office.mirror import Mirror, read_bundle
+from lakzegel_office.mirror import Mirror, read_bundle, read_limited
 from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of, quorums_of
 from lakzegel_office.spread import in_turn, spread
 from lakzegel_office.timestamps import Times, check_timestamps
@@ -96,7 +96,8 @@ class Verifier:
             quorums = list(quorums_of(replay))
             named = [key for quorum in quorums for key in quorum.witnesses]
             known = list(dict.fromkeys((*office_cosigners(self._config), *named)))
-            signed = strict(self._mirror.checkpoint.read_bytes(), self._config.log, known)
+            data = read_limited(self._mirror.checkpoint, limits.MAX_CHECKPOINT)
+            signed = strict(data, self._config.log, known)
             self._result.cosigned = signed.cosignatures
             for quorum in quorums:
                 require_quorum(signed, quorum)

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
+from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_core.quorum import require_quorum
 from lakzegel_office.alarms.settings import Limits
 from lakzegel_office.checkpoints import office_cosigners, strict
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
-from lakzegel_office.mirror import Mirror
+from lakzegel_office.errors import DoubtError
+from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.replay import POLICY_CODE, SEEN_CODE, Replay, quorums_of
 from lakzegel_office.timestamps import names_in
 
@@ -102,10 +104,10 @@ def _of_others(replay: Replay, mirror: Mirror, config: Config) -> Iterator[Condi
         quorums = list(quorums_of(replay))
         named = [key for quorum in quorums for key in quorum.witnesses]
         known = list(dict.fromkeys((*office_cosigners(config), *named)))
-        signed = strict(mirror.checkpoint.read_bytes(), config.log, known)
+        signed = strict(read_limited(mirror.checkpoint, MAX_CHECKPOINT), config.log, known)
         for quorum in quorums:
             require_quorum(signed, quorum)
-    except (LakzegelError, OSError):
+    except (LakzegelError, DoubtError, OSError):
         yield Condition("witness-missing")
 
 

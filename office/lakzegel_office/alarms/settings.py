@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lakzegel_office.errors import UsageError
+from lakzegel_office.regular import open_followed
 
 NAME: Final = "alarms.toml"
 MAX_SIZE: Final = 1 << 16  # bytes
@@ -72,7 +73,7 @@ def read_settings(path: Path) -> Settings:
         UsageError: it cannot be read, or something in it is unknown or wrong.
     """
     try:
-        with path.open("rb") as file:
+        with open_followed(path) as file:
             data = file.read(MAX_SIZE)
         return _settings(tomllib.loads(data.decode()))
     except FileNotFoundError:

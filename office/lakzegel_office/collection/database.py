@@ -19,6 +19,7 @@ import sqlcipher3
 
 from lakzegel_office.collection.schema import SCHEMA, VERSION
 from lakzegel_office.errors import DoubtError, OfficeError
+from lakzegel_office.regular import open_descriptor
 
 NAME: Final = "collection.db"
 WAIT: Final = 30.0  # seconds for another process that writes, or has it open
@@ -125,7 +126,7 @@ def told(error: sqlcipher3.Error, path: Path) -> OfficeError:
 
 
 def _connect(path: Path, held: int) -> Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    os.close(open_descriptor(path, os.O_RDWR | os.O_CREAT))
     connection = sqlcipher3.connect(
         str(path), timeout=WAIT, isolation_level=None, check_same_thread=False, factory=_Held
     )

@@ -16,7 +16,7 @@ from lakzegel_office.batchfile import open_batch
 from lakzegel_office.capture import read_path
 from lakzegel_office.collection.parsing import parse, parses
 from lakzegel_office.collection.pieces import Piece
-from lakzegel_office.extracts import open_extract
+from lakzegel_office.extracts import read_extract
 from lakzegel_office.index import IndexedItem, IndexStore
 from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.opening import Opener, OpenTask
@@ -62,7 +62,7 @@ class BatchReader:
 
     def _extracted(self, index: int, path: Path) -> tuple[IndexedItem, bytes]:
         """Return what an extract is read as: the segment, with blanks for what is gone."""
-        extract = open_extract(path.read_bytes(), self._identities)
+        extract = read_extract(path, self._identities)
         payload = extract.payload()
         digest = b64(hashlib.sha256(payload).digest())
         core = {"kind": "segment", "source": extract.source, "size": extract.size, "sha256": digest}

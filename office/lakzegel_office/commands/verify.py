@@ -9,6 +9,7 @@ from pathlib import Path
 from lakzegel_core.encoding import format_time
 from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_core.timetoken import fingerprint
+from lakzegel_office.beside import check_beside, check_newest, check_unlocked, torn
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.config import read_config
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     with home.steady():
         found = _verify(home, progress)
         certificates = _disposals(home, found)
+        found.doubts += check_beside(home, read_config(home.config), found)
     opened = _reopen(office, found) if office is not None else None
     if office is not None and found.replay is not None:
         found.doubts += SealedCheck(office, found.replay, certificates).run()
@@ -57,12 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
     counted = [d for d in found.doubts if not (d.excepted and arguments.except_findings)]
     devices = list(proven_devices(found))
     covered = _coverage(office, found)
-    shared = list(_shared(home, found))
+    shared, cut = list(_shared(home, found)), list(torn(home))
     if arguments.json:
         told = _as_json(found, devices, covered, ok=not counted, opened=opened)
-        answer({**told, "one_persons": shared})
+        answer({**told, "one_persons": shared, "torn": cut})
     else:
-        for line in shared:
+        for line in (*shared, *cut):
             print(f"note: {line}")
         for line in _as_text(found, devices, covered, counted, opened):
             print(line)
@@ -95,6 +97,9 @@ def _reopen(office: Office, found: Verification) -> int:
     texts = [identity.to_text() for identity in identities(office)]
     total, doubts = reopen(office.home, found.replay, texts)
     found.doubts += doubts
+    found.doubts += check_unlocked(office)
+    if all(doubt.excepted for doubt in found.doubts):
+        found.doubts += check_newest(office.home, office.config, found.replay)
     return total
 
 

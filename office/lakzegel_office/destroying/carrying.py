@@ -37,7 +37,7 @@ from lakzegel_office.destroying.tombs import tomb_row
 from lakzegel_office.destroying.withdrawing import Withdrawal
 from lakzegel_office.errors import UsageError
 from lakzegel_office.extracted import extracts_in_force
-from lakzegel_office.extracts import open_extract
+from lakzegel_office.extracts import read_extract
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay
 from lakzegel_office.transport import Receiver
@@ -234,7 +234,7 @@ class Carrier:
     ) -> Plan:
         keys = identities(self._office)
         files = extracts_in_force(self._office.home, replay)
-        before = {item: open_extract(path.read_bytes(), keys) for item, path in files.items()}
+        before = {item: read_extract(path, keys) for item, path in files.items()}
         planner = Planner(collection, catalog_from(self._office, replay), replay, before)
         return planner.plan(units, Holds(self._office, replay).on(), observations=observations)
 

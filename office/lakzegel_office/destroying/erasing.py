@@ -28,7 +28,7 @@ from lakzegel_office.destroying.lists import ERASED, WITHDRAWN, DestructionList,
 from lakzegel_office.destroying.staging import folder_of
 from lakzegel_office.destroying.withdrawing import keep_execution
 from lakzegel_office.errors import UsageError
-from lakzegel_office.extracts import MAX_EXTRACT
+from lakzegel_office.extracts import MAX_EXTRACT, MAX_SEALED
 from lakzegel_office.keys.periodkeys import (
     Erasure,
     PeriodKey,
@@ -162,7 +162,9 @@ class Eraser:
         identities = [key.identity for key in self._keys()]
         for path in sorted(self._office.home.disposals.glob("*/*.age")):
             try:
-                plain = age.decrypt(path.read_bytes(), identities, max_size=MAX_EXTRACT)
+                plain = age.decrypt(
+                    read_limited(path, MAX_SEALED), identities, max_size=MAX_EXTRACT
+                )
             except DecryptError:
                 continue
             durable.write_file(path, age.encrypt(plain, target.in_order, random=self._random))

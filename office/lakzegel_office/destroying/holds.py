@@ -171,6 +171,8 @@ class Holds:
         try:
             path = Mirror(self._office.home.mirror).annex(digest)
             data = sealed or read_limited(path, MAX_ANNEX)
+            if hashlib.sha256(data).hexdigest() != digest:  # anybody can seal another one
+                raise DoubtError(f"{path}: not the annex that the log names")
             plain = age.decrypt(data, identities(self._office), max_size=MAX_ANNEX + _SLACK)
         except (OSError, LakzegelError) as error:
             text = f"hold {mark.name}: is on, and what it covers cannot be read here; run pull"

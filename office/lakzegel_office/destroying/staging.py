@@ -28,7 +28,7 @@ from lakzegel_office.config import RECIPIENTS
 from lakzegel_office.destroying.drafting import NAME, Draft, Line, NewKeyring
 from lakzegel_office.destroying.planning import Plan
 from lakzegel_office.extracted import extract_name, extracts_in_force
-from lakzegel_office.extracts import encode_extract, extract_of, narrowed, open_extract
+from lakzegel_office.extracts import encode_extract, extract_of, narrowed, read_extract
 from lakzegel_office.home import Home
 from lakzegel_office.keys.periodkeys import opened_by, period_keys
 from lakzegel_office.keys.periods import recipients_digest
@@ -102,7 +102,7 @@ class Drafter:
         if before is None:
             made = extract_of(item, self._catalog.item(item), ranges, proposal)
         else:
-            opened = open_extract(before.read_bytes(), identities(self._office))
+            opened = read_extract(before, identities(self._office))
             made = narrowed(opened, ranges, proposal)
         return self._seal(part / extract_name(item), encode_extract(made, self._random))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lakzegel_core import age, age_header
 from lakzegel_office import durable
+from lakzegel_office.regular import open_followed
 from lakzegel_office.vault import MASTER, MAX_KEY_FILE, Vault
 
 Random = Callable[[int], bytes]
@@ -42,7 +43,8 @@ def for_person(path: Path, recipient: age.Recipient, random: Random) -> Holder:
 def for_passphrase(folder: Path, passphrase: str, random: Random) -> Holder:
     """Return the copy that a passphrase opens, at the cost that it had."""
     path = folder / f"{MASTER}.age"
-    stanza = age_header.parse(path.read_bytes()[:MAX_KEY_FILE]).stanzas[0]
+    with open_followed(path) as file:
+        stanza = age_header.parse(file.read(MAX_KEY_FILE)).stanzas[0]
     cost = int(stanza.args[2])
 
     def wrap(text: bytes) -> bytes:

@@ -87,7 +87,9 @@ def period_keys(vault: Vault, periods: Periods) -> list[PeriodKey]:
             if period.has_keys and vault.has(period.secret(role)):
                 identity = vault.identity(period.secret(role))
                 if identity.recipient != period.recipients[role]:
-                    raise UsageError(f"{period.secret(role)}: not the key that office.toml names")
+                    raise UsageError(
+                        f"keys/{period.secret(role)}.age: not the key that office.toml names"
+                    )
                 found.append(PeriodKey(period, role, identity))
     return found
 

@@ -17,6 +17,7 @@ from typing import Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.units import parse_duration
 from lakzegel_office.errors import UsageError
+from lakzegel_office.regular import open_followed
 from lakzegel_office.review.standing import Class
 
 NAME: Final = "review.toml"
@@ -128,7 +129,7 @@ def _duration(value: object, what: str) -> timedelta:
 
 
 def _text(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_followed(path) as file:
         data = file.read(MAX_FILE + 1)
     if len(data) > MAX_FILE:
         raise ValueError(f"larger than {MAX_FILE} bytes")

@@ -16,6 +16,7 @@ from typing import Any, Final
 from lakzegel_office.destroying.selection import Category as Listed
 from lakzegel_office.destroying.selection import after, read_selection
 from lakzegel_office.errors import UsageError
+from lakzegel_office.regular import open_followed
 
 MAX_FILE: Final = 1 << 20  # bytes
 APPRAISALS: Final = {
@@ -101,7 +102,7 @@ def read_settings(path: Path | None, org: str, selection: Path) -> Settings:
     if path is None:
         return Settings(Named(org), categories={row.code: _of_list(row) for row in listed})
     try:
-        with path.open("rb") as file:
+        with open_followed(path) as file:
             table = tomllib.loads(file.read(MAX_FILE).decode("utf-8"))
         return _settings(table, org, listed)
     except (OSError, ValueError, KeyError, TypeError) as error:
