@@ -144,6 +144,19 @@ def test_a_policy_takes_the_privacy_officers_own_passphrase(world, staff, device
     for name in ("master", INDEX, "records", "approval-1"):
         assert not petra.vault.has(name)
     assert petra.journal_key == anna.journal_key
+    assert staff.add("otto", "privacy") == 0
+    assert world.run("staff", "remove", "petra") == 2
+    assert staff.run("petra", "staff", "hand-over", "anna") == 2  # has not the role
+    assert staff.run("petra", "staff", "hand-over", "petra") == 2
+    assert staff.run("petra", "staff", "hand-over", "otto") == 0
+    assert policy_key(staff.office("otto"), "policy-privacy")
+    with pytest.raises(UsageError, match="otto has it"):
+        policy_key(staff.office("petra"), "policy-privacy")
+    assert staff.run("petra", "staff", "hand-over", "otto") == 0  # once more changes nothing
+    assert not hers.has("policy-privacy")
+    left = replace(world.config.people.get("otto"), until=NOW)
+    gone = replace(world.config, people=world.config.people.put(left))
+    assert "no policy can be signed: otto, who left" in " ".join(standing(world.home, gone))
 
 
 @pytest.mark.parametrize(

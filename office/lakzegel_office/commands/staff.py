@@ -48,6 +48,15 @@ def add(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="for a program")
     parser = command(parts, "remove", leave, "end somebody's access; the master key is replaced")
     parser.add_argument("name", metavar="NAME")
+    parser.add_argument(
+        "--key-is-lost",
+        action="store_true",
+        help="he has the privacy officer's key and cannot hand it over: no policy is signed then",
+    )
+    text = "give the privacy officer's key to who follows you; you have it no more"
+    parser = command(parts, "hand-over", hand_over, text)
+    parser.add_argument("name", metavar="NAME", help="who gets it; has the role privacy")
+    parser.add_argument("--new-staff-home", type=Path, metavar="DIR", help="where his vault is")
     command(parts, "settle", settle, "end the office's one passphrase and the keys it shared")
 
 
@@ -80,11 +89,25 @@ def leave(arguments: argparse.Namespace) -> int:
         tools = staffing.Tools(_now())
         # on disk before: afterwards the keys that write it are others
         trail_of(office).record("staff-remove", {"person": arguments.name}, now=tools.now)
-        config, note = staffing.leave(as_now(office), arguments.name, alone, tools)
+        config, note = staffing.leave(
+            as_now(office), arguments.name, alone, tools, key_is_lost=arguments.key_is_lost
+        )
     print(f"{arguments.name}: opens nothing here from now on; the master key is another one")
     print("what he copied before he can still read: withdraw his access to the files too")
     print("restart what runs with the old key: pull --follow, witness")
     _tell(office, config, note)
+    return 0
+
+
+def hand_over(arguments: argparse.Namespace) -> int:
+    """Give the privacy officer's key to another one."""
+    office = unlock(arguments)
+    with office.home.changing_keys():
+        tools = staffing.Tools(_now())
+        about = {"key": staffing.PRIVACY_KEY, "to": arguments.name}
+        trail_of(office).record("staff-hand-over", about, now=tools.now)
+        staffing.hand_over(as_now(office), arguments.name, arguments.new_staff_home, tools)
+    print(f"{staffing.PRIVACY_KEY}: is {arguments.name}'s now; backups of your vault hold it still")
     return 0
 
 

@@ -56,17 +56,47 @@ def join(office: Office, joining: Joining, tools: Tools) -> tuple[Config, Path |
     folder = joining.folder or own_folder(office.home, joining.name)
     own = _vault(folder, joining, tools)
     person = _person(office.config, own, joining, tools)
-    _hand_over_policy_key(office, own, joining.roles)
+    if person.policy is not None:
+        _take_policy_key(office, own)
     _wrap(office, person, tools)
     config = _keep(office, replace(office.config, people=office.config.people.put(person)))
     note = _delegate(office, config, tools)
-    if Duty.PRIVACY in joining.roles:
+    if person.policy is not None:
         office.vault.destroy(PRIVACY_KEY)
     return config, note
 
 
+def hand_over(office: Office, name: str, folder: Path | None, tools: Tools) -> Config:
+    """Give the privacy officer's key to another one; return what is public then.
+
+    Args:
+        office: unlocked by who has the key.
+        name: who gets it; he has the role.
+        folder: of his vault; None: in the office's home.
+        tools: the time and chance.
+
+    Raises:
+        UsageError: who runs this has not the key, or the other one not the role or a vault there.
+    """
+    key, heir = office.config.keys[PRIVACY_KEY], office.config.people.get(name)
+    if office.staff is None or office.staff.person.name == name:
+        raise UsageError(f"{PRIVACY_KEY}: who has it hands it over to another one: --as NAME")
+    his, staff, config = folder or own_folder(office.home, name), office.staff, office.config
+    if not heir.may(Duty.PRIVACY) or not (his / f"{MASTER}.age").exists():
+        raise UsageError(f"{name}: has not the role privacy, or no vault at {his}; see: staff add")
+    if heir.policy != key:  # else a kill came before the last step
+        staff.own.signer(PRIVACY_KEY, key)
+        secret = staff.own.load(PRIVACY_KEY)
+        sealed = age.encrypt(secret, [heir.recipient], random=tools.random)
+        durable.write_file(his / f"{PRIVACY_KEY}.age", sealed)
+        people = config.people.put(replace(staff.person, policy=None))
+        config = _keep(office, replace(config, people=people.put(replace(heir, policy=key))))
+    staff.own.destroy(PRIVACY_KEY)
+    return config
+
+
 def leave(
-    office: Office, name: str, passphrase: str | None, tools: Tools
+    office: Office, name: str, passphrase: str | None, tools: Tools, *, key_is_lost: bool = False
 ) -> tuple[Config, Path | None]:
     """Take somebody's access away, and replace the master key that he could open.
 
@@ -75,14 +105,21 @@ def leave(
         name: who leaves; once more after a kill.
         passphrase: the office's, where that opened it.
         tools: the time and chance.
+        key_is_lost: whether he may take the privacy officer's key with him.
 
     Raises:
-        UsageError: nobody of that name, or the office could not be opened by anybody then.
+        UsageError: nobody of that name, or the office could not be opened by anybody then, or no
+            policy signed.
     """
     require_archivist(office)
     known = {person.name: person for person in office.config.people.all}
     if name not in known:
         raise UsageError(f"{name}: never worked at this office; see: lakzegel-office staff list")
+    if known[name].policy is not None and not key_is_lost:
+        raise UsageError(
+            f"{name}: has the privacy officer's key, and no policy is signed without it: he hands"
+            " it over (staff hand-over); where he cannot, say --key-is-lost"
+        )
     gone = replace(known[name], until=known[name].until or tools.now)
     people = office.config.people.put(gone)
     if passphrase is None:
@@ -204,19 +241,18 @@ def _person(config: Config, own: Vault, joining: Joining, tools: Tools) -> Perso
     if Duty.PRIVACY in joining.roles:
         policy = config.keys[PRIVACY_KEY]
         holder = config.people.holder(policy)
-        if holder is not None:
-            raise UsageError(f"{PRIVACY_KEY}: is {holder.name}'s; see: keys rotate")
+        if holder is not None and not holder.works_here:
+            raise UsageError(f"{PRIVACY_KEY}: left with {holder.name}; see office-keys.md §5")
+        policy = policy if holder is None else None  # until that one hands it over
     return Person(joining.name, joining.roles, own.recipient, tools.now, approval, policy)
 
 
-def _hand_over_policy_key(office: Office, own: Vault, roles: frozenset[Duty]) -> None:
+def _take_policy_key(office: Office, own: Vault) -> None:
     """Give her the privacy officer's key, and read it back: the office's copy is destroyed.
 
     Raises:
         UsageError: what she has is not that key.
     """
-    if Duty.PRIVACY not in roles:
-        return
     if not own.has(PRIVACY_KEY):
         own.store(PRIVACY_KEY, office.vault.load(PRIVACY_KEY))
     own.signer(PRIVACY_KEY, office.config.keys[PRIVACY_KEY])

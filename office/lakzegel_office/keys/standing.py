@@ -36,5 +36,8 @@ def standing(
         )
     elif shared:
         yield f"{len(shared)} approval keys are the office's own, beside {len(persons)} persons'"
-    if config.people.holder(config.keys[POLICY_KEYS[1]]) is None:
+    holder = config.people.holder(config.keys[POLICY_KEYS[1]])
+    if holder is not None and not holder.works_here:
+        yield f"no policy can be signed: {holder.name}, who left, has the privacy officer's key"
+    if holder is None:
         yield "both signatures under a policy are one person's: no privacy officer has a key"

@@ -103,10 +103,18 @@ def test_a_whole_conversation_and_a_selection_are_one_go(device, review):
         assert {page.desk.book.standing(unit).state for unit in units} == {"prive"}
 
 
-def test_what_was_destroyed_meanwhile_is_shown_no_more_and_the_rest_goes_on(device, review, world):
+def keep(world, person):
+    """Have office.toml say this of somebody."""
+    config = replace(world.config, people=world.config.people.put(person))
+    world.home.config.write_text(config.to_toml())
+
+
+def test_what_happens_while_a_review_is_open_counts_at_once(device, review, world, monkeypatch):
     lines = "".join(CHAT.format(n, "Anna") for n in range(3))
     device.send_as("whatsapp-export", {f"{FOLDER}.txt": [lines.encode()]})
-    with review() as page:
+    bram = Person("bram", frozenset({Duty.ARCHIVIST}), world.vault.recipient, START)
+    keep(world, bram)
+    with review(staff=Staff(bram, world.vault)) as page:
         gone, *units = ids(page)
         (chat,) = page.desk.collection.conversations(Query())
         assert "bericht 0" in page.text(f"/units/{gone}")  # its key is in memory now
@@ -120,31 +128,13 @@ def test_what_was_destroyed_meanwhile_is_shown_no_more_and_the_rest_goes_on(devi
         assert "bericht 1" in text
         page.post("/decide", {"conversation": chat.id, "class": "prive"})
         assert {page.desk.book.standing(unit).state for unit in units} == {"prive"}
-
-
-def test_what_cannot_be_written_down_is_not_shown(device, review, monkeypatch):
-    device.send_as("maildir", {"cur/1": [mail(1)]})
-    with review() as page:
-        (unit,) = ids(page)
+        page.sessions._session.seen.clear()
         full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
-        monkeypatch.setattr(durable.os, "write", full)
-        assert "No space left" in page.get(f"/units/{unit}", 503).text
-        monkeypatch.undo()
-        page.get(f"/units/{unit}")
-
-
-def test_who_left_goes_on_with_nothing(device, review, world):
-    bram = Person("bram", frozenset({Duty.ARCHIVIST}), world.vault.recipient, START)
-
-    def keep(person):
-        config = replace(world.config, people=world.config.people.put(person))
-        world.home.config.write_text(config.to_toml())
-
-    keep(bram)
-    device.send_as("maildir", {"cur/1": [mail(1)]})
-    with review(staff=Staff(bram, world.vault)) as page:
-        page.get("/units")
-        keep(replace(bram, until=START + timedelta(days=1)))
+        with monkeypatch.context() as patch:  # what cannot be written down is not shown
+            patch.setattr(durable.os, "write", full)
+            assert "No space left" in page.get(f"/units/{units[0]}", 503).text
+        page.get(f"/units/{units[0]}")
+        keep(world, replace(bram, until=START + timedelta(days=1)))
         assert "works not at this office" in page.get("/units", 400).text
 
 
