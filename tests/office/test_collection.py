@@ -13,7 +13,7 @@ from lakzegel_office.collection import database
 from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import trail_of
-from lakzegel_office.errors import OfficeError, UsageError
+from lakzegel_office.errors import DoubtError, OfficeError, UsageError
 
 
 def mail(number, subject="Stukken", text="Goedemorgen, hierbij de stukken.", **fields):
@@ -261,6 +261,34 @@ def test_a_capture_of_stretches_holds_what_its_base_names(device, collected):
     kept, dropped = (collection.containing([units[n].id]).captures for n in (0, 2))
     assert [str(item) for item in kept] == ["minister/0/0/3", "minister/0/1/1"]
     assert [str(item) for item in dropped] == ["minister/0/0/3"]
+
+
+def test_a_version_of_which_something_is_missing_is_never_shown_as_whole(device, collected):
+    nowhere = b64(bytes(32))
+    lacking = {
+        "no-segment": ([[0, 9, 9, 3, nowhere]], None),
+        "no-base": ([[0, 1, 3]], [0, 9, 9, nowhere]),
+        "base": ([[0, 1, 3]], [0, 0, 1, nowhere]),
+        "base-of-base": ([[0, 1, 3]], [0, 0, 7, nowhere]),
+    }
+    items = device.file_items("whole", [b"een"])
+    for number, (path, (rows, base)) in enumerate(lacking.items()):
+        file = device.files[("mail", path)] = f"{number:032x}"
+        new = device.seal(payload=b"rest", context=device.context(path, file), index=len(items))
+        rows.append([0, 0, len(items), 4, b64(new.entry.commitment)])
+        at = len(items) + 1
+        more = {} if base is None else {"base": base}
+        items += [new, device.capture(path, rows, file, version=1, index=at, **more)]
+    device.send(items)
+    collection = collected()
+    found = {unit.subject: unit for unit in collection.units(Query())}
+    assert collection.raw(found.pop("whole").id) == b"een"
+    assert collection.raw(found.pop("base").id) == b"eenrest"
+    assert len(found) == 3
+    for unit in found.values():
+        with pytest.raises(DoubtError, match="verify --open"):
+            collection.raw(unit.id)
+        assert len(collection.containing([unit.id]).alone) == 1
 
 
 def test_what_a_device_found_is_said_of_the_mail_and_asked_for(device, collected):

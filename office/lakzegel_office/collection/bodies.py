@@ -18,7 +18,7 @@ from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.parsers.zips import member_of
 from lakzegel_office.collection.parsing import parse
 from lakzegel_office.collection.pieces import Raw
-from lakzegel_office.collection.rowlists import ordered
+from lakzegel_office.collection.rowlists import MISSING, ordered
 from lakzegel_office.collection.rows import members_of
 from lakzegel_office.collection.units import SNIPPET, line_of
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
@@ -51,6 +51,7 @@ class _Stretch:
     reader: str
     path: bytes
     gone: bool
+    lacks: bool = False  # of a version of which something else cannot be opened
 
 
 def places(db: Connection, unit: int) -> Iterator[Place]:
@@ -198,6 +199,8 @@ def _bytes(opened: Opened, stretches: list[_Stretch]) -> bytes:
         place = stretch.place
         if stretch.gone:
             raise opened.gone(place.item)
+        if stretch.lacks:
+            raise DoubtError(f"{place.item}: a part beside it cannot be opened; run verify --open")
         data = opened.fetch(place.item)
         if len(data) < place.start + place.length:
             raise DoubtError(f"{place.item}: shorter than the index has it; delete the index")
@@ -222,8 +225,9 @@ def _stretches(db: Connection, unit: int) -> Iterator[_Stretch]:
         segments = tuple(ordered(db, capture))
         if segments not in seen:
             seen.add(segments)
-            for part, segment in enumerate(segments):
-                yield _stretch(db, segment, 0, -1, part)
+            lacks = MISSING in segments
+            for part, segment in enumerate(row for row in segments if row != MISSING):
+                yield replace(_stretch(db, segment, 0, -1, part), lacks=lacks)
 
 
 def _stretch(db: Connection, segment: int, start: int, length: int, part: int) -> _Stretch:

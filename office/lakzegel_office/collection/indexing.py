@@ -22,7 +22,7 @@ from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.ids import Names
 from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.reading import BatchRead, reader_of, start_worker, work
-from lakzegel_office.collection.rowlists import pack_stretch
+from lakzegel_office.collection.rowlists import MISSING, pack_stretch
 from lakzegel_office.collection.schema import PENDING
 from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.collection.threads import Threads
@@ -179,10 +179,10 @@ class Indexer:
         base = None
         if capture.base is not None:
             base = self._item("capture", device, capture.base.epoch, capture.base.batch,
-                              capture.base.index)  # fmt: skip
+                              capture.base.index, " AND base IS NULL")  # fmt: skip
         rows = self._rows(device, capture)
         row = self._writer.capture(batch, line.index, file.id, base, rows)
-        if rows or not capture.size:  # else nothing of this version can be opened
+        if any(rows) or not capture.size:  # else nothing of this version can be opened
             self._assembler.capture(file, row, before, _seen(line, closed))
 
     def _rows(self, device: str, capture: Capture) -> list[int]:
@@ -192,14 +192,15 @@ class Indexer:
                 rows += pack_stretch(part.first, part.count)
                 continue
             found = self._item("segment", device, part.epoch, part.batch, part.index)
-            if found is not None:
-                rows.append(found)
+            rows.append(MISSING if found is None else found)
         return rows
 
-    def _item(self, table: str, device: str, epoch: int, number: int, index: int) -> int | None:
+    def _item(
+        self, table: str, device: str, epoch: int, number: int, index: int, more: str = ""
+    ) -> int | None:
         batch = self._writer.batch_of(device, epoch, number)
         return self._writer.one(
-            f"SELECT id FROM {table} WHERE batch = ? AND item = ?",  # noqa: S608  # one of ours
+            f"SELECT id FROM {table} WHERE batch = ? AND item = ?{more}",  # noqa: S608  # ours
             (batch, index),
         )
 

@@ -13,7 +13,7 @@ from typing import Final
 from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.ids import LEAST_ALIKE, normalised
 from lakzegel_office.collection.model import Containing, UnitKind
-from lakzegel_office.collection.rowlists import ordered
+from lakzegel_office.collection.rowlists import MISSING, ordered
 from lakzegel_office.collection.units import SNIPPET
 from lakzegel_office.collection.wording import phrase_of
 from lakzegel_office.names import ItemId
@@ -50,7 +50,7 @@ def segments_of(db: Connection, units: Iterable[int]) -> set[int]:
         found |= {row for (row,) in db.execute(_SEGMENTS, (unit,))}
         for (capture,) in db.execute("SELECT capture FROM version WHERE unit = ?", (unit,)):
             found |= set(ordered(db, capture))
-    return found
+    return found - {MISSING}
 
 
 def _held(db: Connection, segments: set[int]) -> dict[int, set[int]]:

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from array import array
+from typing import Final
 
 from lakzegel_office.collection.database import Connection
+
+MISSING: Final = 0  # no segment's row: what a capture names and the index has not
 
 
 def pack_stretch(first: int, count: int) -> tuple[int, int]:
@@ -14,23 +17,26 @@ def pack_stretch(first: int, count: int) -> tuple[int, int]:
 
 
 def ordered(db: Connection, capture: int) -> array[int]:
-    """Return the segments of a capture, in their order."""
+    """Return the segments of a capture, in their order; MISSING for what cannot be told."""
     row = db.execute("SELECT base, rows FROM capture WHERE id = ?", (capture,)).fetchone()
     if row is None:
         return array("q")
     base, rows = row
     numbers = array("q")
     numbers.frombytes(rows)
-    return numbers if base is None else _resolved(numbers, ordered(db, base))
+    return _resolved(numbers, array("q") if base is None else ordered(db, base))
 
 
 def _resolved(rows: array[int], base: array[int]) -> array[int]:
     found = array("q")
     numbers = iter(rows)
     for number in numbers:
-        if number > 0:
+        if number >= MISSING:
             found.append(number)
-        else:
-            first, count = -number - 1, -next(numbers, 0)
-            found.extend(base[first : first + count])
+            continue
+        first, count = -number - 1, -next(numbers, 0)
+        taken = base[first : first + count]
+        found.extend(taken)
+        if len(taken) < count:
+            found.append(MISSING)
     return found

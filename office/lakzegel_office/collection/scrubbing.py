@@ -17,7 +17,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keyring import DESTROYED
 from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.facets import forget_unused
-from lakzegel_office.collection.rowlists import ordered
+from lakzegel_office.collection.rowlists import MISSING, ordered
 from lakzegel_office.replay import HeaderRecord
 
 _SCRUB: Final = (
@@ -157,7 +157,7 @@ class Scrubber:
         for (capture,) in self.db.execute(
             "SELECT capture FROM version WHERE unit = ?", (unit,)
         ).fetchall():
-            marks = [(segment,) for segment in ordered(self.db, capture)]
+            marks = [(segment,) for segment in ordered(self.db, capture) if segment != MISSING]
             some = "SELECT gone FROM segment WHERE id = ?"
             yield not any(self.db.execute(some, mark).fetchone()[0] for mark in marks)
 
