@@ -157,6 +157,20 @@ def test_a_phone_is_in_the_report_of_its_custody_and_of_no_other(world, device, 
     assert world.run("report", "--custody", "2026-c", "--json") == 2
 
 
+def test_what_a_device_says_strangely_spoils_no_report(world, device, tmp_path):
+    label = "📱 电话 \u202e</svg><script>"
+    custody = runpy.run_path(str(Path(__file__).with_name("report_custody.py")))
+    rows = [custody["source"](label, 1, 1, {}, {}, covered=False, why="omdat 📱")]
+    said = {"type": "readout", "backup": "gisteren", "read": "2026-99-99T00:00:00Z", "complete": 1}
+    items = [custody["_attested"](device, START, START + timedelta(days=1), [], rows, 0)]
+    items += [device.observation(said, source=label, index=1)]
+    device.send(items)
+    world.pull()
+    page, pdf = tmp_path / "page.html", tmp_path / "page.pdf"
+    assert world.run("report", "--html", str(page), "--pdf", str(pdf)) == 0
+    assert "<script>" not in page.read_text()
+
+
 def test_a_statement_holds_for_its_facts_and_for_no_others(custody, tmp_path, capsys):
     note, facts = tmp_path / "woo.note", tmp_path / "woo.note.json"
     more = ["--statement", str(note), "--request", "woo-2026-17"]

@@ -24,7 +24,16 @@ from lakzegel_office.reports.model import (
     Week,
 )
 from lakzegel_office.reports.owning import Own
-from lakzegel_office.reports.said import DEVICE, DeviceSays, Sealed, counted, number, plain, span
+from lakzegel_office.reports.said import (
+    DEVICE,
+    DeviceSays,
+    Sealed,
+    counted,
+    moment,
+    number,
+    plain,
+    span,
+)
 
 ATTESTATION: Final = "attestation"  # docs/spec/sources.md §7
 READINESS: Final = "readiness"  # docs/spec/sources.md §8
@@ -215,8 +224,8 @@ def read_outs(says: DeviceSays) -> Iterator[ReadOut]:
         yield ReadOut(
             plain(source),
             plain(payload.get("custody")),
-            plain(payload.get("backup")),
-            plain(payload.get("read")),
+            moment(payload.get("backup")),
+            moment(payload.get("read")),
             payload.get("complete") is True,
             total("conversations"),
             total("private"),

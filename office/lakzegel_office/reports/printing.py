@@ -20,6 +20,7 @@ from lakzegel_office.reports.model import DeviceFacts, LedgerFacts, Report
 from lakzegel_office.reports.plots import PATTERNS, Plot, calendar, risks, volumes
 from lakzegel_office.reports.rendering import ROW_SAYS, moment, short
 from lakzegel_office.reports.words import Said, said_in
+from lakzegel_office.transfer.pdf import shaped
 
 STANDARD: Final = "a-2b"
 _PRINTED: Final = """
@@ -46,7 +47,7 @@ def pdf(report: Report, language: str) -> bytes:
             ignore_system_fonts=True,
             pdf_standards=STANDARD,
             timestamp=int(report.scope.at.timestamp()),
-            sys_inputs={"report": json.dumps(_data(report, say, language))},
+            sys_inputs={"report": json.dumps(_shaped(_data(report, say, language)))},
         )
     return bytes(made)
 
@@ -88,6 +89,15 @@ def _data(report: Report, say: Said, language: str) -> dict[str, Any]:
         "footer": say("Made from the mirror alone; the same mirror and moment give the same "
                       "report. All times are UTC."),
     }  # fmt: skip
+
+
+def _shaped(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return it with the code point of each character that the fonts have no shape for."""
+    if isinstance(value, str):
+        return shaped(value)
+    if isinstance(value, dict):
+        return {name: _shaped(one) for name, one in value.items()}
+    return [_shaped(one) for one in value] if isinstance(value, list) else value
 
 
 def _lines(lines: Iterable[Line], say: Said) -> list[str]:

@@ -104,6 +104,14 @@ def plain(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in str(text or ""))[:MAX_LABEL]
 
 
+def moment(text: object) -> str:
+    """Return a moment that a device stated, nothing where it is none."""
+    try:
+        return format_time(parse_time(text, what="moment")) if isinstance(text, str) else ""
+    except FormatError:
+        return ""
+
+
 def span(begin: object, end: object) -> Span | None:
     """Return a stretch that a device stated, None where it is none."""
     if not isinstance(begin, str) or not isinstance(end, str):

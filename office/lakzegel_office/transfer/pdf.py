@@ -41,10 +41,17 @@ def pdf(template: str, data: Mapping[str, Any]) -> bytes:
 
 
 def printed(text: str) -> str:
-    """Return a text with the code point of each character that has no shape in our fonts."""
+    """Return a text with the code point of each character that has no shape in our fonts.
+
+    Where a long word may be broken it says so.
+    """
+    return _LONG.sub(lambda match: f"{match[0]}{_BREAK}", shaped(text))
+
+
+def shaped(text: str) -> str:
+    """Return the same without a place to break."""
     plain = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\t", "    "))
-    shown = _DOUBTFUL.sub(_assigned, _NOT_SHOWN.sub(_code, plain))
-    return _LONG.sub(lambda match: f"{match[0]}{_BREAK}", shown)
+    return _DOUBTFUL.sub(_assigned, _NOT_SHOWN.sub(_code, plain))
 
 
 def _code(match: re.Match[str]) -> str:
