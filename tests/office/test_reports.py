@@ -157,15 +157,21 @@ def test_a_phone_is_in_the_report_of_its_custody_and_of_no_other(world, device, 
     assert world.run("report", "--custody", "2026-c", "--json") == 2
 
 
-def test_what_a_device_says_strangely_spoils_no_report(world, device, tmp_path):
+def test_what_a_device_says_strangely_spoils_no_report(world, device, tmp_path, capsys):
     label = "📱 电话 \u202e</svg><script>"
     custody = runpy.run_path(str(Path(__file__).with_name("report_custody.py")))
     rows = [custody["source"](label, 1, 1, {}, {}, covered=False, why="omdat 📱")]
     said = {"type": "readout", "backup": "gisteren", "read": "2026-99-99T00:00:00Z", "complete": 1}
     items = [custody["_attested"](device, START, START + timedelta(days=1), [], rows, 0)]
     items += [device.observation(said, source=label, index=1)]
+    guard = {"type": "guard", "guard": "g\x1b[2J", "mode": "m\x1b[2J", "rows": [1], "after": 1}
+    guard |= {"state": "compliant", "subject": "s", "reason": "r\x1b[2J", "before": 0}
+    items += [device.observation({**guard, "at_risk": None}, source="device", index=2)]
     device.send(items)
     world.pull()
+    capsys.readouterr()
+    assert world.run("report") == 0
+    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
     page, pdf = tmp_path / "page.html", tmp_path / "page.pdf"
     assert world.run("report", "--html", str(page), "--pdf", str(pdf)) == 0
     assert "<script>" not in page.read_text()

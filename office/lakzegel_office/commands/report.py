@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         answer({device: guards.to_json() for device, guards in found.items()})
     else:
         for line in _lines(found, risks=arguments.risks):
-            print(line)
+            print(_printable(line))
     states = [one.state for guards in found.values() for one in guards.guards.values()]
     return 1 if any(state in BAD for state in states) else 0
 
