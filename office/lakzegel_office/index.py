@@ -18,12 +18,12 @@ import zstandard
 
 from lakzegel_core import cobblestone
 from lakzegel_core.errors import LakzegelError
+from lakzegel_core.limits import MAX_CAPTURE
 from lakzegel_office.durable import sync_folders
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.mirror import read_limited
 
-INLINE: Final = frozenset({"capture", "observation"})  # kinds whose payload is kept with the line
-MAX_INLINE: Final = 16 << 20  # bytes of a payload that is kept; longer ones are opened when asked
+INLINE: Final = {"capture": MAX_CAPTURE, "observation": 16 << 20}  # bytes of a payload that is kept
 _LEVEL: Final = 3
 _FORMAT: Final = 1
 MAX_INDEX: Final = 1 << 30  # bytes of what is kept of one batch

@@ -18,7 +18,7 @@ from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.item import Item
 from lakzegel_office.batchfile import DestroyedError, OpenBatch, open_batch
 from lakzegel_office.capture import BaseRef, Capture, SegmentRef, read_capture, read_path
-from lakzegel_office.index import INLINE, MAX_INLINE, Failure, IndexedItem, IndexStore
+from lakzegel_office.index import INLINE, Failure, IndexedItem, IndexStore
 from lakzegel_office.keys.keychain import Keychain
 
 CAPTURE_CODE: Final = "capture-mismatch"  # a capture that names what is not there as it says
@@ -132,12 +132,12 @@ def indexed(index: int, item: Item) -> IndexedItem:
     Raises:
         FormatError: a capture or observation that is not canonical JSON, or no path.
     """
-    kind = item.core["kind"]
+    kind = str(item.core["kind"])
     payload = None
-    if kind in INLINE and len(item.payload) <= MAX_INLINE:
-        value = parse_canonical_json(item.payload, what=str(kind), max_size=MAX_INLINE)
+    if kind in INLINE and len(item.payload) <= INLINE[kind]:
+        value = parse_canonical_json(item.payload, what=kind, max_size=INLINE[kind])
         if not isinstance(value, dict):
-            raise FormatError(str(kind), "not an object")
+            raise FormatError(kind, "not an object")
         payload = value
     if kind != "observation":
         read_path(item.context)

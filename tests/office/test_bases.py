@@ -2,10 +2,12 @@
 """A version that names most of its segments by what an earlier capture named."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from lakzegel_core.encoding import b64
+from lakzegel_office.opening import indexed
 
 FILE = "ab" * 16
 PIECES = [b"een ", b"twee ", b"drie ", b"vier "]
@@ -152,3 +154,11 @@ def test_verify_with_the_keys_finds_a_base_that_does_not_fit(box, capsys):
     capsys.readouterr()
     assert box.world.run("verify", "--open") == 1
     assert "1 DOUBTS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("capture", True), ("observation", False)])
+def test_a_capture_of_a_whole_archive_is_kept_as_any_other(kind, kept):
+    payload = b'{"segments":"' + b"x" * (17 << 20) + b'"}'  # as a third of a million mails have
+    item = SimpleNamespace(core={"kind": kind}, context={"path": "box"}, payload=payload)
+    item.commitment = bytes(32)
+    assert (indexed(0, item).payload is not None) is kept
