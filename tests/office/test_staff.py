@@ -275,12 +275,23 @@ def test_a_delegation_waits_for_the_privacy_officer_who_sees_what_it_changes(wor
     assert "+ threshold 1: so many policy keys sign" in list(fewer)
 
 
-def test_a_vault_may_be_kept_elsewhere(world, staff, tmp_path, capsys):
+def test_a_vault_may_be_kept_elsewhere_and_gets_another_passphrase(world, staff, tmp_path, capsys):
     elsewhere = tmp_path / "usb"
     assert staff.add("anna", "archivist", "--new-staff-home", str(elsewhere)) == 0
     world.pull()
     assert staff.run("anna", "list") == 2
-    assert staff.run("anna", "list", "--staff-home", str(elsewhere)) == 0
+    place = ["--staff-home", str(elsewhere)]
+    assert staff.run("anna", "list", *place) == 0
+    new = tmp_path / "new"
+    for act, own in ((staff.run, ["anna"]), (world.run, [])):
+        new.write_text("te kort\n")
+        change = [*own, "staff", "passphrase", "--new-passphrase-file", str(new)]
+        assert act(*change, *place) == 2
+        new.write_text("een heel andere zin\n")
+        assert act(*change, *place) == 0
+        assert act(*change, *place) == 2  # the old one opens it no more
+    assert Vault.unlock(world.home.keys, "een heel andere zin").load(INDEX)
+    assert Vault.unlock(elsewhere, "een heel andere zin").masters
 
 
 def test_every_file_is_for_its_owner_alone_and_no_output_holds_a_secret(world, staff, capfd):

@@ -2,6 +2,7 @@
 """`staff`: who works here, each with keys of his own; docs/spec/office-keys.md §2."""
 
 import argparse
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ from lakzegel_office.config import Config, read_config
 from lakzegel_office.errors import UsageError
 from lakzegel_office.home import Home
 from lakzegel_office.keys import delegations, staffing
+from lakzegel_office.keys.login import own_folder
+from lakzegel_office.keys.master import for_passphrase
 from lakzegel_office.keys.people import Duty, Person, check_duties, in_order
 from lakzegel_office.keys.standing import standing
 from lakzegel_office.mirror import Mirror
@@ -44,6 +47,8 @@ def add(commands: Commands) -> None:
         "--new-staff-home", type=Path, metavar="DIR", help="his vault goes there, not into the home"
     )
     parser.add_argument("--work-factor", type=int, default=WORK_FACTOR, metavar="N")
+    parser = command(parts, "passphrase", passphrase, "another passphrase for your own vault")
+    parser.add_argument("--new-passphrase-file", type=Path, metavar="F", help="else you type it")
     parser = command(parts, "list", show, "show who works here, and what is one person's still")
     parser.add_argument("--json", action="store_true", help="for a program")
     parser = command(parts, "remove", leave, "end somebody's access; the master key is replaced")
@@ -78,6 +83,23 @@ def join(arguments: argparse.Namespace) -> int:
     if person.approval is not None:
         print(f"key approval {person.approval.to_text()}")
     _tell(office, config, note)
+    return 0
+
+
+def passphrase(arguments: argparse.Namespace) -> int:
+    """Have another passphrase open one's vault, or the office's where nobody has a name."""
+    office = unlock(arguments)
+    new = settings.new_passphrase(arguments.new_passphrase_file)
+    with office.home.changing_keys():
+        office, now = as_now(office), _now()
+        trail_of(office).record("staff-passphrase", {"person": office.actor.name}, now=now)
+        if office.staff is None:
+            folder, vault = office.home.keys, office.vault
+        else:
+            name = office.staff.person.name
+            folder, vault = arguments.staff_home or own_folder(office.home, name), office.staff.own
+        for_passphrase(folder, new, os.urandom).keep(*vault.masters)
+    print(f"{folder}: opens with the new passphrase alone; backups of it with the old one still")
     return 0
 
 
