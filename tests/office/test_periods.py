@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Recipients per period: what policies name, what opens with what, what is gone for good."""
 
+import errno
 import hashlib
 import json
 import os
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 import pytest
 
@@ -53,7 +55,7 @@ def erase(world, name):
     return erase_private_keys(world.home, world.config, world.vault, periods.get(name), now=NOW)
 
 
-def test_an_office_of_before_has_one_period_with_the_recipients_that_it_had(world):
+def test_an_office_of_before_has_one_period_with_the_recipients_that_it_had(world, monkeypatch):
     text = world.home.config.read_text()
     world.home.config.write_text(text.partition("\n[[period]]")[0])
     (first,) = world.config.periods.all
@@ -61,6 +63,10 @@ def test_an_office_of_before_has_one_period_with_the_recipients_that_it_had(worl
     assert first.recipients == read_config(world.home.config).recipients
     begin(world, "2027-1")
     assert [p.name for p in world.config.periods.all] == ["first", "2027-1"]
+    full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr("lakzegel_office.commands.keys.begin_period", full)
+    assert world.run("keys", "period", "begin", "p2") == 4
+    assert world.trail()[-1]["action"] == "period-begin"  # on disk before it is done
 
 
 def test_policies_name_the_newest_period_and_no_other(world, device, tmp_path, capsys):

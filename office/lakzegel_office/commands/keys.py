@@ -21,7 +21,7 @@ from lakzegel_office.home import Home
 from lakzegel_office.keys import delegations, rotating
 from lakzegel_office.keys.approving import policy_signers
 from lakzegel_office.keys.due import all_due
-from lakzegel_office.keys.periodkeys import begin_period
+from lakzegel_office.keys.periodkeys import begin_period, require_new
 from lakzegel_office.keys.periods import ROLES, Period
 from lakzegel_office.keys.staffing import Tools, renew_master
 from lakzegel_office.mirror import Mirror
@@ -100,6 +100,8 @@ def begin(arguments: argparse.Namespace) -> int:
     now = datetime.now(UTC).replace(microsecond=0)
     with office.home.changing_keys():
         office = as_now(office)
+        require_new(office.config, arguments.name)
+        trail_of(office).record("period-begin", {"period": arguments.name}, now=now)
         config = begin_period(
             office.home,
             office.config,
@@ -109,7 +111,6 @@ def begin(arguments: argparse.Namespace) -> int:
             now=now,
             random=os.urandom,
         )
-        trail_of(office).record("period-begin", {"period": arguments.name}, now=now)
     period = config.periods.get(arguments.name)
     for role in ROLES:
         print(f"recipient {role} {period.recipients[role].to_text()}")

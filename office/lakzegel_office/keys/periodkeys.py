@@ -63,8 +63,7 @@ def begin_period(
     Raises:
         UsageError: there is a period of that name.
     """
-    if any(period.name == name for period in config.periods.all) or name == FIRST:
-        raise UsageError(f"period {name}: there is one of that name; they are for ever")
+    require_new(config, name)
     recipients = {}
     for role in ROLES:
         secret = f"{role}-{name}"
@@ -73,6 +72,16 @@ def begin_period(
         recipients[role] = vault.identity(secret).recipient
     period = Period(name, State.OPEN, recipients, now, organisation)
     return _keep(home, config, config.periods.begin(period))
+
+
+def require_new(config: Config, name: str) -> None:
+    """Return when there is no period of that name.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if any(period.name == name for period in config.periods.all) or name == FIRST:
+        raise UsageError(f"period {name}: there is one of that name; they are for ever")
 
 
 def period_keys(vault: Vault, periods: Periods) -> list[PeriodKey]:
