@@ -66,7 +66,7 @@ def test_an_office_of_before_has_one_period_with_the_recipients_that_it_had(worl
     full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
     monkeypatch.setattr("lakzegel_office.commands.keys.begin_period", full)
     assert world.run("keys", "period", "begin", "p2") == 4
-    assert world.trail()[-1]["action"] == "period-begin"  # on disk before it is done
+    assert world.trail()[-1]["object"] == {"period": "p2"}  # on disk before it is done
 
 
 def test_policies_name_the_newest_period_and_no_other(world, device, tmp_path, capsys):
