@@ -171,9 +171,12 @@ class Worklist:
         found: dict[str, Progress] = {}
         rows = self.db.execute("SELECT facet, state, count(*) FROM temp.todo GROUP BY 1, 2")
         for facet, state, count in rows.fetchall():
-            found.setdefault(custodies[facet], Progress()).states[state] += count
+            if facet in custodies:  # else all of it was destroyed meanwhile
+                found.setdefault(custodies[facet], Progress()).states[state] += count
         at, soon = microseconds(now), microseconds(now + SOON)
         for facet, overdue, count in self.db.execute(_DUE, (at, soon // DAY, soon)).fetchall():
+            if facet not in custodies:
+                continue
             progress = found[custodies[facet]]
             progress.overdue += overdue
             progress.soon += count - overdue

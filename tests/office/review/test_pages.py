@@ -128,6 +128,8 @@ def test_what_happens_while_a_review_is_open_counts_at_once(device, review, worl
         assert "bericht 1" in text
         page.post("/decide", {"conversation": chat.id, "class": "prive"})
         assert {page.desk.book.standing(unit).state for unit in units} == {"prive"}
+        page.desk.collection.db.execute("DELETE FROM facet")  # the last of its kind was destroyed
+        page.get("/")
         page.sessions._session.seen.clear()
         full = Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
         with monkeypatch.context() as patch:  # what cannot be written down is not shown
