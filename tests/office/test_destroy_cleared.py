@@ -2,14 +2,16 @@
 """What review does not let go gets on no list, and what was destroyed review knows."""
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lakzegel_office.collection.model import Unit, UnitKind
+from lakzegel_office.collection.model import Query, Unit, UnitKind
 from lakzegel_office.destroying.clearing import Clearance
+from lakzegel_office.destroying.lists import Lists
 from lakzegel_office.destroying.selection import Category
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import UnreachableError, UsageError
 from lakzegel_office.review.book import Book
 from lakzegel_office.review.standing import Class
 from lakzegel_office.review.window import Settings
@@ -117,6 +119,43 @@ def test_what_is_contested_after_its_approval_is_taken_off_and_stays(world, mail
         carry_out(world)
     assert not [entry for entry in world.receiver.log if b"/keyring-change/" in entry[:40]]
     assert world.run("approve", "1") == 2
+
+
+def test_a_run_that_was_cut_off_destroys_nothing_that_was_taken_off_since(
+    world, device, collected, monkeypatch
+):
+    for number, text in enumerate(("Zangzaad", "Vogelkooi")):
+        device.send_as("maildir", {f"cur/{number}": [letter(number, f"{text} prive")]})
+    collected().close()
+    units = decide(world, "prive")
+    propose(world, "prive")
+    world.run("approve", "1")
+    works, calls = world.receiver.replace_keyring, []
+
+    def once(*arguments):
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise UnreachableError("away")
+        works(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.receiver, "replace_keyring", once)
+        with pytest.raises(UnreachableError):
+            carry_out(world)
+    world.pull()
+    with closing(collected()) as collection:
+        (gone,) = {one.unit for one in collection.gone()}
+        (left,) = set(units) - {gone}
+    world.run("hold", "set", "woo-1", "--reason", "Woo", "--query", "prive")
+    folder = carry_out(world)
+    said = (folder / "uitvoering.xml").read_text()
+    assert f'<nietVernietigd kenmerk="{left}"' in said
+    assert Lists(office_of(world)).get(1).units == (gone,)
+    assert book_of(world).standing(gone).certificate == "1"
+    assert book_of(world).standing(left).certificate is None
+    with closing(collected()) as collection:
+        assert [unit.id for unit in collection.units(Query())] == [left]
+    assert world.run("verify", "--open", "--quiet") == 0
 
 
 def test_review_knows_what_was_destroyed_and_by_which_list(world, mails, capsys):

@@ -20,6 +20,7 @@ from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.destroying.approval import Approval, Approvals
 from lakzegel_office.destroying.approvers import approver_key
 from lakzegel_office.destroying.clearing import Clearance
+from lakzegel_office.destroying.deed import Done
 from lakzegel_office.destroying.drafting import Draft
 from lakzegel_office.destroying.holds import Holds
 from lakzegel_office.destroying.lists import (
@@ -40,6 +41,7 @@ from lakzegel_office.extracted import extracts_in_force
 from lakzegel_office.extracts import read_extract
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay
+from lakzegel_office.review.book import Book
 from lakzegel_office.transport import Receiver
 
 
@@ -170,32 +172,36 @@ class Carrier:
             kept = self.lists.take_off_kept(number, clearance, collection, now)
             found = self.lists.get(number)
             more = self._more(replay, collection, found)
+            left = set(found.units) - {one.unit for one in collection.gone()}
         if found.state == WITHDRAWN:
             return folder_of(self._office.home, number, found.round)
-        if off := [unit for one, unit, _ in taken if one == number]:
-            text = f"list {number}: a hold took {len(off)} units off it; have it approved again"
-            raise UsageError(text)
-        for unit, why in kept.items():
-            text = f"list {number}: review took {len(kept)} units off it: {unit}: {why}"
-            raise UsageError(f"{text}; have it approved again")
-        if found.state != APPROVED:
-            raise UsageError(f"list {number}: is {found.state}; run: lakzegel-office approve")
-        if more:
-            text = f"list {number}: {more} items more hold its units than were approved"
-            raise UsageError(f"{text}; run: lakzegel-office approve {number}")
-        self._tell("destroy", number, found.ground, now)
         withdrawal = Withdrawal(self._office, found, receiver)
+        if found.state == PROPOSED and found.round and found.units and not left:
+            done = withdrawal.attest_sent(replay)  # cut off, and the rest was taken off
+            return self._finish(found, withdrawal, done, copies, now)
+        _require_ready(found, [unit for one, unit, _ in taken if one == number], kept, more)
+        self._tell("destroy", number, found.ground, now)
         withdrawal.send(replay)
         pull()
         replay, collection = self._opened()  # which takes what is gone out of the index
         collection.close()
-        done = withdrawal.attest(replay)
+        return self._finish(found, withdrawal, withdrawal.attest(replay), copies, now)
+
+    def _finish(
+        self,
+        found: DestructionList,
+        withdrawal: Withdrawal,
+        done: Sequence[Done],
+        copies: Sequence[Copy],
+        now: datetime,
+    ) -> Path:
+        """Write down what was done, for review too; return the certificate's folder."""
         folder, files = withdrawal.conclude(done, copies, now)
-        clearance.book.destroyed(
-            found.units, actor=self._office.actor.name, certificate=str(number), now=now
-        )
+        who = self._office.actor.name
+        book = Book.open(self._office.home, self._office.journal_key)
+        book.destroyed(found.units, actor=who, certificate=str(found.number), now=now)
         rows = [[row.batch, row.entry, row.note, format_time(row.at)] for row in done]
-        self.lists.say(number, WITHDRAWN, now, entries=rows, files=files)
+        self.lists.say(found.number, WITHDRAWN, now, entries=rows, files=files)
         return folder
 
     def _replayed(self) -> Replay:
@@ -258,3 +264,25 @@ class Carrier:
 
     def _tell(self, act: str, number: int, reason: str, now: datetime) -> None:
         trail_of(self._office).record(act, {"list": str(number)}, reason=reason, now=now)
+
+
+def _require_ready(
+    found: DestructionList, held: Sequence[str], kept: Mapping[str, str], more: int
+) -> None:
+    """Return when a list is approved as it is now.
+
+    Raises:
+        UsageError: it is not: holds or review took something off, or it reaches more by now.
+    """
+    name = f"list {found.number}"
+    if held:
+        text = f"{name}: a hold took {len(held)} units off it; have it approved again"
+        raise UsageError(text)
+    for unit, why in kept.items():
+        text = f"{name}: review took {len(kept)} units off it: {unit}: {why}"
+        raise UsageError(f"{text}; have it approved again")
+    if found.state != APPROVED:
+        raise UsageError(f"{name}: is {found.state}; run: lakzegel-office approve")
+    if more:
+        text = f"{name}: {more} items more hold its units than were approved"
+        raise UsageError(f"{text}; run: lakzegel-office approve {found.number}")

@@ -93,6 +93,22 @@ class Changes:
         """
         return [self._attested(replay, staged) for staged in self.staged(replay)]
 
+    def attest_sent(self, replay: Replay) -> list[Done]:
+        """Return the log's entries of what was sent, and take away what was not.
+
+        Raises:
+            DoubtError: a live store does not hold the keyring in force; run this again.
+        """
+        known = {row.change for row in replay.changes}
+        staged = list(self.staged(replay))
+        done = [self._attested(replay, one) for one in staged if one.change in known]
+        ends = (".note", ".keyring", ".signed")
+        unsent = [one.signed for one in staged if one.change not in known]
+        for path in (signed.with_suffix(end) for signed in unsent for end in ends):
+            path.unlink(missing_ok=True)
+        durable.sync_folders(unsent)
+        return done
+
     def conclude(self) -> None:
         """Take away the keyrings that were staged; they are where they belong."""
         found = list(self._folder.glob("*.keyring"))

@@ -129,6 +129,8 @@ def execution(
     for copy in copies:
         until = f"{after(at, copy.kept):%Y-%m-%d}"
         ET.SubElement(root, "kopie", {"waar": _clean(copy.what), "tot": until})
+    for unit in found.dropped if found.round else ():
+        ET.SubElement(root, "nietVernietigd", {"kenmerk": unit})
     for text in beyond:  # what no program reaches, and a person answers for
         ET.SubElement(root, "buitenBereik").text = _clean(text)
     return _bytes(root)

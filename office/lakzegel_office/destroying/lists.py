@@ -44,6 +44,7 @@ class DestructionList:
     proposer: str
     key: str  # verifier key of the approver who proposed it
     proposed: datetime
+    dropped: tuple[str, ...] = ()  # since the newest approval
     draft: str = ""  # base64 SHA-256 of what was made ready for an approval
     round: int = 0  # how often it was approved
     approver: str = ""
@@ -184,13 +185,15 @@ def _next(known: DestructionList, says: Mapping[str, Any], at: datetime) -> Dest
     act = says["act"]
     if act == DROPPED:
         left = tuple(unit for unit in known.units if unit != says["unit"])
-        return replace(known, units=left, state=PROPOSED, draft="")
+        dropped = (*known.dropped, says["unit"])
+        return replace(known, units=left, state=PROPOSED, draft="", dropped=dropped)
     if act == DRAFTED:
         return replace(known, draft=says["draft"])
     if act == APPROVED:
         return replace(
             known,
             state=APPROVED,
+            dropped=(),
             round=says["round"],
             approver=says["by"],
             deed=says["deed"],

@@ -39,6 +39,7 @@ _TABLES: Final = (
     ("Verzegelde partijen en stukken", "partij", ("apparaat", "reeks", "nummer", "stukken")),
     ("Uittreksels van wat blijft (SHA-256 van de inhoud)", "uittreksel", ("van", "sha256")),
     ("Regels in het logboek", "sleutelbosVervangen", ("partij", "generatie", "logregel", "op")),
+    ("Niet vernietigd, want van de lijst genomen", "nietVernietigd", ("kenmerk",)),
     ("Kopieën die nog bestaan", "kopie", ("waar", "tot")),
 )
 _WRAPPED: Final = 32  # characters after which a long word may be broken

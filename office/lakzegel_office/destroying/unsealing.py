@@ -104,7 +104,7 @@ class SealedCheck:
             for (device, epoch, number), some in certificate.items.items()
             for index in some
         }
-        if items != set(found.items) or set(certificate.units) != set(found.units):
+        if items != set(found.items) or set(certificate.units) != {*found.units, *found.dropped}:
             yield doubt_of(folder, f"not the units and items of list {found.number}")
         known = {(row.index, row.change.certificate) for row in self._replay.changes}
         for batch, entry, _, _ in found.entries:

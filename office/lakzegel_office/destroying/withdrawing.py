@@ -75,6 +75,14 @@ class Withdrawal:
         """
         return self._changes.attest(replay)
 
+    def attest_sent(self, replay: Replay) -> list[Done]:
+        """Return the log's entries of a list that was cut off, and is not to go on.
+
+        Raises:
+            DoubtError: a store does not hold what was sent; run this again.
+        """
+        return self._changes.attest_sent(replay)
+
     def conclude(
         self, done: Sequence[Done], copies: Sequence[Copy], now: datetime
     ) -> tuple[Path, dict[str, str]]:
