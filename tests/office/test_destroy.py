@@ -217,7 +217,10 @@ def test_what_is_due_is_told_by_category_and_proposed_in_one_go(world, mails, co
     assert world.run("destroy", "propose", *ground) == 0
     assert Lists(office_of(world)).get(1).units == (unit,)
     assert world.run("destroy", "propose", *ground) == 2
-    assert "no unit is found" in capsys.readouterr().err
+    assert "nothing that is asked may go now" in capsys.readouterr().err
+    assert world.run("destroy", "due") == 0
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("prive"))
+    assert told == "prive\t1 may go\t0 wait for review\tnone later\t1 under a hold"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from lakzegel_core.words import VARIABLES
+
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guides/first-hour.md"
 BLOCK = re.compile(r"^```\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 DEMO = "lakzegel demo --keep --out practice"
@@ -41,7 +43,8 @@ def commands():
 @pytest.fixture
 def environment():
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"}
+    rest = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return {**rest, "PATH": path, "LC_ALL": "nl_NL.UTF-8"}
 
 
 @contextmanager
@@ -126,8 +129,9 @@ class Archivist:
         self.press("n")
         decided = {"z": 0, "p": 0}
         for number in range(DECISIONS):
-            is_mail = "e-mail" in self.page.inner_text(".lead")
-            key = "p" if is_mail and not decided["p"] else "z"
+            is_mail = self.page.inner_text(".lead").startswith("e-mail")
+            is_held = "Woo-verzoek" in self.page.inner_text("h1")
+            key = "p" if is_mail and not is_held and not decided["p"] else "z"
             if number in {0, 1, 7}:
                 self.look("unit")
             self.press(key)

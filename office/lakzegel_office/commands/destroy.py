@@ -31,7 +31,7 @@ from lakzegel_office.commands.search import line_of
 from lakzegel_office.destroying.carrying import Carrier, Ground
 from lakzegel_office.destroying.clearing import Clearance
 from lakzegel_office.destroying.erasing import Eraser
-from lakzegel_office.destroying.holds import Holds
+from lakzegel_office.destroying.holds import Hold, Holds
 from lakzegel_office.destroying.lists import DestructionList, Lists
 from lakzegel_office.destroying.planning import Plan
 from lakzegel_office.destroying.queries import add_query, asked_of, read_units
@@ -112,11 +112,11 @@ def due(arguments: argparse.Namespace) -> int:
     """Print, of each category that is destroyed, how much is due, and when the next is."""
     office = unlock(arguments)
     categories = _selection(office, arguments).categories
-    clearance = Clearance.open(office, _now())
+    clearance, holds = Clearance.open(office, _now()), _holds(office)
     collection, _ = open_collection(office)
     with closing(collection):
         for category in categories:
-            print(due_by(category, collection, clearance))
+            print(due_by(category, collection, clearance, holds))
     return 0
 
 
@@ -231,11 +231,17 @@ def _units(office: Office, arguments: argparse.Namespace, category: Category) ->
 
 
 def _due(office: Office, query: Query, category: Category) -> list[str]:
-    holds = Holds(office, replay_mirror(Mirror(office.home.mirror), office.config)).on()
-    clearance, lists = Clearance.open(office, _now()), Lists(office)
+    clearance, lists, holds = Clearance.open(office, _now()), Lists(office), _holds(office)
     collection, _ = open_collection(office)
     with closing(collection):
-        return ripe(category, query, collection, clearance, holds=holds, lists=lists)
+        found = ripe(category, query, collection, clearance, holds=holds, lists=lists)
+    if not found:
+        raise UsageError("nothing that is asked may go now; see: lakzegel-office destroy due")
+    return found
+
+
+def _holds(office: Office) -> list[Hold]:
+    return list(Holds(office, replay_mirror(Mirror(office.home.mirror), office.config)).on())
 
 
 def _show(office: Office, plan: Plan) -> None:

@@ -25,6 +25,7 @@ class Due:
 
     category: Category
     may: int = 0
+    held: int = 0  # would be among those, but for a hold
     waits: int = 0  # its term is over, and review has not decided
     undated: int = 0
     later: datetime | None = None  # when the next one's term is over
@@ -37,12 +38,19 @@ class Due:
             return f"{code}\t{'B: kept for good' if kept else 'N: to be decided; nothing goes'}"
         then = f"the next on {self.later:%Y-%m-%d}" if self.later is not None else "none later"
         undated = f"\t{self.undated} without a time" if self.undated else ""
-        return f"{code}\t{self.may} may go\t{self.waits} wait for review\t{then}{undated}"
+        held = f"\t{self.held} under a hold" if self.held else ""
+        return f"{code}\t{self.may} may go\t{self.waits} wait for review\t{then}{held}{undated}"
 
 
-def due_by(category: Category, collection: IndexedCollection, clearance: Clearance) -> Due:
+def due_by(
+    category: Category,
+    collection: IndexedCollection,
+    clearance: Clearance,
+    holds: Sequence[Hold] = (),
+) -> Due:
     """Return how much may go by a category."""
     found = Due(category)
+    free: list[str] = []
     if category.appraisal != DESTROY:
         return found
     for unit in collection.units(_narrowed(Query(), category)):
@@ -52,9 +60,11 @@ def due_by(category: Category, collection: IndexedCollection, clearance: Clearan
         elif at > clearance.now:
             found.later = min(at, found.later or at)
         elif not clearance.refused([unit], category):
-            found.may += 1
+            free.append(unit.id)
         elif clearance.book.standing(unit.id).open:
             found.waits += 1
+    found.held = len(held_by(holds, collection, free))
+    found.may = len(free) - found.held
     return found
 
 

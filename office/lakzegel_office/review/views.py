@@ -24,6 +24,7 @@ from lakzegel_web.words import Said
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._ ()\[\]@+,=-]")
 _MAX_NAME: Final = 120
 _FILES: Final = 100  # of one message, there
+_ALIKE: Final = 5  # units with the same text that are shown beside one
 _TURN: Final = 40  # units of a conversation on a page
 PICTURE_POLICY: Final = "default-src 'none'; sandbox"
 
@@ -125,7 +126,8 @@ def unit(desk: Desk, request: Request) -> Response:
         proposal=desk.proposals.of(name),
         places=desk.collection.places(name),
         beside=len(within.neighbours),
-        alike=within.alike[:20],
+        alike=[desk.row(other) for other in within.alike[:_ALIKE]],
+        more_alike=max(0, len(within.alike) - _ALIKE),
         pictures=desk.pictures(shown),
         max_shown=MAX_SHOWN,
         list=urlencode(wish.fields),
