@@ -29,10 +29,11 @@ def write_files(files: Mapping[Path, bytes]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for its owner alone, and so each one above it that is not there."""
+    """Make a folder for its owner alone, durably, and so each one above it that is not there."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folders([folder])
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -68,7 +69,7 @@ def settle(source: Path, path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     source.replace(path)
     sync_folders([path])
 
