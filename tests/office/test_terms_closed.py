@@ -131,6 +131,23 @@ def test_a_term_is_not_closed_while_a_read_out_is_overdue(office, device, tmp_pa
     assert codes(capsys) == ["readout-overdue"]
 
 
+def test_what_was_destroyed_before_the_closing_is_said_and_certified(
+    office, device, dispose, tmp_path, capsys
+):
+    name = device.send_files({"weg.txt": b"weg"})
+    office.pull()
+    dispose(name, 0, 1, certificate=bytes(range(32)))
+    last(device, sealed=2)
+    office.pull()
+    capsys.readouterr()
+    close(office, tmp_path / "out", expect=1)
+    said = capsys.readouterr().out
+    assert "sealed 2; captures here: 1; items destroyed since: 2" in said
+    close(office, tmp_path / "out", "--accept", "counts-differ=vernietigd op verklaring 1")
+    made = json.loads((tmp_path / "out/certificate.json").read_bytes())
+    assert [one["destroyed"] for one in made["devices"]] == [2]
+
+
 def test_the_read_out_of_one_phone_makes_none_good_of_another():
     made = facts.DeviceFacts("host", SimpleNamespace(), whole=False, proof=None, coverage=None)
     every = [timedelta(days=7)] * 2

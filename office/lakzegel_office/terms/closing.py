@@ -48,6 +48,7 @@ def _of_device(device: DeviceFacts, facts: Facts) -> Iterator[Hindrance]:
     for one in device.sources.values():
         if device.state.final and one.counts["sealed"] != one.captures:
             what = f"says that it sealed {one.counts['sealed']}; captures here: {one.captures}"
+            what += f"; items destroyed since: {device.destroyed}" if device.destroyed else ""
             yield Hindrance("counts-differ", f"{device.name}, {one.label}: {what}")
         if one.stated != one.found:
             what = f"says that it found {one.stated}, and what became of {one.found}"

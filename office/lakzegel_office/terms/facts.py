@@ -69,6 +69,11 @@ class DeviceFacts:
     overdue: set[str] = field(default_factory=set)  # sources of which a read-out was stated to be
     findings: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def destroyed(self) -> int:
+        """How many of its items the log says were destroyed; captures are among them."""
+        return 0 if self.proof is None or not self.whole else self.proof.disposals.destroyed
+
     def source(self, label: str) -> SourceFacts:
         """Return the facts of one source."""
         return self.sources.setdefault(label, SourceFacts(label))
@@ -78,6 +83,7 @@ class DeviceFacts:
         epochs = () if self.proof is None or not self.whole else self.proof.epochs
         return {
             "coverage": None if self.coverage is None else _covered(self.coverage),
+            "destroyed": self.destroyed,
             "device": self.name,
             "epochs": [
                 {
