@@ -73,6 +73,7 @@ def test_the_certificate_has_what_the_device_said_and_the_log_names_it(office, d
     assert main(["term", "verify", str(out), "--approval-key", key]) == 0
     assert main(["term", "verify", str(out), "--home", str(office.home.root)]) == 1
     office.receiver.append((out / "term.note").read_bytes())
+    office.receiver.append(b"what a receiver adds that means harm")  # a doubt, of another matter
     office.pull()
     assert main(["term", "verify", str(out), "--home", str(office.home.root)]) == 0
 

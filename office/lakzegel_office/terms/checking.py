@@ -111,10 +111,12 @@ def _opened(data: bytes, keys: list[VerifierKey]) -> tuple[Mark, VerifierKey]:
 
 
 def _delegations(mirror: Mirror, replay: Replay) -> Iterator[tuple[VerifierKey, ...]]:
-    for number in range(replay.size):
-        data = _entry(mirror, replay, number)
-        if kind_of(data) == KIND:
-            yield peek_delegation(data).approval
+    refused = {problem.index for problem in replay.problems if problem.refused}
+    for bundle in range(-(-replay.size // tiles.WIDTH)):
+        entries = read_bundle(mirror, bundle, replay.size)
+        for index, data in enumerate(entries, bundle * tiles.WIDTH):
+            if index not in refused and kind_of(data) == KIND:
+                yield peek_delegation(data).approval
 
 
 def _entry(mirror: Mirror, replay: Replay, index: int) -> bytes:
