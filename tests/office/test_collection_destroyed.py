@@ -77,7 +77,13 @@ def test_a_destroyed_version_of_a_file_has_no_name_left(world, device, collected
     assert not collection.db.execute("SELECT 1 FROM unit WHERE subject <> ''").fetchone()
     assert not collection.db.execute("SELECT 1 FROM file WHERE path <> x''").fetchone()
     assert not collection.db.execute("SELECT 1 FROM conversation WHERE title <> ''").fetchone()
-    device.send(device.file_items("geheim.odt", [b"twee"], version=1))
+    again = [[0, 0, 0, 3, b64(items[0].entry.commitment)]]  # the device does not know
+    device.send(
+        [device.capture("geheim.odt", again, device.files["mail", "geheim.odt"], version=1)]
+    )
+    collection = collected()
+    assert collection.count(Query()) == 0
+    device.send(device.file_items("geheim.odt", [b"twee"], version=2))
     assert [found.title for found in collected().conversations(Query())] == ["geheim.odt"]
 
 
@@ -150,3 +156,17 @@ def test_nobody_is_taken_for_who_got_his_number_from_another_process(tmp_path):
     assert party_of(one, found[-1]).name == "Anna"
     one.close()
     other.close()
+
+
+def test_what_was_destroyed_and_is_captured_anew_is_found_again(world, device, collected):
+    name = sealed(device, {"cur/1": [letter(1, "Zangzaad")]})
+    collected().close()
+    destroy(world, device, name, 0)
+    collected().close()
+    sealed(device, {"copy/cur/9": [letter(1, "Zangzaad")]})
+    collection = collected()
+    (unit,) = collection.units(Query(text="zangzaad", party="carla"))
+    assert (unit.subject, unit.snippet, unit.sender.name) == ("s", "Zangzaad", "Carla")
+    assert collection.body(unit.id).text == "Zangzaad\n"
+    (thread,) = collection.conversations(Query())
+    assert (thread.id, thread.title) == (unit.conversation, "s")

@@ -34,6 +34,7 @@ class _Segment:
     sha256: str
     state: int
     labels: tuple[str, ...]
+    gone: bool
 
 
 @dataclass(slots=True)
@@ -98,6 +99,8 @@ class Assembler:
             self._set_state(row.id, OPAQUE)
         known = self._segments(version.rows)
         rows = [known[row] for row in version.rows if row in known]
+        if rows and all(row.gone for row in rows):
+            return  # a device that does not know names again what was destroyed
         size = sum(row.size for row in rows)
         where = self._where(version, rows)
         self.units.whole(where, version.capture, [row.sha256 for row in rows], size)
@@ -223,7 +226,7 @@ class Assembler:
             some = wanted[begin : begin + _ASKED]
             marks = ", ".join("?" * len(some))
             for row in self.writer.db.execute(
-                "SELECT id, size, sha256, state, labels FROM segment"  # noqa: S608  # marks
+                "SELECT id, size, sha256, state, labels, gone FROM segment"  # noqa: S608  # marks
                 f" WHERE id IN ({marks})",
                 some,
             ):
@@ -235,8 +238,8 @@ def _goes_on(piece: Piece) -> bool:
     return bool(piece.units or piece.name)
 
 
-def _segment(row: int, size: int, sha256: str, state: int, labels: str) -> _Segment:
-    return _Segment(row, size, sha256, state, tuple(labels.split()))
+def _segment(row: int, size: int, sha256: str, state: int, labels: str, gone: int) -> _Segment:
+    return _Segment(row, size, sha256, state, tuple(labels.split()), bool(gone))
 
 
 def _groups(

@@ -25,7 +25,7 @@ from lakzegel_office.collection.writing import FileRow, Writer, spaced
 SNIPPET: Final = 200  # characters
 FILE: Final = "file"
 _FOUND: Final = "SELECT id, labels, custody, device, source, app, kind FROM unit WHERE name = ?"
-_NEW: Final = "INSERT INTO unit VALUES (NULL" + 21 * ", ?" + ", 0)"
+_NEW: Final = "INSERT OR REPLACE INTO unit VALUES (?" + 21 * ", ?" + ", 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +124,8 @@ class Units:
 
     def _mail(self, where: Where, raw: Raw) -> int:
         name = self.names.name("unit", "mail", where.file.scope, *raw.key)
-        known = self._known(name)
         conversation = 0
-        if known is None:
+        if self.writer.one(f"{_FOUND} AND gone = 0", (name,)) is None:
             conversation = self.threads.of(where.file, raw.references, raw.subject, name)
         return self._row(name, conversation, MAIL, where, raw)
 
@@ -153,9 +152,12 @@ class Units:
         return self.writer.one("SELECT id FROM unit WHERE name = ?", (name,))
 
     def _row(self, name: str, conversation: int, app: str, where: Where, raw: Raw) -> int:
-        """Return the row of a unit; what was there already gets this place's size and labels."""
+        """Return the row of a unit; what was there already gets this place's size and labels.
+
+        What was destroyed and is captured anew is a unit again, of the row that it had.
+        """
         db = self.writer.db
-        found = db.execute(_FOUND, (name,)).fetchone()
+        found = db.execute(f"{_FOUND} AND gone = 0", (name,)).fetchone()
         labels = spaced((*where.labels, *(found[1].split() if found else ())))
         facets = self.writer.facets
         if found is not None:
@@ -173,6 +175,7 @@ class Units:
         cursor = db.execute(
             _NEW,
             (
+                self._known(name),
                 *(name, str(raw.kind), conversation, file.custody, *of, app),
                 *(
                     int(raw.at is None),
