@@ -250,6 +250,7 @@ def paged(world, query):
 @pytest.mark.parametrize("few", [4_000, 3])
 def test_any_question_finds_what_a_reader_of_everything_finds(world, monkeypatch, few):
     monkeypatch.setattr(searching, "FEW", few)
+    monkeypatch.setattr(searching, "WALKED", 5 * few)
     check_questions(world, random.Random(few), 50)
 
 
@@ -257,6 +258,7 @@ def test_any_question_finds_what_a_reader_of_everything_finds(world, monkeypatch
 @pytest.mark.parametrize("seed", range(8))
 def test_many_questions(world, monkeypatch, seed):
     monkeypatch.setattr(searching, "FEW", (4_000, 3)[seed % 2])
+    monkeypatch.setattr(searching, "WALKED", (10_000, 20)[seed // 2 % 2])
     check_questions(world, random.Random(seed), 500)
 
 

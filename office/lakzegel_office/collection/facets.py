@@ -19,12 +19,11 @@ from lakzegel_office.collection.model import Query
 
 _MARK: Final = 16  # bytes by which a crowd is known, made of row numbers alone
 _COLUMNS: Final = "custody, device, source, app, kind, labels"
-_OF_PARTY: Final = (
-    "(+{0}.crowd IN (SELECT c.crowd FROM party y CROSS JOIN crowded c ON c.party = y.id"
-    " WHERE instr(y.folded, ?) > 0) OR +{0}.conversation IN"
-    " (SELECT -p.unit FROM party y CROSS JOIN present p ON p.party = y.id AND p.unit < 0"
-    " WHERE instr(y.folded, ?) > 0))"
-)
+MANY: Final = 200  # people, whose crowds are found by going through all
+_MET: Final = "SELECT id FROM party WHERE instr(folded, ?) > 0"
+_OF_FEW: Final = f"SELECT c.crowd FROM crowded c WHERE c.party IN ({_MET})"  # noqa: S608  # ours
+_OF_MANY: Final = f"SELECT c.crowd FROM crowded c INDEXED BY crowded_by WHERE +c.party IN ({_MET})"  # noqa: S608  # ours
+_MEMBER: Final = f"SELECT -p.unit FROM present p WHERE p.party IN ({_MET}) AND p.unit < 0"  # noqa: S608  # ours
 
 Facet = tuple[str, str, str, str, str, str]  # in the order of the columns
 Part = tuple[str, list[object]]  # of a WHERE, and its values
@@ -102,13 +101,18 @@ def facets_of(query: Query, table: str = "u") -> Part | None:
     return f"+{table}.facet IN (SELECT id FROM facet WHERE {' AND '.join(parts)})", values  # noqa: S608  # ours
 
 
-def crowds_of(party: str, table: str = "u") -> Part:
+def crowds_of(db: Connection, party: str, table: str = "u") -> Part:
     """Return what it is that a unit in this table has somebody with this in name or address.
 
     Himself, as sender or recipient, or as a member of its conversation.
     """
     folded = normalised(party)
-    return (_OF_PARTY.format(table), [folded, folded]) if folded else ("0", [])
+    if not folded:
+        return "0", []
+    some = db.execute(f"{_MET} LIMIT {MANY + 1}", (folded,)).fetchall()
+    crowds = _OF_MANY if len(some) > MANY else _OF_FEW
+    part = f"(+{table}.crowd IN ({crowds}) OR +{table}.conversation IN ({_MEMBER}))"
+    return part, [folded, folded]
 
 
 def forget_unused(db: Connection) -> None:

@@ -46,6 +46,7 @@ SCHEMA: Final = (
     """CREATE TABLE conversation (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
         app TEXT NOT NULL, title TEXT NOT NULL, custody TEXT NOT NULL, keyed INTEGER NOT NULL,
         parties TEXT NOT NULL) STRICT""",
+    "CREATE INDEX conversation_title ON conversation (app, title)",
     """CREATE TABLE unit (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, kind TEXT NOT NULL,
         conversation INTEGER NOT NULL, custody TEXT NOT NULL, device TEXT NOT NULL,
         source TEXT NOT NULL, app TEXT NOT NULL, undated INTEGER NOT NULL, at INTEGER NOT NULL,
@@ -61,7 +62,9 @@ SCHEMA: Final = (
     "CREATE INDEX unit_conversation ON unit (conversation, undated, at, name, gone, facet, crowd)",
     "CREATE INDEX unit_one ON unit (id, undated, at, name, gone, facet, crowd, conversation)",
     "CREATE INDEX unit_leaf ON unit (leaf) WHERE leaf <> ''",
-    "CREATE INDEX unit_likeness ON unit (likeness) WHERE likeness IS NOT NULL",
+    """CREATE INDEX unit_likeness ON unit (likeness, kind, app, conversation)
+        WHERE likeness IS NOT NULL""",
+    "CREATE INDEX unit_said ON unit (conversation, kind, likeness) WHERE likeness IS NOT NULL",
     """CREATE TABLE place (unit INTEGER NOT NULL, segment INTEGER NOT NULL, start INTEGER NOT NULL,
         length INTEGER NOT NULL, part INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (segment, start, unit)) STRICT, WITHOUT ROWID""",

@@ -24,6 +24,7 @@ from lakzegel_office.errors import UsageError
 
 FEW: Final = 4_000  # hits of a text that are sorted; more are met while walking through time
 TEXTS_ALIKE: Final = 3  # equal texts by which two chats are perhaps one
+WALKED: Final = 10_000  # units that are met, from the newest on, for a page of conversations
 PAGE: Final = 500  # rows that are read at once
 _NOTHING: Final = "0"
 
@@ -35,6 +36,7 @@ class Way(StrEnum):
     NEWEST = "unit_newest"
     TALK = "unit_conversation"  # those of one conversation, or each conversation after the other
     ONE = "unit_one"  # those that have the words, each by its row
+    WORDS = "words"  # those that have the words, in the order of the full text
     NAMED = ""  # those that are asked for by id
 
 
@@ -73,11 +75,16 @@ class Condition:
     @property
     def units(self) -> str:
         """The table, and the index to go along."""
+        if self.way is Way.WORDS:
+            return f"words w CROSS JOIN unit u INDEXED BY {Way.ONE} ON u.id = w.rowid"
         return f"unit u INDEXED BY {self.way}" if self.way else "unit u"
 
 
-def condition_of(db: Connection, query: Query) -> Condition:
-    """Return what a query asks of a row of `unit u`, but for the page."""
+def condition_of(db: Connection, query: Query, *, ordered: bool = True) -> Condition:
+    """Return what a query asks of a row of `unit u`, but for the page.
+
+    Where no order is asked for, units that have the words come as the full text has them.
+    """
     found = Condition(way=Way.NEWEST if query.newest_first else Way.OLDEST)
     found.add("u.gone = 0")
     found.among("u.name", query.ids)
@@ -85,17 +92,15 @@ def condition_of(db: Connection, query: Query) -> Condition:
         found.way = Way.TALK
         found.add("u.conversation = (SELECT id FROM conversation WHERE name = ?)",
                   query.conversation)  # fmt: skip
-    if query.text:
-        hits = hits_of(db, query.text, "u.id")
-        found.way = Way.ONE if hits.few else found.way
-        found.add(hits.part, *hits.values)
-    if query.ids:
-        found.way = Way.NAMED
     if (facets := facets_of(query)) is not None:
         found.add(facets[0], *facets[1])
     if query.party:
-        crowds = crowds_of(query.party)
+        crowds = crowds_of(db, query.party)
         found.add(crowds[0], *crowds[1])
+    if query.text:  # last: words are looked for once a unit is met that is the rest of it
+        _add_text(db, found, query, ordered=ordered)
+    if query.ids:
+        found.way = Way.NAMED
     _add_times(found, query.since, query.until)
     return found
 
@@ -135,7 +140,7 @@ def count(db: Connection, query: Query) -> int:
     if match and _asked(query) == Query(text=query.text):  # who has words is there
         statement = "SELECT count(*) FROM words WHERE words MATCH ?"
         return int(db.execute(statement, (match,)).fetchone()[0])
-    condition = condition_of(db, query)
+    condition = condition_of(db, _asked(query), ordered=False)
     statement = f"SELECT count(*) FROM {condition.units} WHERE {condition.where}"  # noqa: S608  # as above
     return int(db.execute(statement, condition.values).fetchone()[0])
 
@@ -157,6 +162,17 @@ def hits_of(db: Connection, text: str, column: str) -> Hits:
         return Hits(within, (match,), few=False)
     met = json.dumps([row for (row,) in rows])
     return Hits(f"{column} IN (SELECT value FROM json_each(?))", (met,), few=True)  # noqa: S608  # ours
+
+
+def _add_text(db: Connection, found: Condition, query: Query, *, ordered: bool) -> None:
+    hits = hits_of(db, query.text, "u.id")
+    if hits.few:
+        found.way = Way.ONE
+    elif hits.values and not ordered and not query.conversation and not query.ids:
+        found.way = Way.WORDS
+        found.add("w.words MATCH ?", *hits.values)
+        return
+    found.add(hits.part, *hits.values)
 
 
 def _add_times(condition: Condition, since: datetime | None, until: datetime | None) -> None:
@@ -184,7 +200,43 @@ def _add_page(db: Connection, condition: Condition, query: Query, order: str) ->
 
 def conversations(db: Connection, query: Query) -> Iterator[int]:
     """Yield the rows of conversations that have such a unit, newest first."""
-    condition = condition_of(db, replace(query, newest_first=False))
+    query = _asked(query) if query.limit <= 0 else replace(_asked(query), limit=query.limit)
+    met = _met(db, query) if query.limit and _are_many(db, query) else None
+    yield from _grouped(db, query) if met is None else met
+
+
+def _met(db: Connection, query: Query) -> list[int] | None:
+    """Return the newest conversations, by their newest units; None where these are far apart."""
+    condition = condition_of(db, replace(query, newest_first=True))
+    if condition.way is not Way.NEWEST:
+        return None
+    order = order_of(condition, newest_first=True)
+    rows = db.execute(
+        f"SELECT u.conversation, u.undated, u.back FROM {condition.units}"  # noqa: S608  # ours
+        f" WHERE {condition.where} ORDER BY {order} LIMIT {WALKED}",
+        condition.values,
+    )
+    found: dict[int, tuple[int, int]] = {}
+    for walked, (conversation, undated, back) in enumerate(rows, 1):
+        at = (undated, 0 if undated else back)
+        if len(found) >= query.limit and at > max(found.values()):
+            break
+        found.setdefault(conversation, at)
+        if walked == WALKED:
+            return None
+    return sorted(found, key=lambda one: (found[one], one))[: query.limit]
+
+
+def _are_many(db: Connection, query: Query) -> bool:
+    """Whether there may be more conversations than a page has: few are gone through as they are."""
+    part, values = facets_of(query) or ("1", [])
+    apps = f"SELECT u.app FROM (SELECT id AS facet, app FROM facet) u WHERE {part}"  # noqa: S608  # ours
+    some = f"SELECT 1 FROM conversation WHERE app IN ({apps}) LIMIT {int(query.limit) + 1}"  # noqa: S608  # ours
+    return len(db.execute(some, values).fetchall()) > query.limit
+
+
+def _grouped(db: Connection, query: Query) -> list[int]:
+    condition = condition_of(db, query, ordered=False)
     if condition.way is Way.OLDEST:
         condition.way = Way.TALK
     limit = f" LIMIT {int(query.limit)}" if query.limit > 0 else ""
@@ -194,7 +246,7 @@ def conversations(db: Connection, query: Query) -> Iterator[int]:
         f" ORDER BY max(CASE u.undated WHEN 0 THEN u.at END) DESC, u.conversation{limit}",
         condition.values,
     ).fetchall()
-    yield from (row for (row,) in found)
+    return [row for (row,) in found]
 
 
 def maybe_same(db: Connection, conversation: int) -> tuple[str, ...]:
@@ -203,10 +255,11 @@ def maybe_same(db: Connection, conversation: int) -> tuple[str, ...]:
         "SELECT o.name FROM conversation c JOIN conversation o ON o.app = c.app"
         " AND o.title = c.title AND o.id <> c.id"
         " WHERE c.id = ?1 AND c.title <> '' AND c.app NOT IN ('mail', 'file')"
-        " UNION SELECT o.name FROM unit u CROSS JOIN unit w ON w.likeness = u.likeness"
-        " AND w.conversation <> u.conversation AND w.app = u.app AND w.kind = 'message'"
-        " JOIN conversation o ON o.id = w.conversation"
-        " WHERE u.conversation = ?1 AND u.kind = 'message' AND u.gone = 0 AND w.gone = 0"
+        " UNION SELECT o.name FROM conversation c CROSS JOIN unit u INDEXED BY unit_said"
+        " ON u.conversation = c.id AND u.kind = 'message' AND u.likeness IS NOT NULL"
+        " CROSS JOIN unit w INDEXED BY unit_likeness ON w.likeness = u.likeness"
+        " AND w.kind = 'message' AND w.app = c.app AND w.conversation <> c.id"
+        " JOIN conversation o ON o.id = w.conversation WHERE c.id = ?1"
         " GROUP BY o.name HAVING count(DISTINCT u.likeness) >= ?2 ORDER BY 1",
         (conversation, TEXTS_ALIKE),
     )

@@ -80,6 +80,7 @@ class Listed(Condition):
     """What is asked of a row of `temp.todo t`, and the index that it is met along."""
 
     index: str = ""
+    dense: bool = False  # whether most conversations may have such a unit
 
     @property
     def table(self) -> str:
@@ -150,10 +151,7 @@ class Listing:
             found.add("h.open > 0")
         elif wanted.query != Query() or wanted.state:
             inner = self._condition(wanted, now)
-            found.add(
-                f"h.conversation IN (SELECT t.conversation FROM {inner.table} WHERE {inner.where})",  # noqa: S608  # ours
-                *inner.values,
-            )
+            found.add(_thread_has(inner), *inner.values)
         columns = "h.day, h.seq" if wanted.order is Order.DUE else "h.back, h.conversation"
         if wanted.after:
             found.add(
@@ -184,11 +182,10 @@ class Listing:
         """Return what is asked of a row of `todo t`, and the index that it is met along."""
         found = Listed(index=_index(wanted))
         query = wanted.query
-        self._add_query(found, query)
         if (facets := facets_of(query, "t")) is not None:
             found.add(facets[0], *facets[1])
         if query.party:
-            crowds = crowds_of(query.party, "t")
+            crowds = crowds_of(self.db, query.party, "t")
             found.add(crowds[0], *crowds[1])
         self._add_times(found, query)
         if wanted.state in {OPEN, OVERDUE, PROPOSED}:
@@ -199,6 +196,7 @@ class Listing:
             found.add("+t.unit IN (SELECT unit FROM temp.proposal)")
         elif wanted.state in STATES:
             found.add("t.state = ?", wanted.state)
+        self._add_query(found, query)
         return found
 
     def _add_query(self, found: Listed, query: Query) -> None:
@@ -211,6 +209,7 @@ class Listing:
         if query.text:
             hits = searching.hits_of(self.db, query.text, "t.unit")
             found.index = "INDEXED BY todo_unit" if hits.few else found.index
+            found.dense = not hits.few and not query.party
             found.add(hits.part, *hits.values)
         if query.ids:
             found.index = "INDEXED BY todo_unit"
@@ -232,6 +231,14 @@ class Listing:
         )
         row = self.db.execute(first, (at,)).fetchone()
         return int(row[0]) if row else _BEYOND
+
+
+def _thread_has(inner: Listed) -> str:
+    """Return that a conversation has such a unit: each that is met is looked at, or all at once."""
+    if inner.dense:
+        own = f"t.conversation = h.conversation AND {inner.where}"
+        return f"EXISTS (SELECT 1 FROM temp.todo t INDEXED BY todo_thread WHERE {own})"  # noqa: S608  # ours
+    return f"h.conversation IN (SELECT t.conversation FROM {inner.table} WHERE {inner.where})"  # noqa: S608  # ours
 
 
 def _index(wanted: Wanted) -> str:

@@ -55,7 +55,8 @@ _INDEXES: Final = (
         )
     ),
     "CREATE UNIQUE INDEX temp.todo_unit ON todo (unit)",
-    "CREATE INDEX temp.todo_thread ON todo (conversation, seq, open, due, newer, state)",
+    """CREATE INDEX temp.todo_thread
+        ON todo (conversation, seq, open, due, newer, state, facet, crowd, unit)""",
     "CREATE INDEX temp.todo_facet ON todo (facet, state)",
     "CREATE INDEX temp.thread_due ON thread (day, seq)",
     "CREATE INDEX temp.thread_back ON thread (back, conversation)",
