@@ -326,10 +326,10 @@ class World:
         with self.home.exclusive():
             return self.puller().run()
 
-    def enrol(self, name="minister"):
+    def enrol(self, name="minister", *, custody="default"):
         token = new_key(f"{ORIGIN}/token/{os.urandom(4).hex()}")
         admission = Admission(
-            ORIGIN, token.verifier, name, None, 1, START + timedelta(days=30), "default"
+            ORIGIN, token.verifier, name, None, 1, START + timedelta(days=30), custody
         )
         enrolment_key = self.vault.signer("enrolment", self.config.keys["enrolment"])
         admitted = sign_admission(admission, enrolment_key)

@@ -5,38 +5,33 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lakzegel_core.encoding import format_time, parse_time
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office import audit
-from lakzegel_office.collection.indexed import IndexedCollection
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.opening import open_collection
-from lakzegel_office.commands.asking import day
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import trail_of
+from lakzegel_office.commands.selecting import custodies_in, marks_of, period_of, unseen_in
 from lakzegel_office.commands.transfers import ACTS, registers_of
-from lakzegel_office.destroying.holds import Holds
 from lakzegel_office.destroying.selection import NAME as SELECTION
 from lakzegel_office.errors import UsageError
-from lakzegel_office.review.book import Book
-from lakzegel_office.terms.model import Period
-from lakzegel_office.terms.register import terms_of
+from lakzegel_office.replay import Replay
 from lakzegel_office.transfer.choosing import CLASSES, Inventory, Scope, choose
-from lakzegel_office.transfer.evidence import Evidence, Unseen
+from lakzegel_office.transfer.counting import count
+from lakzegel_office.transfer.evidence import Evidence
 from lakzegel_office.transfer.exporting import ONLY_MAIL, Export, Kind, export
-from lakzegel_office.transfer.marks import OfficeMarks
 from lakzegel_office.transfer.mdto import Reference
 from lakzegel_office.transfer.settings import read_settings
 from lakzegel_office.transfer.sip import Order
 
 _OTHER = "register-receipt NAME FILE, register-redacted UNIT FILE, declare NAME OUT, registers"
-_FIRST = datetime(1, 1, 1, tzinfo=UTC)
 _NAME = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -72,7 +67,7 @@ def add(commands: Commands) -> None:
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--person", metavar="P", help="the terms of office of P, or custodies that are called so")
+    add("--person", metavar="P", help="what is of P by his terms of office, whichever custodies")
     add("--custody", metavar="C", action="append", default=[], help="one custody; may be repeated")
     add("--device", metavar="D", action="append", default=[])
     add("--source", metavar="S", action="append", default=[])
@@ -81,7 +76,7 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     add("--undated", action="store_true", help="with --period: also what has no time")
     add("--hold", metavar="NAME", default="", help="only what this hold covers")
     add("--units", metavar="F", type=Path, help="ids of units, one a line")
-    add("--query", metavar="WORDS", default="", help="as of search")
+    add("--query", "--subject", metavar="WORDS", default="", help="as of search")
     add(
         "--class",
         dest="classes",
@@ -113,20 +108,21 @@ def _deliver(arguments: argparse.Namespace) -> int:
     office = unlock(arguments)
     collection, _ = open_collection(office, progress=None if arguments.quiet else say)
     with collection:
-        scope = _scope(arguments, office, collection, kind)
         evidence = Evidence.of(office, created)
-        book = Book.open(office.home, office.journal_key)
-        holds = Holds(office, evidence.replay).on()
-        if scope.hold and scope.hold not in {hold.name for hold in holds}:
+        scope = _scope(arguments, office, evidence.replay, kind)
+        marks = marks_of(office, evidence.replay, collection)
+        if scope.hold and scope.hold not in {hold.name for hold in marks.holds}:
             raise UsageError(f"--hold {scope.hold}: none of that name is on; see: hold list")
-        marks = OfficeMarks(book, holds, collection)
-        inventory = choose(collection, scope, marks)
         if arguments.dry_run:
-            return _tell(arguments, {"counts": inventory.counts(), "reasons": inventory.reasons()})
+            found = count(collection, scope, marks)
+            return _tell(arguments, {"counts": found.counts(), "reasons": found.reasons()})
+        inventory = choose(collection, scope, marks)
         asked = Export(
             kind,
             scope,
-            replace(_order(arguments, office, created), unseen=_unseen(evidence, inventory, scope)),
+            replace(
+                _order(arguments, office, created), unseen=unseen_in(evidence, inventory, scope)
+            ),
             collection,
             marks,
             evidence,
@@ -172,15 +168,6 @@ def _register(
     registers_of(office).exported(name, said, datetime.now(UTC))
 
 
-def _unseen(evidence: Evidence, inventory: Inventory, scope: Scope) -> Unseen:
-    """Return what the devices that were asked for sealed, and no unit tells of."""
-    found = {unit.device for unit in inventory.units.values()}
-    states = evidence.replay.custody.devices
-    found |= {name for name, one in states.items() if one.custody in scope.query.custodies}
-    narrow = scope.query.devices or (found if scope.query.custodies else ())
-    return evidence.unseen(frozenset(narrow))
-
-
 def _tell(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> int:
     counts = summary["counts"]
     if arguments.json:
@@ -220,13 +207,11 @@ def _order(arguments: argparse.Namespace, office: Office, created: datetime) -> 
     )
 
 
-def _scope(
-    arguments: argparse.Namespace, office: Office, collection: IndexedCollection, kind: Kind
-) -> Scope:
-    since, until = _period(arguments.period)
-    people: list[str] = []
+def _scope(arguments: argparse.Namespace, office: Office, replay: Replay, kind: Kind) -> Scope:
+    since, until = period_of(arguments.period)
+    people: Sequence[str] = ()
     if arguments.person is not None:
-        people = _custodies_of(arguments.person, office, collection, Period(since or _FIRST, until))
+        people = custodies_in(arguments.person, office, replay, since, until)
     query = Query(
         text=arguments.query,
         custodies=[*arguments.custody, *people],
@@ -244,42 +229,6 @@ def _scope(
         kind in ONLY_MAIL,
         arguments.hold,
     )
-
-
-def _custodies_of(
-    person: str, office: Office, collection: IndexedCollection, period: Period
-) -> list[str]:
-    """Return the custodies of one person: by the register of terms, else by what they are called.
-
-    Raises:
-        UsageError: there is none.
-    """
-    terms = terms_of(office).custodies_of(person, period)
-    if terms:
-        return sorted({term.custody for term in terms})
-    fits = re.compile(re.escape(person) + r"(?![A-Za-z0-9])")
-    found = sorted({c for c in collection.custodies() if fits.match(c)})
-    if not found:
-        raise UsageError(
-            f"--person {person}: no term is his and no custody called so; see: term list"
-        )
-    return found
-
-
-def _period(text: str) -> tuple[datetime | None, datetime | None]:
-    if not text:
-        return None, None
-    first, dots, last = text.partition("..")
-    if not dots or not (first or last):
-        raise UsageError(f"--period {text}: is A..B, days as YYYY-MM-DD; one may be left out")
-    try:
-        since = day(first) if first else None
-        until = day(last) + timedelta(days=1) if last else None
-    except argparse.ArgumentTypeError as error:
-        raise UsageError(f"--period {error}") from None
-    if since is not None and until is not None and since >= until:
-        raise UsageError(f"--period {text}: ends before it begins")
-    return since, until
 
 
 def _ids(path: Path | None) -> tuple[str, ...]:

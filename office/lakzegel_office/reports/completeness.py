@@ -27,11 +27,11 @@ class Completeness:
 
 def judge(report: Report) -> Completeness:
     """Return both lists for a report's scope."""
-    proven, missing = [*_proven_log(report)], [*_missing_log(report)]
+    proven, missing = [*_proven_log(report), *_found(report)], [*_missing_log(report)]
     for device in report.devices:
         proven += _proven(device)
         missing += _missing(device)
-    missing += [*_missing_items(report)]
+    missing += [*_missing_items(report), *_missing_units(report)]
     return Completeness(tuple(proven), tuple(missing))
 
 
@@ -54,6 +54,28 @@ def _missing_log(report: Report) -> Iterator[Line]:
         yield Line("no time-stamp token of another party says since when the log exists")
     if not report.devices:
         yield Line("no device is in this scope", bad=True)
+
+
+def _found(report: Report) -> Iterator[Line]:
+    """Yield what was found of what was asked for, each unit in one count."""
+    if report.units is not None:
+        counts = {name.replace("-", "_"): n for name, n in report.units.counts.items()}
+        text = (
+            "of what was asked for {found} were found = {exported} that may leave + {left_out} "
+            "that stay, for a reason + {gone} that were destroyed + {failed} that do not open"
+        )
+        yield Line(text, counts)
+
+
+def _missing_units(report: Report) -> Iterator[Line]:
+    """Yield what may have been asked for and cannot be counted."""
+    units = report.units
+    if units is not None and units.counts["failed"]:
+        text = "of what was asked for {failed} do not open or are not as they were sealed"
+        yield Line(text, {"failed": units.counts["failed"]}, bad=True)
+    if units is not None and (units.items or units.batches):
+        text = "sealed items that do not open: {items}, batches that are not here: {batches}"
+        yield Line(text, {"items": units.items, "batches": units.batches}, bad=True)
 
 
 def _missing_items(report: Report) -> Iterator[Line]:

@@ -35,7 +35,7 @@ MAX_DAYS: Final = 366 * 5  # of one report
 class Asked:
     """What a person asked for; None: all there is."""
 
-    custody: str | None = None
+    custodies: Sequence[str] = ()  # or devices
     first: date | None = None
     last: date | None = None
     request: str = ""
@@ -58,10 +58,10 @@ def gather(
     if found.replay is None or found.signed is None:
         raise DoubtError("the mirror's log does not verify; run: lakzegel-office verify")
     replay = found.replay
-    own = own_of(replay, asked.custody)
+    own = own_of(replay, asked.custodies)
     says = listen(catalog, own)
     devices = [name for name, one in says.items() if own.whole(name) or one.of_sources]
-    scope = _scope(found, replay, devices, asked)
+    scope = _scope(found, replay, devices, own.custodies, asked)
     covered = coverage_of(found, catalog)
     proofs = {p.device: p for p in proven_devices(found) if p.device in devices}
     reader = DeviceReader(replay, scope, own)
@@ -83,7 +83,13 @@ def gather(
     )
 
 
-def _scope(found: Verification, replay: Replay, devices: Iterable[str], asked: Asked) -> Scope:
+def _scope(
+    found: Verification,
+    replay: Replay,
+    devices: Iterable[str],
+    custodies: tuple[str, ...],
+    asked: Asked,
+) -> Scope:
     assert found.signed is not None  # noqa: S101 - seen to by gather
     signed = datetime.fromtimestamp(found.signed.signed_at, UTC)
     at = asked.at or signed
@@ -95,7 +101,6 @@ def _scope(found: Verification, replay: Replay, devices: Iterable[str], asked: A
     first = asked.first or min([last, *began])
     if first > last or (last - first) > timedelta(days=MAX_DAYS):
         raise UsageError(f"{first}..{last}: from a day to a later one, at most {MAX_DAYS} days")
-    custodies = tuple(sorted({one.custody for one in states})) if asked.custody else ()
     return Scope(custodies, first, last, asked.request, at)
 
 

@@ -196,6 +196,17 @@ class JournalHead:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """What was found of what was asked for, as an export of the same would count it."""
+
+    subject: str  # words that were searched by, of who asks
+    counts: Mapping[str, int]  # found = exported + left-out + gone + failed
+    reasons: Mapping[str, int]
+    items: int  # that do not open: in no unit
+    batches: int  # that the mirror lacks
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All of it."""
 
@@ -207,6 +218,7 @@ class Report:
     marks: tuple[MarkFacts, ...]
     journals: tuple[JournalHead, ...]
     reviewed: Mapping[str, int]  # units of which review decided, by class, of all custodies
+    units: UnitFacts | None = None  # of a completeness statement
 
     def to_json(self) -> dict[str, Any]:
         """Return it for a program: times and days as text, digests in base64."""

@@ -10,6 +10,8 @@ custody minister-1
 from 2026-09-01
 until 2026-11-30
 request woo-2026-17
+subject stikstof
+units 9 = 7 + 1 + 1 + 0
 facts <base64 SHA-256 of the report as canonical JSON>
 journal audit 17 <base64 SHA-256 of its last line>
 """
@@ -17,7 +19,7 @@ journal audit 17 <base64 SHA-256 of its last line>
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from lakzegel_core import fields, note
@@ -26,10 +28,11 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import SigningKey, VerifierKey
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.reports.completeness import Completeness, judge
-from lakzegel_office.reports.model import Report
+from lakzegel_office.reports.model import Report, UnitFacts
 
 KIND: Final = "completeness"
 NONE: Final = "-"
+COUNTED: Final = ("found", "exported", "left-out", "gone", "failed")
 
 
 def facts_of(report: Report) -> bytes:
@@ -48,10 +51,19 @@ def state(report: Report, key: SigningKey) -> bytes:
         ("from", scope.first.isoformat()),
         ("until", scope.last.isoformat()),
         ("request", scope.request or NONE),
+        *_units(report.units),
         ("facts", b64(hashlib.sha256(facts_of(report)).digest())),
         *(("journal", f"{one.name} {one.count} {b64(one.digest)}") for one in report.journals),
     ]
     return note.sign(fields.encode(KIND, log.origin, lines), [key])
+
+
+def _units(units: UnitFacts | None) -> Iterator[tuple[str, str]]:
+    """Yield what was searched by, and what was found, may leave, stays, is gone, does not open."""
+    if units is not None:
+        found, *rest = (units.counts[name] for name in COUNTED)
+        yield "subject", units.subject or NONE
+        yield "units", f"{found} = {' + '.join(map(str, rest))}"
 
 
 def check(statement: bytes, facts: bytes, key: VerifierKey) -> str:

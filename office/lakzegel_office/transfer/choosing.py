@@ -25,6 +25,10 @@ UNDATED: Final = "undated"
 NOT_MAIL: Final = "not-a-mail"
 
 
+class NothingFoundError(UsageError):
+    """Nothing at all is of what was asked for."""
+
+
 class Sealed(Collection, Protocol):
     """A collection that also tells where exactly units are read."""
 
@@ -95,7 +99,7 @@ def choose(collection: Sealed, scope: Scope, marks: Marks) -> Inventory:
     """Return the inventory before anything is written.
 
     Raises:
-        UsageError: nothing at all is found.
+        NothingFoundError: nothing at all is found.
     """
     inventory = Inventory()
     begun: set[str] = set()  # conversations that something leaves of
@@ -120,7 +124,7 @@ def choose(collection: Sealed, scope: Scope, marks: Marks) -> Inventory:
             row.outcome, row.reason = Outcome.EXPORTED, ""
     _add_gone(collection, scope, inventory)
     if not inventory.rows:
-        raise UsageError("nothing is found; see: lakzegel-office search")
+        raise NothingFoundError("nothing is found; see: lakzegel-office search")
     return inventory
 
 
