@@ -121,6 +121,7 @@ def test_what_is_contested_after_its_approval_is_taken_off_and_stays(world, mail
     assert world.run("approve", "1") == 2
 
 
+@pytest.mark.soak
 def test_a_run_that_was_cut_off_destroys_nothing_that_was_taken_off_since(
     world, device, collected, monkeypatch
 ):

@@ -224,7 +224,7 @@ common = {
     "phases": (Phase.explicit, Phase.generate),  # a history costs seconds: none is made shorter
 }
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=2, stateful_step_count=6, **common)
+TestHistories.settings = settings(max_examples=1, stateful_step_count=8, **common)
 
 
 @pytest.mark.soak

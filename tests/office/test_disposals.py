@@ -82,7 +82,7 @@ CHANGES = [  # what is done to which file, what verify says, whether that takes 
 ]
 
 
-@pytest.mark.parametrize("changes", [CHANGES[::3], pytest.param(CHANGES, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("changes", [CHANGES[::4], pytest.param(CHANGES, marks=pytest.mark.soak)])
 def test_whatever_is_changed_in_disposals_is_named(world, destroyed, tmp_path, capsys, changes):
     def doubts(*more):
         capsys.readouterr()
@@ -116,6 +116,7 @@ def test_whatever_is_changed_in_disposals_is_named(world, destroyed, tmp_path, c
     assert any("records/destructions.jsonl" in one for one in doubts())
 
 
+@pytest.mark.soak  # in short: tests/office/test_destroyed.py
 def test_a_disposal_with_one_signature_or_a_forged_one_is_refused(world, destroyed):
     (note,) = (path.read_bytes() for path in destroyed.glob("3-1/*.note"))
     name = next(destroyed.glob("3-1/*.note")).stem

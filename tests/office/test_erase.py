@@ -173,11 +173,10 @@ def test_until_the_keys_are_erased_a_copy_opens_and_afterwards_nothing_does(
     assert not [word for word in words for one in seen if word in one]
     assert any(b"Vogelkooi" in one for one in seen)
     assert any(b"Komt de notitie" in one for one in seen)
+    everything_else_is_as_it_was_under_the_new_keys(world)
 
 
-def test_everything_else_is_as_it_was_under_the_new_keys(world, withdrawn, collected):
-    begin(world)
-    erase(world)
+def everything_else_is_as_it_was_under_the_new_keys(world):
     assert world.run("verify", "--open", "--quiet") == 0
     assert world.run("index", "--quiet") == 0
     assert world.run("search", "notitie", "--json") == 0

@@ -126,6 +126,7 @@ def test_what_is_not_as_it_was_drafted_is_not_signed(world, named, capsys):
     refused("there is no draft to approve")
 
 
+@pytest.mark.soak
 def test_a_keyring_without_a_key_that_nobody_approved_the_end_of_is_not_sent(world, named):
     works = staging.seal_keyring
 

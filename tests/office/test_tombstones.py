@@ -79,6 +79,7 @@ def test_whatever_becomes_of_the_index_it_says_the_same_and_brings_nothing_back(
     assert world.run("verify", "--open", "--quiet") == 0
 
 
+@pytest.mark.soak
 def test_a_run_that_was_cut_off_goes_on_with_an_index_that_was_made_anew(
     world, approved, collected, monkeypatch
 ):
