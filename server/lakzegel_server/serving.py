@@ -24,15 +24,14 @@ from lakzegel_server.doorway import Doorway
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.gate import Gate
 from lakzegel_server.manager import notify, watchdog_seconds
-from lakzegel_server.settings import is_loopback
 from lakzegel_server.vitals.certificate import Served
+from lakzegel_web.listening import bind, parse_listen, url_of
 
 MAX_CONNECTIONS: Final = 512
 KEEP_ALIVE_SECONDS: Final = 75
 GRACE_SECONDS: Final = 5  # for requests under way when it is told to stop
 IDLE_SECONDS: Final = 0.5  # for connections on which nothing is under way
 BACKLOG: Final = 2048
-_MAX_PORT: Final = 65_535
 _log: Final = logging.getLogger(__name__)
 
 
@@ -66,18 +65,8 @@ class Endpoint:
         Raises:
             ConfigError: no address and port, or plain HTTP that others could reach.
         """
-        host, colon, port = listen.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not colon or not (port.isascii() and port.isdigit()) or int(port) > _MAX_PORT:
-            raise ConfigError(f"--listen {listen}: not ADDR:PORT")
-        if (cert is None) != (key is None):
-            raise ConfigError("--tls-cert and --tls-key belong together; give both or neither")
-        if cert is None and not is_loopback(host):
-            raise ConfigError(
-                f"--listen {listen}: plain HTTP is for loopback addresses only;"
-                " give --tls-cert and --tls-key"
-            )
-        return cls(host, int(port), cert, key, served=Served(cert))
+        host, port = parse_listen(listen, cert=cert, key=key, wrong=ConfigError)
+        return cls(host, port, cert, key, served=Served(cert))
 
     def bind(self) -> socket.socket:
         """A socket that listens there.
@@ -87,17 +76,7 @@ class Endpoint:
         """
         if self.held is not None:
             return self.held
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind((self.host, self.port))
-            bound.listen(BACKLOG)
-        except OSError as error:
-            bound.close()
-            where = f"{self.host}:{self.port}"
-            raise ConfigError(f"--listen {where}: {error.strerror or error}") from None
-        return bound
+        return bind(self.host, self.port, backlog=BACKLOG, wrong=ConfigError)
 
     def check_certificate(self) -> None:
         """Return when the certificate and its key can be used.
@@ -127,8 +106,7 @@ class Endpoint:
 
     def url(self, bound: socket.socket) -> str:
         """The address that clients use."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.cert else 'http'}://{host}:{bound.getsockname()[1]}"
+        return url_of(self.host, bound, secure=self.cert is not None)
 
 
 class _Server(uvicorn.Server):

@@ -24,7 +24,7 @@ from lakzegel_server.settings_logkey import LogKey
 from lakzegel_server.settings_pages import PagesSettings
 from lakzegel_server.settings_peers import Office, Witness, Witnesses
 from lakzegel_server.settings_people import Login, Web
-from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl, is_loopback
+from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl
 from lakzegel_server.settings_timestamps import Timestamps
 from lakzegel_server.settings_vitals import Healthz, Metrics
 from lakzegel_server.settings_watch import WatchSettings
@@ -35,7 +35,6 @@ __all__ = [
     "Section",
     "ServerUrl",
     "Witness",
-    "is_loopback",
 ]  # for sections elsewhere
 
 MAX_SETTINGS: Final = 2**18  # bytes

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lakzegel_core.errors import PolicyError
 from lakzegel_core.units import parse_duration
-from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl, is_loopback
+from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl
+from lakzegel_web.listening import is_loopback
 
 _ONE_LINE = r"^[^\s<>,;\"()\[\]\\]+@[^\s<>,;\"()\[\]\\]+$"
 

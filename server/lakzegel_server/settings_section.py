@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from lakzegel_web.listening import is_loopback
 
 
 def _absolute(path: Path) -> Path:
@@ -25,16 +26,6 @@ def _url(url: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise ValueError("not https (plain http is for loopback addresses only)")
     return url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can be meant."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
 import socket
 import ssl
@@ -17,11 +16,11 @@ from starlette.types import ASGIApp
 
 from lakzegel_office.errors import UsageError
 from lakzegel_office.witness.connection import IDLE_SECONDS, Connection
+from lakzegel_web.listening import bind, parse_listen, url_of
 
 MAX_CONNECTIONS: Final = 512
 GRACE: Final = 5  # seconds for requests under way when it is told to stop
 BACKLOG: Final = 256
-_MAX_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +40,8 @@ class Endpoint:
             UsageError: no address and port, a certificate that cannot be used, or plain HTTP
                 that others could reach.
         """
-        host, colon, port = listen.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        if not colon or not (port.isascii() and port.isdigit()) or int(port) > _MAX_PORT:
-            raise UsageError(f"--listen {listen}: not ADDR:PORT")
-        if (cert is None) != (key is None):
-            raise UsageError("--tls-cert and --tls-key belong together; give both or neither")
-        if cert is None and not _is_loopback(host):
-            raise UsageError(
-                f"--listen {listen}: plain HTTP is for loopback addresses only; "
-                "give --tls-cert and --tls-key"
-            )
-        found = cls(host, int(port), cert, key)
+        host, port = parse_listen(listen, cert=cert, key=key, wrong=UsageError)
+        found = cls(host, port, cert, key)
         found.check_certificate()
         return found
 
@@ -75,22 +64,11 @@ class Endpoint:
         Raises:
             UsageError: the address cannot be had.
         """
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind((self.host, self.port))
-            bound.listen(BACKLOG)
-        except OSError as error:
-            bound.close()
-            where = f"{self.host}:{self.port}"
-            raise UsageError(f"--listen {where}: {error.strerror or error}") from None
-        return bound
+        return bind(self.host, self.port, backlog=BACKLOG, wrong=UsageError)
 
     def url(self, bound: socket.socket) -> str:
         """Return the address that clients use."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.cert else 'http'}://{host}:{bound.getsockname()[1]}"
+        return url_of(self.host, bound, secure=self.cert is not None)
 
 
 class _Server(uvicorn.Server):
@@ -141,12 +119,3 @@ def quiet_signals() -> None:
 
 def _already_stopping(_number: int, _frame: object) -> None:
     """Nothing more to do."""
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,10 +12,10 @@ from lakzegel_core.encoding import format_time
 from lakzegel_server import accounts
 from lakzegel_server.accounts import AccountRole, Way
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
+from lakzegel_server.commands.indexed import index_of
 from lakzegel_server.database import Database
 from lakzegel_server.durable import create
 from lakzegel_server.errors import ConfigError
-from lakzegel_server.layout import Layout, load_origin
 from lakzegel_server.people import breakglass, trailrows
 from lakzegel_server.people.operator import operator
 from lakzegel_server.people.records import Action, Event, Thing
@@ -55,7 +52,7 @@ def run_add(arguments: argparse.Namespace) -> int:
     """Make the account and hand over its token."""
     secret = secrets.token_bytes(accounts.SECRET_SIZE)
     now = format_time(datetime.now(UTC))
-    with _database(arguments.data) as database:
+    with index_of(arguments.data) as database:
         role = AccountRole(arguments.role)
         token = accounts.add(database, arguments.name, role, secret=secret, now=now)
         _tell(database, Action.ADD, role, arguments.name)
@@ -79,7 +76,7 @@ def run_renew(arguments: argparse.Namespace) -> int:
     secret = secrets.token_bytes(accounts.SECRET_SIZE)
     now = format_time(datetime.now(UTC))
     token, file = accounts.token_of(arguments.name, secret), arguments.token_file
-    with _database(arguments.data) as database:
+    with index_of(arguments.data) as database:
         if file is not None:
             _write(file, token)
         try:
@@ -105,7 +102,7 @@ def _write(path: Path, token: str) -> None:
 def run_break_glass(arguments: argparse.Namespace) -> int:
     """Make the account and show what it is opened with."""
     now = format_time(datetime.now(UTC))
-    with _database(arguments.data) as database:
+    with index_of(arguments.data) as database:
         role = AccountRole(arguments.role)
         shown = breakglass.add(database, arguments.name, role, now=now)
         _tell(database, Action.ADD, role, arguments.name, Way.BREAK_GLASS)
@@ -117,7 +114,7 @@ def run_break_glass(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print every account, or those of one role."""
-    with _database(arguments.data) as database:
+    with index_of(arguments.data) as database:
         for account in accounts.listing(database):
             if arguments.role in {None, account.role}:
                 way = "" if account.way is Way.TOKEN else f" {account.way}"
@@ -127,7 +124,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_remove(arguments: argparse.Namespace) -> int:
     """Take the account away."""
-    with _database(arguments.data) as database:
+    with index_of(arguments.data) as database:
         known = {account.name: account for account in accounts.listing(database)}
         found = known.get(arguments.name)
         if found is None or arguments.role not in {None, found.role}:
@@ -143,22 +140,6 @@ def _tell(
     """Record it; a running `serve` has it sealed."""
     event = Event(operator(), action, Thing.ACCOUNT, id=f"{name} {role} {way}")
     trailrows.append(database, [event], now=wall_clock())
-
-
-@contextmanager
-def _database(data: Path) -> Iterator[Database]:
-    layout = Layout(data)
-    load_origin(layout)
-    if not layout.database.exists():
-        raise ConfigError(f"{layout.database}: is gone; start 'serve' or restore a backup first")
-    try:
-        database = Database.open(layout.database)
-    except sqlite3.Error as error:
-        raise ConfigError(f"{layout.database}: {error}; run 'lakzegel-server check'") from None
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 def _role(parser: argparse.ArgumentParser, *, required: bool) -> None:

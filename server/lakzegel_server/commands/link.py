@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 
 from lakzegel_core.encoding import format_time
 from lakzegel_server import links
 from lakzegel_server.commands.common import FINE, Commands, command
-from lakzegel_server.database import Database
-from lakzegel_server.errors import ConfigError
-from lakzegel_server.layout import Layout, load_origin
+from lakzegel_server.commands.indexed import index_of
+from lakzegel_server.layout import Layout
 from lakzegel_server.settings import load
 
 
@@ -33,10 +29,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make, list or revoke."""
-    layout = Layout(arguments.data)
-    load_origin(layout)
     now = datetime.now(UTC).replace(microsecond=0)
-    with _opened(layout) as database:
+    with index_of(arguments.data) as database:
         if arguments.list:
             for link in links.listing(database):
                 print(_line(link, now))
@@ -51,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
                 now=now,
                 expires=expires,
             )
-            print(f"{load(layout).web.url or ''}/mine/{token}")
+            print(f"{load(Layout(arguments.data)).web.url or ''}/mine/{token}")
     return FINE
 
 
@@ -64,15 +58,3 @@ def _line(link: links.Link, now: datetime, *, state: str | None = None) -> str:
 def _end(day: date | None) -> datetime | None:
     """The end of a day."""
     return None if day is None else datetime.combine(day, time(), UTC) + timedelta(days=1)
-
-
-@contextmanager
-def _opened(layout: Layout) -> Iterator[Database]:
-    try:
-        database = Database.open(layout.database)
-    except sqlite3.Error as error:
-        raise ConfigError(f"{layout.database}: {error}; run 'lakzegel-server check'") from None
-    try:
-        yield database
-    finally:
-        database.close()

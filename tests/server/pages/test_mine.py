@@ -24,6 +24,18 @@ def link(world, device, capsys):
     return capsys.readouterr().out.strip()
 
 
+def test_a_receiver_whose_index_is_gone_gets_no_empty_one(tmp_path, capsys):
+    data = str(tmp_path / "data")
+    assert main(["init", "--data", data, "--name", "log.example/mine"]) == 0
+    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / "data" / "index.sqlite").unlink(missing_ok=True)
+    for what in (["--list"], ["--device", "minister"]):
+        assert main(["link", "--data", data, *what]) == 2
+        assert "restore a backup" in capsys.readouterr().err
+    assert {path.name for path in before} >= {path.name for path in tmp_path.rglob("*")}
+    assert not (tmp_path / "data" / "index.sqlite").exists()
+
+
 def get(world, path, language="en"):
     headers = {"Accept-Language": language, "Accept": "text/html"}
     return world.client.session.get(world.client.url + path, headers=headers)
