@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lakzegel_core.policy import parse_policy_toml, sign_policy
-from lakzegel_office import durable
 from lakzegel_office.__main__ import main
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office
@@ -16,10 +15,10 @@ from lakzegel_office.keys.due import all_due
 from lakzegel_office.keys.rotating import rotate
 from lakzegel_office.keys.staffing import Tools
 from lakzegel_office.mirror import Mirror
-from lakzegel_office.vault import Vault
+
+from .killing import Killed, killed_before
 
 NOW = datetime(2027, 1, 2, tzinfo=UTC)
-WRITES = ((durable, "write_new"), (durable, "write_file"), (Vault, "destroy"))
 
 
 def due(world, days, *, replay=False):
@@ -98,10 +97,6 @@ def test_status_says_where_the_escrow_is_and_exits_with_1_while_something_is_due
     assert {row["what"] for row in rows if row["due"]} == NEVER_DONE
 
 
-class Killed(BaseException):
-    pass
-
-
 def newest(world):
     made = sorted(world.home.notes.glob("delegation-*.note"), key=lambda p: int(p.stem[11:]))
     world.receiver.append(made[-1].read_bytes())
@@ -119,31 +114,17 @@ def test_another_enrolment_key_admits_once_its_delegation_is_in_force(world, dev
     assert world.run("verify", "--quiet", "--open") == 0
 
 
-def test_a_kill_before_any_write_of_a_rotation_makes_no_second_key(world, monkeypatch):
+def test_a_kill_before_any_write_of_a_rotation_makes_no_second_key(world):
     made = set()
     for number in range(9):
-        left = [number]
-
-        def killing(real, left=left):
-            def act(*args, **kwargs):
-                left[0] -= 1
-                if left[0] < 0:
-                    raise Killed
-                return real(*args, **kwargs)
-
-            return act
-
-        with monkeypatch.context() as patch:
-            for place, name in WRITES:
-                patch.setattr(place, name, killing(getattr(place, name)))
-            try:
+        try:
+            with killed_before(number):
                 office = Office(world.home, world.config, world.vault)
                 rotate(office, "enrolment", Tools(NOW))
-            except Killed:
-                if world.vault.has("enrolment-next"):
-                    made.add(world.vault.load("enrolment-next"))
-                continue
-        break
+            break
+        except Killed:
+            if world.vault.has("enrolment-next"):
+                made.add(world.vault.load("enrolment-next"))
     assert number >= 3
     assert len(made) == 1
     assert world.vault.signer("enrolment", world.config.keys["enrolment"])

@@ -22,6 +22,8 @@ from lakzegel_office.keys.shares import Group, combine, parse, split
 from lakzegel_office.keys.sheets import read_sheet
 from lakzegel_office.vault import INDEX, Vault
 
+from .killing import Killed, killed_before
+
 SECRET = bytes(range(32))
 CHEAP = 0
 
@@ -276,39 +278,21 @@ def test_while_the_escrow_is_in_the_vault_the_sample_takes_it_from_there(world, 
     assert "opened 1 of 1" in capsys.readouterr().out
 
 
-class Killed(BaseException):
-    pass
-
-
-def test_a_kill_at_any_write_of_a_split_loses_no_key(world, tmp_path, monkeypatch):
+def test_a_kill_at_any_write_of_a_split_loses_no_key(world, tmp_path):
     secret = Identity.from_text(world.vault.load("escrow").decode())
     home = world.home.root
+    writes = (durable, "_write_synced"), (durable, "append_at"), (Vault, "destroy")
     for number in itertools.count():
-        left = [number]
-
-        def before(real, left=left):
-            def act(*args, **kwargs):
-                left[0] -= 1
-                if left[0] < 0:
-                    raise Killed
-                return real(*args, **kwargs)
-
-            return act
-
         folder = tmp_path / f"try{number}"
-        with monkeypatch.context() as patch:
-            for place, name in (
-                (durable, "_write_synced"), (durable, "append_at"), (Vault, "destroy"),
-            ):  # fmt: skip
-                patch.setattr(place, name, before(getattr(place, name)))
-            try:
+        try:
+            with killed_before(number, writes):
                 assert world.run(
                     *("keys", "escrow", "split", "--threshold", "2", "--shares", "2"),
                     *("--iterations", "0", str(folder)),
                 ) == 0  # fmt: skip
-                break
-            except Killed:
-                assert world.vault.has("escrow")
+            break
+        except Killed:
+            assert world.vault.has("escrow")
     assert number >= 3
     assert home.exists()
     got = combine([read_sheet(path) for path in folder.iterdir()])

@@ -12,7 +12,6 @@ import pytest
 
 from lakzegel_core.errors import DecryptError
 from lakzegel_core.policy import parse_policy_toml, sign_policy
-from lakzegel_office import durable
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.config import read_config
 from lakzegel_office.errors import UsageError
@@ -27,6 +26,8 @@ from lakzegel_office.keys.periodkeys import (
 from lakzegel_office.keys.periods import State, recipients_digest
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.vault import Vault
+
+from .killing import Killed, killed_before
 
 NOW = datetime(2027, 1, 2, tzinfo=UTC)
 
@@ -207,46 +208,20 @@ def test_what_opened_the_last_keyring_is_tried_first(world, device, monkeypatch)
         Keychain([keys[0].identity]).open(world.receiver.keyrings[names[0]])
 
 
-WRITES = ((durable, "write_new"), (durable, "write_file"), (Vault, "destroy"))
-
-
-class Killed(BaseException):
-    pass
-
-
-def dying(real, left):
-    """As `real`, until the process is killed right before one of the writes."""
-
-    def act(*args, **kwargs):
-        left[0] -= 1
-        if left[0] < 0:
-            raise Killed
-        return real(*args, **kwargs)
-
-    return act
-
-
-def killed_before_each_write(act, monkeypatch, after):
+def killed_before_each_write(act, after):
     """Run an act that is killed before its first write, its second, … until it ends."""
     for number in range(9):
-        left = [number]
-        with monkeypatch.context() as patch:
-            for place, name in (
-                (durable, "write_new"),
-                (durable, "write_file"),
-                (Vault, "destroy"),
-            ):
-                patch.setattr(place, name, dying(getattr(place, name), left))
-            try:
+        try:
+            with killed_before(number):
                 act()
-            except Killed:
-                after()
-                continue
+        except Killed:
+            after()
+            continue
         return number
     return None
 
 
-def test_a_kill_before_any_write_loses_no_key_and_makes_none_twice(world, monkeypatch):
+def test_a_kill_before_any_write_loses_no_key_and_makes_none_twice(world):
     def begin_it():
         periodkeys.begin_period(
             world.home, world.config, world.vault, "p2", None, now=NOW, random=os.urandom
@@ -256,7 +231,7 @@ def test_a_kill_before_any_write_loses_no_key_and_makes_none_twice(world, monkey
         periods = world.config.periods
         assert len(period_keys(world.vault, periods)) == 2 * len(periods.all)
 
-    assert killed_before_each_write(begin_it, monkeypatch, all_keys_are_there) >= 2
+    assert killed_before_each_write(begin_it, all_keys_are_there) >= 2
     assert [p.name for p in world.config.periods.all] == ["first", "p2"]
     assert len(list(world.home.keys.glob("*-p2.age"))) == 2
 
@@ -264,9 +239,7 @@ def test_a_kill_before_any_write_loses_no_key_and_makes_none_twice(world, monkey
         if world.config.periods.get("first").state is State.ERASED:
             assert not list(world.home.keys.glob("records.age"))
 
-    ending = killed_before_each_write(
-        lambda: erase(world, "first"), monkeypatch, what_is_called_erased_is_gone
-    )
+    ending = killed_before_each_write(lambda: erase(world, "first"), what_is_called_erased_is_gone)
     assert ending >= 2
     assert world.config.periods.get("first").state is State.ERASED
     assert not world.vault.has("escrow")

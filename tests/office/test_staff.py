@@ -28,6 +28,7 @@ from lakzegel_office.mirror import Mirror
 from lakzegel_office.vault import INDEX, Vault
 
 from .conftest import PASSPHRASE
+from .killing import WRITES, Killed, killed_before
 
 NOW = datetime(2027, 1, 2, tzinfo=UTC)
 PHRASES = {name: f"{name} weet dit alleen" for name in ("anna", "bram", "petra", "otto")}
@@ -310,30 +311,6 @@ def test_every_file_is_for_its_owner_alone_and_no_output_holds_a_secret(world, s
     assert not any(phrase in said for phrase in PHRASES.values())
 
 
-class Killed(BaseException):
-    pass
-
-
-def killing(monkeypatch, left):
-    """Have the process killed right before its write number `left`."""
-
-    def wrap(place, name):
-        real = getattr(place, name)
-
-        def act(*args, **kwargs):
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
-            return real(*args, **kwargs)
-
-        monkeypatch.setattr(place, name, act)
-
-    for place, name in (
-        (durable, "write_new"), (durable, "write_file"), (Vault, "destroy"), (shutil, "rmtree"),
-    ):  # fmt: skip
-        wrap(place, name)
-
-
 @pytest.mark.parametrize("act", ["join", "leave"])
 def test_a_kill_before_any_write_leaves_an_office_that_opens_and_can_go_on(
     world, staff, monkeypatch, act
@@ -356,13 +333,12 @@ def test_a_kill_before_any_write_leaves_an_office_that_opens_and_can_go_on(
 
     killed = 0
     for number in (*range(5), 11, 25, 99):
-        with monkeypatch.context() as patch:
-            killing(patch, [number])
-            try:
+        try:
+            with killed_before(number, (*WRITES, (shutil, "rmtree"))):
                 run()
-                break
-            except Killed:
-                killed += 1
+            break
+        except Killed:
+            killed += 1
         vault = Vault.unlock(world.home.keys, PASSPHRASE)  # every key is still to be had
         _, annas = login(world.home, world.config, "anna", PHRASES["anna"], None)
         for name in vault.names():
