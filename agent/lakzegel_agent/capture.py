@@ -7,7 +7,7 @@ closed batch that the ledger and the spool agree on, or will be captured by the 
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 
@@ -85,40 +85,8 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
         LedgerDamagedError: the ledger cannot be read, or is in another epoch.
         UnknownReaderError: a source of a kind that there is no reader for.
     """
-    watched = [_watched(number, source, ledger, clock) for number, source in enumerate(sources)]
-    surveys = Surveys(ledger.recall, lambda: clock().timestamp(), context.ledger_key)
-    finder = Finder(watched, ledger.files, context.ledger_key, surveys)
-    backlog = Backlog(context.batch_limit)
-    admission = Admission(
-        sources, watched, finder, backlog, ledger.files, clock, patience, context.ledger_key
-    )
-    finder.in_flight = admission.targets
-    labels = [source.label for source in sources]
-    noted = partial(of_content.noted, ledger, context.labels, context.epoch, labels)
-    outcomes = Outcomes(watched, admission, backlog, ledger.files.cipher, noted)
-    closer = Closer(context, ledger, spool, clock, on_batch)
-    tally = Tally()
-    chain = Chain(context.epoch, pool, spool, closer, outcomes, ledger.files, tally)
-    pool.set_up(_setup(context, spool, watched))
-    run = Run(
-        Tools(
-            ledger,
-            spool,
-            pool,
-            finder,
-            backlog,
-            admission,
-            outcomes,
-            chain,
-            tally,
-            clock,
-            wait_for_room,
-            progress,
-            stop,
-            context.batch_limit,
-            context.spool_limit,
-        )
-    )
+    around = _Around(ledger, spool, pool, clock, wait_for_room, on_batch, progress, stop, patience)
+    finder, run = _prepared(sources, context, around)
     stopped = run.run()
     spool.sweep()
     made = asdict(run.progress())
@@ -130,6 +98,60 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
         lacking=tuple(finder.lacking),
         stopped=stopped,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What lies around a pass, as it was given."""
+
+    ledger: Ledger
+    spool: Spool
+    pool: Pool
+    clock: Clock
+    wait_for_room: Callable[[int], bool]
+    on_batch: Callable[[BatchRow], None]
+    progress: Callable[[Progress], None]
+    stop: threading.Event
+    patience: Patience
+
+
+def _prepared(
+    sources: Sequence[WatchedSource], context: SealContext, around: _Around
+) -> tuple[Finder, Run]:
+    """Return what finds and what runs, their parts put together and the processes told."""
+    ledger, spool, clock = around.ledger, around.spool, around.clock
+    watched = [_watched(number, source, ledger, clock) for number, source in enumerate(sources)]
+    surveys = Surveys(ledger.recall, lambda: clock().timestamp(), context.ledger_key)
+    finder = Finder(watched, ledger.files, context.ledger_key, surveys)
+    backlog, tally = Backlog(context.batch_limit), Tally()
+    admission = Admission(
+        sources, watched, finder, backlog, ledger.files, clock, around.patience, context.ledger_key
+    )
+    finder.in_flight = admission.targets
+    labels = [source.label for source in sources]
+    noted = partial(of_content.noted, ledger, context.labels, context.epoch, labels)
+    outcomes = Outcomes(watched, admission, backlog, ledger.files.cipher, noted)
+    closer = Closer(context, ledger, spool, clock, around.on_batch)
+    chain = Chain(context.epoch, around.pool, spool, closer, outcomes, ledger.files, tally)
+    around.pool.set_up(_setup(context, spool, watched))
+    tools = Tools(
+        ledger=ledger,
+        spool=spool,
+        pool=around.pool,
+        finder=finder,
+        backlog=backlog,
+        admission=admission,
+        outcomes=outcomes,
+        chain=chain,
+        tally=tally,
+        clock=clock,
+        wait_for_room=around.wait_for_room,
+        progress=around.progress,
+        stop=around.stop,
+        batch_limit=context.batch_limit,
+        spool_limit=context.spool_limit,
+    )
+    return finder, Run(tools)
 
 
 def _watched(place: int, source: WatchedSource, ledger: Ledger, clock: Clock) -> Watched:

@@ -26,18 +26,19 @@ from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.explainservice import answering
 from lakzegel_agent.guardapart import look_apart
-from lakzegel_agent.health import own_load
 from lakzegel_agent.heart import Heart
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.renewal import Renewal
-from lakzegel_agent.schedule import Active, Timetable, poll_after, rescan_after
+from lakzegel_agent.schedule import Active, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.settingsconfig import Config
-from lakzegel_agent.standing import Say, arrive, enrolled, keep_status
+from lakzegel_agent.standing import Say, arrive, enrolled
 from lakzegel_agent.station import Station, chance, station, wall_clock
+from lakzegel_agent.telling import Teller
+from lakzegel_agent.times import Acts, Plan, Times
 from lakzegel_agent.vitals import Vitals, living
 from lakzegel_agent.wake import Wake
 from lakzegel_agent.watchkeeper import WatchKeeper
@@ -110,17 +111,17 @@ class Daemon:
         self._opened = opened
         self._current = current
         self._pool = pool
-        self._say = say
         self._stop = stop
         self._vitals = vitals
         self._wake = wake
         self._keeper = WatchKeeper(self._wake)
+        self._teller = Teller(opened, vitals, self._keeper, say)
         self._pulse = Pulse(opened.open_ledger)
         self._readouts = readout.keeper(opened, self._wake.all)
         self._stated = 0  # overflows that the office was told of
         self._cost = 0.0  # seconds of processor time of a pass over everything without news
-        self._timetable: Timetable | None = None
-        self._plan: tuple[float, float, float] | None = None
+        acts = Acts(self._wake.all, self._poll, self._consult, self._readouts.tick, readout.LOOK)
+        self._times = Times(acts)
         self._weather = Weather(opened.ledger, opened.problems)
         self._active = Active()
         self._renewal = Renewal(opened)
@@ -128,7 +129,6 @@ class Daemon:
         self._heart = Heart(
             opened.problems, boot=os.urandom(16), started=wall_clock(), chance=chance
         )
-        self._said: set[str] = set()
         self.is_over = False  # the term of office ended, and nothing is left to be sent
 
     def run(self) -> None:
@@ -331,7 +331,7 @@ class Daemon:
         courier.start()
         courier.consult()
         self._courier = courier
-        self._tell()
+        self._teller.say_problems()
 
     def _consult(self) -> None:
         if self._courier is not None and self._active.is_time():
@@ -345,63 +345,21 @@ class Daemon:
         rescan = BLOCKED_RETRY if self._weather.is_blocked else rescan_after(self._cost)
         if ending.is_ended(self._opened.ledger):
             rescan = LEAVING
-        plan = (rescan, poll_after(self._cost), max(cadence, POLL))
-        if plan == self._plan:
-            return
-        if self._timetable is not None:
-            self._timetable.stop()
-        self._plan, self._timetable = plan, Timetable()
-        self._timetable.every(plan[0], self._wake.all)
-        self._timetable.every(plan[1], self._poll)
-        self._timetable.every(plan[2], self._consult)
-        self._timetable.every(readout.LOOK, self._readouts.tick)
-        self._timetable.start()
+        self._times.follow(Plan(rescan, poll_after(self._cost), max(cadence, POLL)))
 
     def _poll(self) -> None:
         """Time for the folders that give no hints, and those where something is gone."""
         self._wake.poll(self._keeper.polled())
 
-    # telling
-
     def _keep(self, in_force: InForce | None) -> None:
-        self._state_polling()
-        load = own_load()
-        keep_status(
-            self._opened,
-            self._current,
-            in_force,
-            process={
-                "processes": load.processes,
-                "rss": load.rss,
-                "cpu_seconds": load.cpu_seconds,
-            },
-            watch=self._keeper.state(),
-        )
-        self._vitals.tell()
-        self._tell()
+        """Tell how it stands, the receiver too where that is news."""
+        self._teller.keep(self._current, in_force)
         if self._courier is not None and self._heart.has_news():
             self._courier.nudge()
 
-    def _state_polling(self) -> None:
-        reasons = self._keeper.reasons()
-        text = ", ".join(f"{many} folders ({why})" for why, many in reasons.items())
-        with suppress(UnwritableError):
-            if text:
-                self._opened.problems.add(self._opened.ledger, "polling", text)
-            else:
-                self._opened.problems.clear(self._opened.ledger, "polling")
-
-    def _tell(self) -> None:
-        """Say each problem once, in one line, when it arises."""
-        now = {p.code: p for p in self._opened.problems.listed()}
-        for code in now.keys() - self._said:
-            self._say(f"{code}: {now[code].detail}; {now[code].next}")
-        self._said = set(now)
-
     def _end(self) -> None:
         self._vitals.stopping()
-        if self._timetable is not None:
-            self._timetable.stop()
+        self._times.stop()
         self._keeper.stop()
         self._readouts.stop()
         if self._courier is not None:

@@ -103,69 +103,138 @@ def _assemble(
 ) -> Desk:
     """All parts, at work; the stack ends them, the last one first."""
     log = _kept(stack, LogState.open(layout, signer, clock=clock))
-    register = _kept(stack, Register.open(layout.database, clock))
-    trail = _kept(stack, AuditTrail.open(layout, log.origin, clock))
-    people = _kept(stack, People.open(layout.database, clock, trail, settings.login))
-    fleet = _kept(stack, FleetRecords.open(layout, clock))
-    visits = _kept(stack, Visits.open(layout.database, clock))
-    alerts = _kept(stack, Alerts.open(layout.database, settings, log.origin, clock=clock))
-    accounts = _kept(stack, Database.open_readonly(layout.database))
+    books = _Books.open(stack, layout, log, clock, settings)
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
     workers, chores = _kept(stack, Workers()), Chores()
     limits = Limits(settings.limits)
-    _tidy_up(layout, log, register)
-    recovery = Recovery(layout, log, register, settings)
-    witnesses = Witnesses(log, settings, clock=clock, suspect=recovery.suspect)
-    stack.callback(witnesses.close)
-    timestamps = Timestamps.open(layout, log, settings.timestamp, clock=clock)
-    handover = Handover.open(
-        layout,
-        log,
-        settings.handover,
-        Ties(witnesses.quorum_met, trail.note, visits.fetched),
-        clock=clock,
-    )
-    recovery.begin(chores)
-    witnesses.begin(chores)
-    timestamps.add_chores(chores)
-    handover.begin(chores)
-    chores.add("arrivals", TEND_SECONDS, lambda: fleet.tend(log))
-    chores.add("office", EVERY, visits.tend)
-    chores.add("refusals", FLUSH_SECONDS, register.flush)
-    intake = Intake(layout, log, sequencer, register, workers, fleet.sealed, limits)
-    sequencer.start()
-    counter = Counter(layout, log, sequencer, register)
-    stack.callback(counter.stop)
-    _keep_trail(layout, log, sequencer, trail, chores)
-    stack.callback(trail.stop, log, sequencer)
-    stack.callback(chores.stop)
-    chores.start()
-    counter.start()
+    _tidy_up(layout, log, books.register)
+    others = _Others.open(stack, layout, log, books, clock, settings)
+    _give_chores(chores, log, books, others)
+    intake = Intake(layout, log, sequencer, books.register, workers, books.fleet.sealed, limits)
+    _begin(stack, layout, log, sequencer, books, chores)
     return Desk(
         layout=layout,
         certificate=certificate,
-        visits=visits,
+        visits=books.visits,
         log=log,
         sequencer=sequencer,
-        register=register,
+        register=books.register,
         intake=intake,
         workers=workers,
-        accounts=accounts,
+        accounts=books.accounts,
         settings=settings,
         chores=chores,
-        recovery=recovery,
-        fleet=fleet,
-        witnesses=witnesses,
-        people=people,
-        timestamps=timestamps,
-        vitals=Vitals.open(layout, log, intake, chores, handover, settings, clock=clock),
-        trail=trail,
+        recovery=others.recovery,
+        fleet=books.fleet,
+        witnesses=others.witnesses,
+        people=books.people,
+        timestamps=others.timestamps,
+        vitals=Vitals.open(layout, log, intake, chores, others.handover, settings, clock=clock),
+        trail=books.trail,
         limits=limits,
         waiting=Waiting(log),
-        alerts=alerts,
-        handover=handover,
+        alerts=books.alerts,
+        handover=others.handover,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """What is kept beside the log, open."""
+
+    register: Register
+    trail: AuditTrail
+    people: People
+    fleet: FleetRecords
+    visits: Visits
+    alerts: Alerts
+    accounts: Database
+
+    @classmethod
+    def open(
+        cls,
+        stack: ExitStack,
+        layout: Layout,
+        log: LogState,
+        clock: Callable[[], float],
+        settings: Settings,
+    ) -> _Books:
+        """All of them; the stack closes them."""
+        index = layout.database
+        register = _kept(stack, Register.open(index, clock))
+        trail = _kept(stack, AuditTrail.open(layout, log.origin, clock))
+        return cls(
+            register=register,
+            trail=trail,
+            people=_kept(stack, People.open(index, clock, trail, settings.login)),
+            fleet=_kept(stack, FleetRecords.open(layout, clock)),
+            visits=_kept(stack, Visits.open(index, clock)),
+            alerts=_kept(stack, Alerts.open(index, settings, log.origin, clock=clock)),
+            accounts=_kept(stack, Database.open_readonly(index)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """What speaks with others: witnesses, a time-stamp authority, whoever takes the log over."""
+
+    recovery: Recovery
+    witnesses: Witnesses
+    timestamps: Timestamps
+    handover: Handover
+
+    @classmethod
+    def open(
+        cls,
+        stack: ExitStack,
+        layout: Layout,
+        log: LogState,
+        books: _Books,
+        clock: Callable[[], float],
+        settings: Settings,
+    ) -> _Others:
+        """All of them; the stack closes what has to be."""
+        recovery = Recovery(layout, log, books.register, settings)
+        witnesses = Witnesses(log, settings, clock=clock, suspect=recovery.suspect)
+        stack.callback(witnesses.close)
+        ties = Ties(witnesses.quorum_met, books.trail.note, books.visits.fetched)
+        return cls(
+            recovery=recovery,
+            witnesses=witnesses,
+            timestamps=Timestamps.open(layout, log, settings.timestamp, clock=clock),
+            handover=Handover.open(layout, log, settings.handover, ties, clock=clock),
+        )
+
+
+def _give_chores(chores: Chores, log: LogState, books: _Books, others: _Others) -> None:
+    """What is done again and again."""
+    others.recovery.begin(chores)
+    others.witnesses.begin(chores)
+    others.timestamps.add_chores(chores)
+    others.handover.begin(chores)
+    chores.add("arrivals", TEND_SECONDS, lambda: books.fleet.tend(log))
+    chores.add("office", EVERY, books.visits.tend)
+    chores.add("refusals", FLUSH_SECONDS, books.register.flush)
+
+
+def _begin(
+    stack: ExitStack,
+    layout: Layout,
+    log: LogState,
+    sequencer: Sequencer,
+    books: _Books,
+    chores: Chores,
+) -> None:
+    """Set to work what works by itself; the stack stops it before anything is closed."""
+    sequencer.start()
+    counter = Counter(layout, log, sequencer, books.register)
+    stack.callback(counter.stop)
+    _keep_trail(layout, log, sequencer, books.trail, chores)
+    stack.callback(books.trail.stop, log, sequencer)
+    stack.callback(chores.stop)
+    chores.start()
+    counter.start()
 
 
 class _Closes(Protocol):
