@@ -43,6 +43,12 @@ def started(world, room, *arguments):
         process.communicate()
 
 
+def pulling(ready, *more):
+    """An office that pulls, and more where that is said."""
+    phrase = ("--passphrase-file", ready.root / "passphrase")
+    return started(ready, "office", "pull", "--home", ready.office_home, *phrase, *more)
+
+
 def ended(process, seconds=12):
     """Exit code and what was said, of a process that was told to end."""
     out, err = process.communicate(timeout=seconds)
@@ -107,14 +113,7 @@ def test_a_second_signal_ends_once_though_the_receiver_says_nothing(ready):
 
 @pytest.mark.parametrize("how", BOTH)
 def test_an_office_that_pulls_ends_though_the_receiver_says_nothing(ready, how):
-    arguments = (
-        "pull",
-        "--home",
-        ready.office_home,
-        "--passphrase-file",
-        ready.root / "passphrase",
-    )
-    with mute(ready) as asked, started(ready, "office", *arguments) as office:
+    with mute(ready) as asked, pulling(ready) as office:
         assert asked.wait(20)
         office.send_signal(how)
         code, _, err = ended(office)
@@ -124,14 +123,7 @@ def test_an_office_that_pulls_ends_though_the_receiver_says_nothing(ready, how):
 
 @pytest.mark.parametrize("how", BOTH)
 def test_an_office_that_follows_ends_with_zero_when_told(ready, how):
-    arguments = (
-        "pull",
-        "--home",
-        ready.office_home,
-        "--passphrase-file",
-        ready.root / "passphrase",
-    )
-    with started(ready, "office", *arguments, "--follow", "--every", "30") as office:
+    with pulling(ready, "--follow", "--every", "30") as office:
         assert "entries" in office.stdout.readline()
         office.send_signal(how)
         code, _, err = ended(office)
@@ -139,14 +131,7 @@ def test_an_office_that_follows_ends_with_zero_when_told(ready, how):
 
 
 def test_a_second_signal_ends_a_following_office_in_the_middle_of_a_pull(ready):
-    arguments = (
-        "pull",
-        "--home",
-        ready.office_home,
-        "--passphrase-file",
-        ready.root / "passphrase",
-    )
-    with mute(ready) as asked, started(ready, "office", *arguments, "--follow") as office:
+    with mute(ready) as asked, pulling(ready, "--follow") as office:
         assert asked.wait(20)
         office.send_signal(signal.SIGTERM)
         office.send_signal(signal.SIGINT)
@@ -214,14 +199,7 @@ def await_that(process, status, true):
 
 
 def test_an_office_that_follows_has_a_batch_within_a_second_and_lets_others_work(ready):
-    arguments = (
-        "pull",
-        "--home",
-        ready.office_home,
-        "--passphrase-file",
-        ready.root / "passphrase",
-    )
-    with started(ready, "office", *arguments, "--follow", "--every", "600") as office:
+    with pulling(ready, "--follow", "--every", "600") as office:
         assert "entries" in office.stdout.readline()
         (ready.sources["map"][1] / "een.txt").write_text("een")
         ready.once()
