@@ -107,6 +107,14 @@ def test_after_destruction_nothing_changes(book, tmp_path):
     found = book.standing("aa")
     assert (found.class_, found.certificate, found.open) == (Class.PRIVATE, "2026-1", False)
     assert list(book.removable()) == []
+    assert book.anew(["aa", "bb"], actor="anna", now=NOW) == {"aa"}
+    assert book.standing("aa").open
+    decide(book, "aa", "partij")
+    assert list(book.removable()) == ["aa"]
+    book.undo([0], actor="anna", reason="", now=NOW)  # it is of what is gone, and says nothing
+    assert book.standing("aa").class_ is Class.PARTY
+    assert book.destroyed(["aa"], actor="anna", certificate="2026-2", now=NOW) == {"aa"}
+    assert book.standing("aa").certificate == "2026-2"
 
 
 def test_two_reviewers_at_once_see_what_the_other_decided(book, tmp_path):

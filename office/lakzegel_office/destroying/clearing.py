@@ -59,7 +59,8 @@ class Clearance:
     def _refusal(self, unit: Unit, category: Category) -> str | None:
         found = self.book.standing(unit.id)
         if found.certificate is not None:
-            return f"was destroyed, by list {found.certificate}"
+            text = "if it was captured anew, decide in review what it is"
+            return f"was destroyed, by list {found.certificate}; {text}"
         if found.disputed:
             return "in dispute: two people settle in review what it is"
         if found.class_ is not Class.OPEN:

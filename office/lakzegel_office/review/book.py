@@ -22,6 +22,7 @@ from lakzegel_office.review.standing import (
     MAX_UNITS,
     UNDECIDED,
     Act,
+    Anew,
     Class,
     Decide,
     Destroyed,
@@ -168,6 +169,19 @@ class Book:
         ]
         return self._write(rows, "", now) if rows else set()
 
+    def anew(self, units: Iterable[str], *, actor: str, now: datetime) -> set[str]:
+        """Write that units were captured anew, those that count as destroyed; return them.
+
+        Raises:
+            DoubtError: the journal is broken; nothing is written.
+        """
+        self.refresh()
+        wanted = sorted(u for u in set(units) if self.standing(u).certificate is not None)
+        rows = [
+            {"act": "anew", "actor": actor, "units": some} for some in _pieces(wanted, MAX_UNITS)
+        ]
+        return self._write(rows, "", now) if rows else set()
+
     def last_of(self, actor: str) -> tuple[Decide | Dispute, ...]:
         """Return what this actor did last and could undo: the lines of one go."""
         found: list[Decide | Dispute] = []
@@ -197,7 +211,7 @@ class Book:
             raise UsageError(f"line {line}: cannot be undone any more")
 
     def _is_undoable(self, act: Act) -> bool:
-        if isinstance(act, Destroyed) or is_undone(act, self._undone):
+        if isinstance(act, Destroyed | Anew) or is_undone(act, self._undone):
             return False
         if isinstance(act, Undo):
             return all(self._is_undoable_by(self._acts[line]) for line in act.lines)

@@ -212,12 +212,15 @@ class Desk:
         wanted = Wanted(Query(conversation=conversation), order=Order.OLDEST)
         ids = list(self.listing.ids(wanted, self.now))
         standings = ((unit, self.book.standing(unit)) for unit in ids)
-        return [unit for unit, now in standings if not (now.settled or now.certificate)]
+        return [unit for unit, now in standings if not now.settled or now.certificate]
 
     def _known(self, units: Iterable[str]) -> list[str]:
         wanted = sorted(set(units))
         if unknown := self.worklist.unknown(wanted):
             raise UsageError(f"{unknown}: no such unit")
+        for unit in wanted:
+            self._require_kept(unit)
+        self.book.anew(wanted, actor=self.actor, now=self.clock())
         return wanted
 
     def _follow(self, changed: set[str]) -> set[str]:
@@ -238,7 +241,8 @@ class Desk:
         Raises:
             GoneError: it was.
         """
-        if certificate := self.book.standing(unit).certificate:
+        if unit in self.worklist.gone:
+            certificate = self.book.standing(unit).certificate
             raise GoneError(f"{unit}: destroyed, by list {certificate}")
 
     def _shown(self, row: Row) -> Shown:

@@ -72,6 +72,7 @@ ACTS: Final = {
     "Decide": text("decided"),
     "Dispute": text("contested"),
     "Destroyed": text("destroyed"),
+    "Anew": text("captured anew"),
 }
 NONE: Final = "\N{EN DASH}"
 _ZONE: Final = ZoneInfo("Europe/Amsterdam")

@@ -76,8 +76,18 @@ class Destroyed:
     certificate: str
 
 
-Act: TypeAlias = Decide | Dispute | Undo | Destroyed
-OfUnit: TypeAlias = Decide | Dispute | Destroyed
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """Units that were destroyed were captured anew."""
+
+    line: int
+    at: datetime
+    actor: str
+    units: tuple[str, ...]
+
+
+Act: TypeAlias = Decide | Dispute | Undo | Destroyed | Anew
+OfUnit: TypeAlias = Decide | Dispute | Destroyed | Anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +137,29 @@ def standing(acts: Iterable[OfUnit], undone: Mapping[int, Sequence[Undo]]) -> St
         acts: the lines that name it, in their order.
         undone: for each line, every `undo` that names it.
     """
-    rows = list(acts)
-    end = next((act.line for act in rows if isinstance(act, Destroyed)), None)
     now = UNDECIDED
-    for act in rows:
-        if isinstance(act, Destroyed):
-            return replace(now, certificate=act.certificate)
-        if not is_undone(act, undone, end):
-            now = _decided(now, act) if isinstance(act, Decide) else _disputed(now, act)
+    for act, end in _until_destroyed(acts):
+        if isinstance(act, Anew):
+            now = UNDECIDED if now.certificate is not None else now
+        elif now.certificate is None and not is_undone(act, undone, end):
+            now = _after(now, act)
     return now
+
+
+def _until_destroyed(acts: Iterable[OfUnit]) -> list[tuple[OfUnit, int | None]]:
+    """Return lines, each with the line by which what it is about was destroyed, if it was."""
+    found: list[tuple[OfUnit, int | None]] = []
+    end = None
+    for act in reversed(list(acts)):
+        end = act.line if isinstance(act, Destroyed) else None if isinstance(act, Anew) else end
+        found.append((act, end))
+    return found[::-1]
+
+
+def _after(now: Standing, act: Decide | Dispute | Destroyed) -> Standing:
+    if isinstance(act, Destroyed):
+        return replace(now, certificate=act.certificate)
+    return _decided(now, act) if isinstance(act, Decide) else _disputed(now, act)
 
 
 def is_undone(act: Act, undone: Mapping[int, Sequence[Undo]], end: int | None = None) -> bool:
@@ -202,6 +226,10 @@ def _gone(entry: Entry, says: Mapping[str, Any]) -> Act:
     return Destroyed(entry.number, entry.at, says["actor"], _units(says["units"]), certificate)
 
 
+def _anew(entry: Entry, says: Mapping[str, Any]) -> Act:
+    return Anew(entry.number, entry.at, says["actor"], _units(says["units"]))
+
+
 def _units(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not 0 < len(value) <= MAX_UNITS:
         raise ValueError("units: not a list of units")
@@ -221,4 +249,5 @@ _READERS: Final[Mapping[str, tuple[tuple[str, ...], Callable[[Entry, Mapping[str
     "dispute": (("reason", "units"), _dispute),
     "undo": (("lines", "reason"), _undo),
     "destroyed": (("certificate", "units"), _gone),
+    "anew": (("units",), _anew),
 }

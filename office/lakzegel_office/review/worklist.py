@@ -123,6 +123,7 @@ class Worklist:
         """Make the tables anew."""
         self.db = db
         self._book = book
+        self.gone: set[str] = set()  # destroyed by somebody else since this review began
         for statement in _TABLES:
             db.execute(statement)
         spans = [(app, span // timedelta(microseconds=1)) for app, span in settings.windows.items()]
@@ -131,7 +132,6 @@ class Worklist:
         db.execute("BEGIN")
         self._rule(book.units())
         db.execute(_FILL, (str(Class.OPEN), window))
-        db.execute(_DROP, (_GONE,))
         db.execute("COMMIT")
         for statement in _INDEXES:
             db.execute(statement)
@@ -139,8 +139,11 @@ class Worklist:
 
     def follow(self, units: Iterable[str]) -> None:
         """Take over what counts now for these units, and for their conversations."""
+        changed = set(units)
+        lost = {unit for unit in changed if self._book.standing(unit).certificate is not None}
+        self.gone = (self.gone - changed) | lost
         self.db.execute("BEGIN")
-        self._rule(units)
+        self._rule(changed)
         self.db.execute(_FOLLOW)
         self.db.execute(_DROP, (_GONE,))
         self.db.execute(_THREAD)
@@ -148,7 +151,9 @@ class Worklist:
 
     def _state(self, unit: str) -> str:
         found = self._book.standing(unit)
-        return found.state if found.certificate is None else _GONE
+        if found.certificate is None:
+            return found.state
+        return _GONE if unit in self.gone else str(Class.OPEN)  # captured anew, and undecided
 
     def _rule(self, units: Iterable[str]) -> None:
         self.db.execute("DELETE FROM temp.ruled")

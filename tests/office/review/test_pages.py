@@ -138,6 +138,12 @@ def test_what_happens_while_a_review_is_open_counts_at_once(device, review, worl
         page.get(f"/units/{units[0]}")
         keep(world, replace(bram, until=START + timedelta(days=1)))
         assert "works not at this office" in page.get("/units", 400).text
+    with review() as page:  # what is there though it was destroyed was captured anew
+        assert gone in page.text("/units?state=open")
+        page.post("/decide", {"unit": gone, "class": "partij"})
+        now = page.desk.book.standing(gone)
+        assert (now.class_, now.certificate) == (Class.PARTY, None)
+        assert "opnieuw veiliggesteld" in page.text(f"/units/{gone}")
 
 
 def test_what_is_due_comes_first_and_overdue_is_counted(device, review, world):
