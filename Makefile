@@ -31,8 +31,10 @@ fix: $(READY)  ## What can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## Ratios to restic, borg and tar|zstd|age on the same corpus, in one run
+bench: $(READY)  ## Ratios to restic, borg, tar|zstd|age and sha256sum; pages of 200,000 mails
 	$(BIN)/python -m bench.compare $(BENCH_ARGS)
+	$(BIN)/python -m bench.verify $(VERIFY_ARGS)
+	$(BIN)/python -m bench.collection $(COLLECTION_ARGS)
 
 package: $(READY)  ## The wheel, in dist/
 	$(BIN)/python -m hatchling build --target wheel
