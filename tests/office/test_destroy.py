@@ -190,6 +190,11 @@ def test_neighbours_in_a_segment_stay_readable_and_can_go_later(world, device, c
     carry_out(world, 2)
     assert [text.strip() for text in read(collected).values()] == ["Komt de notitie vandaag nog"]
     assert len(list(world.home.disposals.glob("*/extract-*"))) == 1
+    assert propose(world, "vandaag") == 0
+    assert world.run("approve", "3") == 0
+    carry_out(world, 3)
+    assert read(collected) == {}
+    assert not list(world.home.disposals.glob("*/extract-*"))
     assert world.run("verify", "--open", "--quiet") == 0
 
 

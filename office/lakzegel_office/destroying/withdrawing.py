@@ -24,8 +24,9 @@ from lakzegel_office.destroying.printing import PDF, print_certificate
 from lakzegel_office.destroying.selection import Copy
 from lakzegel_office.destroying.staging import folder_of
 from lakzegel_office.errors import DoubtError
-from lakzegel_office.extracted import DEED
+from lakzegel_office.extracted import DEED, extract_name
 from lakzegel_office.mirror import read_limited
+from lakzegel_office.names import ItemId
 from lakzegel_office.replay import Replay
 from lakzegel_office.transport import Receiver
 
@@ -100,8 +101,8 @@ class Withdrawal:
         return self._folder, files
 
     def _superseded(self) -> list[Path]:
-        """Return the extracts of earlier approvals in whose place one of this came."""
-        names = {path.name for path in self._folder.glob("extract-*.age")}
+        """Return the extracts of earlier approvals in whose place one of this came, or nothing."""
+        names = {extract_name(ItemId.parse(item)) for item in self._found.items}
         found = self._home.disposals.glob("*/extract-*.age")
         return [path for path in found if path.name in names and path.parent != self._folder]
 
