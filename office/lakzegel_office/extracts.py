@@ -6,18 +6,20 @@ docs/spec/disposal.md §4. An age file over a line of canonical JSON and the pie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from lakzegel_core import age
 from lakzegel_core.age import Identity
-from lakzegel_core.encoding import b64, canonical_json, parse_canonical_json
+from lakzegel_core.encoding import b64, canonical_json, parse_canonical_json, unb64
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.item import Item
 from lakzegel_core.limits import MAX_JSON, MAX_SEGMENT
 from lakzegel_core.merkle import leaf_hash
+from lakzegel_office.collection.parsers.zips import packed
+from lakzegel_office.collection.parsing import CUT
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.mirror import read_limited
 from lakzegel_office.names import ItemId
@@ -33,6 +35,14 @@ Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """A member of an archive: what that calls it, and the segments that it was cut into."""
+
+    name: bytes
+    items: tuple[ItemId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Extract:
     """What stays of one segment, and what the segment said of itself."""
 
@@ -42,11 +52,22 @@ class Extract:
     commitment: str
     core: str  # base64 leaf hash of its core
     proposal: str
-    size: int  # bytes of the segment
+    size: int  # bytes of the segment, or of what its member gives unpacked
     pieces: Mapping[Range, bytes]
+    member: Packed | None = None  # pieces are of what that gives unpacked
+    gone: tuple[str, ...] = ()  # names of the units that went from it
 
     def payload(self) -> bytes:
-        """Return the segment with blanks in the place of what was destroyed."""
+        """Return the segment with blanks in the place of what was destroyed.
+
+        Of a member of an archive one that is stored, and has neither time nor CRC.
+        """
+        if self.member is None:
+            return self.inside()
+        return packed(self.member.name, self.inside(), but=CUT)
+
+    def inside(self) -> bytes:
+        """Return what the pieces are of, with blanks in the place of what was destroyed."""
         data = bytearray(FILLER * self.size)
         for (start, end), piece in self.pieces.items():
             data[start:end] = piece
@@ -71,11 +92,22 @@ def extract_of(item: ItemId, opened: Item, ranges: Sequence[Range], proposal: st
     )
 
 
+def of_member(extract: Extract, member: Packed, inside: bytes, ranges: Sequence[Range]) -> Extract:
+    """Return what stays of a member of an archive, in what it gives unpacked."""
+    pieces = {(start, end): inside[start:end] for start, end in ranges}
+    return replace(extract, member=member, size=len(inside), pieces=pieces)
+
+
 def narrowed(extract: Extract, ranges: Sequence[Range], proposal: str) -> Extract:
     """Return what stays of an extract."""
-    payload = extract.payload()
-    pieces = {(start, end): payload[start:end] for start, end in ranges}
+    inside = extract.inside()
+    pieces = {(start, end): inside[start:end] for start, end in ranges}
     return replace(extract, pieces=pieces, proposal=proposal)
+
+
+def without_names(extract: Extract, gone: Iterable[str]) -> Extract:
+    """Return an extract that says which units went from it, these and those before."""
+    return replace(extract, gone=tuple(sorted({*extract.gone, *gone})))
 
 
 def encode_extract(extract: Extract, random: Callable[[int], bytes]) -> bytes:
@@ -85,6 +117,7 @@ def encode_extract(extract: Extract, random: Callable[[int], bytes]) -> bytes:
         "commitment": extract.commitment,
         "context": extract.context,
         "core": extract.core,
+        "gone": list(extract.gone),
         "item": str(extract.item),
         "kind": KIND,
         "pieces": [list(piece) for piece in extract.pieces],
@@ -92,6 +125,9 @@ def encode_extract(extract: Extract, random: Callable[[int], bytes]) -> bytes:
         "size": extract.size,
         "source": extract.source,
     }
+    if extract.member is not None:
+        items = [str(item) for item in extract.member.items]
+        head["member"] = {"items": items, "name": b64(extract.member.name)}
     return canonical_json(head) + b"\n" + b"".join(extract.pieces.values())
 
 
@@ -110,7 +146,9 @@ def open_extract(data: bytes, identities: Sequence[Identity]) -> Extract:
             raise DoubtError("extract: not one")
         item = ItemId.parse(head["item"])
         said = (head["source"], head["context"], head["commitment"], head["core"])
-        return Extract(item, *said, head["proposal"], head["size"], _cut(rest, ranges))
+        pieces, member, gone = _cut(rest, ranges), _packed(head.get("member")), head["gone"]
+        made = Extract(item, *said, head["proposal"], head["size"], pieces, member)
+        return without_names(made, map(str, gone))
     except (LakzegelError, KeyError, TypeError, ValueError) as error:
         raise DoubtError(f"extract: cannot be opened: {type(error).__name__}") from error
 
@@ -127,6 +165,13 @@ def read_extract(path: Path, identities: Sequence[Identity]) -> Extract:
         return open_extract(data, identities)
     except DoubtError as error:
         raise DoubtError(f"{path}: {error}") from error
+
+
+def _packed(row: Mapping[str, Any] | None) -> Packed | None:
+    if row is None:
+        return None
+    items = tuple(ItemId.parse(item) for item in row["items"])
+    return Packed(unb64(row["name"], what="name"), items)
 
 
 def _is_ordered(ranges: Sequence[Range], size: int, length: int) -> bool:

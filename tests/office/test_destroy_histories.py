@@ -8,6 +8,7 @@ a zero exactly where an approved list says so.
 
 import hashlib
 import os
+import shutil
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ from lakzegel_office.mirror import Mirror
 from tests.office.conftest import make_world
 from tests.office.disposing import COPIES, NOW, carrier_of, decide, office_of
 from tests.office.mails import letter
-from tests.office.test_collection_chats import HEAD, TALK, android, line
+from tests.office.test_collection_chats import HEAD, TALK, android, line, zipped
 
 PRIVATE = [f"privaat{n} over de operatie van mijn zus in het ziekenhuis" for n in range(2)]
 WORK = [f"zakelijk{n} de notitie gaat morgen naar de Kamer" for n in range(4)]
@@ -52,7 +53,7 @@ class Histories(RuleBasedStateMachine):
         self.office = office_of(self.world)
         self.category = read_selection(self.world.home.selection).category("prive")
         self.lines, self.number, self.held = [], 0, set()
-        self.export(0, private=True)
+        self.export(0, private=True, packed=True)
 
     def teardown(self):
         if hasattr(self, "folder"):
@@ -69,15 +70,17 @@ class Histories(RuleBasedStateMachine):
 
     # what is captured
 
-    @rule(n=st.integers(0, 3), private=st.booleans())
-    def export(self, n, private):
-        """One more export of the chat: all that was, and a few lines more."""
+    @rule(n=st.integers(0, 3), private=st.booleans(), packed=st.booleans())
+    def export(self, n, private, packed):
+        """One more export of the chat, in a zip or not: all that was, and a line more."""
         text = PRIVATE[n % 2] if private else WORK[n]
         minute = len(self.lines)
         self.lines.append(f"12-03-24 09:{minute:02} - Anna: {text}\n")
         self.number += 1
-        name = f"WhatsApp-chat met Anna ({self.number}).txt"
-        self.device.send_as("whatsapp-export", {name: ["".join(self.lines).encode()]})
+        chat = "".join(self.lines).encode()
+        pieces = zipped({"_chat.txt": chat, "1-PHOTO.jpg": b"\xff"}) if packed else [chat]
+        name = f"WhatsApp-chat met Anna ({self.number}).{'zip' if packed else 'txt'}"
+        self.device.send_as("whatsapp-export", {name: pieces})
         self.world.pull()
 
     @rule(n=st.integers(0, 1))
@@ -93,6 +96,13 @@ class Histories(RuleBasedStateMachine):
         rows = [line(HEAD), line(android(PRIVATE[n])), line(android(WORK[n]))]
         self.device.send_as("whatsapp-android", {f"{self.number}/{TALK}": rows})
         self.world.pull()
+
+    @rule()
+    def index_made_anew(self):
+        """What is left is the same without what the index knew."""
+        before = self.readable()
+        shutil.rmtree(self.world.home.state)
+        assert self.readable() == before
 
     # what people decide
 

@@ -15,7 +15,7 @@ from typing import Final
 from lakzegel_office.collection.parsing import CUT, MAX_PARSED, parse
 from lakzegel_office.collection.pieces import Piece
 from lakzegel_office.collection.rowlists import ordered
-from lakzegel_office.collection.schema import OPAQUE, PENDING, READ
+from lakzegel_office.collection.schema import DIRECTORY, OPAQUE, PENDING, READ
 from lakzegel_office.collection.units import Units, Where
 from lakzegel_office.collection.writing import FileRow, Writer
 
@@ -74,7 +74,9 @@ class Assembler:
             return
         at = {row: number for number, row in enumerate(rows)}
         for group in _groups(fresh, found, at):
-            self._group(version, group, found[group[0].id], at[group[0].id])
+            gone = tuple(name for row in group for name in found[row.id].gone)
+            piece = replace(found[group[0].id], gone=gone)
+            self._group(version, group, piece, at[group[0].id])
 
     def loose(self, segment: int, file: FileRow) -> None:
         """Show a segment that no capture has named yet as a part of its file."""
@@ -121,9 +123,9 @@ class Assembler:
         where = self._where(version, group)
         head = self._head_before(version, place)
         if len(group) > 1 and piece.units:
-            piece = self._joined(version.file, group)
+            piece = replace(self._joined(version.file, group), gone=piece.gone)
         if not piece.units:
-            self._rest(version, group, where, piece.name)
+            self._rest(version, group, where, piece)
             self._set_head(version, group, head)
             return
         heads: dict[int, int] = {}
@@ -134,7 +136,7 @@ class Assembler:
                 head = self.writer.head(found, self.units.conversation(found, version.file))
             if head is not None:
                 heads[unit.start] = head
-        self.units.stretch(where, piece.units, heads)
+        self.units.stretch(where, piece, heads)
         self._set_head(version, group, head)
 
     def _rest(
@@ -142,16 +144,18 @@ class Assembler:
         version: _Version,
         group: Sequence[_Segment],
         where: Where,
-        name: str,
+        piece: Piece,
     ) -> None:
         """Add what is in a file with units and is none: a member of an archive, its directory."""
         mail = self._mail_before(version, group[0].id) if version.file.reader in TAILED else None
         if mail is not None:
             self.units.place(mail, where, 0, sum(where.sizes))
+        elif piece.directory:
+            self.units.directory(where)
         else:
-            self.units.part(where, [row.sha256 for row in group], name)
+            self.units.part(where, [row.sha256 for row in group], piece.name)
         for row in group:
-            self._set_state(row.id, READ)
+            self._set_state(row.id, DIRECTORY if piece.directory else READ)
 
     def _mail_before(self, version: _Version, segment: int) -> int | None:
         place = version.rows.index(segment)
@@ -167,7 +171,7 @@ class Assembler:
                 data += self.fetch(row.id)
         piece = parse(file.reader, file.path, bytes(data))
         beyond = sum(row.size for row in group) - len(data)
-        if not piece.units or not beyond:
+        if not piece.units or not beyond or piece.packed:
             return piece
         *before, last = piece.units  # what was not looked at goes with the unit before it
         last = replace(last, length=last.length + beyond)

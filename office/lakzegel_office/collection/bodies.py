@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from mimetypes import guess_type
 from typing import Final
 
@@ -16,11 +16,12 @@ from lakzegel_office.collection.model import Attachment, Body, Party, Place, Uni
 from lakzegel_office.collection.parsers import mail, mailheads, mailparts
 from lakzegel_office.collection.parsers.mailheads import microseconds
 from lakzegel_office.collection.parsers.zips import member_of
-from lakzegel_office.collection.parsing import parse
+from lakzegel_office.collection.parsing import inside_of, parse
 from lakzegel_office.collection.pieces import Raw
 from lakzegel_office.collection.rowlists import MISSING, ordered
 from lakzegel_office.collection.rows import members_of
 from lakzegel_office.collection.units import SNIPPET, line_of
+from lakzegel_office.collection.unpacking import Unpacker
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.names import ItemId
 
@@ -39,6 +40,11 @@ class Opened:
     fetch: Fetch
     close: Callable[[], None]
     gone: Callable[[ItemId], GoneError]
+    members: Unpacker = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put what unpacks members beside it."""
+        object.__setattr__(self, "members", Unpacker(self.fetch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,10 @@ def _message(db: Connection, opened: Opened, unit: Unit, row: int) -> Body:
     conversation = db.execute("SELECT conversation FROM unit WHERE id = ?", (row,)).fetchone()
     members = members_of(db, conversation[0])
     first = newest[0]
-    found = _same(unit, parse(first.reader, first.path, data).units)
+    path = first.path
+    if first.place.member:
+        path = inside_of(path, opened.members.of(first.place.member).name)
+    found = _same(unit, parse(first.reader, path, data).units)
     if found is None:
         return Body(unit, parties=members, text=data[:MAX_TEXT].decode("utf-8", "replace"))
     folder = first.path.decode("utf-8", "backslashreplace")
@@ -169,7 +178,8 @@ def _unpacked(db: Connection, opened: Opened, row: int) -> bytes:
     """Return a file's bytes; of a member of an archive those that were packed."""
     newest = _newest(db, row)
     data = _bytes(opened, newest)
-    if newest and newest[0].path.lower().endswith(b".zip") and newest[0].part == 0:
+    first = newest[0] if newest else None
+    if first and not first.place.member and first.path.lower().endswith(b".zip") and not first.part:
         member = member_of(data, MAX_UNPACKED)
         whole = db.execute("SELECT 1 FROM version WHERE unit = ?", (row,)).fetchone()
         if member is not None and member.data is not None and whole is None:
@@ -201,7 +211,7 @@ def _bytes(opened: Opened, stretches: list[_Stretch]) -> bytes:
             raise opened.gone(place.item)
         if stretch.lacks:
             raise DoubtError(f"{place.item}: a part beside it cannot be opened; run verify --open")
-        data = opened.fetch(place.item)
+        data = opened.members.of(place.member).data if place.member else opened.fetch(place.item)
         if len(data) < place.start + place.length:
             raise DoubtError(f"{place.item}: shorter than the index has it; delete the index")
         pieces.append(data[place.start : place.start + place.length])
@@ -210,13 +220,14 @@ def _bytes(opened: Opened, stretches: list[_Stretch]) -> bytes:
 
 def _stretches(db: Connection, unit: int) -> Iterator[_Stretch]:
     rows = db.execute(
-        "SELECT segment, start, length, part, gone FROM place WHERE unit = ?"
+        "SELECT segment, start, length, part, gone, packed FROM place WHERE unit = ?"
         " ORDER BY segment, start",
         (unit,),
     ).fetchall()
-    for segment, start, length, part, gone in rows:
+    for segment, start, length, part, gone, packed in rows:
         found = _stretch(db, segment, start, length, part)
-        yield replace(found, gone=found.gone or bool(gone))
+        place = replace(found.place, member=_member(db, segment)) if packed else found.place
+        yield replace(found, place=place, gone=found.gone or bool(gone))
     versions = db.execute(
         "SELECT capture FROM version WHERE unit = ? ORDER BY capture", (unit,)
     ).fetchall()
@@ -228,6 +239,16 @@ def _stretches(db: Connection, unit: int) -> Iterator[_Stretch]:
             lacks = MISSING in segments
             for part, segment in enumerate(row for row in segments if row != MISSING):
                 yield replace(_stretch(db, segment, 0, -1, part), lacks=lacks)
+
+
+def _member(db: Connection, segment: int) -> tuple[ItemId, ...]:
+    """Return the segments of the member that begins in one, as far as they are left."""
+    rows = db.execute(
+        "SELECT b.device, b.epoch, b.number, s.item FROM segment s JOIN batch b ON b.seq = s.batch"
+        " WHERE s.id = ?1 OR (s.part_of = ?1 AND s.gone = 0) ORDER BY s.id",
+        (segment,),
+    ).fetchall()
+    return tuple(ItemId(*row) for row in rows)
 
 
 def _stretch(db: Connection, segment: int, start: int, length: int, part: int) -> _Stretch:

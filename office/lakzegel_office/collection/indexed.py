@@ -23,6 +23,7 @@ from lakzegel_office.collection.model import (
     Unit,
     UnitKind,
 )
+from lakzegel_office.collection.parsers.zips import Whole
 from lakzegel_office.collection.rows import UNIT, conversation_of, unit_of
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.names import ItemId
@@ -156,6 +157,15 @@ class IndexedCollection(Collection):
     def reading(self, unit: str) -> tuple[Part, ...]:
         """Return the stretches that `raw` returns, one after the other."""
         return tuple(bodies.reading(self.db, self._row(unit)))
+
+    def unpacked(self, member: Sequence[ItemId]) -> Whole:
+        """Open the segments of a member of an archive and return all that is in it.
+
+        Raises:
+            DoubtError: its bytes are not as sealed.
+            GoneError: it was destroyed; the certificate's number.
+        """
+        return self._opened.members.of(member)
 
     def sealed(self, item: ItemId) -> bytes:
         """Open a segment and return all of its bytes, whoever's units they are.

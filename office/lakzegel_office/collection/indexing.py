@@ -166,7 +166,7 @@ class Indexer:
         digest = str(line.core["sha256"])
         row = self._writer.segment(batch, line.index, file.id, line.size, digest, line.labels)
         piece = read.pieces.get(line.index)
-        if piece is not None and (piece.units or piece.name):
+        if piece is not None and (piece.units or piece.name or piece.directory):
             self._assembler.pieces[row] = piece
 
     def _capture(self, batch: int, device: str, line: IndexedItem, closed: datetime) -> None:
@@ -231,12 +231,7 @@ class Indexer:
             self._assembler.loose(segment, FileRow(*file))
 
     def _bytes(self, segment: int) -> bytes:
-        device, epoch, number, item = self.db.execute(
-            "SELECT b.device, b.epoch, b.number, s.item FROM segment s"
-            " JOIN batch b ON b.seq = s.batch WHERE s.id = ?",
-            (segment,),
-        ).fetchone()
-        return self.mirrored.fetch(ItemId(device, epoch, number, item))
+        return self.mirrored.fetch(ItemId(*self._writer.item_of(segment)))
 
 
 def _note(found: list[int], step: Callable[[], int]) -> None:

@@ -44,6 +44,8 @@ class Place:
     item: ItemId
     start: int  # bytes from the begin of the segment's raw payload
     length: int
+    member: tuple[ItemId, ...] = ()  # the segments of a member of an archive, this one first:
+    # `start` is then in what they give unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,9 @@ class Containing:
     """Everything that holds or names some units: what a destruction would have to reach.
 
     `alone` segments hold nothing but the units; `shared` ones hold others too, of which an extract
-    has to be sealed first. `captures` name one of these segments; `observations` name a file that
-    holds them; `alike` are units that were not asked for and have the same text, or quote it.
+    has to be sealed first, as of `directories`. `captures` name one of these segments;
+    `observations` name a file that holds them; `alike` are units that were not asked for and have
+    the same text, or quote it.
     """
 
     alone: tuple[ItemId, ...]
@@ -148,6 +151,8 @@ class Containing:
     neighbours: tuple[str, ...]  # units that share a segment with them
     alike: tuple[str, ...]
     media: tuple[str, ...] = ()  # files that the units show, as units of their own
+    archives: tuple[ItemId, ...] = ()  # captures of archives that have or had one of the units
+    directories: tuple[ItemId, ...] = ()  # segments of those that name members
 
 
 class Collection(Protocol):

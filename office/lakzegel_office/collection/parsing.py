@@ -18,7 +18,7 @@ from lakzegel_office.collection.parsers import mail, telegram, whatsapp
 from lakzegel_office.collection.parsers.lines import parse_lines
 from lakzegel_office.collection.parsers.linestores import STORES, store_of
 from lakzegel_office.collection.parsers.social import parse_social
-from lakzegel_office.collection.parsers.zips import member_of
+from lakzegel_office.collection.parsers.zips import member_of, whole_member
 from lakzegel_office.collection.pieces import Piece, Raw
 
 MAX_PARSED: Final = 64 << 20  # bytes of one stretch that are looked at
@@ -92,19 +92,33 @@ def parse(reader: str, path: bytes, data: bytes) -> Piece:
 
 
 def _member(reader: str, path: bytes, data: bytes) -> Piece:
-    """Return what a member of an archive says; each unit lies in all of its bytes."""
+    """Return what a member of an archive says.
+
+    Where all of it can be unpacked its units lie in that, else each lies in all of these bytes.
+    """
     member = member_of(data, _LOOK)
     if member is None:
-        return Piece()
+        return Piece(directory=True)
     parser = _PLAIN.get(reader)
-    inside = path + b"/" + member.name.encode("utf-8", "replace")
-    if parser is None or not member.data or not _is_told(parser(inside, member.data)):
+    inside = inside_of(path, member.name)
+    if parser is None or not member.data:
         return Piece(name=member.name)
-    whole = member_of(data, MAX_PARSED)
-    piece = parser(inside, whole.data or b"") if whole is not None else Piece()
+    if not member.made and not _is_told(parser(inside, member.data)):
+        return Piece(name=member.name)
+    whole = whole_member(data)
+    if whole is not None:
+        piece = covering(parser(inside, whole.data), whole.data)
+        return replace(piece, name=member.name, packed=True)
+    some = member_of(data, MAX_PARSED)
+    piece = parser(inside, some.data or b"") if some is not None else Piece()
     units = tuple(replace(unit, start=0, length=len(data)) for unit in piece.units)
     heads = tuple(replace(head, start=0) for head in piece.heads)
     return Piece(units, heads[:1], member.name)
+
+
+def inside_of(path: bytes, name: str) -> bytes:
+    """Return by which path a member of an archive is looked into."""
+    return path + b"/" + name.encode("utf-8", "replace")
 
 
 def _is_told(piece: Piece) -> bool:
@@ -153,7 +167,10 @@ def _split(start: int, end: int, seams: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _gap(data: bytes, start: int, end: int) -> Raw:
-    """Return what lies between units: what an export says of the conversation itself."""
-    digest = hashlib.sha256(data[start:end]).hexdigest()
+    """Return what lies between units: what an export says of the conversation itself.
+
+    Lines that are empty do not make it another: an extract has them for what went beside it.
+    """
+    digest = hashlib.sha256(data[start:end].strip(b"\n")).hexdigest()
     text = data[start : min(end, start + 4096)].decode("utf-8", "replace")
     return Raw(UnitKind.SYSTEM, start, end - start, ("gap", digest), text=text)

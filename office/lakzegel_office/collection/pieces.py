@@ -57,6 +57,9 @@ class Piece:
     units: tuple[Raw, ...] = ()
     heads: tuple[Head, ...] = ()
     name: str = ""  # how an archive calls the member that it is
+    packed: bool = False  # units and heads lie in what the member gives unpacked
+    directory: bool = False  # of an archive: it has name, size and CRC of the members
+    gone: tuple[str, ...] = ()  # names of units that went from it: none that is left gets one
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -67,7 +70,8 @@ class Piece:
         """Return what `to_json` gave."""
         units = tuple(_raw(row) for row in value["units"])
         heads = tuple(head_from(row) for row in value["heads"])
-        return cls(units, heads, str(value["name"]))
+        flags = bool(value["packed"]), bool(value["directory"])
+        return cls(units, heads, str(value["name"]), *flags, tuple(value["gone"]))
 
 
 def head_from(row: Mapping[str, Any]) -> Head:

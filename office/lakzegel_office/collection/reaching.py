@@ -14,12 +14,20 @@ from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.ids import LEAST_ALIKE, normalised
 from lakzegel_office.collection.model import Containing, UnitKind
 from lakzegel_office.collection.rowlists import MISSING, ordered
+from lakzegel_office.collection.schema import DIRECTORY
 from lakzegel_office.collection.units import SNIPPET
 from lakzegel_office.collection.wording import phrase_of
 from lakzegel_office.names import ItemId
 
-_SEGMENTS: Final = "SELECT segment FROM place WHERE unit = ? AND gone = 0"
-_UNITS: Final = "SELECT unit FROM place WHERE segment = ? AND gone = 0"
+_SEGMENTS: Final = (
+    "SELECT segment FROM place WHERE unit = ?1 AND gone = 0"
+    " UNION SELECT s.id FROM place p JOIN segment s ON s.part_of = p.segment"  # of a member
+    " WHERE p.unit = ?1 AND s.gone = 0"
+)
+_UNITS: Final = (
+    "SELECT unit FROM place WHERE gone = 0"
+    " AND segment IN (?1, (SELECT part_of FROM segment WHERE id = ?1))"
+)
 MOST_ALIKE: Final = 1_000  # units that quote one text
 
 
@@ -32,6 +40,10 @@ def containing(db: Connection, units: Sequence[int]) -> Containing:
     neighbours = {unit for segment in shared for unit in held[segment] - wanted}
     files = {file for segment in segments for file in _file_of(db, segment)}
     captures = {capture for file in files for capture in _captures(db, file, segments)}
+    archives = {capture for unit in wanted for capture in _archives(db, unit)}
+    directories = {segment for capture in archives for segment in _directories(db, capture)}
+    directories -= segments
+    neighbours |= {unit for units in _held(db, directories).values() for unit in units - wanted}
     files |= {file for unit in wanted for file in _files_of_versions(db, unit)}
     return Containing(
         alone=_items(db, "segment", segments - shared),
@@ -40,6 +52,8 @@ def containing(db: Connection, units: Sequence[int]) -> Containing:
         observations=tuple(sorted(_observations(db, files))),
         neighbours=_names(db, neighbours),
         alike=_names(db, _alike(db, wanted)),
+        archives=_items(db, "capture", archives),
+        directories=_items(db, "segment", directories),
     )
 
 
@@ -75,6 +89,28 @@ def _captures(db: Connection, file: int, segments: set[int]) -> Iterator[int]:
     for (capture,) in db.execute("SELECT id FROM capture WHERE file = ?", (file,)).fetchall():
         if not segments.isdisjoint(ordered(db, capture)):
             yield capture
+
+
+def _archives(db: Connection, unit: int) -> Iterator[int]:
+    """Yield the captures of archives by members that have or had a unit in one of those."""
+    rows = db.execute(
+        "SELECT DISTINCT s.file, s.id FROM place p JOIN segment s ON s.id = p.segment"
+        " WHERE p.unit = ? AND EXISTS (SELECT 1 FROM segment d WHERE d.file = s.file AND"
+        " d.state = ? AND d.gone = 0)",
+        (unit, DIRECTORY),
+    ).fetchall()
+    for file, segment in rows:
+        yield from _captures(db, file, {segment})
+
+
+def _directories(db: Connection, capture: int) -> set[int]:
+    """Return the segments of a capture that name the members of an archive."""
+    rows = db.execute(
+        "SELECT s.id FROM segment s JOIN capture k ON k.file = s.file"
+        " WHERE k.id = ? AND s.state = ? AND s.gone = 0",
+        (capture, DIRECTORY),
+    ).fetchall()
+    return {segment for (segment,) in rows}.intersection(ordered(db, capture))
 
 
 def _versions(db: Connection, units: Iterable[int]) -> set[int]:

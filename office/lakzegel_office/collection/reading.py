@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lakzegel_core.age import Identity
@@ -16,7 +16,7 @@ from lakzegel_office.batchfile import open_batch
 from lakzegel_office.capture import read_path
 from lakzegel_office.collection.parsing import parse, parses
 from lakzegel_office.collection.pieces import Piece
-from lakzegel_office.extracts import read_extract
+from lakzegel_office.extracts import Extract, read_extract
 from lakzegel_office.index import IndexedItem, IndexStore
 from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.opening import Opener, OpenTask
@@ -54,19 +54,13 @@ class BatchReader:
             pieces.clear()  # no key of ours opens its keyring any more
         known = [line for line in lines if line.index not in wanted or line.index in pieces]
         for index, path in task.extracts:
-            line, payload = self._extracted(index, path)
+            extract = read_extract(path, self._identities)
+            payload = extract.payload()
+            line = _line(index, extract, payload)
             known.append(line)
-            pieces[index] = _piece(line, payload)
+            pieces[index] = replace(_piece(line, payload), gone=extract.gone)
         known.sort(key=lambda line: line.index)
         return BatchRead(task.batch_id, tuple(known), pieces)
-
-    def _extracted(self, index: int, path: Path) -> tuple[IndexedItem, bytes]:
-        """Return what an extract is read as: the segment, with blanks for what is gone."""
-        extract = read_extract(path, self._identities)
-        payload = extract.payload()
-        digest = b64(hashlib.sha256(payload).digest())
-        core = {"kind": "segment", "source": extract.source, "size": extract.size, "sha256": digest}
-        return IndexedItem(index, extract.commitment, core, extract.context, None), payload
 
     def _lines(self, task: OpenTask) -> list[IndexedItem]:
         lines = self._store.read(task.batch_id)
@@ -74,6 +68,13 @@ class BatchReader:
             Opener(self._identities, self._store).open(task)
             lines = self._store.read(task.batch_id)
         return list(lines or ())
+
+
+def _line(index: int, extract: Extract, payload: bytes) -> IndexedItem:
+    """Return the line of what an extract is read as: the segment, with blanks for what is gone."""
+    digest = b64(hashlib.sha256(payload).digest())
+    core = {"kind": "segment", "source": extract.source, "size": len(payload), "sha256": digest}
+    return IndexedItem(index, extract.commitment, core, extract.context, None)
 
 
 def reader_of(line: IndexedItem) -> str:

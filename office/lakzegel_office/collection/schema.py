@@ -3,7 +3,9 @@
 
 `batch` has a row for each batch that was indexed whole; a batch is one transaction. `segment` and
 `capture` say what the mirror holds, `unit` and `place` what is in it. The full text holds words
-and no text: a unit is opened from its segments.
+and no text: a unit is opened from its segments. Where a place is `packed`, it lies in what a
+member of an archive gives unpacked, which begins in the segment and goes on in those that are
+`part_of` it.
 
 A `facet` is what units have in common that is asked for by choice, a `crowd` the people of a unit;
 there are few of either, so a question is answered from the numbers in an index of units alone.
@@ -14,10 +16,11 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 PENDING: Final = 0  # no capture has named it yet
 READ: Final = 1  # its units have places
 OPAQUE: Final = 2  # a part of a file that is a unit as a whole
+DIRECTORY: Final = 3  # of an archive: its unit has a place, and it names the members
 
 SCHEMA: Final = (
     """CREATE TABLE batch (seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, device TEXT NOT NULL,
@@ -31,8 +34,9 @@ SCHEMA: Final = (
     """CREATE TABLE segment (id INTEGER PRIMARY KEY, batch INTEGER NOT NULL, item INTEGER NOT NULL,
         file INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, state INTEGER NOT NULL,
         labels TEXT NOT NULL, head INTEGER, gone INTEGER NOT NULL DEFAULT 0,
-        since INTEGER, until INTEGER, UNIQUE (batch, item)) STRICT""",
+        since INTEGER, until INTEGER, part_of INTEGER, UNIQUE (batch, item)) STRICT""",
     "CREATE INDEX segment_file ON segment (file)",
+    "CREATE INDEX segment_part_of ON segment (part_of) WHERE part_of IS NOT NULL",
     "CREATE INDEX segment_pending ON segment (id) WHERE state = 0",
     "CREATE TABLE pending (segment INTEGER PRIMARY KEY, piece TEXT NOT NULL) STRICT",
     "CREATE TABLE head (id INTEGER PRIMARY KEY, conversation INTEGER, value TEXT UNIQUE) STRICT",
@@ -67,6 +71,7 @@ SCHEMA: Final = (
     "CREATE INDEX unit_said ON unit (conversation, kind, likeness) WHERE likeness IS NOT NULL",
     """CREATE TABLE place (unit INTEGER NOT NULL, segment INTEGER NOT NULL, start INTEGER NOT NULL,
         length INTEGER NOT NULL, part INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
+        packed INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (segment, start, unit)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX place_unit ON place (unit, segment)",
     """CREATE TABLE version (unit INTEGER NOT NULL, capture INTEGER NOT NULL,

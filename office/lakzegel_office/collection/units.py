@@ -16,7 +16,7 @@ from typing import Final
 from lakzegel_office.collection.ids import Names, clean
 from lakzegel_office.collection.model import Party, UnitKind
 from lakzegel_office.collection.parsers.mail import APP as MAIL
-from lakzegel_office.collection.pieces import Head, Raw
+from lakzegel_office.collection.pieces import Head, Piece, Raw
 from lakzegel_office.collection.schema import READ
 from lakzegel_office.collection.threads import Threads
 from lakzegel_office.collection.wording import found_by
@@ -49,12 +49,18 @@ class Units:
     threads: Threads
     added: int = 0
     _counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    _gone: Container[str] = ()  # names that no unit of this stretch gets
 
-    def stretch(self, where: Where, units: Sequence[Raw], heads: dict[int, int]) -> None:
+    def stretch(self, where: Where, piece: Piece, heads: dict[int, int]) -> None:
         """Add the units of one stretch; `heads` has the row of the head that each begins with."""
         self._counts.clear()
-        for unit in units:
-            self._add(where, unit, heads.get(unit.start))
+        self._gone = frozenset(piece.gone)
+        for unit in piece.units:
+            row = self._add(where, unit, heads.get(unit.start))
+            if piece.packed:
+                self.writer.packed(row, where.segments, unit.start, unit.length)
+            else:
+                self.place(row, where, unit.start, unit.length)
         self.writer.db.executemany(
             "UPDATE segment SET state = ? WHERE id = ?",
             [(READ, segment) for segment in where.segments],
@@ -68,13 +74,22 @@ class Units:
 
     def part(self, where: Where, hashes: Sequence[str], name: str) -> int:
         """Add a stretch that is none of the units of its file; return its row."""
-        size = sum(where.sizes)
-        subject = shown(where.file.path) + (f"/{name}" if name else "")
-        unit = self._file_unit(
-            where, Raw(UnitKind.FILE, 0, size, ("part", name, *hashes), subject=subject)
-        )
-        self.place(unit, where, 0, size)
+        unit = self._part(where, ("part", name, *hashes), name)
+        self.place(unit, where, 0, sum(where.sizes))
         return unit
+
+    def _part(self, where: Where, key: tuple[str, ...], name: str) -> int:
+        subject = shown(where.file.path) + (f"/{name}" if name else "")
+        raw = Raw(UnitKind.FILE, 0, sum(where.sizes), key, subject=subject)
+        return self._file_unit(where, raw)
+
+    def directory(self, where: Where) -> None:
+        """Add a stretch of an archive that is no member of it, named by its item.
+
+        Its bytes do not name it: where a member goes, what tells of that goes from them.
+        """
+        item = [str(part) for part in self.writer.item_of(where.segments[0])]
+        self.place(self._part(where, ("directory", *item), ""), where, 0, sum(where.sizes))
 
     def place(self, unit: int, where: Where, start: int, length: int) -> None:
         """State that a stretch of these segments together holds a unit."""
@@ -110,17 +125,14 @@ class Units:
         unit = self.names.name("unit", *identity, *raw.key)
         return self._row(unit, conversation, FILE, where, raw)
 
-    def _add(self, where: Where, raw: Raw, head_row: int | None) -> None:
+    def _add(self, where: Where, raw: Raw, head_row: int | None) -> int:
         if raw.kind is UnitKind.MAIL:
-            unit = self._mail(where, raw)
-        elif head_row is not None:
+            return self._mail(where, raw)
+        if head_row is not None:
             head, conversation = self.writer.head_at(head_row)
-            unit = self._message(where, raw, head, conversation)
-        else:
-            unit = self._file_unit(
-                where, replace(raw, kind=UnitKind.FILE, subject=shown(where.file.path))
-            )
-        self.place(unit, where, raw.start, raw.length)
+            return self._message(where, raw, head, conversation)
+        raw = replace(raw, kind=UnitKind.FILE, subject=shown(where.file.path))
+        return self._file_unit(where, raw)
 
     def _mail(self, where: Where, raw: Raw) -> int:
         name = self.names.name("unit", "mail", where.file.scope, *raw.key)
@@ -136,7 +148,9 @@ class Units:
         key = ("unit", *self.identity(head, where.file), *raw.key, who)
         self._counts[key] += 1
         number = self._counts[key]
-        while self._is_elsewhere(name := self.names.name(*key, str(number)), where):
+        while (name := self.names.name(*key, str(number))) in self._gone or self._is_elsewhere(
+            name, where
+        ):
             number += 1
         return self._row(name, conversation, head.app, where, raw)
 

@@ -181,9 +181,29 @@ class Writer:
     def place(self, unit: int, segment: int, start: int, length: int, part: int) -> None:
         """State that a stretch of a segment holds a unit, or this part of it."""
         self.db.execute(
-            "INSERT OR IGNORE INTO place VALUES (?, ?, ?, ?, ?, 0)",
+            "INSERT OR IGNORE INTO place VALUES (?, ?, ?, ?, ?, 0, 0)",
             (unit, segment, start, length, part),
         )
+
+    def packed(self, unit: int, segments: Sequence[int], start: int, length: int) -> None:
+        """State that a stretch of what a member in these segments gives unpacked holds a unit."""
+        first, *rest = segments
+        self.db.execute(
+            "INSERT OR IGNORE INTO place VALUES (?, ?, ?, ?, 0, 0, 1)",
+            (unit, first, start, length),
+        )
+        self.db.executemany(
+            "UPDATE segment SET part_of = ? WHERE id = ?", [(first, row) for row in rest]
+        )
+
+    def item_of(self, segment: int) -> tuple[str, int, int, int]:
+        """Return which item a segment is: device, epoch, batch, index."""
+        device, epoch, number, item = self.db.execute(
+            "SELECT b.device, b.epoch, b.number, s.item FROM segment s"
+            " JOIN batch b ON b.seq = s.batch WHERE s.id = ?",
+            (segment,),
+        ).fetchone()
+        return device, epoch, number, item
 
     def one(self, statement: str, values: Sequence[object]) -> int | None:
         """Return the first value of the first row, None without a row."""

@@ -22,7 +22,9 @@ from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.destroying.approvers import approver_key
 from lakzegel_office.destroying.deed import Done
 from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.extracted import extract_name
 from lakzegel_office.mirror import read_limited
+from lakzegel_office.names import ItemId
 from lakzegel_office.replay import HeaderRecord, Replay, keyring_of, place_of
 from lakzegel_office.transport import Receiver
 
@@ -47,12 +49,22 @@ class Changes:
         self._folder = folder
         self._receiver = receiver
 
-    def staged(self, replay: Replay) -> Iterator[Staged]:
-        """Yield each batch, its note being signed by one approver.
+    def staged(self, replay: Replay) -> list[Staged]:
+        """Return each batch, its note being signed by one approver; those with an extract first.
+
+        What stays of an archive's member that was cut in several is in the extract of the first:
+        that is in force before any other of them goes.
 
         Raises:
             DoubtError: a note is of no batch here, or of nobody who may.
         """
+        return sorted(self._staged(replay), key=lambda staged: not self._has_extract(staged))
+
+    def _has_extract(self, staged: Staged) -> bool:
+        items = (ItemId(*place_of(staged.record), index) for index in staged.change.destroyed)
+        return any((self._folder / extract_name(item)).is_file() for item in items)
+
+    def _staged(self, replay: Replay) -> Iterator[Staged]:
         in_force = replay.custody.require_delegation().approval
         records = {record.batch_id: record for record in replay.accepted}
         for path in sorted(self._folder.glob("*.note")):

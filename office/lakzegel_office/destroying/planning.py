@@ -17,6 +17,7 @@ from lakzegel_core.encoding import b64, canonical_json
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.collection.model import Collection, Containing
 from lakzegel_office.destroying.holds import Hold, held_by
+from lakzegel_office.destroying.staying import Part, Reached, Rest, Stays
 from lakzegel_office.errors import UsageError
 from lakzegel_office.extracts import Extract, Range
 from lakzegel_office.index import IndexedItem
@@ -40,6 +41,8 @@ class Plan:
     captures: tuple[ItemId, ...]
     observations: tuple[ItemId, ...]  # asked for; else they stay
     extracts: Mapping[ItemId, tuple[Range, ...]]  # what stays of a segment
+    members: Mapping[ItemId, tuple[ItemId, ...]]  # those of what an archive's member gives unpacked
+    went: Mapping[ItemId, tuple[str, ...]]  # the units that go from each of them
     naming: tuple[ItemId, ...]  # captures and observations that name what goes, and stay
     neighbours: tuple[str, ...]
     alike: tuple[str, ...]
@@ -59,9 +62,11 @@ class Plan:
     def row(self) -> dict[str, Any]:
         """Return it as a journal has it."""
         kept = {str(item): [list(r) for r in ranges] for item, ranges in self.extracts.items()}
+        members = {str(item): [str(i) for i in parts] for item, parts in self.members.items()}
         return {
             "extracts": kept,
             "items": [str(item) for item in self.items],
+            "members": members,
             "units": list(self.units),
         }
 
@@ -85,6 +90,7 @@ class Planner:
         self._catalog = catalog
         self._replay = replay
         self._before = before
+        self._rest = Rest(collection, catalog, before)
         self._lines: dict[str, dict[int, IndexedItem]] = {}
 
     def plan(
@@ -98,20 +104,23 @@ class Planner:
         """
         found = self._collection.containing(units)
         _refuse_held(held_by(holds, self._collection, [*units, *found.neighbours]))
-        reached = (*found.alone, *found.shared)
-        segments = tuple(sorted({*self._left(reached), *(i for i in reached if i in self._before)}))
+        reached = {*found.alone, *found.shared}
+        segments = {*self._left(reached), *(reached & self._before.keys())}
+        stays = self._stays(units, found, frozenset(segments))
+        segments |= stays.extracts.keys()
         if not segments:
             raise NothingLeftError("nothing is left of these units: their keys are destroyed")
-        extracts = self._extracts(units, found)
-        captures = self._emptied(found.captures, frozenset(segments) - set(extracts))
+        captures = self._emptied(found.captures, frozenset(segments) - stays.extracts.keys())
         seen = self._left(found.observations)
         staying = [item for item in self._left(found.captures) if item not in captures]
         return Plan(
             units=tuple(sorted(units)),
-            segments=segments,
+            segments=tuple(sorted(segments)),
             captures=captures,
             observations=seen if observations else (),
-            extracts=extracts,
+            extracts=stays.extracts,
+            members=stays.members,
+            went=stays.went,
             naming=tuple(sorted([*staying, *(() if observations else seen)])),
             neighbours=found.neighbours,
             alike=found.alike,
@@ -142,15 +151,33 @@ class Planner:
         needed = {base for item, (_, base) in named.items() if item not in empty}
         return tuple(sorted(empty - needed))
 
+    def _stays(self, units: Sequence[str], found: Containing, segments: frozenset[ItemId]) -> Stays:
+        """Return what stays of what is shared, and of the directories of archives.
+
+        Raises:
+            UsageError: some of their bytes are those of a unit that goes.
+        """
+        made = self._rest.of(units, found, sorted(segments.intersection(found.shared)))
+        for capture in self._left(found.archives):
+            parts, _ = self._parts(capture)
+            lost = frozenset(item for item, _ in parts if self._is_lost(item))
+            self._rest.directory(made, parts, Reached(segments, lost), found)
+        return made
+
     def _named(self, item: ItemId) -> tuple[list[ItemId], ItemId | None]:
         """Return the segments that a capture names, and what it builds on."""
+        parts, base = self._parts(item)
+        return [part for part, _ in parts], base
+
+    def _parts(self, item: ItemId) -> tuple[list[Part], ItemId | None]:
+        """Return the segments that a capture names, with their sizes, and what it builds on."""
         capture = capture_of(self._line(item))
         base = None
         if capture.base is not None:
             base = ItemId(item.device, capture.base.epoch, capture.base.batch, capture.base.index)
         on = capture_of(self._line(base)) if base is not None else None
-        parts = [ItemId(item.device, s.epoch, s.batch, s.index) for s in capture.segments(on)]
-        return parts, base
+        named = capture.segments(on)
+        return [(ItemId(item.device, s.epoch, s.batch, s.index), s.size) for s in named], base
 
     def _line(self, item: ItemId) -> IndexedItem:
         record = self._catalog.find(item)
@@ -158,46 +185,6 @@ class Planner:
             lines = self._catalog.batch_items(record)
             self._lines[record.batch_id] = {line.index: line for line in lines}
         return self._lines[record.batch_id][item.index]
-
-    def _extracts(self, units: Sequence[str], found: Containing) -> dict[ItemId, tuple[Range, ...]]:
-        """Return what stays of each segment that holds others too.
-
-        Raises:
-            UsageError: some of their bytes are those of a unit that goes.
-        """
-        shared = tuple(
-            item for item in found.shared if item in {*self._left(found.shared), *self._before}
-        )
-        gone = self._ranges(units, shared)
-        others = self._ranges(found.neighbours, shared)
-        kept: dict[ItemId, tuple[Range, ...]] = {}
-        for item in shared:
-            cuts = [r for r, _ in gone[item]]
-            rest = _without(self._whole(item), cuts)
-            inside = {unit for r, unit in others[item] if _touches(r, cuts)}
-            if inside:
-                names = ", ".join(sorted(inside)[:_SHOWN])
-                text = f"{item}: {len(inside)} other units have the same bytes: {names}"
-                raise UsageError(f"{text}; put those on the list too, or leave this out")
-            if rest:
-                kept[item] = rest
-        return kept
-
-    def _whole(self, item: ItemId) -> tuple[Range, ...]:
-        """Return what there is of a segment: all of it, or what its extract has."""
-        before = self._before.get(item)
-        return ((0, self._line(item).size),) if before is None else tuple(before.pieces)
-
-    def _ranges(
-        self, units: Iterable[str], items: Sequence[ItemId]
-    ) -> dict[ItemId, list[tuple[Range, str]]]:
-        found: dict[ItemId, list[tuple[Range, str]]] = {item: [] for item in items}
-        for unit in units:
-            for place in self._collection.places(unit):
-                if place.item in found:
-                    end = place.start + place.length
-                    found[place.item].append(((place.start, end), unit))
-        return found
 
 
 def _refuse_held(held: Mapping[str, str]) -> None:
@@ -210,22 +197,3 @@ def _refuse_held(held: Mapping[str, str]) -> None:
         units = ", ".join(sorted(held)[:_SHOWN])
         names = ", ".join(sorted(set(held.values())))
         raise UsageError(f"{len(held)} units are under hold {names}, or share a segment: {units}")
-
-
-def _without(whole: Iterable[Range], gone: Iterable[Range]) -> tuple[Range, ...]:
-    """Return what is left of some ranges."""
-    cuts = sorted(gone)
-    left: list[Range] = []
-    for begin, end in whole:
-        position = begin
-        for start, stop in cuts:
-            if position < min(start, end):
-                left.append((position, min(start, end)))
-            position = max(position, stop)
-        if position < end:
-            left.append((position, end))
-    return tuple(left)
-
-
-def _touches(wanted: Range, ranges: Iterable[Range]) -> bool:
-    return any(start < wanted[1] and wanted[0] < end for start, end in ranges)

@@ -22,13 +22,22 @@ from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_office import durable
 from lakzegel_office.catalog import Catalog
 from lakzegel_office.collection.model import Unit
+from lakzegel_office.collection.unpacking import unpack
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import identities
 from lakzegel_office.config import RECIPIENTS
 from lakzegel_office.destroying.drafting import NAME, Draft, Line, NewKeyring
 from lakzegel_office.destroying.planning import Plan
 from lakzegel_office.extracted import extract_name, extracts_in_force
-from lakzegel_office.extracts import encode_extract, extract_of, narrowed, read_extract
+from lakzegel_office.extracts import (
+    Packed,
+    encode_extract,
+    extract_of,
+    narrowed,
+    of_member,
+    read_extract,
+    without_names,
+)
 from lakzegel_office.home import Home
 from lakzegel_office.keys.periodkeys import opened_by, period_keys
 from lakzegel_office.keys.periods import recipients_digest
@@ -101,9 +110,14 @@ class Drafter:
         before = self._before.get(item)
         if before is None:
             made = extract_of(item, self._catalog.item(item), ranges, proposal)
+            member = plan.members.get(item)
+            if member is not None:
+                whole = unpack(member, lambda i: self._catalog.item(i).payload)
+                made = of_member(made, Packed(whole.raw_name, member), whole.data, ranges)
         else:
             opened = read_extract(before, identities(self._office))
             made = narrowed(opened, ranges, proposal)
+        made = without_names(made, plan.went[item])
         return self._seal(part / extract_name(item), encode_extract(made, self._random))
 
     def _seal(self, path: Path, plain: bytes) -> str:

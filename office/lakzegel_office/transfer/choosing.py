@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from lakzegel_office.collection.leaving import Gone, Part
 from lakzegel_office.collection.model import Collection, Query, Unit, UnitKind
+from lakzegel_office.collection.parsers.zips import Whole
 from lakzegel_office.errors import GoneError, UsageError
 from lakzegel_office.names import ItemId
 from lakzegel_office.review.standing import Class
@@ -37,6 +38,9 @@ class Sealed(Collection, Protocol):
 
     def sealed(self, item: ItemId) -> bytes:
         """Open a segment and return all of its bytes."""
+
+    def unpacked(self, member: Sequence[ItemId]) -> Whole:
+        """Open the segments of a member of an archive and return all that is in it."""
 
     def gone(self, custodies: Sequence[str] = ()) -> Iterable[Gone]:
         """Yield what was destroyed in some custodies, or in all."""

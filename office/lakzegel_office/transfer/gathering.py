@@ -36,11 +36,12 @@ class Stretch:
     start: int
     end: int
     size: int  # of the whole segment
+    member: tuple[ItemId, ...] = ()  # of an archive: the bytes are of what these give unpacked
 
     @property
     def whole(self) -> bool:
         """Whether it is all of the segment."""
-        return self.start == 0 and self.end == self.size
+        return self.start == 0 and self.end == self.size and not self.member
 
 
 @dataclass(slots=True)
@@ -120,9 +121,13 @@ class Gatherer:
     ) -> Iterator[tuple[Unit, tuple[Part, ...]]]:
         """Yield the units whose segments open, so that one that rotted fails those in it alone."""
         bad: dict[ItemId, str] = {}
-        for item in {part.place.item: None for _, parts in read for part in parts}:
+        for place in {part.place.item: part.place for _, parts in read for part in parts}.values():
+            item = place.item
             try:
-                self.collection.sealed(item)
+                if place.member:
+                    self.collection.unpacked(place.member)
+                else:
+                    self.collection.sealed(item)
             except (DoubtError, GoneError, UsageError) as error:
                 bad[item] = str(error)
         for unit, parts in read:
@@ -156,7 +161,7 @@ class Gatherer:
             sender=units[0].sender if len(units) == 1 else None,
             labels=tuple(sorted({label for unit in units for label in unit.labels})),
             holds=tuple(sorted({hold for row in rows for hold in row.holds})),
-            items=tuple(sorted({part.place.item for part in parts})),
+            items=tuple(sorted({i for p in parts for i in p.place.member or (p.place.item,)})),
         )
 
     def _originals(self, parts: Sequence[Part]) -> Iterator[Content]:
@@ -165,8 +170,12 @@ class Gatherer:
         for part in parts:
             files[part.path].append(part)
         for path, some in files.items():
-            stretches = merged(some)
+            stretches = [one for stretch in merged(some) for one in self._sealed(stretch)]
             name = path.decode("utf-8", "replace").rpartition("/")[2]
+            yield from self._unpacked(name, [s for s in stretches if s.member])
+            stretches = [s for s in stretches if not s.member]
+            if not stretches:
+                continue
             parted = "" if all(s.whole for s in stretches) else PARTED
             yield Content(
                 Role.ORIGINAL,
@@ -176,6 +185,26 @@ class Gatherer:
                 seals_of(stretches),
                 parted or (JOINED if len(stretches) > 1 else ""),
             )
+
+    def _unpacked(self, name: str, stretches: Sequence[Stretch]) -> Iterator[Content]:
+        """Yield a file for each member of an archive of which something leaves, and not all."""
+        for member in dict.fromkeys(stretch.member for stretch in stretches):
+            some = [stretch for stretch in stretches if stretch.member == member]
+            ending = ending_of(self.collection.unpacked(member).name)
+            yield Content(Role.DERIVED, name, ending, self._reader(some), how=UNPACKED_PART)
+
+    def _sealed(self, stretch: Stretch) -> Iterator[Stretch]:
+        """Yield the segments of a member of which all leaves as it was sealed, else the stretch."""
+        if not stretch.member:
+            yield stretch
+            return
+        member = self.collection.unpacked(stretch.member)
+        if member.made or (stretch.start, stretch.end) != (0, len(member.data)):
+            yield stretch
+            return
+        for item in stretch.member:
+            size = len(self.collection.sealed(item))
+            yield Stretch(item, 0, size, size)
 
     def _mail_contents(self, unit: Unit, parts: Sequence[Part]) -> Iterator[Content]:
         title = unit.subject or NO_SUBJECT
@@ -255,12 +284,18 @@ class Gatherer:
     def _reader(self, stretches: Sequence[Stretch]) -> Callable[[], Iterator[bytes]]:
         def pieces() -> Iterator[bytes]:
             for stretch in stretches:
-                data = self.collection.sealed(stretch.item)
+                data = self._opened(stretch)
                 if len(data) < stretch.end:
                     raise DoubtError(f"{stretch.item}: shorter than the index has it")
                 yield data if stretch.whole else data[stretch.start : stretch.end]
 
         return pieces
+
+    def _opened(self, stretch: Stretch) -> bytes:
+        """Return the bytes that a stretch is of."""
+        if stretch.member:
+            return self.collection.unpacked(stretch.member).data
+        return self.collection.sealed(stretch.item)
 
 
 PARTED: Final = "alleen de stukken die zijn overgebracht; de rest van het verzegelde segment bleef"
@@ -269,18 +304,19 @@ MAX_READ: Final = 64 << 20  # bytes of a mail that is taken apart, in memory
 MOST_DECODED: Final = 512 << 20  # bytes of a mail, times its attachments: each decodes it anew
 DECODED: Final = "bijlage van de mail, gedecodeerd"
 UNPACKED: Final = "uitgepakt uit het archief"
+UNPACKED_PART: Final = f"{UNPACKED}; {PARTED}"
 
 
 def merged(parts: Iterable[Part]) -> list[Stretch]:
     """Return the stretches of some parts, each byte once; segments as they are first met."""
     found: dict[ItemId, list[tuple[int, int]]] = defaultdict(list)
-    sizes: dict[ItemId, int] = {}
+    known: dict[ItemId, Part] = {}
     for part in parts:
         place = part.place
-        sizes[place.item] = part.size
+        known[place.item] = part
         found[place.item].append((place.start, place.start + place.length))
     return [
-        Stretch(item, start, end, sizes[item])
+        Stretch(item, start, end, known[item].size, known[item].place.member)
         for item, ranges in found.items()
         for start, end in _joined(sorted(set(ranges)))
     ]

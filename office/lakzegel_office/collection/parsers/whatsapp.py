@@ -60,7 +60,7 @@ _CHAT: Final = "_chat"  # how an iPhone calls the text in its zip
 
 def parse_text(path: bytes, data: bytes) -> Piece:
     """Return the messages of a stretch of a chat's text."""
-    first = _FIRST.match(data)
+    first = _FIRST.match(data, len(data) - len(data.lstrip(b"\n")))  # an extract may begin empty
     if first is None or bool(first["open"]) != first["close"].startswith(b"]"):
         return Piece()
     layout = re.compile(rb"(?m)^" + _layout(first))
