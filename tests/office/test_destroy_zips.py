@@ -15,13 +15,14 @@ from contextlib import closing, suppress
 
 import pytest
 
+from lakzegel_core.encoding import b64
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection import assembling
 from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.destroying.carrying import Ground
 from lakzegel_office.destroying.holds import Hold, Holds
 from lakzegel_office.destroying.selection import read_selection
-from lakzegel_office.errors import UsageError
+from lakzegel_office.errors import UnreachableError, UsageError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.review.book import Book
 from lakzegel_office.review.standing import Class
@@ -192,3 +193,44 @@ def test_of_a_chat_in_a_zip_only_what_leaves_leaves(world, device, tmp_path, mon
     assert not [data for data in left for one in (data, *inside(data)) if SECRET.encode() in one]
     proofs = [sum(name.endswith(".proof") for name in names) for names in (whole, some)]
     assert proofs == [3, 1]  # of both parts of the chat, and of the directory
+
+
+@pytest.mark.soak
+def test_a_member_over_two_batches_is_in_its_extract_before_another_part_of_it_goes(
+    world, device, collected, monkeypatch
+):
+    monkeypatch.setattr(assembling, "CUT", 200)
+    pieces, file = cut(archive({"_chat.txt": CHAT}), 200), os.urandom(16).hex()
+    device.reader, sealed = "whatsapp-export", []
+    context = device.context(NAME, file)
+    for batch, piece in enumerate(pieces):
+        sealed.append(device.seal(payload=piece, context=context, source="mail"))
+        if batch < len(pieces) - 1:
+            device.send(sealed[-1:])
+    rows = [
+        [0, batch, 0, len(piece), b64(item.entry.commitment)]
+        for batch, (piece, item) in enumerate(zip(pieces, sealed, strict=True))
+    ]
+    device.send([sealed[-1], device.capture(NAME, rows, file, index=1)])
+    _, second, _ = device.receiver.batches
+    left = read(collected)
+    (private,) = (unit for unit, text in left.items() if SECRET in str(text))
+    del left[private]
+    sent, works = [], world.receiver.replace_keyring
+
+    def breaks(batch, *more):
+        if len(sent) == 2:
+            raise UnreachableError("gone")
+        sent.append(batch)
+        works(batch, *more)
+
+    world.receiver.replace_keyring = breaks
+    with pytest.raises(UnreachableError):
+        go(world, 1, [private])
+    assert second not in sent
+    assert read(collected) == left
+    world.receiver.replace_keyring = works
+    carry_out(world)
+    assert read(collected) == left
+    shutil.rmtree(world.home.state)
+    assert read(collected) == left
