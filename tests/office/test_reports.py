@@ -294,3 +294,22 @@ def test_on_the_first_day_a_source_is_as_readiness_says_and_not_called_uncovered
         "minister: archief: nothing says yet whether it is covered",
         "minister: chat is not covered now: absent",
     ]
+
+
+@pytest.mark.parametrize(
+    ("known", "off", "state"),
+    [
+        ((8, 0, 8, 5), None, days.WHOLE),  # a first day on which it was on for minutes
+        ((8, 0, 8, 5), (8, 0, 8, 5), days.AWAY),
+        ((0, 0, 23, 59), (0, 0, 23, 50), days.AWAY),
+        ((0, 0, 23, 59), (0, 0, 12, 0), days.ASLEEP),
+    ],
+)
+def test_a_day_is_off_only_where_the_device_was(known, off, state):
+    day = datetime(2026, 11, 30, tzinfo=UTC)
+
+    def span(parts):
+        return tuple(day.replace(hour=h, minute=m) for h, m in (parts[:2], parts[2:]))
+
+    rests = [] if off is None else [span(off)]
+    assert days.states([day.date()], span(known), rests, []) == (state,)

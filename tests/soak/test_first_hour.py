@@ -181,7 +181,7 @@ def test_a_new_archivist_goes_the_whole_way_with_the_guide_alone(tmp_path, envir
     assert f"{DECISIONS} of " in said
     assert "withdrawn; final once" in said
     assert said.count("VERIFIED") == 1
-    assert "1 items destroyed" in said
+    assert "items destroyed, by 1 changes, 1 certificate" in said
     assert "\nPROVEN: " in said
     assert (folder / "office/disposals/1-1/verklaring.pdf").read_bytes().startswith(b"%PDF-")
     assert (folder / "sip/pakbon.xml").is_file()

@@ -68,7 +68,7 @@ def _state(day: date, known: Span | None, resting: Sequence[Span], missed: Seque
         return NONE
     if lost >= LEAST:
         return GAP
-    if off >= length - LEAST:
+    if off >= max(length - LEAST, length * MOST):
         return AWAY
     return ASLEEP if off >= LEAST else WHOLE
 
