@@ -22,6 +22,7 @@ from lakzegel_office.commands.selecting import custodies_in, marks_of, period_of
 from lakzegel_office.commands.transfers import ACTS, registers_of
 from lakzegel_office.destroying.selection import NAME as SELECTION
 from lakzegel_office.errors import UsageError
+from lakzegel_office.journal import Entry
 from lakzegel_office.replay import Replay
 from lakzegel_office.transfer.choosing import CLASSES, Inventory, Scope, choose
 from lakzegel_office.transfer.counting import count
@@ -117,6 +118,7 @@ def _deliver(arguments: argparse.Namespace) -> int:
             found = count(collection, scope, marks)
             return _tell(arguments, {"counts": found.counts(), "reasons": found.reasons()})
         inventory = choose(collection, scope, marks)
+        registered: list[Entry] = []
         asked = Export(
             kind,
             scope,
@@ -127,16 +129,20 @@ def _deliver(arguments: argparse.Namespace) -> int:
             marks,
             evidence,
             (lambda _: None) if arguments.quiet else say,
-            lambda summary: _register(office, arguments, created, summary),
+            lambda summary: registered.append(_register(office, arguments, created, summary)),
             arguments.xsd,
             not arguments.without_proofs,
             arguments.renderings and kind is not Kind.MBOX,
         )
-        return _tell(arguments, _written(asked, inventory, office, arguments))
+        return _tell(arguments, _written(asked, inventory, office, arguments, registered))
 
 
 def _written(
-    asked: Export, inventory: Inventory, office: Office, arguments: argparse.Namespace
+    asked: Export,
+    inventory: Inventory,
+    office: Office,
+    arguments: argparse.Namespace,
+    registered: Sequence[Entry],
 ) -> Mapping[str, Any]:
     """Write it, with a line of the trail before, and one behind where it failed."""
     trail = trail_of(office)
@@ -147,13 +153,15 @@ def _written(
     try:
         return export(asked, inventory, arguments.out)
     except BaseException:
+        for entry in registered:
+            registers_of(office).failed(entry, datetime.now(UTC))
         trail.record("export", what, reason=reason, now=datetime.now(UTC), result=audit.FAILED)
         raise
 
 
 def _register(
     office: Office, arguments: argparse.Namespace, created: datetime, summary: Mapping[str, Any]
-) -> None:
+) -> Entry:
     """Keep that the delivery was made, with what was asked for."""
     said = {
         **summary,
@@ -165,7 +173,7 @@ def _register(
         "person": arguments.person or "",
     }
     name = arguments.name or arguments.out.name
-    registers_of(office).exported(name, said, datetime.now(UTC))
+    return registers_of(office).exported(name, said, datetime.now(UTC))
 
 
 def _tell(arguments: argparse.Namespace, summary: Mapping[str, Any]) -> int:

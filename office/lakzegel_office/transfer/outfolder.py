@@ -54,7 +54,7 @@ class OutFolder:
             FileExistsError: it was written already.
         """
         place = self.root / path
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        durable.make_folder(place.parent)  # each for its owner alone, whatever the umask
         digests = hashlib.sha256(), hashlib.sha512()
         size = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -137,3 +137,8 @@ def _make(out: Path, part: Path) -> None:
         (part / MARK).write_bytes(b"")
     except FileNotFoundError:
         raise UsageError(f"{out.parent}: no such folder") from None
+    except OSError as error:
+        if error.errno in _FULL:
+            raise FullError(f"{out.parent}: no room for the delivery; nothing is left") from error
+        why = f"{out.parent}: cannot be written to: {error.strerror}; give another folder"
+        raise UsageError(why) from error

@@ -34,6 +34,11 @@ class Registers:
         """Keep that a delivery was made."""
         return self.journal.append({"type": "export", "name": name, **said}, now)
 
+    def failed(self, export: Entry, now: datetime) -> Entry:
+        """Keep that a delivery that was to be made never got its name."""
+        row = {"type": "failed", "name": export.says["name"], "export": export.number}
+        return self.journal.append(row, now)
+
     def receipt(self, name: str, file: Path, now: datetime) -> Entry:
         """Keep what an e-depot answered, byte for byte.
 
@@ -81,15 +86,18 @@ class Registers:
         return self.journal.append(row, now)
 
     def export(self, name: str) -> Entry:
-        """Return the newest export of that name.
+        """Return the newest export of that name that was made.
 
         Raises:
             UsageError: there is none.
         """
-        found = None
+        made: dict[int, Entry] = {}
         for entry in self.journal.read():
             if entry.says["type"] == "export" and entry.says["name"] == name:
-                found = entry
+                made[entry.number] = entry
+            elif entry.says["type"] == "failed":
+                made.pop(entry.says["export"], None)
+        found = made[max(made)] if made else None
         if found is None:
             raise UsageError(f"{name}: no export is called so; see: export registers")
         return found
