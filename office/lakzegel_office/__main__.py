@@ -9,7 +9,7 @@ import argparse
 import errno
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office.commands import (
@@ -44,6 +44,7 @@ from lakzegel_office.regular import NO_FILE
 INTERNAL: Final = 4
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 COMMANDS: Final = (
     init,
     keys,
@@ -71,11 +72,17 @@ COMMANDS: Final = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """A grammar that shows what it was given, and lets none of it steer the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with what is wrong and exit code 2."""
+        super().error(_printable(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
-    top = argparse.ArgumentParser(
-        prog="lakzegel-office", description="The records office of Lakzegel."
-    )
+    top = _Parser(prog="lakzegel-office", description="The records office of Lakzegel.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in COMMANDS:
         module.add(commands)
@@ -94,9 +101,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         text, code = explain(error)
     else:
         return code
-    line = "".join(c if c.isprintable() else "?" for c in text)
-    print(f"lakzegel-office: {line}", file=sys.stderr)
+    print(f"lakzegel-office: {_printable(text)}", file=sys.stderr)
     return code
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -121,6 +131,8 @@ def _explain_system(error: OSError) -> tuple[str, int]:
         return f"{named}: {error.strerror}; it must be writable", BAD_INPUT
     if error.errno in NO_FILE:
         return f"{named}: not what has to lie there: {error.strerror}", BAD_INPUT
+    if error.errno in _NO_ROOM:
+        return f"{named}: {error.strerror}; make room, then run the command again", INTERNAL
     return f"{named}: {error.strerror or error}", INTERNAL
 
 

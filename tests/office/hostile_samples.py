@@ -4,6 +4,7 @@
 `ran` in a title, a dialog, a request or another address is how a page would show that one did.
 """
 
+import base64
 import io
 import json
 import struct
@@ -34,9 +35,24 @@ MARKUP = {
     "conditional": f"<!--[if gte IE 4]>{_SCRIPT}<![endif]--><?xml x?>{_ON}<![CDATA[{_ON}]]>",
     "template": f"<template shadowrootmode=open>{_ON}</template>",
     "style": f"<style>@import '{EVIL}/a.css';body{{background:url({EVIL}/b)}}</style>",
+    "style-tricks": f"<style>@\\69mport url({EVIL}/a1);</style><style><style>@import '{EVIL}/a2'"
+    f"</style><svg><style>*{{background:url({EVIL}/a3)}}</style></svg>"
+    f'<p style="background:u\\72l({EVIL}/a4)">x</p><link rel=preload as=image href={EVIL}/a5>',
     "style-attribute": f'<div style="background:url({EVIL}/c);position:fixed;inset:0">x</div>',
     "refresh": f'<meta http-equiv=refresh content="0;url={EVIL}/d">',
     "csp": '<meta http-equiv=Content-Security-Policy content="script-src *">' + _SCRIPT,
+    "refresh-later": "<svg><desc><meta http-equiv=refresh "
+    f"content='0;url=data:text/html,{_SCRIPT}'>",
+    "mutation-annotation": f"<math><annotation-xml encoding='text/html'>{_ON}</annotation-xml>"
+    f"<mi xlink:href='javascript:{ACT}'>x</mi><maction actiontype='statusline'>{_ON}</maction>",
+    "mutation-comment": f"<svg><style><!--</style>{_ON}--></style></svg>"
+    f"<noembed><!--</noembed>{_ON}",
+    "mutation-namespace": "<form><math><mtext></form><form><mglyph><svg><mtext><style>"
+    f'<path id="</style>{_ON}">',
+    "dialogs": f'<dialog open><form method=dialog><button autofocus onfocus="{ACT}"></dialog>'
+    f"<input autofocus type=image src='{EVIL}/y' onerror=\"{ACT}\"><keygen autofocus>",
+    "import": f"<link rel=import href='{EVIL}/z'><script type=speculationrules>"
+    f'{{"prefetch":[{{"urls":["{EVIL}/p"]}}]}}</script><portal src={EVIL}></portal>',
     "base": f"<base href='{EVIL}/' target=_top><a href=e>x</a><img src=e>",
     "form": f"<form action='{EVIL}/f'><input autofocus onfocus=\"{ACT}\"><button>x</button></form>",
     "form-button": f"<button form=y formaction='javascript:{ACT}'>x</button><isindex action=x>",
@@ -215,6 +231,75 @@ def nested(depth=60):
     for _ in range(depth):
         data = zipped("n.zip", data)
     return data
+
+
+def in_charsets():
+    """Yield mails whose bytes are a script in one charset and text in another one."""
+    for number, (charset, data) in enumerate(
+        (
+            ("utf-7", b"+ADw-script+AD4-" + ACT.encode() + b"+ADw-/script+AD4-"),
+            ("utf-16", _SCRIPT.encode("utf-16")),
+            ("utf-16be", _SCRIPT.encode("utf-16be")),
+            ("utf-32", _SCRIPT.encode("utf-32")),
+            ("iso-2022-jp", b"\x1b$B" + _SCRIPT.encode() + b"\x1b(B" + _ON.encode()),
+            ("hz-gb-2312", b"~{" + _SCRIPT.encode() + b"~}" + _ON.encode()),
+            ("cp037", _SCRIPT.encode("cp037")),
+            ("x-user-defined", _SCRIPT.encode()),
+            ("../../etc/passwd", _SCRIPT.encode()),
+            ("rot13", b"<fpevcg>" + ACT.encode() + b"</fpevcg>"),
+            ("unicode_escape", b"\\x3cscript\\x3e" + ACT.encode() + b"\\x3c/script\\x3e"),
+            ("\xe9", _SCRIPT.encode()),
+        ),
+        300,
+    ):
+        head = mail(number, charset).split(b"\nContent-Type", 1)[0]
+        kind = f'\nContent-Type: text/html; charset="{charset}"\n\n'.encode("latin-1")
+        yield head + kind + data
+
+
+def odd_mails():
+    """Yield what makes mails that are hardly any, or far too much of one thing."""
+    head = mail(400, "stukken").split(b"\nContent-Type", 1)[0]
+
+    def kind(text, body):
+        return head + b"\nContent-Type: " + text + b"\n\n" + body
+
+    def named(rows):
+        return kind(b"a/b\nContent-Disposition: attachment; " + rows, b"x")
+
+    pieces = (b"filename*%d*=%%41; " % n for n in range(20_000))
+    tnef = b'x\x9f>"' + b"\xff" * 4000
+    stray = b"filename*1*=b; filename*0*=utf-7''%2BADw-; filename*999999999999=c"
+    line = b"Received: from x by y; Mon, 11 Mar 2024 08:00:10 +0100\n"
+    zips = b"application/zip; name=bom.zip\nContent-Transfer-Encoding: base64"
+    yield "nothing", bytes
+    yield "a line's end", lambda: b"\n"
+    yield "no header", lambda: b"\n\nx"
+    yield "zeros", lambda: bytes(5000)
+    yield "no body", lambda: b"Subject: x"
+    yield "carriage returns", lambda: b"Subject: x\rFrom: y\r\rz"
+    yield "received", lambda: line * 100_000 + head + b"\n\nx"
+    yield "a header of 10 MB", lambda: b"X-Long: " + b"a" * (10 << 20) + b"\n" + head + b"\n\nx"
+    yield "a folded header", lambda: b"X-Long: a\n" + b" b\n" * 500_000 + head + b"\n\nx"
+    yield "parts in parts", lambda: kind(b"multipart/mixed; boundary=x", _deep(10_000))
+    yield "mails in mails", lambda: head + b"\nContent-Type: message/rfc822\n\n" * 10_000
+    yield (
+        "a name in parts",
+        lambda: named(b"".join(pieces)),
+    )
+    yield "a name out of order", lambda: named(stray)
+    yield (
+        "tnef",
+        lambda: kind(b"application/ms-tnef; name=winmail.dat", tnef),
+    )
+    yield "a zip bomb", lambda: kind(zips, base64.encodebytes(zipped("ran.html", bytes(50 << 20))))
+    yield "elements in elements", lambda: kind(b"text/html", b"<div>" * 100_000 + b"x")
+    yield "uuencoded", lambda: head + b"\n\nbegin 644 ../../ran\n#0V%T\n`\nend\n"
+
+
+def _deep(depth):
+    kind = b"--x%d\nContent-Type: multipart/mixed; boundary=x%d\n\n"
+    return b"--x\n\n" + b"".join(kind % (n - 1, n) for n in range(1, depth))
 
 
 def heavy():

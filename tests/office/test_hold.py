@@ -62,6 +62,17 @@ def test_its_note_names_nothing_and_its_annex_is_mirrored(world, mails, capsys):
     assert (row["covers"], row["public"], row["query"]) == (1, True, {"text": "vogelkooi"})
 
 
+def test_what_a_colleague_wrote_is_one_line_and_steers_no_terminal(world, mails, capsys):
+    reason = "\x1b]0;ran\x07a\nwoo-2\t2026-01-01"
+    world.run("hold", "set", "woo-1", "--reason", reason, "--query", "vogelkooi")
+    capsys.readouterr()
+    assert world.run("hold", "list") == 0
+    assert capsys.readouterr().out.endswith("\t\\x1b]0;ran\\x07a\\nwoo-2\\t2026-01-01\n")
+    with pytest.raises(SystemExit):
+        world.run("hold", "set", "x", "--\x1b]0;ran\x07")
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_units_can_be_named_by_their_ids(world, mails, collected, tmp_path):
     (unit,) = collected().units(Query(text="zangzaad"))
     (tmp_path / "ids").write_text(f"{unit.id}\tmail\t…\n\n")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Content that means harm, read and shown: it costs what its size is worth, and is text."""
 
+import re
 import time
 
 import pytest
@@ -66,6 +67,28 @@ def test_tags_that_nothing_ends_are_looked_at_once():
     assert len(bounded("<b " * 350_000, 1 << 20)) < 100
     assert len(bounded("<a/b=" * 200_000, 1 << 20)) < 100
     assert time.process_time() - begun < 10  # 400 and 90 seconds, where each reads on to the end
+
+
+@pytest.mark.parametrize(("name", "make"), list(samples.odd_mails()))
+@pytest.mark.soak
+def test_a_mail_of_too_much_of_one_thing_costs_no_more_than_others(name, make):
+    data = make()
+    begun = time.process_time()
+    found = parse("maildir", b"cur/1", data)
+    assert len(found.units) == (1 if b": " in data[:80] else 0), name
+    content = mailparts.content_of(data)
+    mailparts.attachments_of(data, range(10))
+    shown(content.html)
+    sanitised(content.html)
+    assert time.process_time() - begun < 4, name
+
+
+def test_no_charset_makes_a_script_of_a_text():
+    for data in samples.in_charsets():
+        (unit,) = parse("maildir", b"cur/1", data).units
+        text = shown(mailparts.content_of(data).html).split("</style>", 1)[1]
+        assert "<script" not in text + sanitised(mailparts.content_of(data).html), unit.subject
+        assert "onerror" not in re.sub(r"&lt;.*?&gt;", "", text), unit.subject
 
 
 def test_a_picture_is_asked_for_a_few_times_however_often_a_mail_names_it():

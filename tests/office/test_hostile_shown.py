@@ -28,6 +28,7 @@ def attacked(founded, tmp_path_factory):
     world = founded(tmp_path_factory.mktemp("kantoor"))
     device = world.enrol()
     device.send_as("maildir", {f"cur/{n}": [m] for n, (_, m) in enumerate(samples.marked_up())})
+    device.send_as("maildir", {f"cur/c{n}": [m] for n, m in enumerate(samples.in_charsets())})
     device.send_as("eml", {f"{n}.eml": [mail] for n, mail in enumerate(samples.named())})
     chat = {"WhatsApp-chat met <script>.txt": [samples.chat_lines()]}
     device.send_as("whatsapp-export", chat, source="chats")
@@ -99,6 +100,20 @@ def check_review(world):
         for path in ("/", "/units"):
             page.goto(review.url + path)
         assert done == []
+
+
+@pytest.mark.soak
+def test_mails_of_too_much_of_one_thing_are_shown_and_exported(founded, tmp_path):
+    world = founded(tmp_path)
+    device = world.enrol()
+    for number, (_, make) in enumerate(samples.odd_mails()):
+        device.send_as("maildir", {f"cur/{number}": [make()]})
+    world.pull()
+    assert world.run("search", "stukken", "--quiet") == 0
+    for form in ("eml", "bagit"):
+        assert world.run("export", "--format", form, "--quiet", str(tmp_path / form)) == 0
+    if CHROMIUM is not None:
+        check_review(world)
 
 
 @pytest.mark.soak

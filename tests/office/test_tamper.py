@@ -16,6 +16,7 @@ from tests.office import tampering
 from tests.office.tampering import clear, files_of, in_time, odd_things
 
 VERIFY = ("verify", "--open", "--quiet")
+KEYLESS = ("verify", "--quiet")
 ASKED = (("search", "", "--limit", "0", "--quiet"), ("list",), VERIFY)
 AS_GOOD = {
     "keys/": ("nothing", "a link to its bytes"),
@@ -51,7 +52,9 @@ def told(world, capsys, *command):
 
 def overlooked(world, capsys, heads, name, what):
     """Return what is wrong with what is told of one harm, None where it is found and named."""
-    commands = [VERIFY]
+    commands = [KEYLESS if name.startswith(("mirror/", "notes/", "witness/")) else VERIFY]
+    if name == "mirror/held":
+        commands = [VERIFY]  # an older one is true as far as it goes
     if name.startswith("records/"):
         commands.append(("trail", "--check", str(heads)))
     codes, said = [], ""
@@ -105,7 +108,7 @@ def test_every_harm_to_a_file_that_must_stay_is_found_and_named(lived, capsys):
     world, earlier, folder = lived
     seed = int.from_bytes(os.urandom(4), "big")
     print(f"seed {seed}")
-    harmed = each_harm(world, earlier, folder, random.Random(seed), 4, is_evidence)
+    harmed = each_harm(world, earlier, folder, random.Random(seed), 2, is_evidence)
     found = (overlooked(world, capsys, folder / "heads", *harm) for harm in harmed)
     assert [each for each in found if each is not None] == []
     assert world.run(*VERIFY) == 0

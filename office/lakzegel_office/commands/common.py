@@ -113,6 +113,11 @@ def say(text: str) -> None:
     print(printable(text), file=sys.stderr, flush=True)
 
 
+def shown(text: str) -> str:
+    """Return what somebody once wrote as a part of one line that steers no terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def answer(value: object) -> None:
     """Print a result for a program."""
     print(json.dumps(value, indent=2, sort_keys=True))

@@ -23,6 +23,7 @@ from lakzegel_office.commands.common import (
     as_now,
     command,
     say,
+    shown,
     unlock,
 )
 from lakzegel_office.commands.evidence import identities
@@ -103,7 +104,7 @@ def list_all(arguments: argparse.Namespace) -> int:
         else:
             print(
                 f"{found.number}\t{found.state}\t{len(found.units)} units"
-                f"\t{found.category['code']}\t{format_time(found.proposed)}\t{found.ground}"
+                f"\t{found.category['code']}\t{format_time(found.proposed)}\t{shown(found.ground)}"
             )
     return 0
 
@@ -138,10 +139,11 @@ def approve(arguments: argparse.Namespace) -> int:
         else:
             found = carrier.lists.get(number)
             category = found.category
-            print(f"list {number}: {found.ground}")
-            print(f"category {category['code']}: {category['about']}; {category['ground']}")
+            print(f"list {number}: {shown(found.ground)}")
+            about = f"{category['code']}: {category['about']}; {category['ground']}"
+            print(f"category {shown(about)}")
             for line in carrier.drafted(number).lines():
-                print(line)
+                print("\t".join(map(shown, line.split("\t"))))
         carrier.approve(number, _now())
     print(f"list {arguments.number}: approved; next: lakzegel-office destroy run")
     return 0

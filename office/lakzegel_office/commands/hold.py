@@ -15,7 +15,7 @@ from lakzegel_office.audit import why
 from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.model import Collection, Query
 from lakzegel_office.collection.opening import open_collection
-from lakzegel_office.commands.common import Commands, Office, answer_line, command, unlock
+from lakzegel_office.commands.common import Commands, Office, answer_line, command, shown, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.destroying.holds import MAX_UNITS, Hold, Holds
 from lakzegel_office.destroying.lists import Lists
@@ -81,7 +81,8 @@ def list_holds(arguments: argparse.Namespace) -> int:
             else:
                 state = "in the log" if public else "not in the log yet: have it published, pull"
                 print(
-                    f"{hold.name}\t{format_time(hold.at)}\t{covers} units\t{state}\t{hold.reason}"
+                    f"{hold.name}\t{format_time(hold.at)}\t{covers} units\t{state}\t"
+                    f"{shown(hold.reason)}"
                 )
     return 0
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from lakzegel_core.encoding import b64, format_time
 from lakzegel_office import durable
-from lakzegel_office.commands.common import Commands, Office, command, say, unlock
+from lakzegel_office.commands.common import Commands, Office, command, say, shown, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import UsageError
 from lakzegel_office.heads import Heads
@@ -92,7 +92,7 @@ def _lines(
     if arguments.sums:
         for row in by_person(entry for entry, _ in chosen):
             counts = ", ".join(f"{action} {number}" for action, number in row.counts.items())
-            plain = f"{row.month}\t{_printable(row.actor)}\t{_printable(counts)}"
+            plain = f"{row.month}\t{shown(row.actor)}\t{shown(counts)}"
             yield json.dumps(row.to_json(), sort_keys=True) if arguments.json else plain
         return
     for entry, why in chosen:
@@ -128,11 +128,7 @@ def _line(entry: Entry) -> str:
     says = entry.says
     what = ", ".join(f"{kind} {value}" for kind, value in says["object"].items())
     parts = (format_time(entry.at), says["actor"], says["action"], what, says["result"])
-    return "\t".join([*map(_printable, parts), _printable(says["reason"])])
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "\t".join([*map(shown, parts), shown(says["reason"])])
 
 
 def _day(text: str) -> datetime:

@@ -235,8 +235,8 @@ def _objects(data: bytes, head: re.Pattern[bytes]) -> Iterator[Entry]:
     """Yield the objects that begin with a head; none within another."""
     end = 0
     found = [match.start() for match in head.finditer(data)]
-    ends: Sequence[int] = [*found[1:], len(data)]
-    for start, limit in zip(found, ends, strict=True):
+    ends: Sequence[int] = [*found[1:], len(data)]  # one too many where nothing begins
+    for start, limit in zip(found, ends, strict=False):
         if start < end:
             continue
         value, length = _decoded(data[start:limit])

@@ -48,7 +48,7 @@ def parse_result(path: bytes, data: bytes) -> Piece:
     ends = [head.start() for head in found[1:]] + [len(data)]
     heads: list[Head] = []
     units: list[Raw] = []
-    for head, end in zip(found, ends, strict=True):
+    for head, end in zip(found, ends, strict=False):  # no head, an end
         if head["chat"] is not None:
             heads.append(_chat(head))
         else:
