@@ -114,7 +114,7 @@ class IndexStore:
         sync_folders([self._opened / batch_id, self._index / batch_id])
 
     def mark(self, batch_id: str, items: int, failures: Iterable[Failure]) -> None:
-        """State that every item of a batch was opened, and what did not fit."""
+        """State that a batch was opened, how many items of it did, and what did not fit."""
         rows = [[f.index, f.code, f.what] for f in failures]
         text = json.dumps({"failures": rows, "format": _FORMAT, "items": items})
         salt = os.urandom(cobblestone.SALT_SIZE)

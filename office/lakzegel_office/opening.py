@@ -60,7 +60,7 @@ class OpenResult:
     """What opening one batch found."""
 
     batch_id: str
-    items: int
+    items: int  # that did open
     failures: tuple[Failure, ...]
     references: tuple[Reference, ...]
     built: tuple[Built, ...] = ()
@@ -119,7 +119,7 @@ class Opener:
         self._store.write(task.batch_id, work.lines.values())
         return OpenResult(
             task.batch_id,
-            len(batch.entries),
+            len(work.lines),
             tuple(work.failures),
             tuple(work.references),
             tuple(work.built),

@@ -254,7 +254,7 @@ def test_what_no_finding_in_the_log_names_yet_is_a_doubt_in_each_pull(world, dev
     following = world.puller()
     for _ in range(2):
         report = following.run()
-        assert the_codes(report) == ["decrypt"]
+        assert (the_codes(report), report.opened) == (["decrypt"], 0)
         assert report.held < len(world.receiver.log)
 
 
