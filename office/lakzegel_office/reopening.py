@@ -3,9 +3,11 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from os import urandom
 from pathlib import Path
+from typing import Final
 
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.home import Home
@@ -17,6 +19,8 @@ from lakzegel_office.references import References
 from lakzegel_office.replay import HeaderRecord, Replay, destroyed_in
 from lakzegel_office.spread import in_turn, spread
 
+LEFT: Final = 86_400  # seconds after which nobody works in such a folder any more
+
 
 def reopen(home: Home, replay: Replay, identities: Sequence[str]) -> tuple[int, list[Doubt]]:
     """Return how many items were opened, and what does not fit and is in no finding yet.
@@ -25,6 +29,9 @@ def reopen(home: Home, replay: Replay, identities: Sequence[str]) -> tuple[int, 
     gone at the end.
     """
     home.state.mkdir(exist_ok=True, mode=0o700)
+    for left in home.state.glob("verify-*"):  # by one that was killed; its key is nowhere
+        if time.time() - left.stat().st_mtime > LEFT:
+            shutil.rmtree(left, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(prefix="verify-", dir=home.state))
     try:
         return _reopen(Mirror(home.mirror), replay, identities, scratch)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Pulling from a receiver that is honest, slow, broken or hostile."""
 
+import os
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -31,7 +33,12 @@ def test_a_pull_of_an_honest_log_ends_clean_and_held(world, device):
     assert (held.size, held.root) == (report.size, world.receiver.root())
     assert len(world.receiver.cosignatures) == 2
     assert world.run("verify", "--quiet") == 0
+    killed, beside = (world.home.state / f"verify-{name}" for name in ("killed", "beside"))
+    for folder, age in ((killed, 90_000), (beside, 60)):
+        (folder / "index").mkdir(parents=True)
+        os.utime(folder, (time.time() - age,) * 2)
     assert world.run("verify", "--quiet", "--open") == 0
+    assert list(world.home.state.glob("verify-*")) == [beside]
 
 
 def test_a_second_pull_brings_in_only_what_is_new(world, device):
