@@ -26,6 +26,7 @@ from lakzegel_office.errors import (
     UsageError,
 )
 from lakzegel_office.extracts import FILLER, open_extract
+from lakzegel_office.review.book import Book
 from tests.office.disposing import NOW, carry_out, decide, office_of
 from tests.office.mails import letter
 
@@ -365,4 +366,25 @@ def test_a_list_whose_batch_was_changed_by_another_is_approved_again(world, mail
     world.run("approve", "2")
     carry_out(world, 2)
     assert texts(collected) == []
+    assert world.run("verify", "--open", "--quiet") == 0
+
+
+@pytest.mark.soak
+def test_what_a_later_read_out_brings_again_can_go_again(world, mails, device, collected):
+    assert propose(world, "zangzaad") == 0
+    assert world.run("approve", "1") == 0
+    carry_out(world)
+    device.send_as("maildir", {"copy/cur/1": [letter(1, "Zangzaad")]})
+    assert texts(collected) == ["Vogelkooi", "Zangzaad"]
+    book = Book.open(world.home, office_of(world).journal_key)
+    with closing(collected()) as collection:
+        (unit,) = collection.units(Query(text="zangzaad"))
+    assert world.run("destroy", "propose", "--ground", "g", "--category", "prive", "--query",
+                     "zangzaad") == 2  # nobody decided on it anew  # fmt: skip
+    book.anew([unit.id], actor="anna", now=NOW)
+    assert propose(world, "zangzaad") == 0
+    assert world.run("approve", "2") == 0
+    carry_out(world, 2)
+    assert lists(world) == {1: "withdrawn", 2: "withdrawn"}
+    assert texts(collected) == ["Vogelkooi"]
     assert world.run("verify", "--open", "--quiet") == 0
