@@ -222,6 +222,7 @@ def test_a_forwarded_mail_and_an_attached_one_are_told_as_alike_and_found(device
     collection = collected()
     (unit,) = (one for one in collection.units(Query(text="begroting")) if one.snippet[0] == "D")
     (other,) = collection.containing([unit.id]).alike
+    assert collection.beside([unit.id]) == ((), (other,))
     assert collection.unit(other).subject == "Fwd: Stukken"
     (found,) = collection.units(Query(text="zangzaad kanarie"))
     (attached,) = collection.body(found.id).attachments

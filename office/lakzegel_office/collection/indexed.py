@@ -143,6 +143,10 @@ class IndexedCollection(Collection):
         shown = {file for unit in units for file in self._media(unit)}
         return replace(found, media=tuple(sorted(shown - set(units))))
 
+    def beside(self, units: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the `neighbours` and `alike` of these units, as `containing` does."""
+        return reaching.beside(self.db, [self._row(unit) for unit in units])
+
     def _media(self, unit: str) -> Iterator[str]:
         """Yield the captured files that a message shows; none where it cannot be opened."""
         found = self.unit(unit)

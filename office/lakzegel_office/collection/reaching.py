@@ -57,6 +57,14 @@ def containing(db: Connection, units: Sequence[int]) -> Containing:
     )
 
 
+def beside(db: Connection, units: Sequence[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the `neighbours` and `alike` of these units: no capture of their files is read."""
+    wanted = frozenset(units)
+    held = _held(db, segments_of(db, units))
+    neighbours = {unit for found in held.values() for unit in found - wanted}
+    return _names(db, neighbours), _names(db, _alike(db, wanted))
+
+
 def segments_of(db: Connection, units: Iterable[int]) -> set[int]:
     """Return the segments that hold these units."""
     found: set[int] = set()

@@ -115,7 +115,8 @@ def unit(desk: Desk, request: Request) -> Response:
     row = desk.row(name)
     (shown,) = desk.open(request.state.session, [row])
     standing = desk.book.standing(name)
-    within = desk.collection.containing([name])
+    neighbours, alike = desk.collection.beside([name])
+    some = Wanted(Query(ids=alike[:_ALIKE]))  # what came or went meanwhile is in no list here
     return page(
         request,
         "unit.html",
@@ -125,9 +126,9 @@ def unit(desk: Desk, request: Request) -> Response:
         history=[(type(act).__name__, act, undone) for act, undone in desk.book.history(name)],
         proposal=desk.proposals.of(name),
         places=desk.collection.places(name),
-        beside=len(within.neighbours),
-        alike=[desk.row(other) for other in within.alike[:_ALIKE]],
-        more_alike=max(0, len(within.alike) - _ALIKE),
+        beside=len(neighbours),
+        alike=desk.units(some) if alike else [],
+        more_alike=max(0, len(alike) - _ALIKE),
         pictures=desk.pictures(shown),
         max_shown=MAX_SHOWN,
         list=urlencode(wish.fields),

@@ -112,11 +112,19 @@ def keep(world, person):
 def test_what_happens_while_a_review_is_open_counts_at_once(device, review, world, monkeypatch):
     lines = "".join(CHAT.format(n, "Anna") for n in range(3))
     device.send_as("whatsapp-export", {f"{FOLDER}.txt": [lines.encode()]})
+    device.send_as("maildir", {"cur/1": [mail(1, text="Tweemaal gezegd, met dezelfde woorden.")]})
     bram = Person("bram", frozenset({Duty.ARCHIVIST}), world.vault.recipient, START)
     keep(world, bram)
     with review(staff=Staff(bram, world.vault)) as page:
-        gone, *units = ids(page)
-        (chat,) = page.desk.collection.conversations(Query())
+        gone, *units = ids(page, apps=["whatsapp"])
+        (chat,) = page.desk.collection.conversations(Query(apps=["whatsapp"]))
+        (letter,) = ids(page, apps=["mail"])
+        device.send_as(
+            "maildir", {"cur/2": [mail(2, text="Tweemaal gezegd, met dezelfde woorden.")]}
+        )
+        world.pull()
+        assert world.run("index", "--quiet") == 0  # by another program
+        assert page.get(f"/units/{letter}")
         assert "bericht 0" in page.text(f"/units/{gone}")  # its key is in memory now
         other = Book.open(world.home, journal_key(world.vault.load(INDEX)))
         other.destroyed([gone], actor="bram", certificate="1", now=START)
