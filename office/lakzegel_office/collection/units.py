@@ -55,10 +55,12 @@ class Units:
         """Add the units of one stretch; `heads` has the row of the head that each begins with."""
         self._counts.clear()
         self._gone = frozenset(piece.gone)
+        if piece.packed:
+            self.writer.member(where.segments)
         for unit in piece.units:
             row = self._add(where, unit, heads.get(unit.start))
             if piece.packed:
-                self.writer.packed(row, where.segments, unit.start, unit.length)
+                self.writer.packed(row, where.segments[0], unit.start, unit.length)
             else:
                 self.place(row, where, unit.start, unit.length)
         self.writer.db.executemany(

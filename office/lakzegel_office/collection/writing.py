@@ -185,13 +185,16 @@ class Writer:
             (unit, segment, start, length, part),
         )
 
-    def packed(self, unit: int, segments: Sequence[int], start: int, length: int) -> None:
-        """State that a stretch of what a member in these segments gives unpacked holds a unit."""
-        first, *rest = segments
+    def packed(self, unit: int, segment: int, start: int, length: int) -> None:
+        """State that a stretch of what the member that begins here gives unpacked holds a unit."""
         self.db.execute(
             "INSERT OR IGNORE INTO place VALUES (?, ?, ?, ?, 0, 0, 1)",
-            (unit, first, start, length),
+            (unit, segment, start, length),
         )
+
+    def member(self, segments: Sequence[int]) -> None:
+        """State that these segments together are one member of an archive."""
+        first, *rest = segments
         self.db.executemany(
             "UPDATE segment SET part_of = ? WHERE id = ?", [(first, row) for row in rest]
         )
