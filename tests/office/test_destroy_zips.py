@@ -88,7 +88,8 @@ def read(collected):
                 data = collection.attachment(unit.id, 0)
                 found[unit.id] = data if PHOTO in unit.subject else unit.subject
             else:
-                found[unit.id] = collection.body(unit.id).text.strip()
+                found[unit.id] = collection.body(unit.id).text
+                assert len(found[unit.id].encode()) < unit.size < 130
     return found
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from lakzegel_core.item import Item
 from lakzegel_office.batchfile import open_batch
 from lakzegel_office.capture import read_path
 from lakzegel_office.collection.parsing import parse, parses
-from lakzegel_office.collection.pieces import Piece
+from lakzegel_office.collection.pieces import Piece, Raw
 from lakzegel_office.extracts import Extract, read_extract
 from lakzegel_office.index import IndexedItem, IndexStore
 from lakzegel_office.keys.keychain import Keychain
@@ -58,7 +59,7 @@ class BatchReader:
             payload = extract.payload()
             line = _line(index, extract, payload)
             known.append(line)
-            pieces[index] = replace(_piece(line, payload), gone=extract.gone)
+            pieces[index] = _of_extract(_piece(line, payload), extract)
         known.sort(key=lambda line: line.index)
         return BatchRead(task.batch_id, tuple(known), pieces)
 
@@ -68,6 +69,22 @@ class BatchReader:
             Opener(self._identities, self._store).open(task)
             lines = self._store.read(task.batch_id)
         return list(lines or ())
+
+
+def _of_extract(piece: Piece, extract: Extract) -> Piece:
+    """Return a piece whose units have none of the blanks that stand for what went beside them."""
+    kept = sorted(extract.pieces)
+    starts, ends = [start for start, _ in kept], [end for _, end in kept]
+
+    def clipped(unit: Raw) -> Raw:
+        end = unit.start + unit.length
+        first, last = bisect_right(ends, unit.start), bisect_left(starts, end) - 1
+        if first > last:
+            return unit
+        start = max(unit.start, starts[first])
+        return replace(unit, start=start, length=min(end, ends[last]) - start)
+
+    return replace(piece, units=tuple(map(clipped, piece.units)), gone=extract.gone)
 
 
 def _line(index: int, extract: Extract, payload: bytes) -> IndexedItem:
