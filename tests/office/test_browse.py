@@ -88,24 +88,17 @@ def test_labels_stand_behind_the_items_that_have_some(labelled, capsys):
     ]
 
 
-@pytest.mark.parametrize(
-    ("label", "paths"),
-    [
+def test_items_are_listed_by_label_and_show_tells_all_of_one(labelled, capsys):
+    capsys.readouterr()
+    for label, paths in (
         ("classified", ["cur/2"]),
         ("van-later", ["cur/3"]),
         ("any", ["cur/2", "cur/3"]),
         ("none", []),
-    ],
-)
-def test_items_are_listed_by_label(labelled, capsys, label, paths):
-    capsys.readouterr()
-    assert labelled.run("list", "--label", label, "--json") == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["context"]["path"] for row in rows] == paths
-
-
-def test_show_tells_the_labels_of_an_item(labelled, capsys):
-    capsys.readouterr()
+    ):
+        assert labelled.run("list", "--label", label, "--json") == 0
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [row["context"]["path"] for row in rows] == paths
     assert labelled.run("show", "minister/0/0/2") == 0
     assert json.loads(capsys.readouterr().out)["labels"] == [
         "citizen-number",

@@ -160,11 +160,9 @@ def test_a_policy_takes_the_privacy_officers_own_passphrase(world, staff, device
     assert "no policy can be signed: otto, who left" in " ".join(standing(world.home, gone))
 
 
-@pytest.mark.parametrize(
-    "roles", ["archivist,privacy", "audit,approver", "archivist,audit", "", "x"]
-)
-def test_roles_that_must_be_two_persons_are_not_given_to_one(world, staff, roles):
-    assert staff.add("anna", roles) == 2
+def test_roles_that_must_be_two_persons_are_not_given_to_one(world, staff):
+    for roles in ("archivist,privacy", "audit,approver", "archivist,audit", "", "x"):
+        assert staff.add("anna", roles) == 2, roles
     assert world.config.people.all == ()
     assert not (world.home.root / "people").exists()
 
