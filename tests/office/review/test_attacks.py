@@ -4,6 +4,7 @@
 import http.client
 import re
 import socket
+from datetime import timedelta
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from lakzegel_office.review import hypertext, visible
 from lakzegel_office.review.pictures import picture_type
 from lakzegel_office.review.sessions import IDLE_SECONDS, SESSION_SECONDS, TOKEN_SECONDS
 from lakzegel_office.review.views import safe_name
+from tests.office.conftest import START, make_world
+from tests.office.review.conftest import reviewing
 from tests.office.review.ministry import bomb, hostile, mail, parts, png
 
 XSS = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>{{7*7}}"
@@ -53,12 +56,22 @@ def raw(page, lines):
         return answer.status
 
 
-@pytest.fixture
-def served(device, review):
-    """A review of one mail, by somebody who is logged in."""
-    device.send_as("maildir", {"cur/1": [mail(1)]})
-    with review() as page:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A review of one mail, for all that no test here may change."""
+    world = make_world(tmp_path_factory.mktemp("attacked"))
+    world.enrol().send_as("maildir", {"cur/1": [mail(1)]})
+    world.pull()
+    with reviewing(world, now=lambda: START + timedelta(days=1), login=False) as page:
         yield page
+
+
+@pytest.fixture
+def served(page):
+    """That review, to somebody who has just logged in."""
+    page.browser.cookies.clear()
+    page.login()
+    return page
 
 
 def test_another_host_name_is_refused_whatever_else_is_right(served):
