@@ -56,6 +56,7 @@ def decide(world, query, to="prive", actor="anna"):
         units = [unit.id for unit in collection.units(Query(text=query))]
     book = Book.open(world.home, office.journal_key)
     if units:
+        book.anew(units, actor=actor, now=NOW)
         book.decide(units, Class(to), actor=actor, reason="", now=NOW)
     return units
 

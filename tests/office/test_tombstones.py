@@ -63,7 +63,7 @@ def says_destroyed(world, capsys, units):
 
 
 def test_whatever_becomes_of_the_index_it_says_the_same_and_brings_nothing_back(
-    world, approved, tmp_path, capsys
+    world, device, approved, tmp_path, capsys
 ):
     carry_out(world)
     says_destroyed(world, capsys, approved)
@@ -76,6 +76,18 @@ def test_whatever_becomes_of_the_index_it_says_the_same_and_brings_nothing_back(
     assert b"vogelkooi" in rows.lower()
     assert b"zangzaad" not in rows.lower()
     assert b"ziekenhuis" not in rows.lower()
+    assert world.run("verify", "--open", "--quiet") == 0
+    device.send_as("maildir", {"new/9": [letter(1, "Zangzaad")]})  # the same mail, captured anew
+    world.pull()
+    ground = ("--ground", "verzoek", "--category", "prive", "--query", "zangzaad")
+    assert world.run("destroy", "propose", *ground) == 2
+    assert "captured anew, decide in review" in capsys.readouterr().err
+    (unit,) = decide(world, "zangzaad")
+    assert unit in approved
+    assert world.run("destroy", "propose", *ground) == 0
+    assert world.run("approve", "2") == 0
+    carry_out(world, 2)
+    assert decide(world, "zangzaad") == []
     assert world.run("verify", "--open", "--quiet") == 0
 
 
