@@ -102,6 +102,8 @@ class Desk:
         """
         self._require_kept(unit)
         found = self.units(Wanted(Query(ids=[unit])), 1)
+        if not found and (certificate := self.book.standing(unit).certificate):
+            raise GoneError(f"{unit}: destroyed, by list {certificate}")  # before this review
         if not found:
             raise UsageError(f"{unit}: no such unit")
         return found[0]
