@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lakzegel_office.collection import searching
+from lakzegel_office.collection import facets, searching
 from lakzegel_office.collection.assembling import Assembler
 from lakzegel_office.collection.bodies import Opened
 from lakzegel_office.collection.database import open_database
@@ -251,6 +251,7 @@ def paged(world, query):
 def test_any_question_finds_what_a_reader_of_everything_finds(world, monkeypatch, few):
     monkeypatch.setattr(searching, "FEW", few)
     monkeypatch.setattr(searching, "WALKED", 5 * few)
+    monkeypatch.setattr(facets, "MANY", few // 100)
     check_questions(world, random.Random(few), 50)
 
 
@@ -259,6 +260,7 @@ def test_any_question_finds_what_a_reader_of_everything_finds(world, monkeypatch
 def test_many_questions(world, monkeypatch, seed):
     monkeypatch.setattr(searching, "FEW", (4_000, 3)[seed % 2])
     monkeypatch.setattr(searching, "WALKED", (10_000, 20)[seed // 2 % 2])
+    monkeypatch.setattr(facets, "MANY", (200, 2)[seed // 4 % 2])
     check_questions(world, random.Random(seed), 500)
 
 

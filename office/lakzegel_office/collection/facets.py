@@ -8,6 +8,7 @@ are meant is looked up in small tables, once; each unit that is met is then test
 from __future__ import annotations
 
 import hashlib
+import json
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,11 @@ _COLUMNS: Final = "custody, device, source, app, kind, labels"
 MANY: Final = 200  # people, whose crowds are found by going through all
 _MET: Final = "SELECT id FROM party WHERE instr(folded, ?) > 0"
 _OF_FEW: Final = f"SELECT c.crowd FROM crowded c WHERE c.party IN ({_MET})"  # noqa: S608  # ours
-_OF_MANY: Final = f"SELECT c.crowd FROM crowded c INDEXED BY crowded_by WHERE +c.party IN ({_MET})"  # noqa: S608  # ours
+_NAMES: Final = (  # each on a line of its own, so that no question is met by two of them
+    "coalesce(group_concat(y.folded, char(10)), '') FROM json_each(?2) j"
+    " JOIN party y ON y.id = j.value"
+)
+_OF_MANY: Final = "SELECT id FROM crowd WHERE instr(folded, ?) > 0"
 _MEMBER: Final = f"SELECT -p.unit FROM present p WHERE p.party IN ({_MET}) AND p.unit < 0"  # noqa: S608  # ours
 
 Facet = tuple[str, str, str, str, str, str]  # in the order of the columns
@@ -64,9 +69,9 @@ class Facets:
         known = self._crowds.get(mark)
         if known is None:
             known = self._made(
-                "SELECT id FROM crowd WHERE members = ?",
-                "INSERT INTO crowd (members) VALUES (?)",
-                (mark,),
+                "SELECT id FROM crowd WHERE members = ?1 AND ?2 <> ''",
+                f"INSERT INTO crowd (members, folded) SELECT ?1, {_NAMES}",  # ours
+                (mark, json.dumps(list(members))),
             )
             self.db.executemany(
                 "INSERT OR IGNORE INTO crowded VALUES (?, ?)", [(one, known) for one in members]
