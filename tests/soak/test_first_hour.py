@@ -97,8 +97,7 @@ class Shell:
         raise AssertionError(f"a command of the guide failed:\n{''.join(said)[-4000:]}")
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait(20)
+        self.process.communicate(timeout=20)
 
 
 class Archivist:
