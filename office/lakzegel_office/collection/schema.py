@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 5
+VERSION: Final = 6
 PENDING: Final = 0  # no capture has named it yet
 READ: Final = 1  # its units have places
 OPAQUE: Final = 2  # a part of a file that is a unit as a whole
