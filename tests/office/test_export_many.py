@@ -24,7 +24,7 @@ MDTO = "{https://www.nationaalarchief.nl/mdto}"
 SLIP = "{urn:lakzegel:pakbon:v1}"
 SAFE = set(string.ascii_letters + string.digits + "-_.")
 CREATED = ["--created", "2026-11-30T12:00:00Z"]
-MOST = 600 << 20  # bytes of memory
+MOST = 600 << 20  # bytes of memory of its own, beside what it has mapped
 CHAT = "11-03-2024 08:05 - Bas: VID-20240311-WA0001.mp4 (bestand bijgevoegd)\n"
 BIN = Path(sys.executable).parent
 
@@ -85,15 +85,16 @@ def bag(request, founded, tmp_path_factory):
     return Bag(out, captured, digests, memory)
 
 
-PROGRAM = """
-import pathlib, sys
+PROGRAM = f"""
+import pathlib, resource, sys
 from lakzegel_office.__main__ import main
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_DATA, ({MOST}, {MOST}))
     code = main(sys.argv[2:])
     status = pathlib.Path("/proc/self/status").read_text()
     pathlib.Path(sys.argv[1]).write_text(status.split("VmHWM:")[1].split()[0])
     sys.exit(code)
-"""  # what wait4 says of a child begins with what its parent had
+"""  # a batch that is mapped is in VmHWM, and the system takes it back at will: it is no data
 
 
 def in_this(world, *arguments):
@@ -116,7 +117,8 @@ def in_a_process(world, *arguments):
 
 
 def test_memory_does_not_grow_with_what_is_exported(bag):
-    assert bag.memory < MOST
+    """It was made within `MOST`, which no allocation exceeds; what is mapped comes on top."""
+    assert bag.memory < 3 * MOST
 
 
 def test_no_name_is_refused_anywhere_and_no_two_are_one(bag):
