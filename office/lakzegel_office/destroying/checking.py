@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -117,6 +118,26 @@ class DisposalCheck:
                 yield doubt_of(path, "does not belong in disposals")
         for path in sorted(folder.glob("*.signed")):
             yield from self._signed(path)
+        for stem in sorted({path.stem for path in folder.glob("*.[ns]*") if path.stem != DRAFT}):
+            yield from self._pair(folder / f"{stem}.note", folder / f"{stem}.signed")
+
+    def _pair(self, first: Path, both: Path) -> Iterator[Doubt]:
+        """What the log has lies here with one signature and with both."""
+        read = {}
+        for path in (first, both):
+            with suppress(LakzegelError, DoubtError, OSError):  # named elsewhere, or missing
+                read[path] = note.parse(read_limited(path, limits.MAX_NOTE))
+        if len(read) == len((first, both)):
+            one, two = read[first], read[both]
+            if one.text != two.text or all(one.signatures != (line,) for line in two.signatures):
+                yield doubt_of(first, f"not {both.name} as its first signer left it")
+            return
+        for parsed in read.values():
+            with suppress(LakzegelError):
+                change = KeyringChange.from_text(parsed.text)
+                if any(row.change == change for row in self._replay.changes):
+                    for path in {first, both} - set(read):
+                        yield doubt_of(path, "is missing, or no note")
 
     def _signed(self, path: Path) -> Iterator[Doubt]:
         """The entry with both signatures is the log's, where the log has the change."""
@@ -175,7 +196,10 @@ class DisposalCheck:
         named = {f"extract-{item.replace('/', '-')}.age": item for item in found.extracts}
         for name in sorted(there - set(named)):
             yield doubt_of(found.folder / name, "the certificate does not name it")
-        for name in sorted(set(named) - there):
+        files = {
+            name for name in there if (found.folder / name).is_file()
+        }  # a link may lead nowhere
+        for name in sorted(set(named) - files):
             if self._newest.get(named[name]) == found.digest:
                 yield doubt_of(found.folder / name, "is missing: of what stays nothing is left")
         if not (found.folder / ANNEX).exists():
