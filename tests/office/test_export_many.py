@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 import xmlschema
 
+from lakzegel_core.encoding import b64
 from tests.office.nasty import large, mails
 
 XSD = Path(__file__).parents[3] / "shared/data/mdto/MDTO-XML1.0.1.xsd"
@@ -72,9 +73,9 @@ def bag(request, founded, tmp_path_factory):
     for first in range(0, len(names), 1000):
         device.send_as("maildir", {n: [captured[n]] for n in names[first : first + 1000]})
     mail, file = large(size.large, size.cut)
-    device.send_as("maildir", {"cur/groot": mail})
+    send_over(device, "maildir", "cur/groot", mail)
     device.send_as("whatsapp-export", {"WhatsApp-chat met Anna.txt": [CHAT.encode()]}, source="c")
-    device.send_as("folder", {"VID-20240311-WA0001.mp4": file}, source="c")
+    send_over(device, "folder", "VID-20240311-WA0001.mp4", file, source="c")
     digests = tuple(hashlib.sha256(b"".join(pieces)).hexdigest() for pieces in (mail, file))
     world.pull()
     out = tmp_path_factory.mktemp("uit") / "levering"
@@ -83,6 +84,17 @@ def bag(request, founded, tmp_path_factory):
     run(world, "index", "--quiet")
     memory = run(world, "export", "--format", "bagit", "--quiet", *CREATED, *schema, str(out))
     return Bag(out, captured, digests, memory)
+
+
+def send_over(device, reader, path, pieces, source="mail"):
+    """Seal a file with a batch for each of its segments, as an agent does with a large one."""
+    device.reader, file, rows = reader, os.urandom(16).hex(), []
+    for piece in pieces:
+        item = device.seal(payload=piece, context=device.context(path, file), source=source)
+        rows.append([device.epoch, device.batch, 0, len(piece), b64(item.entry.commitment)])
+        device.send([item])
+    device.send([device.capture(path, rows, file, source)])
+    device.reader = "folder"
 
 
 PROGRAM = f"""
