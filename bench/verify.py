@@ -23,7 +23,7 @@ from bench.measure import MB, BenchError, Usage, run
 from bench.opening import AIM as OPENING
 from bench.opening import opened
 from bench.timing import print_pages
-from lakzegel_demo.errors import DemoError
+from lakzegel_demo.errors import DemoError, NotProvenError, PartyError
 from lakzegel_demo.journey import Journey
 from lakzegel_demo.places import Places
 from lakzegel_demo.process import Children
@@ -31,6 +31,7 @@ from lakzegel_demo.sources import distinct
 
 AIM: Final = 1.5  # of sha256sum's wall time, on two cores
 MEMORY: Final = 200.0  # MB
+TURNS: Final = 20  # of capturing until the spool is full, and pulling
 MIRRORED: Final = 1.35  # GB of a mirror, of the whole corpus
 OFFICE: Final = Path(sys.executable).with_name("lakzegel-office")
 SUM: Final = "find . -type f -print0 | xargs -0 sha256sum > /dev/null"
@@ -87,13 +88,31 @@ def _home(arguments: argparse.Namespace, work: Path) -> tuple[Path, Path | None]
         journey = Journey(places, sources, children, lambda _: None)
         journey.enrol_device(journey.found_parties())
         journey.put_policy_in_force()
-        _say("capturing and sealing it")
-        journey.capture()
-        _say("pulling and opening it")
-        journey.bring_in()
+        _bring_in(journey)
     shutil.rmtree(corpus)
     shutil.rmtree(places.server)
     return places.office, places.passphrase
+
+
+def _bring_in(journey: Journey) -> None:
+    """Capture and pull, in turns: a device keeps no more than its spool holds until it is held.
+
+    Raises:
+        DemoError: it does not come to an end.
+    """
+    for left in reversed(range(TURNS)):
+        _say("capturing and sealing it")
+        try:
+            journey.capture()
+        except (NotProvenError, PartyError) as error:
+            _say(str(error)[-160:])
+            if not left:
+                raise
+            journey.office.pull()
+        else:
+            break
+    _say("pulling and opening it")
+    journey.bring_in()
 
 
 def _say(text: str) -> None:

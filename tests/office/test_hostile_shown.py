@@ -180,9 +180,10 @@ def test_each_of_many_real_mails_that_mean_harm_comes_out_as_it_went_in(founded,
         units = list(collection.units(Query()))
         assert sum(unit.captures for unit in units) == len(mails)
         assert {collection.raw(unit.id) for unit in units} == set(mails.values())
-    out = tmp_path / "uit"
-    assert world.run("export", "--format", "eml", "--renderings", "--quiet", str(out)) == 0
-    (listed,) = out.rglob("inventaris.json")
-    assert json.loads(listed.read_bytes())["counts"]["exported"] == len(units)
+    for form in ("eml", "mbox", "bagit", "mdto"):
+        out = tmp_path / form
+        assert world.run("export", "--format", form, "--renderings", "--quiet", str(out)) == 0
+        (listed,) = out.rglob("inventaris.json")
+        assert json.loads(listed.read_bytes())["counts"]["exported"] == len(units)
     if CHROMIUM is not None:
         check_review(world)
