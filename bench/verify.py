@@ -46,6 +46,9 @@ def main() -> int:
             files = [one for one in (home / "mirror").rglob("*") if one.is_file()]
             size = sum(one.stat().st_size for one in files)
             found = _measure(home, Path(work), arguments.times)
+            if not arguments.json:  # an index of gigabytes takes minutes: first what is known
+                print(f"{size / MB:,.0f} MB in {len(files)} files")
+                _print(found)
             pages = [opened(home, passphrase)] if passphrase else []
     except (BenchError, DemoError) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -53,12 +56,9 @@ def main() -> int:
     if arguments.json:
         runs = {name: asdict(one) for name, one in found.items()}
         print(json.dumps({"bytes": size, "runs": runs, "pages": [one.told() for one in pages]}))
-    else:
-        print(f"{size / MB:,.0f} MB in {len(files)} files")
-        _print(found)
-        if pages:
-            print("\nmilliseconds of processor time, and of the clock")
-            print_pages(pages, OPENING)
+    elif pages:
+        print("\nmilliseconds of processor time, and of the clock")
+        print_pages(pages, OPENING)
     return 0
 
 
