@@ -195,7 +195,8 @@ class _Others:
         settings: Settings,
     ) -> _Others:
         """All of them; the stack closes what has to be."""
-        recovery = Recovery(layout, log, books.register, settings)
+        missed = books.trail.take_back  # whoever looks from now on finds written down what is lost
+        recovery = Recovery(layout, log, books.register, settings, before_sealing=missed)
         witnesses = Witnesses(log, settings, clock=clock, suspect=recovery.suspect)
         stack.callback(witnesses.close)
         ties = Ties(witnesses.quorum_met, books.trail.note, books.visits.fetched)

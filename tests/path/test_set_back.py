@@ -18,6 +18,8 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.people import trailrows
+from lakzegel_server.people.trailrows import State
 from tests.path.waiting import await_phase, await_that
 
 
@@ -74,8 +76,19 @@ def back_up_yesterday(ready, lakzegel, office, url):
     lakzegel("server", "backup", "--data", ready.server.data, ready.root / "backup", "--keys")
 
 
+def put_back_the_keys_and_the_trail(world, lakzegel):
+    """An auditor had fetched the segments, and gives them back."""
+    put_back_the_keys(world, lakzegel)
+    shutil.copytree(world.root / "apart" / "trail", world.server.data / "trail")
+
+
 @pytest.mark.parametrize(
-    "put_back", [put_back_the_backup, pytest.param(put_back_the_keys, marks=pytest.mark.soak)]
+    "put_back",
+    [
+        put_back_the_backup,
+        put_back_the_keys,
+        pytest.param(put_back_the_keys_and_the_trail, marks=pytest.mark.soak),
+    ],
 )
 def test_wiped_and_put_back_it_seals_nothing_until_it_is_whole_and_agents_just_go_on(
     ready, lakzegel, same_tree, put_back
@@ -108,7 +121,8 @@ def test_wiped_and_put_back_it_seals_nothing_until_it_is_whole_and_agents_just_g
         ready.pull()
     ready.verify()
     assert same_tree(folder, ready.restore() / "map") == []
-    ready.check()
+    ready.check()  # what nobody but that disk had is told as lost, and is no doubt
+    assert lost_segments(ready) == (2 if put_back is put_back_the_keys else 0)
 
 
 @pytest.mark.soak
@@ -158,6 +172,14 @@ def make_account(world):
         moment = "2026-11-24T02:00:00Z"
         accounts.add(database, name, AccountRole.RECORDS, secret=raw, now=moment)
     database.close()
+
+
+def lost_segments(world):
+    """How many segments of the audit trail the receiver knows to be lost."""
+    database = Database.open_readonly(world.server.data / "index.sqlite")
+    found = trailrows.segments(database.connection)
+    database.close()
+    return sum(segment.state is State.LOST for segment in found)
 
 
 def alarms(world):

@@ -67,9 +67,11 @@ class Recovery:
         register: Register,
         settings: Settings,
         *,
+        before_sealing: Callable[[LogState], None] = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._layout = layout
+        self._before_sealing = before_sealing
         self._state = log
         self._register = register
         self._office = settings.office
@@ -290,6 +292,7 @@ class Recovery:
         self._pause = FIRST_PAUSE
         if self._continuity is not None:
             self._continuity.note(self._state.shown.checkpoint)
+        self._before_sealing(self._state)
         for done in (self._layout.restored, self._layout.ahead):
             done.unlink(missing_ok=True)
         self._state.stand(SEALING)
