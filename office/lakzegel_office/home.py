@@ -12,10 +12,8 @@ replies/               what is to be carried to a receiver that hands over by fo
 state/                 may be thrown away: index, marks of what was opened, temporary files
 """
 
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -23,9 +21,9 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_office.errors import BusyError, UsageError
+from lakzegel_office.locking import ALONE, is_locked
 
 PATIENCE: Final = 60.0  # seconds that a command waits for its turn; most pulls are shorter
-LOOK: Final = 0.1  # seconds between two looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +143,8 @@ class Home:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.state / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            until = time.monotonic() + patience
-            while not _is_locked(descriptor):
-                if time.monotonic() >= until:
-                    raise BusyError(f"{self.root}: {why}; wait for it")
-                time.sleep(LOOK)
+            if not is_locked(descriptor, ALONE, patience=patience):
+                raise BusyError(f"{self.root}: {why}; wait for it")
             yield
         finally:
             os.close(descriptor)
@@ -159,11 +154,3 @@ class Home:
         shutil.rmtree(self.incoming, ignore_errors=True)
         self.incoming.mkdir(parents=True, mode=0o700)
         return self.incoming
-
-
-def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +19,11 @@ import sqlcipher3
 
 from lakzegel_office.collection.schema import SCHEMA, VERSION
 from lakzegel_office.errors import DoubtError, OfficeError
+from lakzegel_office.locking import ALONE, SHARED, is_locked
 from lakzegel_office.regular import open_descriptor
 
 NAME: Final = "collection.db"
 WAIT: Final = 30.0  # seconds for another process that writes, or has it open
-_LOOK: Final = 0.05  # seconds between two looks at the lock
 _CACHE: Final = -64 * 1024  # KiB of pages in memory
 _PAGE: Final = 8192  # bytes; fewer, larger pages: each is decrypted by itself
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
@@ -53,7 +52,7 @@ def open_database(path: Path, key: bytes) -> Connection:
     Raises:
         OfficeError: it has to be made anew, and another program has it open.
     """
-    connection = _connect(path, _lock(path, fcntl.LOCK_SH))
+    connection = _connect(path, _lock(path, SHARED))
     if not _is_ours(connection, key):
         connection.close()
         connection = _made_anew(path, key)
@@ -66,13 +65,13 @@ def remove_database(path: Path) -> None:
     Raises:
         OfficeError: another program has it open.
     """
-    held = _lock(path, fcntl.LOCK_EX)
+    held = _lock(path, ALONE)
     _remove(path)
     os.close(held)
 
 
 def _made_anew(path: Path, key: bytes) -> Connection:
-    held = _lock(path, fcntl.LOCK_EX)
+    held = _lock(path, ALONE)
     connection = _connect(path, held)
     if not _is_ours(connection, key):  # no other program did it meanwhile
         connection.held = -1
@@ -86,7 +85,7 @@ def _made_anew(path: Path, key: bytes) -> Connection:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
-    fcntl.flock(held, fcntl.LOCK_SH)
+    fcntl.flock(held, SHARED)  # of one that was alone: whoever waits may come in
     return connection
 
 
@@ -103,20 +102,13 @@ def _lock(path: Path, how: int) -> int:
     would mix two indexes that had that name one after the other.
     """
     held = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    end = time.monotonic() + WAIT
-    while True:
-        try:
-            fcntl.flock(held, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                os.close(held)
-                raise OfficeError(
-                    f"{path}: has to be made anew, and another program has it open; end that"
-                    " (a review?), then run the command again"
-                ) from None
-            time.sleep(_LOOK)
-        else:
-            return held
+    if is_locked(held, how, patience=WAIT):
+        return held
+    os.close(held)
+    raise OfficeError(
+        f"{path}: has to be made anew, and another program has it open; end that"
+        " (a review?), then run the command again"
+    )
 
 
 def told(error: sqlcipher3.Error, path: Path) -> OfficeError:
