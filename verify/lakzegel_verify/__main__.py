@@ -2,7 +2,7 @@
 """`lakzegel-verify PROOF FILE --keys FILE`: is this the file that was sealed, by whom, when.
 
 Reads three files and nothing else. 0 proven; 1 not proven, and why; 2 a file is missing or no keys.
-`lakzegel-verify log URL --keys FILE` is another command (commands/log.py).
+`lakzegel-verify log URL` and `lakzegel-verify trail URL DIR` are other commands (commands/).
 """
 
 import argparse
@@ -17,7 +17,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.itemjudge import JudgeKeys, ProvenItem, judge_item
 from lakzegel_core.itemproof import MAX_ITEM_PROOF, ItemProof, parse_item_proof
 from lakzegel_core.itemtimes import Bound, Worth, judge_times
-from lakzegel_verify.commands import log
+from lakzegel_verify.commands import log, trail
 from lakzegel_verify.extracting import extract
 
 CHUNK: Final = 1 << 20  # bytes
@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     if log.is_meant(given):
         return log.run(given)
+    if trail.is_meant(given):
+        return trail.run(given)
     arguments = _parser().parse_args(given)
     try:
         keys = JudgeKeys.from_text(_read(arguments.keys, MAX_KEYS).decode("utf-8"))
@@ -55,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="lakzegel-verify",
         description="Checks offline that a file is what a device sealed.",
         epilog="exit: 0 proven, 1 not proven, 2 a file is missing or unusable; "
-        "'lakzegel-verify log URL --keys FILE' follows a log (see 'lakzegel-verify log --help')",
+        "'lakzegel-verify log URL' follows a log, 'lakzegel-verify trail URL DIR' keeps a copy of "
+        "a receiver's audit trail; each has its own --help",
     )
     parser.add_argument("proof", type=Path, metavar="PROOF", help="made by lakzegel-office prove")
     parser.add_argument("file", type=Path, metavar="FILE", help="the file that it is about")

@@ -48,14 +48,20 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Fetcher:
     """Fetches below one address."""
 
-    def __init__(self, url: str, ca_file: Path | None, *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, url: str, ca_file: Path | None, *, token: str = "", deadline: float = DEADLINE
+    ) -> None:
+        parts = urlsplit(url)
+        if token and parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            raise ValueError(f"{url}: a token is sent over https:// only")
         self._prefix = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._deadline = deadline
         handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
-        if urlsplit(url).scheme == "https":
+        if parts.scheme == "https":
             context = ssl.create_default_context(cafile=ca_file)
             handlers.append(urllib.request.HTTPSHandler(context=context))
-        if urlsplit(url).hostname in _LOOPBACK:
+        if parts.hostname in _LOOPBACK:
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)
 
@@ -79,7 +85,8 @@ class Fetcher:
 
     def _ask(self, url: str, limit: int, answers: list[bytes | Exception]) -> None:
         try:
-            answers.append(_limited(self._opener.open, url, limit, self._deadline))
+            asked = urllib.request.Request(url, headers=self._headers)  # noqa: S310 - as given
+            answers.append(_limited(self._opener.open, asked, limit, self._deadline))
         except urllib.error.HTTPError as error:
             error.close()
             kind = NotThereError if error.code in _NOT_THERE else UnreachableError
@@ -88,8 +95,10 @@ class Fetcher:
             answers.append(UnreachableError(f"{url}: {_why(error)}"))
 
 
-def _limited(opened: Callable[..., IO[bytes]], url: str, limit: int, deadline: float) -> bytes:
-    with opened(url, timeout=deadline) as answer:
+def _limited(
+    opened: Callable[..., IO[bytes]], asked: urllib.request.Request, limit: int, deadline: float
+) -> bytes:
+    with opened(asked, timeout=deadline) as answer:
         data = answer.read(limit + 1)
     if len(data) > limit:
         raise UnreachableError(f"more than {limit} bytes")

@@ -8,7 +8,7 @@ one that was seen is thereby proven to extend it, without asking the log for a p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lakzegel_core.checkpoint import Checkpoint, LogKeys, SignedCheckpoint, open_checkpoint
@@ -16,7 +16,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.limits import DIGEST, MAX_CHECKPOINT
 from lakzegel_core.merkle import Frontier
-from lakzegel_core.tiles import WIDTH, split_tile, tile_path
+from lakzegel_core.tiles import WIDTH, narrow, parse_tile_path, split_tile, tile_path
 from lakzegel_verify.fetching import NotThereError
 
 MAX_TILE: Final = WIDTH * DIGEST  # bytes of hashes
@@ -106,15 +106,26 @@ def _leaves(get: Get, start: int, size: int) -> Iterator[bytes]:
 
 
 def _tile(get: Get, index: int, width: int) -> list[bytes]:
-    """The hashes of a tile, from the full one where the log has the partial one no more."""
+    """The hashes of a tile."""
     path = tile_path(0, index, width)
+    return split_tile(read_tile(get, path, MAX_TILE), width=width, what=path)
+
+
+def read_tile(get: Get, path: str, limit: int) -> bytes:
+    """The bytes of a tile or a bundle of entries, out of the full one where it is no more.
+
+    Raises:
+        LakzegelError: the full one is none.
+        UnreachableError: neither can be had.
+    """
     try:
-        return split_tile(get(path, MAX_TILE), width=width, what=path)
+        return get(path, limit)
     except NotThereError:
-        if width == WIDTH:
+        tile = parse_tile_path(path)
+        if tile.width == WIDTH:
             raise
-    path = tile_path(0, index)
-    return split_tile(get(path, MAX_TILE), width=WIDTH, what=path)[:width]
+    whole = replace(tile, width=WIDTH)
+    return narrow(get(whole.path, limit), whole, tile.width)
 
 
 def _differs(get: Get, seen: Seen | None, signed: SignedCheckpoint) -> AlarmError:

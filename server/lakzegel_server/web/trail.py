@@ -23,7 +23,8 @@ async def list_segments(desk: Desk, _request: Request) -> Response:
     """What the log says of each segment, and how many records wait for theirs."""
     found = await desk.workers.run(desk.trail.segments)
     waiting = await desk.workers.run(desk.trail.waiting)
-    return JSONResponse({"segments": [_told(one) for one in found], "waiting": waiting})
+    told = await desk.workers.run(lambda: [_told(desk, one) for one in found])
+    return JSONResponse({"segments": told, "waiting": waiting})
 
 
 async def get_segment(desk: Desk, request: Request) -> Response:
@@ -35,11 +36,12 @@ async def get_segment(desk: Desk, request: Request) -> Response:
     return Response(await desk.workers.run(_read, desk, number), media_type=LINES)
 
 
-def _told(segment: Segment) -> dict[str, object]:
-    entry = peek_trail(segment.note)
+def _told(desk: Desk, segment: Segment) -> dict[str, object]:
+    entry, name = peek_trail(segment.note), hashlib.sha256(segment.note)
     return {
         "number": segment.number,
-        "entry": hashlib.sha256(segment.note).hexdigest(),
+        "entry": name.hexdigest(),
+        "index": desk.register.index_of(name.digest()),
         "count": entry.count,
         "records": b64(entry.records),
         "from": format_time(entry.since),

@@ -9,45 +9,34 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Final
-from urllib.parse import urlsplit
 
-from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.encoding import b64, format_time
 from lakzegel_core.errors import LakzegelError
-from lakzegel_core.itemjudge import JudgeKeys
-from lakzegel_core.keys import VerifierKey
+from lakzegel_verify.commands import common
+from lakzegel_verify.commands.common import ALARM, FINE, UNREACHABLE, UNUSABLE, Keys
 from lakzegel_verify.fetching import Fetcher, UnreachableError
 from lakzegel_verify.following import AlarmError, Seen, look
 from lakzegel_verify.remembering import keep_evidence, read_seen, write_seen
 
-MAX_KEYS: Final = 65_536  # bytes
-FINE, ALARM, UNUSABLE, UNREACHABLE = 0, 1, 2, 3
-Keys = tuple[LogKeys, tuple[VerifierKey, ...]]
-
 
 def is_meant(argv: Sequence[str]) -> bool:
     """Whether a command line is this one's, and not about a proof that is called ``log``."""
-    words = {"-h", "--help"}
-    return argv[:1] == ["log"] and (
-        len(argv) == 1 or any(word in words or "://" in word for word in argv[1:])
-    )
+    return common.is_meant(argv, "log")
 
 
 def run(argv: Sequence[str]) -> int:
     """Follow a log; return the exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        keys = _read_keys(arguments.keys)
+        keys = common.read_keys(arguments.keys)
         monitor = _Monitor(arguments, keys)
     except (OSError, UnicodeDecodeError, ValueError, LakzegelError) as error:
-        return _say(f"{error}", UNUSABLE)
+        return common.say(f"{error}", UNUSABLE)
     if arguments.follow is None:
         return monitor.once()
     return monitor.follow(arguments.follow)
@@ -57,12 +46,8 @@ class _Monitor:
     """Looks at one log, and tells what it saw."""
 
     def __init__(self, arguments: argparse.Namespace, keys: Keys) -> None:
-        parts = urlsplit(arguments.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"{arguments.url}: not an address of http:// or https://")
-        url = arguments.url.rstrip("/").removesuffix("/log") + "/log"
         self._keys, self._witnesses = keys
-        self._fetcher = Fetcher(url, arguments.ca_file)
+        self._fetcher = Fetcher(f"{common.address(arguments.url)}/log", arguments.ca_file)
         self._path: Path | None = arguments.state
         self._json: bool = arguments.json
         try:
@@ -79,12 +64,12 @@ class _Monitor:
             return self._alarm(alarm)
         except UnreachableError as error:
             self._tell({"status": "unreachable", "detail": str(error)}, "")
-            return _say(str(error), UNREACHABLE)
+            return common.say(str(error), UNREACHABLE)
         try:
             if self._path and (before is None or seen.signed.data != before.signed.data):
                 write_seen(self._path, seen)
         except OSError as error:
-            return _say(f"{self._path}: {error.strerror}; nothing is remembered", UNUSABLE)
+            return common.say(f"{self._path}: {error.strerror}; nothing is remembered", UNUSABLE)
         self._seen = seen
         self._fine(seen, before)
         return FINE
@@ -141,28 +126,12 @@ class _Monitor:
             "evidence": evidence,
         }
         self._tell(found, "")
-        return _say(f"{alarm.kind.upper()}: {alarm}{where}", ALARM)
+        return common.say(f"{alarm.kind.upper()}: {alarm}{where}", ALARM)
 
     def _tell(self, found: dict[str, object], line: str) -> None:
         text = json.dumps(found, sort_keys=True) if self._json else line
         if text:
             print(text, flush=True)
-
-
-def _read_keys(path: Path) -> Keys:
-    """The log's keys and perhaps witnesses, of a judge's key file or of a receiver's log.keys."""
-    with path.open("rb") as file:
-        data = file.read(MAX_KEYS + 1)
-    if len(data) > MAX_KEYS:
-        raise ValueError(f"{path}: no usable key file: more than {MAX_KEYS} bytes")
-    try:
-        text = data.decode("utf-8")
-        if text.startswith("log "):
-            judge = JudgeKeys.from_text(text)
-            return judge.log, judge.quorum.witnesses
-        return LogKeys.from_texts(text.split()), ()
-    except (UnicodeDecodeError, ValueError, LakzegelError) as error:
-        raise ValueError(f"{path}: no usable key file: {error}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -197,9 +166,3 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise ValueError(text)
     return seconds
-
-
-def _say(text: str, code: int) -> int:
-    line = "".join(c if c.isprintable() else "?" for c in text)
-    print(f"lakzegel-verify: {line}", file=sys.stderr, flush=True)
-    return code
