@@ -4,6 +4,7 @@
     lakzegel.nl/admission/v1
     log log.example/lakzegel
     token log.example/lakzegel/token/5f2c9a01+...
+    device laptop-7                  either, or both: that device, in that group
     group bewindspersonen
     count 12
     expires 2027-01-31T00:00:00Z
@@ -39,9 +40,11 @@ class Admission:
     custody: str
 
     def __post_init__(self) -> None:
-        if (self.device is None) == (self.group is None):
-            raise FormatError("admission", "names a device or a group, not both or neither")
-        fields.slug(self.device or self.group or "", what="admission device or group")
+        named = [one for one in (self.device, self.group) if one is not None]
+        if not named:
+            raise FormatError("admission", "names neither a device nor a group")
+        for one in named:
+            fields.slug(one, what="admission device or group")
         fields.slug(self.custody, what="admission custody")
         if self.token.algorithm is not Algorithm.ED25519:
             raise FormatError("admission token", "not an Ed25519 key (type 0x01)")
@@ -50,10 +53,10 @@ class Admission:
 
     def to_text(self) -> bytes:
         """The text that the enrolment key signs."""
-        whom = ("device", self.device) if self.device else ("group", self.group or "")
+        whom = (("device", self.device), ("group", self.group))
         lines = [
             ("token", self.token.to_text()),
-            whom,
+            *((label, value) for label, value in whom if value is not None),
             ("count", str(self.count)),
             ("expires", format_time(self.expires)),
             ("custody", self.custody),
@@ -66,7 +69,7 @@ class Admission:
         rows = fields.Lines(text, KIND)
         token = VerifierKey.from_text(rows.take("token"))
         device = rows.take("device") if rows.next_is("device") else None
-        group = rows.take("group") if device is None else None
+        group = rows.take("group") if rows.next_is("group") else None
         admission = cls(
             origin=rows.origin,
             token=token,

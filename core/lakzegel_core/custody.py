@@ -26,6 +26,7 @@ from lakzegel_core import (
     revocation,
     succession,
     trail,
+    withdrawal,
 )
 from lakzegel_core.admission import Admission
 from lakzegel_core.batch import Header, State
@@ -54,6 +55,7 @@ from lakzegel_core.policy import Policy
 from lakzegel_core.revocation import Revocation
 from lakzegel_core.succession import Succession
 from lakzegel_core.trail import Trail
+from lakzegel_core.withdrawal import Withdrawal
 
 Checker = Callable[[bytes], tuple[Entry, tuple[str, ...]]]
 _NO_POLICY: Final = bytes(32)
@@ -69,6 +71,7 @@ class Custody:
         self.size = 0
         self.devices: dict[str, DeviceState] = {}
         self.admissions: dict[bytes, AdmissionState] = {}
+        self._by_token: dict[tuple[str, bytes], list[AdmissionState]] = {}
         self.policies: dict[bytes, PolicyEntry] = {}
         self.delegation: DelegationEntry | None = None
         self.keyrings: dict[tuple[str, int, int], tuple[int, bytes]] = {}
@@ -91,6 +94,7 @@ class Custody:
             hold.TERM: lambda data: self._check_mark(data, hold.TERM),
             succession.KIND: self._check_succession,
             trail.KIND: self._check_trail,
+            withdrawal.KIND: self._check_withdrawal,
         }
 
     @classmethod
@@ -136,6 +140,13 @@ class Custody:
             return None
         fitting = [e for e in self.policies.values() if e.policy.applies_to(device, state.group)]
         return max(fitting, key=lambda e: e.policy.serial, default=None)
+
+    def admissions_of(self, name: str, key_id: bytes) -> Sequence[AdmissionState]:
+        """The admissions of a token, by its key's name and id, in the order of the log.
+
+        Found at once, however many admissions the log has.
+        """
+        return tuple(self._by_token.get((name, key_id), ()))
 
     def require_delegation(self) -> Delegation:
         """The delegation in force.
@@ -203,6 +214,12 @@ class Custody:
         custody_rules.require_epoch(device, found)
         custody_rules.require_admission(device, state, found)
         self._check_roles(found.role_keys())
+        return found, ()
+
+    def _check_withdrawal(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
+        key = custody_rules.signer(data, self.require_delegation().enrolment)
+        found = withdrawal.open_withdrawal(data, key)
+        custody_rules.require_withdrawable(self.admissions, found)
         return found, ()
 
     def _check_policy(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
@@ -279,15 +296,16 @@ class Custody:
                 self.register.add(role_key)
         elif isinstance(entry, Enrolment):
             self._take_enrolment(checked, entry)
+        elif isinstance(entry, Admission):
+            self._take_admission(checked, entry)
+        elif isinstance(entry, Withdrawal):
+            self._take_withdrawal(entry)
         else:
             self._take_other(checked)
 
     def _take_other(self, checked: CheckedEntry) -> None:
         entry = checked.entry
-        if isinstance(entry, Admission):
-            self.admissions[checked.id] = AdmissionState(checked.id, entry, self.size)
-            self.register.add(RoleKey(Role.TOKEN, entry.token))
-        elif isinstance(entry, Policy):
+        if isinstance(entry, Policy):
             self.policies[checked.id] = PolicyEntry(checked.id, checked.data, entry, self.size)
         elif isinstance(entry, Revocation):
             self.devices[entry.device].revocation = entry
@@ -302,6 +320,19 @@ class Custody:
         elif isinstance(entry, Trail):
             self.trail = TrailEntry(checked.id, entry, self.size)
             self.register.add(RoleKey(Role.TRAIL, entry.key))
+
+    def _take_admission(self, checked: CheckedEntry, found: Admission) -> None:
+        state = AdmissionState(checked.id, found, self.size)
+        self.admissions[checked.id] = state
+        token = found.token
+        self._by_token.setdefault((token.name, token.key_id), []).append(state)
+        self.register.add(RoleKey(Role.TOKEN, token))
+
+    def _take_withdrawal(self, found: Withdrawal) -> None:
+        for one in found.admissions:
+            state = self.admissions[one]
+            if state.withdrawn is None:
+                state.withdrawn = self.size
 
     def _take_header(self, checked: CheckedEntry, header: Header) -> None:
         device = self.devices[header.device]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from lakzegel_core import note
 from lakzegel_core.batch import Header
@@ -22,6 +22,7 @@ from lakzegel_core.errors import (
     ReplayError,
     RevokedError,
     UnknownKeyError,
+    WithdrawnError,
 )
 from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
@@ -29,6 +30,7 @@ from lakzegel_core.keys import VerifierKey
 from lakzegel_core.limits import MAX_INHERITED
 from lakzegel_core.revocation import Revocation
 from lakzegel_core.trail import Trail
+from lakzegel_core.withdrawal import Withdrawal
 
 
 def header_key(device: DeviceState, header: Header) -> VerifierKey:
@@ -141,7 +143,7 @@ def require_admission(device: DeviceState | None, state: AdmissionState, found: 
     """Return when the admission covers this enrolment (docs/spec/admission.md §3).
 
     Raises:
-        NotAdmittedError, ExpiredError, ExhaustedError.
+        NotAdmittedError, ExpiredError, ExhaustedError, WithdrawnError.
     """
     admission, name = state.admission, f"device {found.device}"
     if found.group != admission.group:
@@ -152,6 +154,8 @@ def require_admission(device: DeviceState | None, state: AdmissionState, found: 
         raise NotAdmittedError(f"{name}: the admission is for another custody")
     if found.reason.by_old_key:
         return
+    if state.withdrawn is not None:
+        raise WithdrawnError(f"{name}: the records office took the admission back")
     if state.used >= admission.count:
         raise ExhaustedError(
             f"{name}: the admission was used {state.used} times, as often as it may"
@@ -168,6 +172,20 @@ def require_new_admission(known: Container[bytes], admission_id: bytes) -> None:
     """
     if admission_id in known:
         raise ReplayError("this admission is in the log already")
+
+
+def require_withdrawable(known: Mapping[bytes, AdmissionState], found: Withdrawal) -> None:
+    """Return when a withdrawal takes back admissions that the log has, one of them at least anew.
+
+    Raises:
+        NotAdmittedError: the log lacks one of them.
+        ReplayError: all of them were taken back before.
+    """
+    states = [known.get(one) for one in found.admissions]
+    if None in states:
+        raise NotAdmittedError("withdrawal: an admission that it names is not in the log")
+    if all(state is not None and state.withdrawn is not None for state in states):
+        raise ReplayError("withdrawal: all that it names was taken back already")
 
 
 def require_newer_mark(known: Mark | None, found: Mark) -> None:

@@ -108,6 +108,12 @@ class AdmissionState:
     admission: Admission
     index: int
     used: int = 0
+    withdrawn: int | None = None  # the index of what took it back
+
+    @property
+    def has_leave(self) -> bool:
+        """Whether it lets anybody in yet, as far as the log tells."""
+        return self.withdrawn is None and self.used < self.admission.count
 
 
 @dataclass(frozen=True, slots=True)

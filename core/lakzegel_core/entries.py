@@ -17,6 +17,7 @@ from lakzegel_core import (
     revocation,
     succession,
     trail,
+    withdrawal,
 )
 from lakzegel_core.admission import Admission
 from lakzegel_core.batch import Header
@@ -31,6 +32,7 @@ from lakzegel_core.policy import Policy
 from lakzegel_core.revocation import Revocation
 from lakzegel_core.succession import Succession
 from lakzegel_core.trail import Trail
+from lakzegel_core.withdrawal import Withdrawal
 
 BATCH: Final = "batch"
 KINDS: Final = (
@@ -46,10 +48,11 @@ KINDS: Final = (
     hold.TERM,
     succession.KIND,
     trail.KIND,
+    withdrawal.KIND,
 )
 Entry = (
     Header | Delegation | Admission | Enrolment | Policy | Revocation | Finding
-    | KeyringChange | Mark | Succession | Trail
+    | KeyringChange | Mark | Succession | Trail | Withdrawal
 )  # fmt: skip
 
 

@@ -24,7 +24,8 @@
     │   ├── NotAdmittedError
     │   ├── RevokedError
     │   ├── ExpiredError
-    │   └── ExhaustedError
+    │   ├── ExhaustedError
+    │   └── WithdrawnError
     ├── TimestampError             a time-stamp token that cannot be kept, by its reason
     ├── PolicyError                a policy that may not be applied
     └── ContentError               bytes are not what was committed to
@@ -198,6 +199,12 @@ class ExhaustedError(AdmissionError):
     """The admission's count is used up."""
 
     code: ClassVar[str] = "exhausted"
+
+
+class WithdrawnError(AdmissionError):
+    """The admission was taken back."""
+
+    code: ClassVar[str] = "withdrawn"
 
 
 class TimestampError(LakzegelError):

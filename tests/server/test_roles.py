@@ -78,6 +78,7 @@ BY_KIND = {
     "term": ADMIN,
     "succession": ADMIN,
     "trail": ADMIN,
+    "withdrawal": ADMIN,
 }
 ASKERS = [
     ("nobody", ""),

@@ -59,6 +59,8 @@ MAKERS: dict[str, Callable[[], list[Case]]] = {
     "policy": policy_cases.policy_cases,
     "policy-in-force": policy_cases.in_force_cases,
     "revocation": entry_cases.revocation_cases,
+    "withdrawal": entry_cases.withdrawal_cases,
+    "roster": text_cases.roster_cases,
     "finding": entry_cases.finding_cases,
     "held": entry_cases.held_cases,
     "keyring-change": entry_cases.keyring_change_cases,

@@ -76,12 +76,12 @@ def _identify(custody: Custody, data: bytes) -> _Asker:
         raise FormatError("query", f"is for log {query.origin}, not {custody.origin}")
     device = custody.devices.get(query.device)
     signer = note.parse(data).signatures[0]
-    for state in custody.admissions.values():
-        token = state.admission.token
-        if (token.name, token.key_id) == (signer.name, signer.key_id):
-            open_query(data, token)
-            _require_covers(state, query, device)
-            return _Asker(query, device, state)
+    found = custody.admissions_of(signer.name, signer.key_id)
+    if found:
+        state = next((one for one in reversed(found) if one.has_leave), found[-1])
+        open_query(data, state.admission.token)
+        _require_covers(state, query, device)
+        return _Asker(query, device, state)
     if device is None:
         raise NotAdmittedError(f"device {query.device}: has no enrolment in the log")
     open_query(data, device.header_key)

@@ -33,6 +33,7 @@ from lakzegel_core.policy import open_policy, parse_policy_text
 from lakzegel_core.query import Query, open_query, sign_query
 from lakzegel_core.revocation import Revocation, open_revocation
 from lakzegel_core.trail import Trail, open_trail, sign_trail
+from lakzegel_core.withdrawal import Withdrawal, open_withdrawal, sign_withdrawal
 
 KINDS = (
     "admission-device",
@@ -51,6 +52,7 @@ KINDS = (
     "revocation",
     "term",
     "trail",
+    "withdrawal",
 )
 
 
@@ -152,6 +154,13 @@ def cases(parts):
             enrolment,
         ),
     }
+    taken = Withdrawal(office.origin, (parts.digest(b"admission"),), "stolen", now)
+    by["withdrawal"] = (
+        sign_withdrawal(taken, office.enrolment),
+        Withdrawal.from_text,
+        lambda data: open_withdrawal(data, office.enrolment.verifier),
+        enrolment,
+    )
     trail_key = parts.make_key(f"{office.origin}/trail")
     segment = Trail(
         office.origin, 12, parts.digest(b"t"), 412, parts.digest(b"r"), now, now, trail_key.verifier
@@ -294,7 +303,6 @@ def test_what_is_not_utf8_or_does_not_end_is_no_text(case):
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"device": "a", "group": "b"}, FormatError),
         ({"device": None, "group": None}, FormatError),
         ({"device": "A"}, FormatError),
         ({"custody": ""}, FormatError),
@@ -302,10 +310,17 @@ def test_what_is_not_utf8_or_does_not_end_is_no_text(case):
         ({"count": -1}, FormatError),
     ],
 )
-def test_an_admission_is_for_one_device_or_one_group(cases, changes, error):
+def test_an_admission_is_for_a_device_a_group_or_both(cases, changes, error):
     data, parse, _, _ = cases["admission-device"]
     with pytest.raises(error):
         replace(parse(note.parse(data).text), **changes)
+
+
+def test_an_admission_names_a_device_and_its_group(cases):
+    data, parse, _, _ = cases["admission-device"]
+    both = replace(parse(note.parse(data).text), device="a", group="b")
+    assert b"\ndevice a\ngroup b\n" in both.to_text()
+    assert parse(both.to_text()) == both
 
 
 def test_a_token_signs_notes(cases, parts):

@@ -59,6 +59,7 @@ from lakzegel_core.query import Query
 from lakzegel_core.revocation import Revocation
 from lakzegel_core.succession import Succession
 from lakzegel_core.trail import Trail
+from lakzegel_core.withdrawal import Withdrawal
 
 F, L, E = "FormatError", "LimitError", "EpochError"
 ZERO = b64(bytes(32))
@@ -119,8 +120,9 @@ def admission_cases() -> list[Case]:
     token = TOKEN.verifier.to_text()
     edits: list[Edit] = [
         ("one-device", group, f"device {DEVICE}\n", OK, "for one device"),
-        ("device-and-group", group, f"device {DEVICE}\n{group}", F, "one of both"),
-        ("nobody", group, "", F, "one of both"),
+        ("device-and-group", group, f"device {DEVICE}\n{group}", OK, "that device, in its group"),
+        ("group-and-device", group, f"{group}device {DEVICE}\n", F, "lines have one order"),
+        ("nobody", group, "", F, "one of both at least"),
         ("group-capital", GROUP, "Test-group", F, "a-z, 0-9 and inner hyphens"),
         ("group-hyphen-last", GROUP, "test-group-", F, "hyphens inside only"),
         ("group-too-long", GROUP, "g" * 64, F, "63 at most"),
@@ -220,6 +222,25 @@ def revocation_cases() -> list[Case]:
         AT,
     ]  # fmt: skip
     return family(text, [ENROLMENT], vkey(ENROLMENT), edits, "trusted up to batch 311")
+
+
+def withdrawal_cases() -> list[Case]:
+    ids = (bytes(32), hashlib.sha256(ADMISSION_NOTE).digest())
+    text = Withdrawal(ORIGIN, ids, "stolen", NOW).to_text()
+    first, second = (f"admission {b64(one)}\n" for one in ids)
+    edits: list[Edit] = [
+        ("one", first, "", OK, "of one admission"),
+        ("none", first + second, "", F, "of one at least"),
+        ("twice", second, first, F, "each once"),
+        ("swapped", first + second, second + first, F, "in the order of their bytes"),
+        ("admission-short", first, f"admission {SHORT}\n", F, "32 bytes"),
+        ("admission-none", first, "admission -\n", F, "an id"),
+        ("too-many", first + second, "".join(f"admission {b64(n.to_bytes(32))}\n" for n in range(1001)), L, "at most 1,000"),
+        ("reason-sentence", "reason stolen", "reason it was stolen", F, "a slug: no entry names a person"),
+        ("reason-missing", "reason stolen\n", "", F, "why"),
+        AT,
+    ]  # fmt: skip
+    return family(text, [ENROLMENT], vkey(ENROLMENT), edits, "two admissions are taken back")
 
 
 def succession_cases() -> list[Case]:

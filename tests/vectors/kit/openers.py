@@ -29,10 +29,12 @@ from lakzegel_core import (
     policy,
     query,
     revocation,
+    roster,
     succession,
     tiles,
     trail,
     units,
+    withdrawal,
 )
 from lakzegel_core.addcheckpoint import open_answer, open_request, verify_extends
 from lakzegel_core.age import Identity, Recipient
@@ -231,6 +233,12 @@ def _proof(case: Case) -> None:
     judge_item(proof, keys, sha256=stated, size=int(case.one("size")))
 
 
+def _roster(case: Case) -> None:
+    made = roster.RosterKey.from_text(_text(case)).derive(case.one("serial"))
+    if (made.token.verifier.to_text(), made.device) != (case.one("token"), case.one("device")):
+        raise FormatError("roster", "derives another token or name")
+
+
 def _enrolment(case: Case) -> None:
     enrolment.open_enrolment(case.body, VerifierKey.from_text(case.one("other")))
 
@@ -260,6 +268,7 @@ SIGNED: Final[dict[str, Opener]] = {
     "policy": _policy,
     "policy-in-force": _in_force,
     "revocation": _by_one(revocation.open_revocation),
+    "withdrawal": _by_one(withdrawal.open_withdrawal),
     "finding": _by_one(finding.open_finding),
     "held": _by_one(held.open_held),
     "keyring-change": lambda case: keyringchange.open_keyring_change(case.body, _keys(case)),
@@ -296,6 +305,7 @@ VALUES: Final[dict[str, Opener]] = {
     "duration": _unit(units.parse_duration),
     "size": _unit(units.parse_size),
     "padme": _padme,
+    "roster": _roster,
 }
 """Figures as people write them; several spellings of one are allowed."""
 

@@ -55,6 +55,7 @@ from lakzegel_core.revocation import Revocation, sign_revocation
 from lakzegel_core.succession import Succession, sign_succession
 from lakzegel_core.tiles import encode_entries
 from lakzegel_core.trail import Trail, sign_trail
+from lakzegel_core.withdrawal import Withdrawal, sign_withdrawal
 
 F, E = "FormatError", "EpochError"
 HEADER = device_key("header")
@@ -145,6 +146,10 @@ def _devices() -> Sequences:
     token = key(f"{ORIGIN}/token/2")
     next_term = replace(ADMISSION, token=token.verifier, custody="2030-2034")
     term = sign_admission(next_term, ENROLMENT)
+    taken = (hashlib.sha256(ADMISSION_NOTE).digest(),)
+    withdrawn = sign_withdrawal(Withdrawal(ORIGIN, taken, "stolen", NOW), ENROLMENT)
+    again = sign_withdrawal(Withdrawal(ORIGIN, taken, "lost", NOW), ENROLMENT)
+    both = sign_admission(replace(ADMISSION, device=DEVICE), ENROLMENT)
     of_term = _opened(Reason.UNREADABLE, token=token, admission=hashlib.sha256(term).digest())
     return [
         ("restored", OK, "a new epoch by the old header key", (*six, restored)),
@@ -163,6 +168,15 @@ def _devices() -> Sequences:
         ("another-custody", "NotAdmittedError", "a device serves one custody", (*six, term, of_term)),
         ("expired", "ExpiredError", "enrolled at the expiry", (*six[:2], sign_enrolment(late, HEADER, TOKEN))),
         ("exhausted", "ExhaustedError", "the count is used up", (DELEGATION_NOTE, one, _enrolled(admission=one_id), _enrolled(admission=one_id, device="test-phone"))),
+        ("withdrawn", "WithdrawnError", "the token lets nobody in any more", (*six[:2], withdrawn, ENROLMENT_NOTE)),
+        ("withdrawn-after", OK, "who was let in goes on", (*six[:4], withdrawn, *six[4:])),
+        ("withdrawn-restored", OK, "the old header key signs", (*six, withdrawn, restored)),
+        ("withdrawn-unreadable", "WithdrawnError", "the token signs", (*six, withdrawn, _opened(Reason.UNREADABLE))),
+        ("withdrawn-twice", "ReplayError", "it was taken back already", (*six, withdrawn, again)),
+        ("withdrawn-unknown", "NotAdmittedError", "no such admission", (DELEGATION_NOTE, withdrawn)),
+        ("withdrawn-by-stranger", "UnknownKeyError", "an enrolment key signs", (*six, _by_stranger(withdrawn))),
+        ("admitted-by-name-in-a-group", OK, "that device, in its group", (DELEGATION_NOTE, both, _enrolled(admission=hashlib.sha256(both).digest()))),
+        ("another-device-of-the-group", "NotAdmittedError", "admitted by name, in a group", (DELEGATION_NOTE, both, _enrolled(admission=hashlib.sha256(both).digest(), device="test-phone"))),
         ("token-of-another", "UnknownKeyError", "the admission's token signs", (*six[:2], sign_enrolment(enrolment(*six[:2]), HEADER, STRANGER))),
     ]  # fmt: skip
 

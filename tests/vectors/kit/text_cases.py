@@ -8,9 +8,10 @@ import hashlib
 from collections.abc import Sequence
 
 from kit.case import OK, Case
-from kit.world import ANNEX, DEVICE, LOG, LOG_MLDSA, WITNESS
+from kit.world import ANNEX, DEVICE, LOG, LOG_MLDSA, ORIGIN, WITNESS
 from lakzegel_core.encoding import b64
 from lakzegel_core.padding import padme
+from lakzegel_core.roster import RosterKey
 from lakzegel_core.tiles import encode_entries
 
 F, L, P = "FormatError", "LimitError", "PolicyError"
@@ -142,6 +143,35 @@ def bundle_cases() -> list[Case]:
         Case("empty-entry", OK, "its kind is refused later", b"\x00\x00", one),
     ]
     return cases
+
+
+def roster_cases() -> list[Case]:
+    name, secret = f"{ORIGIN}/roster/0badcafe", bytes(range(32))
+    text = RosterKey(name, secret).to_text()
+    made = RosterKey(name, secret).derive("C39TEST0001")
+    found = (("token", made.token.verifier.to_text()), ("device", made.device))
+    one = "C39TEST0001"
+    rows = [
+        ("plain", OK, "a machine's token and name", text, one),
+        ("spelling", OK, "one serial number, however it is written", text, " c39test0001"),
+        ("another-machine", F, "another token", text, "C39TEST0002"),
+        ("no-serial", F, "what a maker wrote where there is none", text, "To be filled by O.E.M."),
+        ("one-character", F, "no serial number", text, "0000000000"),
+        ("too-short", F, "four characters at least", text, "A1B"),
+        ("too-long", F, "64 characters at most", text, "A1" * 33),
+        ("not-ascii", F, "ASCII", text, "C39TÉST0001"),
+        ("two-spaces", F, "single spaces inside", text, "C39  TEST0001"),
+        ("id-of-another", F, "a character was changed", text.replace("AAEC", "AAED"), one),
+        ("secret-short", F, "32 bytes", text.rpartition("+")[0] + "+AAAA", one),
+        ("signing-key", F, "a roster's key signs nothing", text.replace("ROSTER", "KEY", 1), one),
+        ("name-without-roster", F, "its name says what it is", text.replace("/roster/", "/list/"), one),
+        ("number-short", F, "8 hexadecimal digits", text.replace("0badcafe", "0badcaf"), one),
+        ("newline", F, "one line", text + "\n", one),
+    ]  # fmt: skip
+    return [
+        Case(name, expect, comment, body.encode(), (*found, ("serial", serial)))
+        for name, expect, comment, body, serial in rows
+    ]
 
 
 def _valued(name: str, comment: str, body: str, value: str) -> Case:
