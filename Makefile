@@ -4,9 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SITE := $(VENV)/site
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test soak lint fix bench package lock check-lock check clean
+.PHONY: help demo test soak lint fix bench package site lock check-lock check clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -39,6 +40,9 @@ bench: $(READY)  ## Ratios to restic, borg, tar|zstd|age and sha256sum; pages of
 package: $(READY)  ## The wheel, in dist/
 	$(BIN)/python -m hatchling build --target wheel
 
+site: $(SITE)/.ready  ## The guides as a site, in dist/site: Dutch, English, and the reference
+	$(SITE)/bin/python docs/site/build.py dist/site
+
 lock: $(READY)  ## Write the hashed lock files anew, keeping pins that still fit
 	BIN=$(BIN) sh requirements/lock.sh
 
@@ -54,4 +58,9 @@ $(READY): requirements/dev.txt pyproject.toml $(wildcard */lakzegel_*/locale/*/L
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes --requirement requirements/dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(SITE)/.ready: requirements/docs.txt
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement requirements/docs.txt
 	touch $@

@@ -31,4 +31,5 @@ lock server --extra server pyproject.toml
 lock server-hsm --extra server --extra server-hsm pyproject.toml
 lock office --extra office pyproject.toml
 lock dev --extra agent --extra agent-signal --extra agent-pac --extra server --extra server-hsm --extra office pyproject.toml requirements/dev.in
+lock docs requirements/docs.in
 exit $status

@@ -18,7 +18,7 @@ ADR = re.compile(r"\d{4}-[a-z0-9-]+\.md\Z")
 
 @pytest.fixture(scope="module")
 def papers(root):
-    guides = sorted((root / "docs" / "guides").glob("*.md"))
+    guides = sorted((root / "docs" / "guides").rglob("*.md"))
     adr = sorted((root / "docs" / "adr").glob("*.md"))
     return [*(root / name for name in PAPERS), *guides, *adr]
 
