@@ -2,7 +2,6 @@
 """A restart under a socket that is held, a new certificate, signs of life: nothing is lost."""
 
 import os
-import re
 import shutil
 import signal
 import socket
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import threading
 from http.client import HTTPConnection as Connection
-from pathlib import Path
 
 import pytest
 import requests
@@ -19,9 +17,6 @@ import requests
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.manager import inherited_socket
-
-ROOT = Path(__file__).resolve().parents[2]
-UNITS = ROOT / "systemd"
 
 
 class Manager:
@@ -264,24 +259,3 @@ def test_plain_http_is_not_spoken_on_a_socket_that_others_reach(managed):
         )
     assert done.returncode == 2
     assert "loopback addresses only" in done.stderr
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
-def test_the_units_are_sound_and_leave_an_intruder_little():
-    def analyze(*arguments):
-        done = subprocess.run(
-            ["systemd-analyze", *arguments], capture_output=True, text=True, check=False
-        )
-        return done.stdout + done.stderr
-
-    unit = UNITS / "lakzegel-server.service"
-    found = analyze("security", "--offline=true", unit)
-    exposure = float(re.search(r"exposure level.*: ([0-9.]+)", found)[1])
-    assert exposure <= 1.5, found
-    for path in sorted(UNITS.iterdir()):
-        said = [
-            line
-            for line in analyze("verify", path).splitlines()
-            if path.name in line and "not executable" not in line  # it is not installed here
-        ]
-        assert said == []

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: EUPL-1.2
-# Installs the programs whose files the tests capture or whose settings they guard, a browser, and a
-# TPM and a PKCS#11 token in software, where this machine lets us; a test whose program is absent
+# Installs the programs whose files the tests capture or whose settings they guard, a browser, a TPM
+# and a PKCS#11 token in software, and systemd, where this machine lets us; a test whose program is absent
 # says so and is skipped.
 set -eu
 wanted=""
@@ -11,6 +11,7 @@ command -v thunderbird >/dev/null || wanted="$wanted thunderbird"
 command -v swtpm >/dev/null || wanted="$wanted swtpm"
 command -v chromium >/dev/null || wanted="$wanted chromium"
 command -v softhsm2-util >/dev/null || wanted="$wanted softhsm2"
+command -v systemd-analyze >/dev/null || wanted="$wanted systemd"
 command -v tpm2_unseal >/dev/null || wanted="$wanted tpm2-tools"
 if [ -z "$wanted" ]; then
     exit 0
