@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SITE := $(VENV)/site
+ON_DEVICES := -p lakzegel_core -p lakzegel_agent -p lakzegel_verify
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test soak lint fix bench package site lock check-lock check clean
@@ -26,6 +27,7 @@ lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for system in win32 darwin; do $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system $(ON_DEVICES) || exit 1; done
 	$(BIN)/lint-imports
 
 fix: $(READY)  ## What can be mended by itself

@@ -6,19 +6,16 @@ it there, and have that much less for the programs that the device is for. docs/
 """
 
 import errno
-import fcntl
-import mmap
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from lakzegel_agent import durable
+from lakzegel_agent.platforms import system
 
 BLOCK: Final = 2**20  # bytes handed over at once; a multiple of what any disk wants
 PIECE: Final = 2**18  # bytes of what was read that are given out at once
-_PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)
-DIRECT: Final = getattr(os, "O_DIRECT", 0)  # 0 where the system has no such thing
 
 
 def block() -> memoryview:
@@ -27,7 +24,7 @@ def block() -> memoryview:
     It is private: pages that processes could share cost the system a third more to find. And
     they are found all at once where the system can do that, for less than half.
     """
-    return memoryview(mmap.mmap(-1, BLOCK, flags=_PRIVATE))
+    return memoryview(system.memory(BLOCK))
 
 
 class BlockWriter:
@@ -41,7 +38,7 @@ class BlockWriter:
         self._descriptor = descriptor
         self._block = block
         self._held = 0
-        self._direct = DIRECT != 0
+        self._direct = True
 
     def write(self, data: bytes) -> None:
         """Take every byte; the system has them all once ``finish`` has returned."""
@@ -71,13 +68,13 @@ class BlockWriter:
         if direct:
             rest = rest[self._past_the_cache(rest) :]
         if rest:
-            set_direct(self._descriptor, on=False)
+            system.past_the_cache(self._descriptor, on=False)
             durable.write_all(self._descriptor, rest)
 
     def _past_the_cache(self, rest: memoryview) -> int:
         """Return how many bytes went there; when not all, no other block is tried."""
         written = 0
-        if set_direct(self._descriptor, on=True):
+        if system.past_the_cache(self._descriptor, on=True):
             try:
                 written = os.write(self._descriptor, rest)
             except OSError as error:
@@ -95,7 +92,7 @@ def read_pieces(paths: Iterable[Path]) -> Iterator[memoryview]:
     """
     memory = block()
     for path in paths:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = system.open_to_read(path)
         try:
             yield from _read_file(descriptor, memory)
         finally:
@@ -103,7 +100,7 @@ def read_pieces(paths: Iterable[Path]) -> Iterator[memoryview]:
 
 
 def _read_file(descriptor: int, memory: memoryview) -> Iterator[memoryview]:
-    direct = set_direct(descriptor, on=True)
+    direct = system.past_the_cache(descriptor, on=True)
     while True:
         size, direct = _read(descriptor, memory, direct=direct)
         if not size:
@@ -112,31 +109,18 @@ def _read_file(descriptor: int, memory: memoryview) -> Iterator[memoryview]:
             yield memory[start : min(start + PIECE, size)]
 
 
-def set_direct(descriptor: int, *, on: bool) -> bool:
-    """Return whether what follows goes past the page cache."""
-    if not DIRECT:
-        return False
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, DIRECT if on else 0)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        return False
-    return on
-
-
 def _read(descriptor: int, block: memoryview, *, direct: bool) -> tuple[int, bool]:
     """Return the bytes read, and whether the next ones may be read directly: not after an end."""
     if direct:
         try:
-            size = os.readv(descriptor, [block])
+            size = system.read_into(descriptor, block)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             size = 0
         if size == BLOCK:
             return size, True
-        set_direct(descriptor, on=False)
+        system.past_the_cache(descriptor, on=False)
         if size:
             return size, False
-    return os.readv(descriptor, [block]), False
+    return system.read_into(descriptor, block), False

@@ -7,9 +7,7 @@ the agent knows of its own absence.
 
 from __future__ import annotations
 
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +19,7 @@ from lakzegel_agent.coverage import BEAT, Gap, Moment, Record
 from lakzegel_agent.errors import AgentError, UnwritableError
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerfiles import Work
+from lakzegel_agent.platforms import system
 from lakzegel_core.encoding import format_time
 
 NAME: Final = "coverage"  # what the ledger keeps the record by
@@ -35,14 +34,10 @@ def moment() -> Moment:
     Where no clock goes on while the device sleeps the wall clock stands in, and its steps are
     taken for sleep.
     """
-    going_on = getattr(time, "CLOCK_BOOTTIME", None)
-    if going_on is None and sys.platform == "darwin":
-        going_on = getattr(time, "CLOCK_MONOTONIC", None)
-    there = time.time() if going_on is None else time.clock_gettime(going_on)
     boot = ""
     with suppress(OSError):
         boot = _BOOT_ID.read_text("ascii").strip()
-    return Moment(datetime.now(UTC).replace(microsecond=0), boot, there, time.monotonic())
+    return Moment(datetime.now(UTC).replace(microsecond=0), boot, system.going_on(), system.awake())
 
 
 class Pulse:

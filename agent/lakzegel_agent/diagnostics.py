@@ -29,6 +29,7 @@ from lakzegel_agent.guards import guards
 from lakzegel_agent.guards.base import ANY_GUARDS, State
 from lakzegel_agent.health import free_bytes, own_load
 from lakzegel_agent.home import Home
+from lakzegel_agent.platforms import system
 from lakzegel_agent.problems import NEXT
 from lakzegel_agent.readers import kinds
 from lakzegel_agent.settingsconfig import Config
@@ -99,9 +100,8 @@ def write(path: Path, found: Mapping[str, Any]) -> None:
     Raises:
         UsageError: something is there already, or it cannot be written.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = system.open_to_write(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         raise UsageError(f"{path}: is there already; name a file that is not") from None
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_agent.errors import UnknownReaderError, UsageError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.policies import InForce, reader_kind
 from lakzegel_agent.problems import NEXT
 from lakzegel_agent.readers import reader_of
@@ -84,7 +85,7 @@ def _try(name: str, root: Root, reader: Reader) -> Access:
 def _opens(path: bytes) -> bool:
     """Whether a file gives its first byte; nothing is done with it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = system.open_to_read(path)
     except OSError:
         return False
     try:

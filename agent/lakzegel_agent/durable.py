@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from lakzegel_agent.platforms import system
+
 TEMPORARY: Final = ".part"  # suffix of what is not yet whole
 
 
@@ -15,7 +17,7 @@ def write_file(path: Path, data: bytes) -> None:
     """Leave ``data`` at ``path``, whole or not at all; replaces what is there."""
     temporary = path.with_name(path.name + TEMPORARY)
     _write_synced(temporary, data, os.O_TRUNC)
-    temporary.replace(path)
+    system.replace(temporary, path)
     sync_folder(path.parent)
 
 
@@ -23,18 +25,15 @@ def replace_as(path: Path, data: bytes, *, owner: tuple[int, int], mode: int) ->
     """Leave ``data`` at ``path``, whole or not at all, with this owner (uid, gid) and mode."""
     temporary = path.with_name(f".{path.name}{TEMPORARY}")
     temporary.unlink(missing_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     try:
-        descriptor = os.open(temporary, flags, 0o600)
+        descriptor = system.open_to_write(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             write_all(descriptor, data)
-            if hasattr(os, "fchown"):
-                os.fchown(descriptor, *owner)
-                os.fchmod(descriptor, mode)
+            system.keep_owner(descriptor, owner, mode)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        temporary.replace(path)
+        system.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -65,7 +64,7 @@ def make_folder(path: Path) -> None:
 
 def sync_file(path: Path) -> None:
     """Return when everything written to the file, by whatever process, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = system.open_to_sync(path)
     try:
         os.fsync(descriptor)
     finally:
@@ -74,7 +73,9 @@ def sync_file(path: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in this folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = system.open_folder(folder)
+    if descriptor is None:
+        return
     try:
         os.fsync(descriptor)
     finally:
@@ -89,7 +90,7 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
 
 
 def _write_synced(path: Path, data: bytes, flag: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flag | os.O_NOFOLLOW, 0o600)
+    descriptor = system.open_to_write(path, os.O_WRONLY | os.O_CREAT | flag)
     try:
         write_all(descriptor, data)
         os.fsync(descriptor)

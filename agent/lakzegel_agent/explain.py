@@ -22,6 +22,7 @@ from lakzegel_agent.health import remote_ancestors
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.liaison import introduction_in_force
+from lakzegel_agent.platforms import system
 from lakzegel_agent.policies import InForce, Reader
 from lakzegel_agent.problems import MAX_ABOUT, NEXT, problem_id, read_problems
 from lakzegel_agent.rootstold import told
@@ -59,7 +60,7 @@ class Explanation:
 
 def asking() -> Person:
     """Who runs this process."""
-    return Person(os.getuid(), os.geteuid(), _login(LOGIN), remote_ancestors())
+    return Person(system.me_really(), system.me(), _login(LOGIN), remote_ancestors())
 
 
 def person_of(pid: int) -> Person:

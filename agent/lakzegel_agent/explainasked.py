@@ -15,16 +15,16 @@ import hashlib
 import json
 import os
 import socket
-import struct
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 from lakzegel_agent.errors import RefusedError, UnreachableError, UsageError
+from lakzegel_agent.platforms import system
 
 MAX_ANSWER: Final = 2**22  # bytes: 100 paths of 4,096 bytes, each escaped
 MAX_QUESTION: Final = 32  # bytes: an id and the end of a line
 PATIENCE: Final = 30.0  # seconds
-_CREDENTIALS: Final = struct.Struct("3i")  # pid, uid, gid
 
 
 def address(home: Path) -> str:
@@ -35,10 +35,7 @@ def address(home: Path) -> str:
 
 def peer(connection: socket.socket) -> tuple[int, int]:
     """Process and effective user at the other end, as the kernel saw them when they connected."""
-    kind = socket.SO_PEERCRED
-    data = connection.getsockopt(socket.SOL_SOCKET, kind, _CREDENTIALS.size)
-    pid, uid, _ = _CREDENTIALS.unpack(data)
-    return pid, uid
+    return system.peer(connection)
 
 
 def ask(home: Path, wanted: str) -> dict[str, Any]:
@@ -49,11 +46,11 @@ def ask(home: Path, wanted: str) -> dict[str, Any]:
         RefusedError: it refuses, or somebody else answers in its place.
         UsageError: it knows no such problem of this user's.
     """
-    if not hasattr(socket, "SO_PEERCRED"):
+    if sys.platform != "linux":
         raise UnreachableError(
             "explain: the agent runs as another user, and only on Linux can it be asked then"
         )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+    with system.local_socket(socket.SOCK_STREAM) as connection:
         connection.settimeout(PATIENCE)
         try:
             connection.connect(address(home))

@@ -8,13 +8,10 @@ So nothing is told that he does not see now on a way without links. docs/spec/he
 from __future__ import annotations
 
 import os
-import pwd
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_BELOW: Final = _FOLDER | os.O_NOFOLLOW
+from lakzegel_agent.platforms import system
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Homes:
     def shows(self, path: bytes) -> bool:
         """Whether it is there now, in a folder that is this user's, without a link on the way."""
         return any(
-            _is_there(home, path.removeprefix(home + b"/").split(b"/"), self.uid)
+            system.shows(home, path.removeprefix(home + b"/").split(b"/"), self.uid)
             for home in self.folders
             if path.startswith(home + b"/")
         )
@@ -41,10 +38,7 @@ class Homes:
 def homes_of(uid: int, user_home: Path) -> Homes:
     """The homes of a user: the one whose folders are captured, and the system's, where his."""
     watched = os.fsencode(user_home.absolute())
-    try:
-        named = os.fsencode(pwd.getpwuid(uid).pw_dir)
-    except KeyError:
-        named = watched
+    named = system.home_of(uid) or watched
     mine = [home for home in dict.fromkeys((watched, named)) if _owner(home) == uid]
     return Homes(uid, tuple(home.rstrip(b"/") for home in mine), watched in mine)
 
@@ -54,21 +48,3 @@ def _owner(folder: bytes) -> int | None:
         return os.stat(folder).st_uid  # noqa: PTH116 - bytes
     except OSError:
         return None
-
-
-def _is_there(home: bytes, names: list[bytes], uid: int) -> bool:
-    """Walk from folder to folder by descriptors: a link that is put there meanwhile is an end."""
-    at = -1
-    try:
-        at = os.open(home, _FOLDER)
-        for name in names[:-1]:
-            below = os.open(name, _BELOW, dir_fd=at)
-            os.close(at)
-            at = below
-        os.stat(names[-1], dir_fd=at, follow_symlinks=False)
-        return os.fstat(at).st_uid == uid
-    except (OSError, ValueError):
-        return False
-    finally:
-        if at >= 0:
-            os.close(at)

@@ -8,7 +8,6 @@ has none: that user opens the home himself.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 import threading
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lakzegel_agent import journal
 from lakzegel_agent.errors import AgentError, RefusedError, UsageError
+from lakzegel_agent.platforms import system
 from lakzegel_core.errors import LakzegelError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _listen(opened: Station) -> socket.socket | None:
 
     if sys.platform != "linux" or _is_own(opened):
         return None
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made = system.local_socket(socket.SOCK_STREAM)
     try:
         made.bind(address(opened.home.root))
         made.listen(_WAITING)
@@ -66,7 +66,7 @@ def _listen(opened: Station) -> socket.socket | None:
 
 def _is_own(opened: Station) -> bool:
     try:
-        return opened.config.user_home.stat().st_uid == os.geteuid()
+        return opened.config.user_home.stat().st_uid == system.me()
     except OSError:
         return False
 

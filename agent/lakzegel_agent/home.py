@@ -16,9 +16,7 @@ lock                    held by the one agent of this home
 
 from __future__ import annotations
 
-import fcntl
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,9 +25,9 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_agent.errors import UsageError
+from lakzegel_agent.platforms import system
 
 FOLDER: Final = 0o700
-_OTHERS: Final = 0o077
 _TRIES: Final = 3
 _PAUSE: Final = 0.05  # seconds
 
@@ -93,6 +91,7 @@ class Home:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=FOLDER)
+            system.close_to_others(self.root)
             for folder in (self.keys, self.spool, self.evidence, self.log):
                 folder.mkdir(exist_ok=True, mode=FOLDER)
         except OSError as error:
@@ -101,7 +100,7 @@ class Home:
     def open_to_others(self) -> list[Path]:
         """The folders and keys here that somebody else on this machine could open."""
         suspects = [self.root, self.keys, *(self.keys.glob("*") if self.keys.is_dir() else ())]
-        return [p for p in suspects if p.exists() and stat.S_IMODE(p.stat().st_mode) & _OTHERS]
+        return [p for p in suspects if p.exists() and system.is_open_to_others(p)]
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -111,7 +110,7 @@ class Home:
             UsageError: another agent holds it.
         """
         self.create()
-        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = system.open_to_write(self.lock, os.O_RDWR | os.O_CREAT)
         try:
             if not _flock(descriptor):
                 raise UsageError(
@@ -124,16 +123,13 @@ class Home:
     def is_locked(self) -> bool:
         """Whether an agent is at work here now."""
         try:
-            descriptor = os.open(self.lock, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = system.open_to_write(self.lock, os.O_RDWR)
         except OSError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not system.lock(descriptor, shared=True)
         finally:
             os.close(descriptor)
-        return False
 
 
 def _flock(descriptor: int) -> bool:
@@ -141,9 +137,6 @@ def _flock(descriptor: int) -> bool:
     for attempt in range(_TRIES):
         if attempt:
             time.sleep(_PAUSE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        return True
+        if system.lock(descriptor, shared=False):
+            return True
     return False

@@ -22,6 +22,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, Literal
 
+from lakzegel_agent.platforms import system
 from lakzegel_core.encoding import format_time
 
 Action = Literal[
@@ -135,8 +136,8 @@ class _File(RotatingFileHandler):
     """A file that only its owner can read, and whose failures are nobody's problem."""
 
     def _open(self) -> io.TextIOWrapper:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        descriptor = os.open(self.baseFilename, flags, _FILE)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        descriptor = system.open_to_write(self.baseFilename, flags, _FILE)
         return io.TextIOWrapper(io.FileIO(descriptor, "a"), encoding="utf-8")
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name

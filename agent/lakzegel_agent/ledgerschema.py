@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_agent.errors import DiskFailedError, LedgerDamagedError, SpoolFullError
+from lakzegel_agent.platforms import system
 
 FORMAT: Final = 1
 _WAIT: Final = 30.0  # seconds for another thread's transaction; they take milliseconds
@@ -59,7 +60,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     with translated(path):
         if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+            os.close(system.open_to_write(path, os.O_CREAT | os.O_WRONLY))
         connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
         try:
             _prepare(connection, path)
@@ -122,5 +123,4 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _no_room(path: Path) -> bool:
-    stat = os.statvfs(path.parent)
-    return stat.f_bavail * stat.f_frsize < _NO_ROOM
+    return system.free(path.parent) < _NO_ROOM

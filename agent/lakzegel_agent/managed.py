@@ -24,6 +24,7 @@ from xml.parsers.expat import ExpatError
 
 from lakzegel_agent.errors import UsageError
 from lakzegel_agent.managedregistry import KEY, Registry, WindowsRegistry, read_key
+from lakzegel_agent.platforms import system
 from lakzegel_agent.settingslayers import Layer
 
 MAX_CONFIG: Final = 65_536  # bytes
@@ -115,7 +116,7 @@ def owned_bytes(path: Path, *, owner: int) -> bytes | None:
         UsageError: it is no plain file, another owns it or its folder, or others may write there.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = system.open_to_read(path)
     except FileNotFoundError:
         return None
     except OSError as error:

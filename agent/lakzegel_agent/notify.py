@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
+from lakzegel_agent.platforms import system
 from lakzegel_agent.settingsconfig import ServiceManager
 
 _FEEDS: Final = 3  # a watchdog's time is cut in so many
@@ -109,7 +110,7 @@ class Notifier:
     ) -> None:
         name = manager.notify
         self._address = "\0" + name[1:] if name.startswith("@") else name
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket = system.local_socket(socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._watchdog = manager.watchdog
         self._feeder = Feeder(manager.watchdog or 0.0, now)

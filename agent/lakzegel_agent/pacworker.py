@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
 from typing import Final
+
+from lakzegel_agent.platforms import system
 
 CPU: Final = 2  # seconds
 MEMORY: Final = 2**28  # bytes
@@ -38,19 +39,16 @@ def main() -> int:
 
 def _limit() -> None:
     """Take from this process what no PAC file needs."""
-    with suppress(ImportError, OSError, ValueError):
-        import resource  # noqa: PLC0415 - not on Windows
-
-        for kind, most in (
-            (resource.RLIMIT_CPU, CPU),
-            (resource.RLIMIT_AS, MEMORY),
-            (resource.RLIMIT_FSIZE, 0),
-            (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_NOFILE, DESCRIPTORS),
-            (resource.RLIMIT_NPROC, 0),
-        ):
-            with suppress(OSError, ValueError):
-                resource.setrlimit(kind, (most, most))
+    system.confine(
+        {
+            "RLIMIT_CPU": CPU,
+            "RLIMIT_AS": MEMORY,
+            "RLIMIT_FSIZE": 0,
+            "RLIMIT_CORE": 0,
+            "RLIMIT_NOFILE": DESCRIPTORS,
+            "RLIMIT_NPROC": 0,
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ the arguments, and an end to it.
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import subprocess
 import threading
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_agent.errors import UsageError
+from lakzegel_agent.platforms import system
 
 NAME: Final = "readout.toml"
 MAX_FILE: Final = 65_536  # bytes
@@ -126,7 +126,7 @@ def unfit(program: Path) -> str:
 
 
 def _is_others(told: os.stat_result, agent: int | None = None) -> bool:
-    ours = {0, os.geteuid() if agent is None else agent}
+    ours = {0, system.me() if agent is None else agent}
     return bool(told.st_mode & _OTHERS) or told.st_uid not in ours
 
 
@@ -155,10 +155,8 @@ def _watch(process: subprocess.Popen[bytes], until: float, stop: threading.Event
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a program and all that it started."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
-        except ProcessLookupError:
+    for at_once in (False, True):
+        if not system.end(process, at_once=at_once):
             break
         try:
             process.wait(_TERM)

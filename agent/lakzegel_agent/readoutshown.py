@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import os
-
 from lakzegel_agent.errors import UsageError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.readoutcommand import load_programs, settings_beside
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.settingslayers import Provenance
@@ -34,4 +33,4 @@ def _agent(config: Config) -> int:
     try:
         return config.home.stat().st_uid
     except OSError:
-        return os.geteuid()
+        return system.me()

@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from lakzegel_agent.platforms import system
+
 SIZE: Final = 256 * 2**10  # bytes; a receipt and what it changes take some 40 KiB in the WAL
 _SUFFIX: Final = ".reserve"
 
@@ -22,9 +24,9 @@ def keep(ledger: Path) -> None:
         if path.stat().st_size == SIZE:
             return
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = system.open_to_write(path, os.O_WRONLY | os.O_CREAT)
         try:
-            os.posix_fallocate(descriptor, 0, SIZE)
+            system.reserve(descriptor, SIZE)
         finally:
             os.close(descriptor)
     except OSError:

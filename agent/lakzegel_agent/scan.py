@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from lakzegel_agent.platforms import system
 from lakzegel_agent.readers.base import Reader
 from lakzegel_agent.sources import Selection
 
@@ -156,7 +157,7 @@ class _Scan:
         with os.scandir(self._root + b"/" + folder if folder else self._root) as entries:
             for entry in entries:
                 path = before + entry.name
-                if entry.is_dir(follow_symlinks=False):
+                if system.is_folder(entry):
                     kept = True
                     self._note(path)
                     continue
@@ -177,7 +178,7 @@ class _Scan:
     def _look(self, path: bytes, entry: os.DirEntry[bytes]) -> FoundFile | FoundOther | None:
         """Return what this is; None when it has vanished."""
         try:
-            told = entry.stat(follow_symlinks=False)
+            told = system.stat_entry(entry)
         except OSError as error:
             if error.errno in _VANISHED:
                 return None

@@ -16,6 +16,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from lakzegel_agent.platforms import system
+
 REASON: Final = "other-account"
 MAX_PREFS: Final = 8 * 2**20  # bytes of a prefs.js
 MAX_PROFILES: Final = 64  # profiles below one source
@@ -111,9 +113,8 @@ def servers(prefs: str) -> dict[str, frozenset[str]]:
 
 def _prefs(path: bytes) -> str:
     """Return the text of a regular prefs.js, "" where there is none within the limit."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags)
+        descriptor = system.open_to_read(path)
     except OSError:
         return ""
     with os.fdopen(descriptor, "rb") as file:

@@ -21,6 +21,7 @@ from typing import Final, Self
 
 from lakzegel_agent import durable
 from lakzegel_agent.blockfile import read_pieces
+from lakzegel_agent.platforms import system
 
 WRITTEN: Final = ("body", "keyring")  # by a sealing process
 KINDS: Final = ("head", "body", "keyring")
@@ -59,14 +60,14 @@ class Spool:
             durable.sync_file(self.part(epoch, batch, token, kind))
         durable.write_part(self.part(epoch, batch, token, "head"), head)
         for kind in KINDS:
-            self.part(epoch, batch, token, kind).replace(self.path(epoch, batch, kind))
+            system.replace(self.part(epoch, batch, token, kind), self.path(epoch, batch, kind))
         durable.sync_folder(self.folder)
 
     def discard(self, epoch: int, batch: int, token: str) -> None:
         """Remove what an attempt left."""
         for kind in KINDS:
             with contextlib.suppress(FileNotFoundError):
-                self.part(epoch, batch, token, kind).unlink()
+                system.remove(self.part(epoch, batch, token, kind))
 
     def upload(self, epoch: int, batch: int) -> "Upload":
         """Return what a receiver is sent of a batch."""
@@ -76,7 +77,7 @@ class Spool:
         """Remove a batch; the head first, so that what is left is no batch."""
         for kind in KINDS:
             with contextlib.suppress(FileNotFoundError):
-                self.path(epoch, batch, kind).unlink()
+                system.remove(self.path(epoch, batch, kind))
 
     def places(self) -> set[Place]:
         """Return epoch and number of every closed batch here, whether anything knows it or not."""
@@ -90,7 +91,7 @@ class Spool:
         durable.make_folder(self.aside)
         for kind in reversed(KINDS):
             with contextlib.suppress(FileNotFoundError):
-                self.path(epoch, batch, kind).replace(self.aside / f"{name}.{kind}")
+                system.replace(self.path(epoch, batch, kind), self.aside / f"{name}.{kind}")
         durable.sync_folder(self.aside)
         durable.sync_folder(self.folder)
 

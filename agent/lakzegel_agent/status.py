@@ -23,6 +23,7 @@ from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgerrows import Counts
 from lakzegel_agent.liaison import introduction_in_force
+from lakzegel_agent.platforms import system
 from lakzegel_agent.policies import InForce, Reader
 from lakzegel_agent.problems import NEXT, Problem, read_problems
 from lakzegel_agent.settingsconfig import Config
@@ -136,10 +137,10 @@ def read_status(path: Path) -> Status | None:
 def write_status(path: Path, status: Mapping[str, Any]) -> None:
     """Leave the old status or this one, whole; it need not outlive a power cut."""
     work = path.with_name(path.name + ".new")
-    descriptor = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    descriptor = system.open_to_write(work, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(status, file)
-    work.replace(path)
+    system.replace(work, path)
 
 
 def _figures(counts: Counts) -> dict[str, int]:

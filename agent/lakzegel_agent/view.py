@@ -4,11 +4,11 @@
 Never a memory map: a mapped file that is truncated kills the process that looks at it.
 """
 
-import os
 from collections.abc import Iterator
 from typing import Final
 
 from lakzegel_agent.errors import ChangedError
+from lakzegel_agent.platforms import system
 
 WINDOW: Final = 2**18  # bytes looked at in one piece; they stay in the processor's cache
 
@@ -79,7 +79,7 @@ class View:
 
     def _pread(self, count: int, at: int) -> bytes:
         try:
-            return os.pread(self._descriptor, count, at)
+            return system.pread(self._descriptor, count, at)
         except OSError as error:
             raise ChangedError("the file cannot be read any more") from error
 

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from lakzegel_agent.platforms import system
+
 LEAST_SETTLE: Final = 0.1  # seconds without a hint before a pass begins
 MOST_SETTLE: Final = 30.0  # seconds after which a folder that never rests is read anyway
 MOST_TOUCHED: Final = 500  # paths of one root that are looked at by themselves; beyond, all of it
@@ -28,9 +30,7 @@ def drift() -> float:
 
     Where the system has no such clock it is the wall clock, which may also be set.
     """
-    going_on: int | None = getattr(time, "CLOCK_BOOTTIME", None)
-    there = time.time() if going_on is None else time.clock_gettime(going_on)
-    return there - time.monotonic()
+    return system.going_on() - system.awake()
 
 
 class Sleep:

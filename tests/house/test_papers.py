@@ -59,9 +59,10 @@ def test_every_command_that_is_named_exists(papers):
         assert {c for c in commands if not re.search(rf"\b{c}\b", done.stdout)} == set()
 
 
-def test_decisions_are_numbered_without_a_gap_and_have_all_their_parts(root):
+def test_decisions_have_a_number_of_their_own_and_all_their_parts(root):
     files = sorted(Path(root / "docs" / "adr").iterdir())
-    assert [int(path.name[:4]) for path in files] == list(range(1, len(files) + 1))
+    numbers = [int(path.name[:4]) for path in files]
+    assert sorted(set(numbers)) == numbers  # one may be agreed before those in front are written
     for path in files:
         assert ADR.match(path.name)
         headings = re.findall(r"^## (.+)$", path.read_text(), re.MULTILINE)

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol
 
+from lakzegel_agent.platforms import system
+
 Run = Callable[[argparse.Namespace], int]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _HANG_UP: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -124,7 +126,7 @@ def stopping(
     """
     stop = threading.Event() if stop is None else stop
     reading, writing = os.pipe()
-    os.set_blocking(writing, False)
+    system.never_wait(writing)
     heard = _SIGNALS if again is None or _HANG_UP is None else (*_SIGNALS, _HANG_UP)
     before = [(number, signal.signal(number, _ignore)) for number in heard]
     old = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)

@@ -24,6 +24,7 @@ from lakzegel_agent.guards.base import (
     UNREADABLE,
     PlaceError,
 )
+from lakzegel_agent.platforms import system
 
 MAX_MBOX: Final = 2 * 2**30  # bytes that are counted in one go
 MAX_MAILS: Final = 500_000  # of one folder of files
@@ -31,7 +32,6 @@ MAX_FOLDERS: Final = 5_000  # of one tree of Maildir folders
 _EXPUNGED: Final = 0x0008  # nsMsgMessageFlags
 _STATUS: Final = re.compile(rb"From [^\n]{0,400}\nX-Mozilla-Status: ([0-9A-Fa-f]{4})")
 _HEAD: Final = 512  # bytes of a mail in which its status stands
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _BOXES: Final = ("cur", "new")
 _NOT_FOLDERS: Final = frozenset({"cur", "new", "tmp"})
 
@@ -68,7 +68,7 @@ def mails_of(path: Path) -> int:
     if path.is_dir():
         return sum(1 for _ in mail_names(path))
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = system.open_to_read(path)
     except (FileNotFoundError, NotADirectoryError):
         return 0
     except OSError:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from lakzegel_agent.guards.base import NOT_UNDERSTOOD, PlaceError, Surroundings
 from lakzegel_agent.guards.places import read_settings
+from lakzegel_agent.platforms import system
 
 MANAGED: Final = Path("Library/Managed Preferences")
 VERSION: Final = Path("System/Library/CoreServices/SystemVersion.plist")
@@ -87,8 +88,6 @@ def macos_version(system: Path) -> str | None:
 def _owner(home: Path) -> str:
     """Return the name of the user whose home it is, as the system has it."""
     try:
-        import pwd  # noqa: PLC0415 - Windows has none
-
-        return pwd.getpwuid(home.stat().st_uid).pw_name
-    except (ImportError, KeyError, OSError):
+        return system.name_of(home.stat().st_uid) or home.name
+    except OSError:
         return home.name

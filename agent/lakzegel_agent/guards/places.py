@@ -25,10 +25,10 @@ from lakzegel_agent.guards.base import (
     UNREADABLE,
     PlaceError,
 )
+from lakzegel_agent.platforms import NOBODY, system
 
 MAX_SETTINGS: Final = 8 * 2**20  # bytes, docs/spec/guards.md §7
 NEW_MODE: Final = 0o644
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -42,7 +42,7 @@ def opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
         PlaceError: unreadable, a link, or another user's; also where reading it fails.
     """
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = system.open_to_read(path)
     except OSError as error:
         if error.errno in _GONE:
             raise FileNotFoundError from None
@@ -134,7 +134,7 @@ def _require_own(folder: Path) -> None:
     Raises:
         PlaceError: it is another user's.
     """
-    if hasattr(os, "geteuid") and folder.stat().st_uid != os.geteuid():
+    if system.me() not in {NOBODY, folder.stat().st_uid}:
         raise PlaceError(NOT_PERMITTED)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +32,7 @@ from lakzegel_agent.guards.base import (
 from lakzegel_agent.guards.of_plists import read_plist
 from lakzegel_agent.guards.places import MAX_SETTINGS
 from lakzegel_agent.guards.placesvalues import Value, decode, encode
+from lakzegel_agent.platforms import system
 
 DEFAULTS: Final = "/usr/bin/defaults"
 LAUNCHCTL: Final = "/bin/launchctl"
@@ -98,8 +98,7 @@ class SystemPrograms:
             out = _drain(process.stdout.fileno(), until)
             status = process.wait(max(until - time.monotonic(), 0))
         except (PlaceError, subprocess.TimeoutExpired):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            system.end(process, at_once=True)
             process.wait()
             raise PlaceError(UNREADABLE) from None
         finally:
@@ -138,7 +137,7 @@ class Defaults:
     ) -> None:
         self._home = home
         self._programs = programs or SystemPrograms()
-        self._me = me or os.geteuid
+        self._me = me or system.me
         self._session: tuple[str, ...] | None = None  # what is put before a program, once known
 
     def read(self, place: str) -> bytes | None:

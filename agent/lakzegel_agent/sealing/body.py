@@ -14,6 +14,7 @@ from pathlib import Path
 from lakzegel_agent import durable
 from lakzegel_agent.blockfile import BlockWriter
 from lakzegel_agent.errors import AgentError, SealingError, unwritable
+from lakzegel_agent.platforms import system
 from lakzegel_agent.sealing.jobs import Job, Setup
 from lakzegel_agent.spool import Spool
 from lakzegel_core.age import Recipient
@@ -110,13 +111,13 @@ class Body:
     def _create(self) -> int:
         path = self._spool.part(self._setup.epoch, self._job.batch, self._job.token, "body")
         try:
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            return system.open_to_write(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         except OSError as error:
             raise _refusal(error) from error
 
     @staticmethod
     def _write(path: Path, data: bytes) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = system.open_to_write(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             durable.write_all(descriptor, data)
         finally:

@@ -2,7 +2,6 @@
 """One sealing process seen from the agent: requests go in, a thread brings its answers out."""
 
 import contextlib
-import fcntl
 import subprocess
 import sys
 import threading
@@ -11,12 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 from lakzegel_agent.errors import SealingError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.sealing.jobs import Answer, Cut, Job, Ready, Setup
 from lakzegel_agent.sealing.messages import receive, send
 from lakzegel_agent.sealing.surveys import Survey
 
 _COMMAND: Final = (sys.executable, "-P", "-m", "lakzegel_agent.sealing.worker")
-_SET_PIPE_SIZE: Final = getattr(fcntl, "F_SETPIPE_SZ", None)
 _PIPE: Final = 2**20  # bytes: a whole job, so that handing over the next one never waits
 
 Heard = Callable[["Process", Answer | None], None]
@@ -42,9 +41,7 @@ class Process:
         assert self._child.stdin is not None  # noqa: S101  # PIPE was asked for
         assert self._child.stdout is not None  # noqa: S101
         self._requests, self._answers = self._child.stdin, self._child.stdout
-        if _SET_PIPE_SIZE is not None:
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(self._requests, _SET_PIPE_SIZE, _PIPE)
+        system.widen(self._requests.fileno(), _PIPE)
         self._thread = threading.Thread(target=self._listen, name="sealing", daemon=True)
         self._thread.start()
 

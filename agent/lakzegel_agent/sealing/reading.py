@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from lakzegel_agent.errors import AgentError, ChangedError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.sealing.jobs import Stat
 
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_OWNERS_FLAGS: Final = _FLAGS | getattr(os, "O_NOATIME", 0)  # for a file's owner only
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 # A lease or a lock that the holder would have to give up first; on a share what its server says.
 _HELD: Final = (errno.EAGAIN, errno.EBUSY, errno.ETXTBSY)
@@ -135,10 +134,7 @@ def _expected(descriptor: int, expected: Stat, *, lenient: bool) -> OpenFile:
 
 def _open(path: bytes) -> int:
     try:
-        try:
-            return os.open(path, _OWNERS_FLAGS)
-        except PermissionError:
-            return os.open(path, _FLAGS)
+        return system.open_unnoticed(path)
     except OSError as error:
         why = VANISHED if error.errno in _GONE else _why(error)
         raise MissedError(why) from None

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.platforms import system
 from lakzegel_core.errors import LakzegelError
 
 BUSY: Final = 2.0  # seconds that a writer is waited for
@@ -243,10 +244,10 @@ def is_database(path: bytes) -> bool:
     Raises:
         OSError: it cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = system.open_to_read(path)
     try:
         return stat.S_ISREG(os.fstat(descriptor).st_mode) and (
-            os.pread(descriptor, len(_MAGIC), 0) == _MAGIC
+            system.pread(descriptor, len(_MAGIC), 0) == _MAGIC
         )
     finally:
         os.close(descriptor)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.stores.database import is_hurried
 
 MAX_BAG: Final = 2**16  # bytes
@@ -78,7 +79,7 @@ def decrypted(path: bytes, key: bytes, size: int | None = None) -> Iterator[byte
         OSError: it cannot be read.
     """
     opening = Cipher(AES256(key), CBC(bytes(_BLOCK))).decryptor()
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = system.open_to_read(path)
     with os.fdopen(descriptor, "rb") as file:
         told = os.fstat(descriptor)
         left = told.st_size if size is None else size

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
 
+from lakzegel_agent.platforms import system
 from lakzegel_agent.stores.base import Store
 
 INCOMPLETE: Final = "incomplete"  # it is still being made, or was broken off
 MAX_BACKUPS: Final = 100  # below one root
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Backup(NamedTuple):
@@ -74,7 +74,7 @@ def backups(store: PhoneStore, root: bytes) -> list[bytes]:
 def read_small(path: bytes, most: int) -> bytes | None:
     """Return a regular file's bytes; None where there is none, it is a link, or it is longer."""
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = system.open_to_read(path)
     except OSError:
         return None
     with os.fdopen(descriptor, "rb") as file:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import ClassVar, Final
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.stores.base import OpenStore, Store
 from lakzegel_agent.stores.database import LOGS
 from lakzegel_agent.stores.signal_database import deciphered
@@ -77,7 +78,7 @@ def _read(path: bytes, most: int) -> bytes:
         StoreError: ``no-key``: it cannot be read, or is longer.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = system.open_to_read(path)
         with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise StoreError("no-key")

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import ClassVar, Final
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.readers.base import BLOCK
 from lakzegel_agent.stores.base import Conversation, OpenStore, Row, Store
 from lakzegel_agent.stores.database import LOGS, is_database, opened, translated
@@ -23,7 +24,6 @@ from lakzegel_agent.stores.database import LOGS, is_database, opened, translated
 OPAQUE: Final = "opaque"  # not a database of SQLite's: any file
 MAX_LOG: Final = 2**30  # bytes
 _NAME: Final = re.compile(rb"\.(?:db|db3|sqlite|sqlite3|sqlitedb|storedata)\Z", re.IGNORECASE)
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LOG_HEAD: Final = struct.Struct(">IIIIIIII")
 _FRAME: Final = struct.Struct(">IIIIII")  # page, pages after a commit, two salts, two sums
 _INDEX: Final = struct.Struct("=12sBBHII8s8s8s")  # begun at 12, last frame at 16, salts at 32
@@ -56,7 +56,7 @@ class Sqlite:
             if not is_database(whole):
                 raise StoreError(OPAQUE)
             # ours goes last: closing it would drop SQLite's locks on the same file
-            file = os.open(whole, _FLAGS)
+            file = system.open_to_read(whole)
             try:
                 with _beside(whole, b"-shm") as index, opened(whole) as database:
                     database.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -74,7 +74,7 @@ class Snapshot:
         self._log = log
         self._index = index
         self._size = os.fstat(file).st_size
-        self._page = _page_size(os.pread(file, 2, 16))
+        self._page = _page_size(system.pread(file, 2, 16))
         self._newer: dict[int, int] = {}  # number of a page: where in the log it lies
         self._begun = b""
         if log is not None:
@@ -102,21 +102,21 @@ class Snapshot:
         """
         for start in range(0, self._size, BLOCK):
             yield self._block(start, min(BLOCK, self._size - start))
-        if self._log is not None and os.pread(self._log, len(self._begun), 0) != self._begun:
+        if self._log is not None and system.pread(self._log, len(self._begun), 0) != self._begun:
             raise StoreError("locked")
 
     def _block(self, start: int, length: int) -> bytes:
-        block = bytearray(os.pread(self._file, length, start).ljust(length, b"\0"))
+        block = bytearray(system.pread(self._file, length, start).ljust(length, b"\0"))
         first = start // self._page
         for place in range(0, length, self._page):
             newer = self._newer.get(first + place // self._page + 1)
             if newer is not None and self._log is not None:
-                block[place : place + self._page] = os.pread(self._log, self._page, newer)
+                block[place : place + self._page] = system.pread(self._log, self._page, newer)
         return bytes(block)
 
     def _read_log(self, log: int) -> None:
         """Find the newest committed page of each number: up to the last commit that sums prove."""
-        begun = os.pread(log, _LOG_HEAD.size, 0)
+        begun = system.pread(log, _LOG_HEAD.size, 0)
         if len(begun) < _LOG_HEAD.size:
             return
         if os.fstat(log).st_size > MAX_LOG:
@@ -138,7 +138,7 @@ class Snapshot:
         """Return how many frames are committed as SQLite's own index of this log says."""
         if self._index is None:
             return None
-        told = os.pread(self._index, 2 * _INDEX.size, 0)
+        told = system.pread(self._index, 2 * _INDEX.size, 0)
         if len(told) < 2 * _INDEX.size or told[: _INDEX.size] != told[_INDEX.size :]:
             return None
         _, is_begun, _, _, last, _, _, salts, _ = _INDEX.unpack_from(told)
@@ -156,7 +156,7 @@ class Snapshot:
 
     def _stated(self, log: int, frames: range) -> Iterator[tuple[int, int, int]]:
         for place in frames:
-            number, pages, *_ = _FRAME.unpack(os.pread(log, _FRAME.size, place))
+            number, pages, *_ = _FRAME.unpack(system.pread(log, _FRAME.size, place))
             yield number, pages, place + _FRAME.size
 
     def _proven(
@@ -164,7 +164,7 @@ class Snapshot:
     ) -> Iterator[tuple[int, int, int]]:
         """Yield frames up to the first whose sums are not those of a writer's."""
         for place in frames:
-            frame = os.pread(log, _FRAME.size + self._page, place)
+            frame = system.pread(log, _FRAME.size + self._page, place)
             number, pages, _, _, *told = _FRAME.unpack_from(frame)
             sums = _summed(frame[:8] + frame[_FRAME.size :], sums, order)
             if frame[8:16] != salts or sums != tuple(told):
@@ -197,7 +197,7 @@ def _beside(path: bytes, end: bytes) -> Iterator[int | None]:
     """
     log = None
     with suppress(FileNotFoundError):
-        log = os.open(path + end, _FLAGS)
+        log = system.open_to_read(path + end)
     try:
         yield log if log is not None and os.fstat(log).st_size else None
     finally:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.platforms import system
 
 KEY_SIZE: Final = 32
 MAX_BACKUP: Final = 2**30  # bytes of the file
@@ -51,14 +52,14 @@ def decrypt(path: bytes, key: bytes) -> bytearray:
         StoreError: ``no-key`` where this is not its key, ``damaged``, ``too-large``.
         OSError: it cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = system.open_to_read(path)
     try:
         told = os.fstat(descriptor)
         if not stat.S_ISREG(told.st_mode):
             raise StoreError("damaged")
         if told.st_size > MAX_BACKUP:
             raise StoreError("too-large")
-        for iv, start in _places(path, os.pread(descriptor, 1, 0)):
+        for iv, start in _places(path, system.pread(descriptor, 1, 0)):
             plain = _attempt(descriptor, told.st_size, iv, start, _file_key(path, key))
             if plain is not None:
                 return plain
@@ -91,12 +92,12 @@ def _attempt(descriptor: int, size: int, iv: int, start: int, key: bytes) -> byt
     if start >= end:
         raise StoreError("damaged")
     opening = Cipher(
-        AES256(key), GCM(os.pread(descriptor, _IV, iv), os.pread(descriptor, _TAG, end))
+        AES256(key), GCM(system.pread(descriptor, _IV, iv), system.pread(descriptor, _TAG, end))
     ).decryptor()
     inflate, plain = zlib.decompressobj(), bytearray()
     try:
         for place in range(start, end, _PIECE):
-            piece = opening.update(os.pread(descriptor, min(_PIECE, end - place), place))
+            piece = opening.update(system.pread(descriptor, min(_PIECE, end - place), place))
             plain += inflate.decompress(piece, MAX_PLAIN + 1 - len(plain))
             if plain[: len(_MAGIC)] != _MAGIC[: len(plain)]:
                 return None

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tests_conftest import Engine
 
-from lakzegel_agent import durable, ledgerfiles, ledgerschema, spool
+from lakzegel_agent import durable, ledgerfiles, ledgerschema
+from lakzegel_agent.platforms import posix
 
 
 class Steps:
@@ -62,7 +63,7 @@ def main(folder: str, last: int, *, grown: bool) -> None:
     engine.spool.tidy(engine.ledger.spooled())
     for name in ("sync_file", "write_part", "sync_folder"):
         setattr(durable, name, steps.mortal(getattr(durable, name)))
-    spool.Path.replace = steps.mortal(spool.Path.replace)
+    posix.replace = steps.mortal(posix.replace)
     real = ledgerschema.transaction
     ledgerfiles.transaction = lambda connection, path: real(Dying(connection, steps), path)
     if grown:

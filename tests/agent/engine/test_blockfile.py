@@ -2,12 +2,13 @@
 """A file of the spool has the same bytes, whatever its disk can do."""
 
 import errno
+import fcntl
 import os
 
 import pytest
 
-from lakzegel_agent import blockfile
 from lakzegel_agent.blockfile import BLOCK, PIECE, BlockWriter, block, read_pieces
+from lakzegel_agent.platforms import posix, system
 
 SIZES = (0, 1, 4095, PIECE, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 4097)
 
@@ -28,7 +29,7 @@ def no_direct(monkeypatch):
         if flags:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
-    monkeypatch.setattr(blockfile.fcntl, "fcntl", refuse)
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
 
 
 @pytest.mark.parametrize("able", [True, False])
@@ -63,10 +64,10 @@ def test_what_a_direct_write_did_not_take_is_written_after_it(tmp_path, monkeypa
             return real(descriptor, data)
         if answer == errno.EINVAL:
             raise OSError(errno.EINVAL, "")
-        blockfile.set_direct(descriptor, on=False)  # so that the odd sizes of this test are taken
+        system.past_the_cache(descriptor, on=False)  # so that the odd sizes of this test are taken
         return real(descriptor, bytes(data)[:answer])
 
-    monkeypatch.setattr(blockfile.os, "write", once)
+    monkeypatch.setattr(os, "write", once)
     data = os.urandom(3 * BLOCK + 5)
     write(tmp_path / "f", data, PIECE)
     assert asked[0] == BLOCK
@@ -74,17 +75,17 @@ def test_what_a_direct_write_did_not_take_is_written_after_it(tmp_path, monkeypa
 
 
 def test_a_direct_read_that_is_refused_is_done_through_the_cache(tmp_path, monkeypatch):
-    if not blockfile.DIRECT:
+    if not posix._DIRECT:
         pytest.skip("the system has no direct reads")
     real = os.readv
 
     def refuse_direct(descriptor, buffers):
-        if blockfile.fcntl.fcntl(descriptor, blockfile.fcntl.F_GETFL) & blockfile.DIRECT:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & posix._DIRECT:
             raise OSError(errno.EINVAL, "")
         return real(descriptor, buffers)
 
     (tmp_path / "f").write_bytes(data := os.urandom(PIECE + 17))
-    monkeypatch.setattr(blockfile.os, "readv", refuse_direct)
+    monkeypatch.setattr(os, "readv", refuse_direct)
     assert b"".join(map(bytes, read_pieces([tmp_path / "f"]))) == data
 
 
@@ -93,7 +94,7 @@ def test_a_disk_that_takes_no_more_is_said_at_once(tmp_path, monkeypatch, number
     def broken(_descriptor, _data):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(blockfile.os, "write", broken)
+    monkeypatch.setattr(os, "write", broken)
     with pytest.raises(OSError, match=str(number)):
         write(tmp_path / "f", bytes(BLOCK), BLOCK)
 
@@ -103,6 +104,6 @@ def test_a_read_that_fails_is_no_end(tmp_path, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     (tmp_path / "f").write_bytes(b"1")
-    monkeypatch.setattr(blockfile.os, "readv", broken)
+    monkeypatch.setattr(os, "readv", broken)
     with pytest.raises(OSError, match=str(errno.EIO)):
         list(read_pieces([tmp_path / "f"]))

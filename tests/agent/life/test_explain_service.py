@@ -6,6 +6,7 @@ The users are real ones: a process is started that becomes one of them, and the 
 
 import json
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from lakzegel_agent import explain as explaining
-from lakzegel_agent import explainasked, explainhomes, explainservice, journal
+from lakzegel_agent import explainasked, explainservice, journal
 from lakzegel_agent.errors import RefusedError, UnreachableError
 from lakzegel_agent.explain import Person, person_of, require_same
 from lakzegel_agent.explainhomes import homes_of
@@ -75,7 +76,7 @@ def homes(place, monkeypatch):
                 raise KeyError(uid)
             self.pw_dir = str(place / "home" / HOMES[uid])
 
-    monkeypatch.setattr(explainhomes.pwd, "getpwuid", Entry)
+    monkeypatch.setattr(pwd, "getpwuid", Entry)
     return place / "home"
 
 

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: EUPL-1.2
+r"""Windows, by the calls of `kernel.py`; tested with a recording, not run on a real device.
+
+path of the agent's   C:/Users/jan/Mail      names are parted by / in all of it
+of the system's       \\?\C:\Users\jan\Mail  no limit of 260, no device is called CON or NUL,
+no dot or space at an end is lost
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import ntpath
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from typing import Final, TypeVar
+
+from lakzegel_agent.platforms.base import NOBODY, Path
+from lakzegel_agent.platforms.kernel import (
+    DENIED,
+    DISK,
+    REPARSE,
+    SHARING,
+    SURROGATE,
+    About,
+    Kernel,
+)
+
+TRIES: Final = 10  # with pauses of 10, 20, 40 … ms: some 2.5 s, then it is the caller's
+_FIRST: Final = 0.01  # seconds
+_LONGEST: Final = 0.5
+_BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
+_ZEROS: Final = bytes(2**16)
+OURS: Final = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)"
+_GRANT: Final = re.compile(r"\((\w+);[^;]*;[^;]*;[^;]*;[^;]*;([^;)]+)[^)]*\)")
+_OWNER: Final = re.compile(r"O:(S-[\d-]+|[A-Z]{2})")
+_ADMINISTRATORS: Final = frozenset({"SY", "BA", "OW", "S-1-5-18", "S-1-5-32-544", "S-1-3-4"})
+_TASKKILL: Final = r"C:\Windows\System32\taskkill.exe"
+
+
+T = TypeVar("T")
+
+
+@cache
+def kernel() -> Kernel:
+    """The calls of the system; a test puts others in their place."""
+    if sys.platform == "win32":
+        from lakzegel_agent.platforms.win32api import Win32  # noqa: PLC0415 - loads libraries
+
+        return Win32()
+    raise OSError(errno.ENOSYS, "is not Windows")
+
+
+def native(path: Path) -> str:
+    r"""A path as the system takes it whole: ``\\?\``, without a limit or a device's name."""
+    text = os.fsdecode(path).replace("/", "\\")
+    if text.startswith(("\\\\?\\", "\\\\.\\")):
+        return text
+    text = ntpath.normpath(text if ntpath.isabs(text) else ntpath.join(_here(), text))
+    return rf"\\?\UNC{text[1:]}" if text.startswith("\\\\") else rf"\\?\{text}"
+
+
+def _here() -> str:
+    return os.getcwd()  # noqa: PTH109 - a text
+
+
+def open_to_read(path: Path) -> int:
+    """Open what is there and no link: a symbolic link, a junction or a mount point is ELOOP.
+
+    Another reparse point, as a file that is in the cloud, is the file: it is opened anew by its
+    name, and has to be the same one.
+    """
+    calls, name = kernel(), native(path)
+    handle = calls.open(name, follow=False)
+    try:
+        about = _require_file(calls.about(handle), name)
+        if about.attributes & REPARSE:
+            followed = calls.open(name, follow=True)
+            calls.close(handle)
+            handle = followed
+            _require_same(_require_file(calls.about(handle), name), about, name)
+        return calls.adopt(handle)
+    except BaseException:
+        calls.close(handle)
+        raise
+
+
+open_unnoticed = open_to_read  # NTFS does not keep the last access of a file as a rule
+
+
+def _require_file(about: About, name: str) -> About:
+    if about.kind != DISK:
+        raise OSError(errno.EINVAL, "a device or a pipe", name)
+    if about.attributes & REPARSE and about.tag & SURROGATE:
+        raise OSError(errno.ELOOP, "a link", name)
+    return about
+
+
+def _require_same(found: About, before: About, name: str) -> None:
+    if found.identity != before.identity:
+        raise OSError(errno.ELOOP, "exchanged while it was opened", name)
+
+
+def open_to_write(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open or make a file of ours, in a folder that others cannot put a link into."""
+    name = native(path)
+    with suppress(FileNotFoundError):
+        told = os.lstat(name)
+        if _is_link(told):
+            raise OSError(errno.ELOOP, "a link", name)
+    return _again(lambda: os.open(name, flags | _BINARY, mode))
+
+
+def open_to_sync(path: Path) -> int:
+    """Open a file for writing too: else its buffers may not be flushed."""
+    return open_to_write(path, os.O_RDWR)
+
+
+def open_folder(path: Path) -> int | None:
+    """Return None: NTFS writes names to its journal, and `replace` returns once that is on disk."""
+    del path
+    return None
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename, written through; a virus scanner that looks at either is waited for a while."""
+    _again(lambda: kernel().move(native(source), native(target)))
+
+
+def remove(path: Path) -> None:
+    """Delete; likewise."""
+    _again(lambda: kernel().remove(native(path)))
+
+
+def _again(what: Callable[[], T]) -> T:
+    """Try for some seconds where somebody else has it open."""
+    pause = _FIRST
+    for _ in range(TRIES - 1):
+        try:
+            return what()
+        except OSError as error:
+            if getattr(error, "winerror", None) not in {*SHARING, DENIED}:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST)
+    return what()
+
+
+def pread(descriptor: int, count: int, at: int, /) -> bytes:
+    """Read at a place: the file's own place moves, which no user of this looks at."""
+    return kernel().read_at(descriptor, count, at)
+
+
+def read_into(descriptor: int, memory: memoryview, /) -> int:
+    """Read on."""
+    data = os.read(descriptor, len(memory))
+    memory[: len(data)] = data
+    return len(data)
+
+
+def stat_entry(entry: os.DirEntry[bytes], /) -> os.stat_result:
+    """Ask for the file: a listing tells neither volume nor number."""
+    return os.lstat(native(entry.path))
+
+
+def is_folder(entry: os.DirEntry[bytes], /) -> bool:
+    """Whether it is one and no junction, which Python takes for a folder."""
+    return entry.is_dir(follow_symlinks=False) and not _is_link(entry.stat(follow_symlinks=False))
+
+
+def _is_link(told: os.stat_result) -> bool:
+    attributes, tag = getattr(told, "st_file_attributes", 0), getattr(told, "st_reparse_tag", 0)
+    return stat.S_ISLNK(told.st_mode) or bool(attributes & REPARSE and tag & SURROGATE)
+
+
+def past_the_cache(descriptor: int, *, on: bool) -> bool:
+    """Return False: unbuffered files of Windows are opened so, and want the size of a sector."""
+    del descriptor, on
+    return False
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Write zeros: NTFS then has clusters for them."""
+    while size > 0:
+        size -= os.write(descriptor, _ZEROS[:size])
+
+
+def free(folder: Path) -> int:
+    """What is free for this user, quotas counted."""
+    return shutil.disk_usage(native(folder)).free
+
+
+def keep_owner(descriptor: int, owner: tuple[int, int], mode: int) -> None:
+    """Nothing: a new file takes over its folder's access list."""
+    del descriptor, owner, mode
+
+
+def close_to_others(folder: Path) -> None:
+    """Let in the system, the administrators and the owner; what is made below is as it is."""
+    if not is_open_to_others(folder):
+        return
+    kernel().secure(native(folder), OURS)
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether its access list lets anybody in but system, administrators and owner."""
+    sddl = kernel().security(native(path))
+    _, found, access = sddl.partition("D:")
+    owner = _OWNER.match(sddl)
+    known = _ADMINISTRATORS | ({owner.group(1)} if owner else set())
+    if not found or access.startswith("NO_ACCESS_CONTROL"):
+        return True  # no list: everybody
+    return any(kind == "A" and who not in known for kind, who in _GRANT.findall(access))
+
+
+def lock(descriptor: int, *, shared: bool) -> bool:
+    """Lock its first byte; who only looks lets it go at once."""
+    try:
+        kernel().lock(descriptor)
+    except OSError:
+        return False
+    if shared:
+        kernel().unlock(descriptor)
+    return True
+
+
+def end(process: subprocess.Popen[bytes], *, at_once: bool) -> bool:
+    """End it and what it started, by the system's own program: there is no asking here."""
+    del at_once
+    if process.poll() is not None:
+        return False
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            [_TASKKILL, "/F", "/T", "/PID", str(process.pid)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+            check=False,
+        )
+    if process.poll() is None:
+        process.kill()
+    return True
+
+
+def confine(limits: dict[str, int]) -> None:
+    """Nothing: who started this process ends it in time."""
+    del limits
+
+
+def widen(descriptor: int, size: int) -> None:
+    """Nothing: a pipe here grows by itself."""
+    del descriptor, size
+
+
+def never_wait(descriptor: int) -> None:
+    """Nothing: Python 3.11 cannot; a few bytes for each signal fill no pipe."""
+    del descriptor
+
+
+def work_quietly() -> None:
+    """Enter the background mode of this process."""
+    with suppress(OSError):
+        kernel().background()
+
+
+def memory(size: int) -> mmap.mmap:
+    """Of this process alone."""
+    return mmap.mmap(-1, size)
+
+
+def me() -> int:
+    """Return NOBODY: users are no numbers here, and every file's is 0."""
+    return NOBODY
+
+
+me_really = me
+
+
+def name_of(user: int) -> str | None:
+    """Nobody is known by a number."""
+    del user
+    return None
+
+
+def home_of(user: int) -> bytes | None:
+    """Nobody is known by a number."""
+    del user
+    return None
+
+
+def shows(home: bytes, names: list[bytes], user: int) -> bool:
+    """Nobody is known by a number, so that nothing is shown."""
+    del home, names, user
+    return False
+
+
+def local_socket(kind: socket.SocketKind) -> socket.socket:
+    """Refuse: pipes with a name are what Windows has."""
+    raise OSError(errno.EAFNOSUPPORT, f"no local sockets of kind {int(kind)}")
+
+
+def peer(connection: socket.socket) -> tuple[int, int]:
+    """Refuse: see `local_socket`."""
+    raise OSError(errno.EAFNOSUPPORT, f"no peer of descriptor {connection.fileno()}")
+
+
+def going_on() -> float:
+    """By the time since the start, which counts sleep."""
+    return kernel().ticks()[0]
+
+
+def awake() -> float:
+    """By the interrupt time without its bias, which does not."""
+    return kernel().ticks()[1]
