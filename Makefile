@@ -8,7 +8,7 @@ SITE := $(VENV)/site
 ON_DEVICES := -p lakzegel_core -p lakzegel_agent -p lakzegel_verify
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test soak lint fix bench package site lock check-lock check clean
+.PHONY: help demo test soak lint fix bench package profiles site lock check-lock check clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -28,6 +28,7 @@ lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	for system in win32 darwin; do $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system $(ON_DEVICES) || exit 1; done
+	$(BIN)/mypy -p lakzegel_profiles
 	$(BIN)/lint-imports
 
 fix: $(READY)  ## What can be mended by itself
@@ -44,6 +45,8 @@ package: $(READY)  ## The wheel, in dist/
 
 site: $(SITE)/.ready  ## The guides as a site, in dist/site: Dutch, English, and the reference
 	$(SITE)/bin/python docs/site/build.py dist/site
+profiles: $(READY)  ## Every profile that MDM delivers, of the agent's schema of settings
+	$(BIN)/python mdm-profiles/generate $(PROFILES_ARGS)
 
 lock: $(READY)  ## Write the hashed lock files anew, keeping pins that still fit
 	BIN=$(BIN) sh requirements/lock.sh

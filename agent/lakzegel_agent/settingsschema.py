@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -24,6 +31,7 @@ from lakzegel_agent.keywraps import AUTO, CHOICES
 from lakzegel_agent.settingsconfig import NONE, SYSTEM
 from lakzegel_core.errors import PolicyError
 from lakzegel_core.limits import MAX_ITEM
+from lakzegel_core.shipping import CHOICES as SHIPPING
 from lakzegel_core.shipping import parse_bandwidth, parse_choice, parse_longest_wait
 from lakzegel_core.units import parse_duration, parse_size
 from lakzegel_core.windows import Hours, parse_hours
@@ -36,6 +44,8 @@ LEAST_BATCH: Final = 2**16  # bytes, docs/spec/policy.md §2
 MAX_MARKER: Final = 1024  # characters
 _MARKER: Final = re.compile(r"/[^\\]+|[A-Za-z]:\\[^/]+|HKLM(?:\\[^\\/]+){2,}")
 LAYERS: Final = "layers"  # the name under which the sources are handed over
+# What is written for a value that a parser makes into something else; mdm-profiles/ is made of it.
+_TEXT: Final = WithJsonSchema({"type": "string"})
 
 
 def _by(parse: Callable[..., Any]) -> BeforeValidator:
@@ -80,6 +90,11 @@ def _proxy(value: str) -> str:
     return value
 
 
+def _one_of(choices: Sequence[str]) -> WithJsonSchema:
+    """A text of a list, for who makes a form of it."""
+    return WithJsonSchema({"type": "string", "enum": list(choices)})
+
+
 def _keystore(value: str) -> str:
     if value not in CHOICES:
         raise ValueError(f"not one of {', '.join(CHOICES)}")
@@ -99,8 +114,8 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    batch: Annotated[int, _by(_batch)] | None = None
-    spool: Annotated[int, _by(parse_size)] | None = None
+    batch: Annotated[int, _by(_batch), _TEXT] | None = None
+    spool: Annotated[int, _by(parse_size), _TEXT] | None = None
 
 
 class ShippingSettings(BaseModel):
@@ -108,11 +123,11 @@ class ShippingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hours: Annotated[tuple[Hours, ...], _by(parse_hours)] | None = None
-    bandwidth: Annotated[int, _by(parse_bandwidth)] | None = None
-    on_battery: Annotated[str, _by(parse_choice)] | None = None
-    metered: Annotated[str, _by(parse_choice)] | None = None
-    longest_wait: Annotated[float, _by(parse_longest_wait)] | None = None
+    hours: Annotated[tuple[Hours, ...], _by(parse_hours), _TEXT] | None = None
+    bandwidth: Annotated[int, _by(parse_bandwidth), _TEXT] | None = None
+    on_battery: Annotated[str, _by(parse_choice), _one_of(SHIPPING)] | None = None
+    metered: Annotated[str, _by(parse_choice), _one_of(SHIPPING)] | None = None
+    longest_wait: Annotated[float, _by(parse_longest_wait), _TEXT] | None = None
 
 
 class Tunable(BaseSettings):
@@ -122,7 +137,7 @@ class Tunable(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    cadence: Annotated[float, _by(parse_duration)] | None = None
+    cadence: Annotated[float, _by(parse_duration), _TEXT] | None = None
     limits: Limits = Limits()
     shipping: ShippingSettings = ShippingSettings()
 
@@ -143,7 +158,9 @@ class Tunable(BaseSettings):
 class Settings(Tunable):
     """Every key and its type."""
 
-    cadence: Annotated[float, _by(_cadence)] | None = None  # a policy may be slower than a device
+    cadence: Annotated[float, _by(_cadence), _TEXT] | None = (
+        None  # a policy may be slower than a device
+    )
     server: str
     home: Path
     log_keys: tuple[str, ...]
@@ -154,7 +171,7 @@ class Settings(Tunable):
     user_home: Path | None = None
     proxy: Annotated[str, AfterValidator(_proxy)] = SYSTEM
     pac: str | None = Field(default=None, min_length=1)
-    keystore: Annotated[str, AfterValidator(_keystore)] = AUTO
+    keystore: Annotated[str, AfterValidator(_keystore), _one_of(CHOICES)] = AUTO
     mdm_marker: Annotated[str, AfterValidator(_marker)] | None = None
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.settingslayers import TUNABLE, Provenance, effective, flat, provenance
 
-_DEFAULTS: Final = {  # of a policy too, docs/spec/policy.md §2, §7
+DEFAULTS: Final = {  # of a policy too, docs/spec/policy.md §2, §7
     "cadence": "15m",
     "limits.batch": "16 MiB",
     "limits.spool": "2 GiB",
@@ -50,7 +50,7 @@ def shown(config: Config, policy: str | None) -> list[Shown]:
     found = provenance(layers)
     values = {
         **_basics(config),
-        **{name: said.get(name, _DEFAULTS.get(name)) for name in TUNABLE},
+        **{name: said.get(name, DEFAULTS.get(name)) for name in TUNABLE},
     }
     return [Shown(name, value, found.get(name, _SILENT)) for name, value in values.items()]
 
