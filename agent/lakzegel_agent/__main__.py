@@ -2,7 +2,7 @@
 """`lakzegel-agent`: arguments and exit codes, nothing else.
 
 0 fine; 1 the check found something; 2 usage, configuration; 3 cannot reach or was refused; 4
-internal error.
+internal error; 5 this version of the agent does not work here.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ FOUND: Final = 1
 USAGE: Final = 2
 REFUSED: Final = 3
 INTERNAL: Final = 4
+UNFIT: Final = 5
 INTERRUPTED: Final = 130
 COMMANDS: Final = (
     *(enrol, once, run, rotate, status, guards, explain, config, doctor),
@@ -71,18 +72,21 @@ def in_a_line(error: Exception) -> tuple[str, int]:
     from lakzegel_agent.errors import (  # noqa: PLC0415
         AgentError,
         RefusedError,
+        UnfitError,
         UnreachableError,
         UsageError,
     )
     from lakzegel_agent.words import of_error  # noqa: PLC0415
     from lakzegel_core.errors import LakzegelError  # noqa: PLC0415 - status must start fast
 
-    if isinstance(error, UsageError):
-        return of_error(error), USAGE
-    if isinstance(error, UnreachableError | RefusedError):
-        return of_error(error), REFUSED
-    if isinstance(error, AgentError | LakzegelError):
-        return of_error(error), FOUND
+    for kinds, code in (
+        (UsageError, USAGE),
+        ((UnreachableError, RefusedError), REFUSED),
+        (UnfitError, UNFIT),
+        ((AgentError, LakzegelError), FOUND),
+    ):
+        if isinstance(error, kinds):
+            return of_error(error), code
     if isinstance(error, BrokenPipeError):
         return said("the reader of the output went away"), USAGE
     if isinstance(error, OSError):

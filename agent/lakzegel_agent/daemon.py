@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from lakzegel_agent import completeness, ending, guardtimes, memory, readout
+from lakzegel_agent import completeness, ending, guardtimes, memory, readout, updates
 from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.capture import PassReport, WatchedSource
 from lakzegel_agent.capturing import Pass, attest, run_last, run_pass, watched
@@ -61,6 +61,7 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
 
     Raises:
         UsageError: not enrolled, or another agent is at work.
+        UnfitError: this version does not work here; nothing was changed.
     """
     home = Home(config.home)
     if ending.read_ended(home) is not None:  # as systemd would have it: ended as told
@@ -68,6 +69,7 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
         say(OVER)
         return 0
     memory.begin()
+    trial = updates.begin(config)
     with station(config) as opened:
         current = enrolled(opened, config)
         with (
@@ -83,6 +85,7 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
                 stop=stop,
                 vitals=vitals,
                 wake=Wake(stop) if wake is None else wake,
+                trial=trial,
             )
             daemon.run()
         code = 1 if any(opened.problems.has(code) for code in ALARMS) else 0
@@ -107,8 +110,10 @@ class Daemon:
         stop: threading.Event,
         vitals: Vitals,
         wake: Wake,
+        trial: updates.Trial,
     ) -> None:
         self._opened = opened
+        self._trial = trial
         self._current = current
         self._pool = pool
         self._stop = stop
@@ -135,6 +140,7 @@ class Daemon:
         """Arrive, then work pass by pass until told to end."""
         with suppress(UnwritableError):
             completeness.begin(self._opened, self._pulse)
+            self._trial.begin(self._opened.ledger, self._opened.problems)
         try:
             self._weather.through(self._arrive)
             self._vitals.ready(self._current.enrolment.epoch)
@@ -152,6 +158,8 @@ class Daemon:
     def _turn(self) -> None:
         """Everything that woke us, once; what the disk does not take is tried again soon."""
         in_force = self._weather.through(self._work)
+        if not (self._weather.is_blocked or self._stop.is_set()):
+            self._weather.through(lambda: self._trial.turned(self._opened.ledger))
         self._arrange(in_force)
         self._keep(in_force)
 

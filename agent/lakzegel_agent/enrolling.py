@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from lakzegel_agent import journal
+from lakzegel_agent import journal, updates
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.enrol import Enroller, Token, read_token
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
@@ -37,6 +37,7 @@ def enrol(config: Config, token_file: Path, wished: str | None) -> tuple[Introdu
             return current, False
         liaison = opened.liaison(opened.ledger)
         enroller = Enroller(liaison.link, opened.ledger, opened.keys, wall_clock, os.urandom)
+        updates.made(config)
         try:
             found = enroller.enrol(token, wished)
             numbers: dict[journal.Number, int] = {"epoch": found.enrolment.epoch}

@@ -11,6 +11,8 @@
     │   └── DiskFailedError     it answers with an error
     ├── SealingError            the sealing processes cannot work
     ├── LedgerDamagedError      the ledger cannot be read with this key
+    ├── UnfitError              this version of the agent does not work here (exit 5)
+    │   └── NewerLedgerError    a later one made the ledger
     ├── UnreachableError        the receiver does not answer
     ├── RefusedError            the receiver says never
     └── RollbackError           the log lacks what this device holds a receipt for
@@ -76,6 +78,14 @@ class SealingError(AgentError):
 
 class LedgerDamagedError(AgentError):
     """The ledger cannot be read, or not with this key."""
+
+
+class UnfitError(AgentError):
+    """This version of the agent does not work with what is here; nothing was changed. Exit 5."""
+
+
+class NewerLedgerError(UnfitError):
+    """A later version made this ledger, in a format that this one does not know."""
 
 
 class UnreachableError(AgentError):

@@ -10,6 +10,7 @@ evidence/               signed checkpoints that contradict each other
 status.json             what `status` shows while an agent is at work
 ended                   there once a term of office ended; then keys, ledger and spool are gone
 rotate                  there while somebody's wish for new keys is not fulfilled
+version/                which version of the agent is proven here (docs/spec/updates.md §1)
 log/                    what the agent did, without a name (docs/spec/health.md §3)
 lock                    held by the one agent of this home
 """

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from lakzegel_agent.errors import DiskFailedError, LedgerDamagedError, SpoolFullError
+from lakzegel_agent.errors import (
+    DiskFailedError,
+    LedgerDamagedError,
+    NewerLedgerError,
+    SpoolFullError,
+)
 from lakzegel_agent.platforms import system
 
 FORMAT: Final = 1
@@ -56,6 +61,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises:
         LedgerDamagedError: not a ledger of ours, or SQLite finds it corrupt.
+        NewerLedgerError: of a later version; nothing was changed.
         UnwritableError: no room to open it, or a disk that fails.
     """
     with translated(path):
@@ -70,17 +76,35 @@ def connect(path: Path) -> sqlite3.Connection:
         return connection
 
 
+def format_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The format of the ledger that is open; 0 of one that is yet empty.
+
+    Raises:
+        NewerLedgerError: a later version made it.
+        LedgerDamagedError: no version of ours did.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found > FORMAT:
+        raise NewerLedgerError(
+            f"{path}: a later version of this agent made it (format {found}, this one knows"
+            f" {FORMAT}): install that version or a later one again; nothing was changed"
+        )
+    if found < 0:
+        raise LedgerDamagedError(f"{path}: is no ledger of this agent's (format {found})")
+    return int(found)
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    found = format_of(connection, path)  # first: nothing of a later version is changed
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA secure_delete = OFF")  # blobs are ciphertext
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -2048")  # KiB
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found == FORMAT:
         return
     if found:
-        raise LedgerDamagedError(f"{path}: made by another version (format {found})")
+        raise LedgerDamagedError(f"{path}: of format {found}, and was not brought to {FORMAT}")
     with transaction(connection, path):
         for statement in SCHEMA.split(";"):
             connection.execute(statement)

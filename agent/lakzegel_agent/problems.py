@@ -79,6 +79,8 @@ NEXT: Final = {
     " agent set it right once and does not fight",
     "guard-unsupported": "update this agent, or tell the records office: the policy names a guard"
     " that it does not have",
+    "update-rolled-back": "nothing at first: the version before it works on; have a mended version"
+    " installed, and send the diagnostics to who maintains this agent",
     "over-limits": "nothing at first: work pauses; if it stays, send the diagnostics to who"
     " maintains this agent",
 }

@@ -77,3 +77,23 @@ def service_manager() -> ServiceManager | None:
     meant = os.environ.get("WATCHDOG_PID", "") in {"", str(os.getpid())}
     fed = meant and microseconds.isascii() and microseconds.isdigit() and int(microseconds) > 0
     return ServiceManager(notify, int(microseconds) / 1e6 if fed else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """What the package's launcher left in the environment (docs/spec/updates.md §4).
+
+    ``instead_of`` is the version that this one was started in the place of.
+    """
+
+    state: Path | None
+    instead_of: str | None
+
+
+def launcher() -> Launcher:
+    """What started this process, as far as it says so."""
+    state = os.environ.get("LAKZEGEL_STATE", "")
+    return Launcher(
+        Path(state) if state.startswith("/") else None,
+        os.environ.get("LAKZEGEL_INSTEAD_OF") or None,
+    )

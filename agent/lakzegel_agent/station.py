@@ -18,6 +18,7 @@ from lakzegel_agent.gate import Gate, local_now
 from lakzegel_agent.givenup import keep_given_up
 from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import Ledger
+from lakzegel_agent.ledgerupgrade import upgrade
 from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.link import Link
 from lakzegel_agent.outlet import Agreed
@@ -114,10 +115,12 @@ def station(config: Config) -> Iterator[Station]:
     Raises:
         UsageError: another agent is at work there, or its term of office ended.
         LedgerDamagedError: its state cannot be read.
+        NewerLedgerError: a later version of this agent made it; nothing was changed.
     """
     home = Home(config.home)
     with home.exclusive():
         require_open(home)
+        upgrade(home.ledger)
         keys = KeyStore(home.keys)
         keys.settle(config.keystore, random=os.urandom)
         key = keys.ledger_key(random=os.urandom)

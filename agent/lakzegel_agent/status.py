@@ -26,9 +26,10 @@ from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.platforms import system
 from lakzegel_agent.policies import InForce, Reader
 from lakzegel_agent.problems import NEXT, Problem, read_problems
-from lakzegel_agent.settingsconfig import Config
+from lakzegel_agent.settingsconfig import Config, launcher
 from lakzegel_agent.spool import Spool
 from lakzegel_agent.trust import Pins
+from lakzegel_agent.updates import versions_of
 from lakzegel_core.encoding import b64, format_time
 
 MAX_STATUS: Final = 4 * 2**20  # bytes of status.json
@@ -106,8 +107,14 @@ def current_status(config: Config) -> Status:
 
     Raises:
         LedgerDamagedError: it cannot be read.
+        NewerLedgerError: a later version of this agent made it.
     """
     home = Home(config.home)
+    return {**_current(config, home), "update": versions_of(config.home, launcher()).shown()}
+
+
+def _current(config: Config, home: Home) -> Status:
+    """What it shows, but for which version is proven here."""
     ended = read_ended(home)
     if ended is not None:
         now = datetime.now(UTC).replace(microsecond=0)

@@ -18,6 +18,8 @@ progress, and logs to stderr as well.
 
 exit: 0 ended as told; 1 the log could not be trusted, or this device may not go on
       2 configuration; not enrolled; another agent is at work here
+      5 this version does not work here, by its self-check, or a later one was here: nothing was
+        changed; have the version before it, or the later one, installed again
 
 example: lakzegel-agent run --config /etc/lakzegel/agent.toml
 """
@@ -34,13 +36,14 @@ def run(arguments: argparse.Namespace) -> int:
     from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - status must start fast
     from lakzegel_agent.settingsapart import load_config_apart  # noqa: PLC0415
     from lakzegel_agent.settingsconfig import service_manager  # noqa: PLC0415
+    from lakzegel_agent.updates import counted  # noqa: PLC0415
     from lakzegel_agent.wake import Wake  # noqa: PLC0415
 
-    config = load_config_apart(arguments.config)
-    served = service_manager() is not None  # then stderr is the log's
     stop = threading.Event()
     wake = Wake(stop)
-    with stopping(stop, again=wake.all):
+    with stopping(stop, again=wake.all), counted():
+        config = load_config_apart(arguments.config)
+        served = service_manager() is not None  # then stderr is the log's
         return run_daemon(config, say=_silent if served else _say, stop=stop, wake=wake)
 
 

@@ -191,4 +191,12 @@ CAPTURING: Final = (
         text("The agent used more memory or processor than it allows itself, and paused."),
         text("If it stays, send the agent's diagnostics to who maintains it."),
     ),
+    Cause(
+        "update-rolled-back",
+        Severity.WARNING,
+        Owner.VENDOR,
+        text("Update undone"),
+        text("A newer version of the agent did not work on this device; the one before it runs."),
+        text("Hold this version back, and send the agent's diagnostics to who maintains it."),
+    ),
 )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lakzegel_agent.errors import LedgerDamagedError
+from lakzegel_agent.errors import LedgerDamagedError, NewerLedgerError
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.ledgercipher import Cipher
 from lakzegel_agent.ledgerfiles import Work
@@ -92,13 +92,13 @@ def test_a_file_that_is_no_ledger_is_damaged(tmp_path, data):
         Ledger.open(path, KEY)
 
 
-def test_a_ledger_of_another_version_is_refused(tmp_path):
+def test_a_ledger_of_a_later_version_is_refused(tmp_path):
     path = tmp_path / "ledger.sqlite"
     Ledger.open(path, KEY).close()
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version = 99")
     other.close()
-    with pytest.raises(LedgerDamagedError, match="version"):
+    with pytest.raises(NewerLedgerError, match="later version"):
         Ledger.open(path, KEY)
 
 
