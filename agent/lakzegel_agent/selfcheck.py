@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 120.0  # seconds
 SCRATCH: Final = "scratch-"
 _COMMAND: Final = (sys.executable, "-P", "-m", "lakzegel_agent.selfcheck")
+_PLATFORMS: Final = "lakzegel_agent.platforms"
 _ROOMS: Final = ("lakzegel_agent", "lakzegel_core")
 _OPTIONAL: Final = frozenset({"sqlcipher3", "pacparser"})  # extras of the agent
 _HEADS: Final = 1_000  # newest batches whose manifest is read
@@ -138,6 +139,8 @@ def import_all() -> None:
     for room in _ROOMS:
         package = importlib.import_module(room)
         for found in pkgutil.walk_packages(package.__path__, f"{room}."):
+            if found.name.startswith(f"{_PLATFORMS}.") and found.name not in sys.modules:
+                continue  # of another system: the one for this system brought in what it needs
             try:
                 importlib.import_module(found.name)
             except ModuleNotFoundError as error:
