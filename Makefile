@@ -29,6 +29,7 @@ lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/mypy
 	for system in win32 darwin; do $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system $(ON_DEVICES) || exit 1; done
 	$(BIN)/mypy -p lakzegel_profiles
+	$(BIN)/mypy -p lakzegel_linux
 	$(BIN)/lint-imports
 
 fix: $(READY)  ## What can be mended by itself
@@ -40,8 +41,8 @@ bench: $(READY)  ## Ratios to restic, borg, tar|zstd|age and sha256sum; pages of
 	$(BIN)/python -m bench.verify $(VERIFY_ARGS)
 	$(BIN)/python -m bench.collection $(COLLECTION_ARGS)
 
-package: $(READY)  ## The wheel, in dist/
-	$(BIN)/python -m hatchling build --target wheel
+package: $(READY)  ## Wheel, .deb, .rpm, what is in them and their sums, in dist/linux/; SIGN=KEY signs
+	PYTHONPATH=packaging/linux $(BIN)/python -m lakzegel_linux $(if $(SIGN),--sign $(SIGN)) $(PACKAGE_ARGS)
 
 site: $(SITE)/.ready  ## The guides as a site, in dist/site: Dutch, English, and the reference
 	$(SITE)/bin/python docs/site/build.py dist/site

@@ -27,6 +27,7 @@ lock base pyproject.toml
 lock agent --extra agent pyproject.toml
 lock agent-signal --extra agent --extra agent-signal pyproject.toml
 lock agent-pac --extra agent --extra agent-pac pyproject.toml
+lock agent-all --extra agent --extra agent-signal --extra agent-pac pyproject.toml
 lock server --extra server pyproject.toml
 lock server-hsm --extra server --extra server-hsm pyproject.toml
 lock office --extra office pyproject.toml

@@ -16,6 +16,7 @@ FOREIGN = {
     "base": {"starlette", "uvicorn", "requests", "watchdog", "apscheduler", "psutil"},
     "agent": {"starlette", "uvicorn", "httptools", "uvloop"},
     "agent-pac": {"starlette", "uvicorn", "httptools", "uvloop", "sqlcipher3"},
+    "agent-all": {"starlette", "uvicorn", "httptools", "uvloop"},
     "server": {"watchdog", "apscheduler", "psutil", "pydantic-settings", "python-pkcs11"},
     "server-hsm": {"watchdog", "apscheduler", "psutil", "pydantic-settings"},
     "office": {"watchdog", "apscheduler", "psutil", "pydantic", "authlib"},
