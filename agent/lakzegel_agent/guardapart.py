@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lakzegel_agent import ownprocess
 from lakzegel_agent.errors import UnwritableError
 from lakzegel_agent.guardtimes import Outcome, Where
 from lakzegel_agent.problems import Found
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from lakzegel_agent.station import Station
 
 PATIENCE: Final = 60.0  # seconds; what feeds a watchdog waits meanwhile
-_COMMAND: Final = (sys.executable, "-P", "-m", "lakzegel_agent.guardapart")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def look_apart(station: Station, in_force: InForce, where: Where, now: datetime)
     request = Request(station.home.ledger, station.ledger_key, in_force.note, annex, where, now)
     try:
         done = subprocess.run(
-            _COMMAND,
+            ownprocess.worker("guards"),
             input=pickle.dumps(request),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a traceback may name a file

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from lakzegel_agent import ownprocess
+
 MAX_PAC: Final = 2**20  # bytes of a PAC file
 MAX_SAID: Final = 4096  # bytes of its answer
 MAX_WAYS: Final = 8
@@ -76,7 +78,7 @@ def run_pac(text: bytes, url: str, *, wall: float = WALL) -> str:
     question = {"pac": text.decode("utf-8", "replace"), "url": url, "host": urlsplit(url).hostname}
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-m", "lakzegel_agent.pacworker"],
+            ownprocess.worker("pac", "-I"),
             input=json.dumps(question).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -25,6 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from lakzegel_agent import ownprocess
+
 if TYPE_CHECKING:
     from lakzegel_agent.devicekeys import Introduction
     from lakzegel_agent.ledger import Ledger
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 120.0  # seconds
 SCRATCH: Final = "scratch-"
-_COMMAND: Final = (sys.executable, "-P", "-m", "lakzegel_agent.selfcheck")
 _PLATFORMS: Final = "lakzegel_agent.platforms"
 _ROOMS: Final = ("lakzegel_agent", "lakzegel_core")
 _OPTIONAL: Final = frozenset({"sqlcipher3", "pacparser"})  # extras of the agent
@@ -66,7 +67,7 @@ def check_apart(config: Path, scratch: Path, *, patience: float = PATIENCE) -> C
     """How a self-check ended; one that dies or does not end failed."""
     try:
         done = subprocess.run(
-            [*_COMMAND, os.fspath(config), os.fspath(scratch)],
+            [*ownprocess.worker("selfcheck"), os.fspath(config), os.fspath(scratch)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a traceback may name a file

@@ -12,12 +12,10 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
 
+from lakzegel_agent import ownprocess
 from lakzegel_agent.errors import UsageError
 from lakzegel_agent.settingsconfig import Config
-
-_COMMAND: Final = (sys.executable, "-P", "-m", "lakzegel_agent.settingsapart")
 
 
 def load_config_apart(path: Path) -> Config:
@@ -27,7 +25,10 @@ def load_config_apart(path: Path) -> Config:
         UsageError: as there.
     """
     done = subprocess.run(
-        [*_COMMAND, os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        [*ownprocess.worker("settings"), os.fspath(path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
     )
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]

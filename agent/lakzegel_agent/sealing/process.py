@@ -3,19 +3,18 @@
 
 import contextlib
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from lakzegel_agent import ownprocess
 from lakzegel_agent.errors import SealingError
 from lakzegel_agent.platforms import system
 from lakzegel_agent.sealing.jobs import Answer, Cut, Job, Ready, Setup
 from lakzegel_agent.sealing.messages import receive, send
 from lakzegel_agent.sealing.surveys import Survey
 
-_COMMAND: Final = (sys.executable, "-P", "-m", "lakzegel_agent.sealing.worker")
 _PIPE: Final = 2**20  # bytes: a whole job, so that handing over the next one never waits
 
 Heard = Callable[["Process", Answer | None], None]
@@ -31,7 +30,7 @@ class Process:
         self._heard = heard
         try:
             self._child = subprocess.Popen(
-                _COMMAND,
+                ownprocess.worker("sealing"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
