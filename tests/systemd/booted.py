@@ -2,7 +2,8 @@
 """A machine with a systemd of its own, of namespaces on this one; the units run in it for real.
 
 What runs there is this checkout, under /usr/lib/lakzegel, with the packages that the tests have and
-the system's Python, as packages have it; its commands are in /usr/bin, the units, users and folders where packages put them.
+the system's Python, as packages have it; its commands are in /usr/bin, and units, users and folders
+where packages put them.
 """
 
 import os
@@ -101,11 +102,13 @@ class Machine:
         space = ["unshare", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net"]
         site = sysconfig.get_path("purelib")
         self.log = (self.scratch / "boot.log").open("wb")
-        enter = f"echo $$ > {self.group}/cgroup.procs; exec \"$@\""
+        enter = f'echo $$ > {self.group}/cgroup.procs; exec "$@"'
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "bash", "-c", enter, "enter"]
-            + [*space, "--fork", "--kill-child", "bash", HERE / "boot.sh"]
-            + [self.scratch, ROOT, site],
+            [
+                *("setpriv", "--pdeathsig", "KILL", "bash", "-c", enter, "enter"),
+                *(*space, "--fork", "--kill-child", "bash", HERE / "boot.sh"),
+                *(self.scratch, ROOT, site),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
@@ -116,22 +119,27 @@ class Machine:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         self.pid = int(children.read_text().split()[0])
 
-    def run(self, *words, user="root", check=True, **more):
+    def run(self, *words, user="root", check=True):
         """Run a command there, as its user; what it printed."""
-        enter = ["nsenter", f"--target={self.pid}", "--all", f"--root=/proc/{self.pid}/root"]
-        become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={user}"]
-        become += ["--init-groups"] if become else []
-        done = subprocess.run(
-            [*enter, "--wd=/", *become, *map(str, words)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "LANGUAGE": "en"},
-            **more,
-        )
+        process = self.start(*words, user=user)
+        out, err = process.communicate()
+        done = subprocess.CompletedProcess(words, process.returncode, out, err)
         if check and done.returncode:
             raise AssertionError(f"{words}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout if check else done
+
+    def start(self, *words, user="root"):
+        """Start a command there, as its user; its input and output are pipes."""
+        enter = ["nsenter", f"--target={self.pid}", "--all", f"--root=/proc/{self.pid}/root"]
+        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
+        return subprocess.Popen(
+            [*enter, "--wd=/", *(become if user != "root" else []), *map(str, words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "LANGUAGE": "en"},
+        )
 
     def path(self, place):
         """Where a file of the machine is seen from outside."""

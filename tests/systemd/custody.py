@@ -2,7 +2,6 @@
 """A whole custody on one booted machine, each party a service of its own, as the guides have it."""
 
 import json
-import subprocess
 import time
 import tomllib
 
@@ -61,7 +60,9 @@ def office(machine, *words, check=True):
 def records(machine):
     """A records office whose delegation is in the log."""
     shell = "umask 077; echo een zin die niemand raadt > /etc/lakzegel/office.passphrase;"
-    shell += f"install -o lakzegel-office -m 600 /etc/lakzegel/office.passphrase {OFFICE}/passphrase;"
+    shell += (
+        f"install -o lakzegel-office -m 600 /etc/lakzegel/office.passphrase {OFFICE}/passphrase;"
+    )
     shell += f"install -o lakzegel-office -m 600 {SERVER}/token {SERVER}/log.keys {OFFICE}/"
     machine.run("sh", "-c", shell)
     office(
@@ -143,6 +144,3 @@ def until(machine, told, seconds=60):
             log = machine.run("journalctl", "--no-pager", "-n", "60", check=False).stdout
             raise AssertionError(f"it never came to that\n{log}")
         time.sleep(0.2)
-
-
-__all__ = ["subprocess"]

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What each unit lets its program do, tried by a process within it on a systemd that was booted."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.systemd import booted, custody
+from tests.systemd.units import SERVICES, one
+
+HERE = Path(__file__).resolve().parent
+pytestmark = pytest.mark.skipif(bool(booted.missing()), reason=booted.missing())
+INSTEAD = """\
+[Service]
+Type=oneshot
+Restart=no
+WatchdogSec=0
+ExecStartPre=
+ExecReload=
+ExecStart=
+ExecStart=/usr/bin/python3 /usr/lib/lakzegel/probe.py {words}
+StandardOutput=file:/run/outside/{unit}
+"""
+NEVER = {
+    "executable memory": "no: Operation not permitted",
+    "namespace": "no: Operation not permitted",
+    "file by handle": "no: Operation not permitted",
+    "packets": "no: Address family not supported by protocol",
+    "root": "no: Operation not permitted",
+    "end another": "no: Operation not permitted",
+    "memory of another": "no: Permission denied",
+    "priority": "no: Operation not permitted",
+}
+READ_SEARCH = 1 << 2
+OPEN_DATABASE = """\
+import os, sqlite3
+os.umask(0o077)
+c = sqlite3.connect("/home/minister/chats.sqlite")
+c.executescript("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE m(t);")
+c.execute("INSERT INTO m VALUES (1)")
+c.commit()
+print("open", flush=True)
+input()
+"""
+
+
+MAIL = "/home/minister/Mail/new/1.m"
+SERVER, OFFICE = "/var/lib/lakzegel-server", "/var/lib/lakzegel-office"
+
+
+class Own(NamedTuple):
+    """What a unit may write, and what is another's."""
+
+    state: str
+    other: str
+
+
+OTHERS = {
+    path.stem: Own(SERVER, OFFICE)
+    if one(path, "User") == "lakzegel-server"
+    else Own(OFFICE + ("/witness" if path.stem.endswith("witness") else ""), SERVER)
+    for path in SERVICES
+    if one(path, "User") in {"lakzegel-server", "lakzegel-office"}
+}
+WORDS = {
+    unit: (
+        f"write:{own.state}/new",
+        "list:/home/minister",
+        "write:/etc/lakzegel/new",
+        "read:/etc/lakzegel/tls/key.pem",
+        f"list:{own.other}",
+    )
+    for unit, own in OTHERS.items()
+}
+WORDS["lakzegel-agent"] = (
+    *(f"read:{MAIL}", "rows:/home/minister/chats.sqlite", "write:/home/minister/new"),
+    *(f"remove:{MAIL}", "write:/var/lib/lakzegel/new", "write:/etc/lakzegel/agent.toml"),
+    *("read:/etc/shadow", "list:/root", "read:/etc/lakzegel/office.passphrase"),
+    *("list:/etc/lakzegel/tls", f"list:{OFFICE}", f"list:{SERVER}", "list:/var/log"),
+)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    made = booted.Machine(tmp_path_factory.mktemp("machine"))
+    try:
+        made.install()
+        made.file("usr/lib/lakzegel/probe.py", (HERE / "probe.py").read_text())
+        for place in ("agent.toml", "office.passphrase", "tls/cert.pem", "tls/key.pem"):
+            made.file(f"etc/lakzegel/{place}", "secret\n", 0o600)
+        for room, name in (("server", "server.toml"), ("office", "office.toml")):
+            made.file(f"var/lib/lakzegel-{room}/{name}", "")
+        made.boot()
+        custody.minister(made)
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def told(machine):
+    """What a process within each unit could do; a unit's own program does not run."""
+    for unit, words in WORDS.items():
+        place = machine.path(f"/run/systemd/system/{unit}.service.d/probe.conf")
+        place.parent.mkdir(parents=True)
+        place.write_text(INSTEAD.format(words=" ".join(words), unit=unit))
+    machine.run("systemctl", "daemon-reload")
+    writer = machine.start("python3", "-c", OPEN_DATABASE, user="minister")
+    assert writer.stdout.readline() == "open\n"
+    machine.run("systemctl", "start", *(f"{unit}.service" for unit in WORDS))
+    writer.communicate("\n")
+    places = {unit: machine.scratch / "outside" / unit for unit in WORDS}
+    return {unit: json.loads(place.read_text()) for unit, place in places.items()}
+
+
+def test_the_machine_makes_users_and_folders_and_no_unit_of_ours_has_failed(machine):
+    told = machine.run("stat", "-c", "%U %a", "/var/lib/lakzegel", "/etc/lakzegel/tls")
+    assert told.splitlines() == ["lakzegel-agent 700", "root 700"]
+    assert machine.run("systemctl", "--failed", "--plain", "--no-legend") == ""
+
+
+def test_an_agent_reads_what_is_closed_to_all_others_and_writes_its_own_state_alone(told):
+    read_only = "no: Read-only file system"
+    assert told["lakzegel-agent"] == NEVER | {
+        f"read:{MAIL}": "From: a@minxyz.example\nS",
+        "rows:/home/minister/chats.sqlite": 1,  # which its own program has open
+        "write:/home/minister/new": read_only,
+        f"remove:{MAIL}": read_only,
+        "write:/var/lib/lakzegel/new": "written",
+        "write:/etc/lakzegel/agent.toml": read_only,
+        "read:/etc/shadow": "",  # another, empty one
+        "list:/root": [],
+        "read:/etc/lakzegel/office.passphrase": "",
+        "list:/etc/lakzegel/tls": [],
+        "list:/var/lib/lakzegel-office": [],
+        "list:/var/lib/lakzegel-server": [],
+        "list:/var/log": [],
+        "capabilities of a child": READ_SEARCH,
+    }
+
+
+@pytest.mark.parametrize("unit", sorted(OTHERS))
+def test_receiver_and_office_see_no_home_and_write_their_own_state_alone(told, unit):
+    found, own = dict(told[unit]), OTHERS[unit]
+    assert found.pop("list:/home/minister") in {
+        "no: Permission denied",
+        "no: No such file or directory",
+    }
+    assert found == NEVER | {
+        f"write:{own.state}/new": "written",
+        "write:/etc/lakzegel/new": "no: Read-only file system",
+        "read:/etc/lakzegel/tls/key.pem": "no: Permission denied",
+        f"list:{own.other}": "no: Permission denied",
+        "capabilities of a child": 0,
+        "memory of another": "no: No such file or directory",
+    }
