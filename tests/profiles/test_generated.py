@@ -25,7 +25,7 @@ OF_SETTINGS = (  # the files that have every key; the others are of one subject
     "mdm-profiles/windows/PolicyDefinitions/Lakzegel.admx",
     "mdm-profiles/windows/PolicyDefinitions/nl-NL/Lakzegel.adml",
     "mdm-profiles/windows/PolicyDefinitions/en-US/Lakzegel.adml",
-    "mdm-profiles/windows/intune/custom-policy.json",
+    "mdm-profiles/intune/windows/custom-policy.json",
     "mdm-profiles/linux/agent.toml",
     GUIDE,
 )
@@ -61,7 +61,7 @@ def test_another_default_changes_every_profile_and_the_guide(made):
     # a definition of Windows has no default: its words have
     assert changed(made, after) >= set(OF_SETTINGS) - {
         "mdm-profiles/windows/PolicyDefinitions/Lakzegel.admx",
-        "mdm-profiles/windows/intune/custom-policy.json",
+        "mdm-profiles/intune/windows/custom-policy.json",
     }
 
 
@@ -87,7 +87,7 @@ def test_every_key_is_in_every_profile_and_in_the_guide(made, keys):
     for name in OF_SETTINGS:
         text = made[name].decode()
         for key in keys:
-            told = key.camel if "/windows/" in name else key.last
+            told = key.camel if "windows/" in name else key.last
             assert told in text, f"{name} has no {key.name}"
 
 

@@ -22,7 +22,7 @@ ADMX = "mdm-profiles/windows/PolicyDefinitions/Lakzegel.admx"
 ADML = [
     f"mdm-profiles/windows/PolicyDefinitions/{name}/Lakzegel.adml" for name in ("nl-NL", "en-US")
 ]
-CUSTOM = "mdm-profiles/windows/intune/custom-policy.json"
+CUSTOM = "mdm-profiles/intune/windows/custom-policy.json"
 STRING = re.compile(r"\$\(string\.(\w+)\)")
 PRESENTATION = re.compile(r"\$\(presentation\.(\w+)\)")
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from typing import Any
 
 from lakzegel_agent.commands.common import Commands, _, answer, command, said
@@ -32,10 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the status."""
     from lakzegel_agent.settings import load_config  # noqa: PLC0415 - starts fast
     from lakzegel_agent.status import current_status  # noqa: PLC0415
+    from lakzegel_agent.statusmdm import summary  # noqa: PLC0415
 
     found = current_status(load_config(arguments.config))
     if arguments.json:
-        answer(found)
+        answer({**found, "mdm": summary(found, now=datetime.now(UTC))})
     else:
         for line in lines(found):
             print(line)

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from lakzegel_agent.settingsschema import Settings
 from lakzegel_agent.settingsshown import DEFAULTS
-from lakzegel_profiles import admx, guide, jamf, macos, omauri, toml
+from lakzegel_profiles import admx, compliance, guide, jamf, macos, omauri, toml
 from lakzegel_profiles.keys import Key, ProfileError, keys_of, read_words
-from lakzegel_profiles.site import TEAM, Site, authority_of, read_values, team_of
+from lakzegel_profiles.site import HELP, TEAM, Site, authority_of, read_values, team_of
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 GUIDE: Final = "docs/guides/mdm-keys.md"
@@ -54,7 +54,8 @@ def files(keys: Sequence[Key], site: Site) -> dict[str, bytes]:
             f"windows/PolicyDefinitions/{culture}/Lakzegel.adml": admx.adml(keys, language)
             for language, culture in admx.CULTURES.items()
         },
-        "windows/intune/custom-policy.json": omauri.custom_policy(keys, site),
+        "intune/windows/custom-policy.json": omauri.custom_policy(keys, site),
+        "intune/compliance.json": compliance.rules(site),
         "linux/agent.toml": toml.agent_toml(keys, site),
     }
     return {**{f"{FOLDER}/{name}": data for name, data in made.items()}, GUIDE: guide.guide(keys)}
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--team-id", default=TEAM, metavar="ID", help="of who signed the package")
     parser.add_argument("--organisation", default="Example", metavar="NAME", help="who delivers it")
     parser.add_argument("--authority", type=Path, metavar="PEM", help="of the receiver's TLS")
+    parser.add_argument("--help-url", default=HELP, metavar="URL", help="for users, in Intune")
     parser.add_argument("--language", choices=("nl", "en"), default="nl", help="of what users see")
     parser.add_argument("--out", type=Path, default=ROOT, metavar="DIR", help="default: here")
     parser.add_argument("--check", action="store_true", help="write nothing; compare")
@@ -98,6 +100,7 @@ def _site(said: argparse.Namespace, keys: Sequence[Key]) -> Site:
         team=team_of(said.team_id),
         organisation=said.organisation,
         language=said.language,
+        help=said.help_url,
         authority=b"" if said.authority is None else authority_of(said.authority),
     )
 

@@ -20,6 +20,7 @@ from lakzegel_agent.settingslayers import flat
 from lakzegel_profiles.keys import Key, Kind, ProfileError, Value
 
 TEAM: Final = "TEAMIDHERE"  # stands for the identifier that Apple gave; grants nothing to anybody
+HELP: Final = "https://intranet.example/lakzegel"
 _TEAM: Final = re.compile(r"[A-Z0-9]{10}")
 _TYPES: Final = {Kind.TEXT: str, Kind.NUMBER: int, Kind.FLAG: bool, Kind.LIST: list}
 EXAMPLE_AUTHORITY: Final = Path(__file__).with_name("example-authority.pem")
@@ -34,6 +35,7 @@ class Site:
     organisation: str = "Example"
     language: str = "nl"
     authority: bytes = b""
+    help: str = HELP
 
     def value(self, key: Key, platform: str) -> Value | None:
         """What this key is set to; None where it is left out."""
