@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: EUPL-1.2
 # Installs the programs whose files the tests capture or whose settings they guard, a browser, a
-# TPM and a PKCS#11 token in software, and what packages are looked at with, where this machine lets
-# us; a test whose program is absent says so and is skipped.
+# TPM and a PKCS#11 token in software, what units and packages are looked at with, and Ansible, where
+# this machine lets us; a test whose program is absent says so and is skipped.
 set -eu
 wanted=""
 command -v dovecot >/dev/null || wanted="$wanted dovecot-imapd"
@@ -14,6 +14,7 @@ command -v softhsm2-util >/dev/null || wanted="$wanted softhsm2"
 command -v systemd-analyze >/dev/null || wanted="$wanted systemd"
 command -v tpm2_unseal >/dev/null || wanted="$wanted tpm2-tools"
 command -v rpm >/dev/null || wanted="$wanted rpm"
+command -v ansible-playbook >/dev/null || wanted="$wanted ansible-core"
 if [ -z "$wanted" ]; then
     exit 0
 fi

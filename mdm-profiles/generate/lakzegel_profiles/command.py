@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from lakzegel_agent.settingsschema import Settings
 from lakzegel_agent.settingsshown import DEFAULTS
-from lakzegel_profiles import admx, compliance, guide, jamf, macos, omauri, toml
+from lakzegel_profiles import admx, ansible, compliance, guide, jamf, macos, omauri, toml
 from lakzegel_profiles.keys import Key, ProfileError, keys_of, read_words
 from lakzegel_profiles.site import HELP, TEAM, Site, authority_of, read_values, team_of
 
@@ -57,6 +57,7 @@ def files(keys: Sequence[Key], site: Site) -> dict[str, bytes]:
         "intune/windows/custom-policy.json": omauri.custom_policy(keys, site),
         "intune/compliance.json": compliance.rules(site),
         "linux/agent.toml": toml.agent_toml(keys, site),
+        **ansible.role(keys, site),
     }
     return {**{f"{FOLDER}/{name}": data for name, data in made.items()}, GUIDE: guide.guide(keys)}
 
