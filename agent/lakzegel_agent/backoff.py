@@ -28,6 +28,7 @@ class Cause(Enum):
     ANSWER = ("receipt-refused", 2, 12)  # likewise: what was answered proves nothing
     ROOM = ("no-room", 1, 1)  # 1 s to 5 min: of this disk
     DISK = ("disk-error", 1, 1)  # likewise
+    REFUSED = ("refused", 30, 12)  # 30 s to 1 h: of leave to enrol, which others may yet give
 
     @property
     def code(self) -> str:

@@ -25,6 +25,7 @@ from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.settingsshown import without_login
 from lakzegel_agent.ship import MAX_SKEW
 from lakzegel_agent.station import wall_clock
+from lakzegel_agent.status import NOT_ENROLLED
 from lakzegel_agent.trust import open_tree
 from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import LakzegelError
@@ -164,7 +165,9 @@ def _state(config: Config, ledger: Ledger, keys: KeyStore) -> Iterator[Finding]:
         yield Finding("keys", well=False, detail=str(error), next=NEXT["state-lost"])
         return
     if current is None:
-        yield Finding("keys", well=False, detail="not enrolled", next=_ENROL)
+        told = [one.detail for one in read_problems(ledger) if one.code == NOT_ENROLLED]
+        detail = told[0] if told else "not enrolled"
+        yield Finding("keys", well=False, detail=detail, next=_ENROL)
         return
     made = current.enrolment
     kept = keys.keystore

@@ -10,90 +10,25 @@ A crash or a lost answer is mended by running it again: the note that lies there
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from lakzegel_agent.devicekeys import DeviceKeys, Introduction, KeyStore, make_keys
 from lakzegel_agent.errors import UsageError
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.link import Asker, Link
+from lakzegel_agent.tokens import Leave, Token, device_name
 from lakzegel_agent.transport import NeverError
 from lakzegel_agent.trust import Answer
-from lakzegel_core import fields
-from lakzegel_core.admission import Admission
 from lakzegel_core.encoding import b64
 from lakzegel_core.enrolment import Enrolment, Reason, sign_enrolment
-from lakzegel_core.errors import LakzegelError
-from lakzegel_core.keys import SigningKey
-from lakzegel_core.limits import MAX_NOTE
+from lakzegel_core.errors import NotAdmittedError
 from lakzegel_core.note import parse
 
 Random = Callable[[int], bytes]
-MAX_TOKEN_FILE: Final = MAX_NOTE + 4096  # bytes: a key line, a blank line, the admission note
-_BLANK: Final = b"\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """What the profile carries: the token's secret key and the admission that names it."""
-
-    key: SigningKey
-    admission: Admission
-    note: bytes
-
-    @property
-    def id(self) -> bytes:
-        """The admission's id in the log."""
-        return hashlib.sha256(self.note).digest()
-
-
-def read_token(path: Path, *, origin: str) -> Token:
-    """The token of a file as `lakzegel-office admit` writes it.
-
-    Raises:
-        UsageError: it is not one, or is for another log.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_TOKEN_FILE + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the token file: {error.strerror}") from None
-    line, blank, note = data.partition(_BLANK)
-    if not blank or len(data) > MAX_TOKEN_FILE:
-        raise UsageError(f"{path}: not a token file: a key, a blank line, an admission")
-    try:
-        key = SigningKey.from_text(line.decode("utf-8", "replace"))
-        admission = Admission.from_text(parse(note).text)
-    except LakzegelError as error:
-        raise UsageError(f"{path}: not a token file: {error}") from None
-    if key.verifier != admission.token:
-        raise UsageError(f"{path}: its admission is for another token")
-    if admission.origin != origin:
-        raise UsageError(f"{path}: is for log {admission.origin}, this device trusts {origin}")
-    return Token(key, admission, note)
-
-
-def device_name(token: Token, wished: str | None, *, random: Random) -> str:
-    """The device's name: the admission's, the one wished for, or a random one of its group.
-
-    Raises:
-        UsageError: the admission is for another device, or the wish is no name.
-    """
-    fixed = token.admission.device
-    if fixed is not None:
-        if wished not in {None, fixed}:
-            raise UsageError(f"--device {wished}: the token is for device {fixed}")
-        return fixed
-    if wished is None:
-        return f"{(token.admission.group or '')[:54]}-{random(4).hex()}"
-    try:
-        return fields.slug(wished, what="--device")
-    except LakzegelError as error:
-        raise UsageError(str(error)) from None
+CUSTODY: Final = "custody"  # what the ledger remembers whose this device is by
 
 
 @dataclass(slots=True)
@@ -118,7 +53,7 @@ class Enroller:
             device = device_name(token, wished, random=self.random)
             asker = Asker(device, 0, token.key)
             answer = self.link.ask(asker)
-            found = self._introduce(device, token, answer)
+            found = self._introduce(device, token, leave_of(token, answer, device), answer)
         try:
             self.link.register(found.note)
         except NeverError as error:
@@ -135,25 +70,28 @@ class Enroller:
         if found is None or (tip is not None and tip.enrolment_id == found.id):
             return None
         made = found.enrolment
-        if made.admission != token.id or made.reason.by_old_key:
+        if not _is_by(found.note, token) or made.reason.by_old_key:
+            return None
+        if token.leave is not None and made.admission != token.leave.id:
             return None
         return found if wished in {None, made.device} else None
 
-    def _introduce(self, device: str, token: Token, answer: Answer) -> Introduction:
+    def _introduce(self, device: str, token: Token, leave: Leave, answer: Answer) -> Introduction:
         """Make keys and their note for the epoch that is next in the log; durable."""
+        self.ledger.remember(CUSTODY, leave.admission.custody.encode())
         before = answer.enrolment[1] if answer.enrolment is not None else None
         epoch = 0 if before is None else before.epoch + 1
-        keys = make_keys(token.admission.origin, device, epoch, random=self.random)
+        keys = make_keys(leave.admission.origin, device, epoch, random=self.random)
         tree = answer.signed.checkpoint
         enrolment = Enrolment(
-            origin=token.admission.origin,
+            origin=leave.admission.origin,
             device=device,
             epoch=epoch,
-            group=token.admission.group,
+            group=leave.admission.group,
             header=keys.header.verifier,
             witness=keys.witness.verifier,
             annex=keys.annex.recipient,
-            admission=token.id,
+            admission=leave.id,
             reason=Reason.FIRST if before is None else Reason.UNREADABLE,
             previous=None if answer.header is None else answer.header[0].id,
             known=None,
@@ -162,6 +100,29 @@ class Enroller:
             enrolled=self.clock(),
         )
         return self.keys.store(sign_enrolment(enrolment, keys.header, token.key), keys)
+
+
+def leave_of(token: Token, answer: Answer, device: str) -> Leave:
+    """The admission to enrol by: the one that came with the token, else the one in the log.
+
+    Raises:
+        NotAdmittedError: the log has none of this token.
+        UsageError: it is for another device.
+    """
+    leave = token.leave
+    if leave is None:
+        if answer.admission is None or answer.admission[1].token != token.key.verifier:
+            raise NotAdmittedError(f"device {device}: the log has no admission of this token")
+        leave = Leave(answer.admission[1], answer.admission[0].note)
+    if leave.admission.device not in {None, device}:
+        raise UsageError(f"the token is for device {leave.admission.device}, not {device}")
+    return leave
+
+
+def _is_by(note: bytes, token: Token) -> bool:
+    """Whether an enrolment names this token as who signed beside the new header key."""
+    signer, key = parse(note).signatures[-1], token.key.verifier
+    return (signer.name, signer.key_id) == (key.name, key.key_id)
 
 
 def succeed(

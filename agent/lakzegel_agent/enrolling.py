@@ -11,11 +11,12 @@ from typing import Final
 
 from lakzegel_agent import journal, updates
 from lakzegel_agent.devicekeys import Introduction
-from lakzegel_agent.enrol import Enroller, Token, read_token
+from lakzegel_agent.enrol import Enroller
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.station import Station, set_aside, station, wall_clock
+from lakzegel_agent.tokens import Token, read_token
 
 STUCK: Final = ("superseded", "revoked", "state-lost")  # problems that end a state's life
 
@@ -69,6 +70,7 @@ def _is_stuck(opened: Station, token: Token) -> bool:
     current = introduction_in_force(opened.ledger, opened.keys)
     return (
         current is not None
-        and current.enrolment.admission != token.id
+        and token.leave is not None
+        and current.enrolment.admission != token.leave.id
         and any(opened.problems.has(code) for code in STUCK)
     )

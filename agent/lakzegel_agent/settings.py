@@ -11,6 +11,7 @@
     user_home = "/home/minister"   # what "~" means in a policy; default: the home of who runs this
     proxy = "system"               # or "none", or http://HOST:PORT
     pac = "https://…/proxy.pac"    # instead of a proxy: the program that names one
+    token_file = "/etc/lakzegel/token"  # by what this device enrols itself; or token = "…"
 
 MDM, the signed policy, this file and the environment, in this order: docs/spec/settings.md.
 """
@@ -36,6 +37,8 @@ from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import Algorithm, VerifierKey
 
+CREDENTIAL: Final = "lakzegel-agent.token"  # of systemd, LoadCredential=
+_CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 _NEXT: Final = "mend it, or have MDM deliver it again"
 
 
@@ -75,6 +78,9 @@ def load_config(path: Path, *, mdm: Managed | None = None) -> Config:
         pac=settings.pac,
         keystore=settings.keystore,
         marker=settings.mdm_marker,
+        token=settings.token,
+        token_file=_token_file(kept, settings.token_file, path),
+        serial=settings.serial_number,
         layers=tuple(layers),
     )
 
@@ -133,6 +139,18 @@ def _path(layers: Sequence[Layer], key: str, value: Path | None, path: Path) -> 
     if layer.origin == "mdm":
         raise UsageError(f"{layer.place}: {key}: MDM's paths begin with the root; {_NEXT}")
     return path.absolute().parent / value
+
+
+def _token_file(layers: Sequence[Layer], value: Path | None, path: Path) -> Path | None:
+    """The file with a token: as a setting names it, else what the service manager handed over."""
+    folder = os.environ.get(_CREDENTIALS, "")
+    if value is None:
+        handed = Path(folder, CREDENTIAL) if folder.startswith("/") else None
+        return handed if handed is not None and handed.exists() else None
+    first, *rest = value.parts
+    if first == f"${_CREDENTIALS}" and folder.startswith("/"):
+        return Path(folder, *rest)
+    return _path(layers, "token_file", value, path)
 
 
 def _first_fault(error: ValidationError, layers: Sequence[Layer], path: Path) -> str:

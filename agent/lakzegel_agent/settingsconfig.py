@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lakzegel_agent.settingslayers import TUNABLE, Layer, effective, flat
 from lakzegel_agent.trust import Pins
@@ -42,6 +42,18 @@ class Config:
     keystore: str
     marker: str | None  # where the marker of MDM is that this device must have
     layers: tuple[Layer, ...] = field(repr=False)
+    token: str | None = field(default=None, repr=False)  # what lets this device in, once
+    token_file: Path | None = None  # the file with it
+    serial: str | None = None  # what the settings say instead of the hardware
+
+    def has_token(self) -> bool:
+        """Whether the settings name something to enrol by."""
+        return self.token is not None or self.token_file is not None
+
+    def without_token(self) -> Config:
+        """These settings once a token is of no use any more: it is not among them."""
+        layers = tuple(replace(one, values=_but_token(one.values)) for one in self.layers)
+        return replace(self, token=None, token_file=None, layers=layers)
 
     def is_tuned(self) -> bool:
         """Whether MDM, the file or the environment says something that a policy may say too."""
@@ -58,6 +70,10 @@ class Config:
         if policy is None:
             return self.layers
         return (*self.layers, Layer("policy", "policy in force", tomllib.loads(policy)))
+
+
+def _but_token(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != "token"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ managed, policy, file, environment          the first that says something wins
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Origin = Literal["mdm", "policy", "file", "environment", "default"]
@@ -32,7 +32,7 @@ class Layer:
 
     origin: Origin
     place: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)  # a login or a token may be among them
 
 
 @dataclass(frozen=True, slots=True)

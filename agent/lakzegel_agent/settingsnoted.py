@@ -77,6 +77,7 @@ def _values(config: Config) -> dict[str, Any]:
         "pac": config.pac,
         "keystore": config.keystore,
         "mdm_marker": config.marker,
+        "serial_number": config.serial,
         **said,
     }
 

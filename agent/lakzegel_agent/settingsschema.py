@@ -29,8 +29,9 @@ from pydantic_settings import (
 
 from lakzegel_agent.keywraps import AUTO, CHOICES
 from lakzegel_agent.settingsconfig import NONE, SYSTEM
-from lakzegel_core.errors import PolicyError
+from lakzegel_core.errors import FormatError, PolicyError
 from lakzegel_core.limits import MAX_ITEM
+from lakzegel_core.roster import normal_serial
 from lakzegel_core.shipping import CHOICES as SHIPPING
 from lakzegel_core.shipping import parse_bandwidth, parse_choice, parse_longest_wait
 from lakzegel_core.units import parse_duration, parse_size
@@ -109,6 +110,21 @@ def _marker(value: str) -> str:
     return value
 
 
+def _token(value: str) -> str:
+    """A line that lets this device in; the text of the error has nothing of it."""
+    text = value.strip()
+    if not text.startswith(("PRIVATE+KEY+", "PRIVATE+ROSTER+")):
+        raise ValueError("not what 'lakzegel-office admit' wrote")
+    return text
+
+
+def _serial(value: str) -> str:
+    try:
+        return normal_serial(value)
+    except FormatError as error:
+        raise ValueError(error.why) from None
+
+
 class Limits(BaseModel):
     """Sizes; a policy has them too."""
 
@@ -173,6 +189,9 @@ class Settings(Tunable):
     pac: str | None = Field(default=None, min_length=1)
     keystore: Annotated[str, AfterValidator(_keystore), _one_of(CHOICES)] = AUTO
     mdm_marker: Annotated[str, AfterValidator(_marker)] | None = None
+    token: Annotated[str, AfterValidator(_token)] | None = Field(default=None, repr=False)
+    token_file: Path | None = None
+    serial_number: Annotated[str, AfterValidator(_serial)] | None = None
 
 
 def settings_of(sources: Sequence[Mapping[str, Any]]) -> Settings:

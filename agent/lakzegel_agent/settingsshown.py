@@ -18,6 +18,7 @@ DEFAULTS: Final = {  # of a policy too, docs/spec/policy.md §2, §7
     "shipping.metered": "ship",
     "shipping.longest_wait": "24h",
 }
+HIDDEN: Final = "…"  # of a secret it is shown that it is there
 _SILENT: Final = Provenance("default", "", locked=False, overridden=())
 
 
@@ -70,6 +71,9 @@ def _basics(config: Config) -> dict[str, Any]:
         "pac": None if config.pac is None else without_login(config.pac),
         "keystore": config.keystore,
         "mdm_marker": config.marker,
+        "token": None if config.token is None else HIDDEN,
+        "token_file": None if config.token_file is None else str(config.token_file),
+        "serial_number": config.serial,
     }
 
 

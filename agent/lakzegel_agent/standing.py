@@ -93,8 +93,8 @@ def enrolled(opened: Station, config: Config) -> Introduction:
 def not_enrolled(config: Config) -> UsageError:
     """What a command ends with on a device that is not enrolled."""
     return UsageError(
-        f"{config.home}: not enrolled; run: lakzegel-agent enrol --config {config.path}"
-        " --token-file F"
+        f"{config.home}: not enrolled, and the settings have no token; run:"
+        f" lakzegel-agent enrol --config {config.path} --token-file F"
     )
 
 
@@ -115,7 +115,7 @@ def policy_in_force(opened: Station, current: Introduction, fault: Exception | N
 
 
 def keep_status(
-    opened: Station, current: Introduction, in_force: InForce | None, **more: object
+    opened: Station, current: Introduction | None, in_force: InForce | None, **more: object
 ) -> None:
     """Write what `status` shows while this agent is at work, when there is room for it."""
     shown = describe(

@@ -33,6 +33,7 @@ from lakzegel_agent.updates import versions_of
 from lakzegel_core.encoding import b64, format_time
 
 MAX_STATUS: Final = 4 * 2**20  # bytes of status.json
+NOT_ENROLLED: Final = "not-enrolled"
 UNBALANCED: Final = "ledger-unbalanced"
 Status = dict[str, Any]
 _EMPTY: Final[Status] = {"watch": None, "process": None}  # what only one at work knows
@@ -86,7 +87,7 @@ def at_rest(home: Home, keys: KeyStore, *, pins: Pins, now: datetime) -> Status:
         problems = [p for p in read_problems(ledger) if p.code != UNBALANCED]
         problems += unbalanced(ledger, now)
         if current is None:
-            problems.append(_not_enrolled(now))
+            problems += [] if _says_so(problems) else [_not_enrolled(now)]
         else:
             made = current.enrolment
             reader = Reader(made.device, made.group, keys.annex_identities())
@@ -233,9 +234,14 @@ def unbalanced(ledger: Ledger, now: datetime) -> list[Problem]:
     return [Problem(UNBALANCED, format_time(now), said, NEXT[UNBALANCED])] if said else []
 
 
+def _says_so(problems: list[Problem]) -> bool:
+    """Whether it is stated already, with what it waits for."""
+    return any(problem.code == NOT_ENROLLED for problem in problems)
+
+
 def _not_enrolled(now: datetime) -> Problem:
     return Problem(
-        "not-enrolled", format_time(now), "this device is not enrolled", NEXT["not-enrolled"]
+        NOT_ENROLLED, format_time(now), "this device is not enrolled", NEXT[NOT_ENROLLED]
     )
 
 

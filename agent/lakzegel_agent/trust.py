@@ -67,7 +67,7 @@ class Answer:
 
     signed: SignedCheckpoint
     delegation: Delegation
-    admission: Admission | None
+    admission: tuple[Served, Admission] | None
     enrolment: tuple[Served, Enrolment] | None
     header: tuple[Served, Header] | None
     revocation: Revocation | None
@@ -222,11 +222,11 @@ def _require_included(served: Served, tree: Checkpoint) -> None:
     )
 
 
-def _admission(raw: RawAnswer, delegation: Delegation) -> Admission | None:
+def _admission(raw: RawAnswer, delegation: Delegation) -> tuple[Served, Admission] | None:
     served = raw.entries.get("admission")
     if served is None:
         return None
-    return open_admission(served.note, signer(served.note, delegation.enrolment))
+    return served, open_admission(served.note, signer(served.note, delegation.enrolment))
 
 
 def _revocation(raw: RawAnswer, delegation: Delegation) -> Revocation | None:
@@ -253,7 +253,7 @@ def _require_own(answer: Answer, device: str, origin: str) -> None:
         parts.extend([] if proven is None else [proven[1]])
     parts.extend([] if answer.revocation is None else [answer.revocation])
     origins = [answer.delegation.origin, *(part.origin for part in parts)]
-    origins.extend([] if answer.admission is None else [answer.admission.origin])
+    origins.extend([] if answer.admission is None else [answer.admission[1].origin])
     for part in parts:
         if part.device != device:
             raise FormatError("receiver's answer", f"speaks of device {part.device}, not {device}")

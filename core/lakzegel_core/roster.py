@@ -23,6 +23,7 @@ from lakzegel_core.keys import SEED_SIZE, Algorithm, SigningKey, check_name
 
 PREFIX: Final = "PRIVATE+ROSTER+"
 _INFO: Final = b"lakzegel.nl/roster/v1\n"
+_NAME_INFO: Final = b"lakzegel.nl/device-name/v1\n"
 _PLACE: Final = "/roster/"
 _ID: Final = 4  # bytes, of a roster's name, of its check, and of a token's name
 _NAME: Final = 8  # bytes of a device's name: among 10,000 machines two are alike once in 10^11
@@ -105,6 +106,17 @@ class RosterKey:
         seed, number, name = made[:SEED_SIZE], made[SEED_SIZE:-_NAME], made[-_NAME:]
         key = SigningKey.from_seed(f"{self.origin}/token/{number.hex()}", Algorithm.ED25519, seed)
         return Derived(key, f"d-{name.hex()}")
+
+
+def name_by_token(token: SigningKey, serial: str) -> str:
+    """The name of the machine with this serial number, among those that share a token.
+
+    Raises:
+        FormatError: that is no serial number.
+    """
+    info = _NAME_INFO + normal_serial(serial).encode("ascii")
+    salt = token.verifier.name.encode()
+    return f"d-{HKDF(SHA256(), _NAME, salt=salt, info=info).derive(token.seed).hex()}"
 
 
 def normal_serial(text: str) -> str:

@@ -88,6 +88,11 @@ def _once(path: Path, pool: Pool, stop: threading.Event) -> OnceReport:
     pool.start(config.workers)
     from lakzegel_agent.service import once  # noqa: PLC0415 - see above
 
+    if config.has_token():
+        from lakzegel_agent.selfenrol import enrol_first  # noqa: PLC0415 - most do without
+        from lakzegel_agent.service import TRIES  # noqa: PLC0415
+
+        config = enrol_first(config, say=_tell, stop=stop, tries=TRIES)
     gc.freeze()  # what was imported stays: no look for cycles, at exit least of all
     return once(config, pool=pool, say=_tell, stop=stop)
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 
 import argparse
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lakzegel_agent.commands.common import Commands, command, said, say, stopping
+
+if TYPE_CHECKING:  # status must start fast
+    from lakzegel_agent.settingsconfig import Config
 
 _MORE = """\
 Captures changes as they appear and everything every 15 minutes, ships at the policy's cadence and
@@ -15,6 +20,9 @@ everything now. It ends on SIGTERM or Ctrl-C; a second one ends it at once, and 
 Where it weighs too much it pauses, and ends where that does not help, to be started anew. Under
 systemd (Type=notify, WatchdogSec) it says when it is ready, feeds the watchdog while it makes
 progress, and logs to stderr as well.
+
+A device that is not enrolled enrols itself where its settings have token_file or token, and waits
+for a receiver that is away, or for leave that has not come yet; `status` says what it waits for.
 
 exit: 0 ended as told; 1 the log could not be trusted, or this device may not go on
       2 configuration; not enrolled; another agent is at work here
@@ -44,7 +52,27 @@ def run(arguments: argparse.Namespace) -> int:
     with stopping(stop, again=wake.all), counted():
         config = load_config_apart(arguments.config)
         served = service_manager() is not None  # then stderr is the log's
-        return run_daemon(config, say=_silent if served else _say, stop=stop, wake=wake)
+        told = _silent if served else _say
+        if config.has_token():
+            config = _enrolled(config, told, stop)
+        return 0 if stop.is_set() else run_daemon(config, say=told, stop=stop, wake=wake)
+
+
+def _enrolled(config: Config, told: Callable[[str], None], stop: threading.Event) -> Config:
+    """The settings once this device enrolled itself, or was told to end."""
+    from lakzegel_agent.notify import notifying  # noqa: PLC0415 - see above
+    from lakzegel_agent.selfenrol import enrol_first  # noqa: PLC0415
+    from lakzegel_agent.settingsapart import load_config_apart  # noqa: PLC0415
+    from lakzegel_agent.settingsconfig import service_manager  # noqa: PLC0415
+
+    with notifying(service_manager()) as pulse:
+        return enrol_first(
+            config,
+            say=told,
+            stop=stop,
+            reload=lambda: load_config_apart(config.path),
+            pulse=pulse,
+        )
 
 
 def _say(text: str) -> None:

@@ -14,12 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from lakzegel_agent.devicekeys import KeyStore
-from lakzegel_agent.enrol import Enroller, read_token
+from lakzegel_agent.enrol import Enroller
 from lakzegel_agent.ledger import Ledger
 from lakzegel_agent.liaison import Liaison
 from lakzegel_agent.link import Link
 from lakzegel_agent.problems import Problems
 from lakzegel_agent.spool import Spool
+from lakzegel_agent.tokens import read_token
 from lakzegel_agent.transport import NeverError, UnreachableError
 from lakzegel_agent.trust import Pins
 from lakzegel_core.admission import Admission, sign_admission

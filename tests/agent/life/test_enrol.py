@@ -8,11 +8,10 @@ import sys
 
 import pytest
 
-from lakzegel_agent import enrol as enrol_module
-from lakzegel_agent.enrol import device_name, read_token
 from lakzegel_agent.enrolling import enrol
 from lakzegel_agent.errors import UsageError
 from lakzegel_agent.settings import load_config
+from lakzegel_agent.tokens import device_name, read_token
 from lakzegel_agent.transport import NeverError, UnreachableError
 from lakzegel_core.enrolment import Reason
 
@@ -219,4 +218,3 @@ def test_the_device_that_is_enrolled_keeps_its_name(tmp_path, served, office, to
     enrol(config, token, None)
     with pytest.raises(UsageError, match="is enrolled as minister"):
         enrol(config, token, "laptop-7")
-    assert enrol_module.MAX_TOKEN_FILE > 0
