@@ -59,7 +59,7 @@ def rehearse(
             return False
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         _remove(copy)
-        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # new: no link
         with closing(sqlite3.connect(copy, isolation_level=None)) as new:
             old.backup(new)
             new.execute("PRAGMA journal_mode = DELETE")  # one file, so that one rename does

@@ -332,6 +332,10 @@ class World:
     def layout(self):
         return Layout(self.data)
 
+    def rests(self, seconds=20):
+        """Whether the receiver answers nobody any more, within so long."""
+        return APPLICATIONS[self.desk.log].rests(seconds)
+
     def as_(self, role):
         return self.client.as_(self.tokens[role])
 
@@ -358,6 +362,33 @@ class World:
         ]
 
 
+APPLICATIONS = {}  # of receivers that serve, by their log
+
+
+class Counted:
+    """An application, and how many of its answers are under way."""
+
+    def __init__(self, application):
+        self.application = application
+        self.changed = threading.Condition()
+        self.count = 0
+
+    async def __call__(self, scope, receive, send):
+        with self.changed:
+            self.count += 1
+        try:
+            await self.application(scope, receive, send)
+        finally:
+            with self.changed:
+                self.count -= 1
+                self.changed.notify_all()
+
+    def rests(self, seconds):
+        """Whether it came to rest: also with those whose senders went away."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.count == 0, seconds)
+
+
 @contextmanager
 def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None, settings=None):
     """A receiver in a thread; yields its URL and its desk."""
@@ -365,7 +396,8 @@ def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None, settings=
     opened = open_desk(layout, signer, clock=clock, settings=settings, certificate=endpoint.served)
     with opened as desk, endpoint.bind() as bound:
         ready = threading.Event()
-        server = make_server(build(desk), endpoint, ready.set)
+        answering = APPLICATIONS[desk.log] = Counted(build(desk))
+        server = make_server(answering, endpoint, ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
         assert ready.wait(10)
@@ -374,6 +406,7 @@ def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None, settings=
         finally:
             server.should_exit = True
             thread.join()
+            del APPLICATIONS[desk.log]
 
 
 def make_receiver(data, office):

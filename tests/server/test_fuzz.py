@@ -101,6 +101,7 @@ def unsealed(world):
 
 def until_quiet(world):
     """What a sender that went away left is taken away in a moment, or sealed if it was whole."""
+    assert world.rests()  # a sender may be gone while its upload is still being read
     until = time.monotonic() + 20
     while (world.left_behind()[2] or unsealed(world)) and time.monotonic() < until:
         world.client("GET", "/v1/health")
