@@ -34,6 +34,7 @@ from lakzegel_agent.policies import InForce
 from lakzegel_agent.renewal import Renewal
 from lakzegel_agent.schedule import Active, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
+from lakzegel_agent.services.base import Life
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.standing import Say, arrive, enrolled
 from lakzegel_agent.station import Station, chance, station, wall_clock
@@ -54,10 +55,8 @@ OVER: Final = "the term of office ended: nothing is captured here any more"
 NO_POLICY_CADENCE: Final = 60.0  # seconds between two questions for a first policy
 
 
-def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = None) -> int:
-    """Work until ``stop``; 0, or 1 when the log could not be trusted at the end.
-
-    ``wake`` lets others say when there is something to look at.
+def run(config: Config, *, say: Say, life: Life) -> int:
+    """Work until ``life.stop``; 0, or 1 when the log could not be trusted at the end.
 
     Raises:
         UsageError: not enrolled, or another agent is at work.
@@ -74,7 +73,7 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
         current = enrolled(opened, config)
         with (
             Pool.open(config.workers) as pool,
-            living(opened, current, stop=stop) as vitals,
+            living(opened, current, stop=life.stop, pulse=life.pulse) as vitals,
             answering(opened),
         ):
             daemon = Daemon(
@@ -82,9 +81,9 @@ def run(config: Config, *, say: Say, stop: threading.Event, wake: Wake | None = 
                 current,
                 pool=pool,
                 say=say,
-                stop=stop,
+                stop=life.stop,
                 vitals=vitals,
-                wake=Wake(stop) if wake is None else wake,
+                wake=life.wake,
                 trial=trial,
             )
             daemon.run()

@@ -28,6 +28,7 @@ from lakzegel_agent.handedon import note_token, require_same_custody
 from lakzegel_agent.home import Home
 from lakzegel_agent.liaison import introduction_in_force
 from lakzegel_agent.notify import Pulse, Quiet
+from lakzegel_agent.platforms import system
 from lakzegel_agent.serials import hardware_serial
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.standing import Say, keep_status
@@ -111,11 +112,11 @@ def let_go(config: Config) -> bool:
     MDM's own file and a credential of the service manager are not: they are others' to remove.
     """
     path = config.token_file
-    if path is None or not hasattr(os, "geteuid"):
+    if path is None:
         return False
     try:
         status, folder = path.lstat(), path.parent.lstat()
-        if {status.st_uid, folder.st_uid} != {os.geteuid()}:
+        if {status.st_uid, folder.st_uid} != {system.me()}:
             return False
         path.unlink()
         durable.sync_folder(path.parent)

@@ -84,6 +84,14 @@ class ServiceManager:
     watchdog: float | None
 
 
+LABEL: Final = "nl.lakzegel.agent"
+
+
+def is_launchd() -> bool:
+    """Whether launchd runs this process as the daemon that it knows by our label."""
+    return os.environ.get("XPC_SERVICE_NAME") == LABEL
+
+
 def service_manager() -> ServiceManager | None:
     """The service manager that wants to hear from this process, by systemd's variables."""
     notify = os.environ.get("NOTIFY_SOCKET", "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Final
 
 from lakzegel_agent import journal
@@ -128,14 +128,23 @@ def logged(opened: Station, current: Introduction, *, to_stderr: bool = False) -
 
 
 @contextmanager
-def living(opened: Station, current: Introduction, *, stop: threading.Event) -> Iterator[Vitals]:
-    """What a daemon tells its life to; under a service manager the log goes to stderr too."""
+def living(
+    opened: Station,
+    current: Introduction,
+    *,
+    stop: threading.Event,
+    pulse: Pulse | None = None,
+) -> Iterator[Vitals]:
+    """What a daemon tells its life to; under a service manager the log goes to stderr too.
+
+    ``pulse`` is told where there is one, else whoever the environment names.
+    """
     manager = service_manager()
     with (
         logged(opened, current, to_stderr=manager is not None),
-        notifying(manager) as pulse,
+        notifying(manager) if pulse is None else nullcontext(pulse) as told,
     ):
-        yield Vitals(opened.ledger, opened.problems, pulse=pulse, stop=stop)
+        yield Vitals(opened.ledger, opened.problems, pulse=told, stop=stop)
 
 
 def note_batch(row: BatchRow) -> None:

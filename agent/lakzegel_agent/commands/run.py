@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import argparse
-import threading
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakzegel_agent.commands.common import Commands, command, said, say, stopping
+from lakzegel_agent.commands.common import Commands, command, said, say
 
 if TYPE_CHECKING:  # status must start fast
+    from lakzegel_agent.services.base import Life
     from lakzegel_agent.settingsconfig import Config
 
 _MORE = """\
@@ -41,35 +44,39 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C."""
-    from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - status must start fast
+    from lakzegel_agent.services import manager  # noqa: PLC0415 - status must start fast
+
+    return manager().serve(partial(_work, arguments.config))
+
+
+def _work(path: Path, life: Life) -> int:
+    """One life of the daemon; a service manager hears of it even where the settings are wrong."""
+    from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - see above
     from lakzegel_agent.settingsapart import load_config_apart  # noqa: PLC0415
     from lakzegel_agent.settingsconfig import service_manager  # noqa: PLC0415
     from lakzegel_agent.updates import counted  # noqa: PLC0415
-    from lakzegel_agent.wake import Wake  # noqa: PLC0415
 
-    stop = threading.Event()
-    wake = Wake(stop)
-    with stopping(stop, again=wake.all), counted():
-        config = load_config_apart(arguments.config)
+    with counted():
+        config = load_config_apart(path)
         served = service_manager() is not None  # then stderr is the log's
         told = _silent if served else _say
         if config.has_token():
-            config = _enrolled(config, told, stop)
-        return 0 if stop.is_set() else run_daemon(config, say=told, stop=stop, wake=wake)
+            config = _enrolled(config, told, life)
+        return 0 if life.stop.is_set() else run_daemon(config, say=told, life=life)
 
 
-def _enrolled(config: Config, told: Callable[[str], None], stop: threading.Event) -> Config:
+def _enrolled(config: Config, told: Callable[[str], None], life: Life) -> Config:
     """The settings once this device enrolled itself, or was told to end."""
     from lakzegel_agent.notify import notifying  # noqa: PLC0415 - see above
     from lakzegel_agent.selfenrol import enrol_first  # noqa: PLC0415
     from lakzegel_agent.settingsapart import load_config_apart  # noqa: PLC0415
     from lakzegel_agent.settingsconfig import service_manager  # noqa: PLC0415
 
-    with notifying(service_manager()) as pulse:
+    with nullcontext(life.pulse) if life.pulse else notifying(service_manager()) as pulse:
         return enrol_first(
             config,
             say=told,
-            stop=stop,
+            stop=life.stop,
             reload=lambda: load_config_apart(config.path),
             pulse=pulse,
         )

@@ -249,7 +249,7 @@ def peer(connection: socket.socket) -> tuple[int, int]:
     told = connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERCRED, _XUCRED_SIZE)
     version, uid = _XUCRED.unpack_from(told)
     if version:
-        raise OSError(errno.EPROTO, "no credentials of a known version")
+        raise OSError(errno.EPROTO, os.strerror(errno.EPROTO))
     return connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID), uid
 
 

@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import ctypes
-import msvcrt
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import wintypes
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lakzegel_agent.platforms.kernel import END, About
 
-assert sys.platform == "win32"  # noqa: S101  # tells mypy whose names these are
+if sys.platform == "win32":
+    import msvcrt
+
+# mypy reads what follows as on Windows alone; to import it does no harm anywhere
+assert sys.platform == "win32" or not TYPE_CHECKING  # noqa: S101
 
 _READ: Final = 0x80000000  # GENERIC_READ
 _SHARED: Final = 0x7  # read, write, delete

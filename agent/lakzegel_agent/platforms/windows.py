@@ -57,7 +57,7 @@ def kernel() -> Kernel:
         from lakzegel_agent.platforms.win32api import Win32  # noqa: PLC0415 - loads libraries
 
         return Win32()
-    raise OSError(errno.ENOSYS, "is not Windows")
+    raise _error(errno.ENOSYS)
 
 
 def native(path: Path) -> str:
@@ -67,6 +67,11 @@ def native(path: Path) -> str:
         return text
     text = ntpath.normpath(text if ntpath.isabs(text) else ntpath.join(_here(), text))
     return rf"\\?\UNC{text[1:]}" if text.startswith("\\\\") else rf"\\?\{text}"
+
+
+def _error(number: int, name: str | None = None) -> OSError:
+    """What the system would say of it, if it were the one that found it."""
+    return OSError(number, os.strerror(number), name)
 
 
 def _here() -> str:
@@ -99,15 +104,15 @@ open_unnoticed = open_to_read  # NTFS does not keep the last access of a file as
 
 def _require_file(about: About, name: str) -> About:
     if about.kind != DISK:
-        raise OSError(errno.EINVAL, "a device or a pipe", name)
+        raise _error(errno.EINVAL, name)
     if about.attributes & REPARSE and about.tag & SURROGATE:
-        raise OSError(errno.ELOOP, "a link", name)
+        raise _error(errno.ELOOP, name)
     return about
 
 
 def _require_same(found: About, before: About, name: str) -> None:
     if found.identity != before.identity:
-        raise OSError(errno.ELOOP, "exchanged while it was opened", name)
+        raise _error(errno.ELOOP, name)
 
 
 def open_to_write(path: Path, flags: int, mode: int = 0o600) -> int:
@@ -116,7 +121,7 @@ def open_to_write(path: Path, flags: int, mode: int = 0o600) -> int:
     with suppress(FileNotFoundError):
         told = os.lstat(name)
         if _is_link(told):
-            raise OSError(errno.ELOOP, "a link", name)
+            raise _error(errno.ELOOP, name)
     return _again(lambda: os.open(name, flags | _BINARY, mode))
 
 
@@ -306,12 +311,14 @@ def shows(home: bytes, names: list[bytes], user: int) -> bool:
 
 def local_socket(kind: socket.SocketKind) -> socket.socket:
     """Refuse: pipes with a name are what Windows has."""
-    raise OSError(errno.EAFNOSUPPORT, f"no local sockets of kind {int(kind)}")
+    del kind
+    raise _error(errno.EAFNOSUPPORT)
 
 
 def peer(connection: socket.socket) -> tuple[int, int]:
     """Refuse: see `local_socket`."""
-    raise OSError(errno.EAFNOSUPPORT, f"no peer of descriptor {connection.fileno()}")
+    del connection
+    raise _error(errno.EAFNOSUPPORT)
 
 
 def going_on() -> float:
