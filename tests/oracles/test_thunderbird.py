@@ -38,6 +38,8 @@ from .thunderbirds import BINARY, ROOT, started
 
 DEFAULTS = ROOT / "defaults/pref"
 OWN = DEFAULTS / "lakzegel.js"
+MDM = DEFAULTS / "lakzegel-mdm.js"
+COMPANION = Path(__file__).resolve().parents[2] / "mdm-profiles/companions/thunderbird"
 THEIRS = DEFAULTS / "lakzegel-test.js"
 CONFIG = ROOT / "lakzegel-test.cfg"
 POLICIES = ROOT / "distribution/policies.json"
@@ -156,7 +158,7 @@ def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
 
 def clear() -> None:
     """Take away all that these tests put into the installation."""
-    for path in (THEIRS, CONFIG, OWN, POLICIES):  # the one that names another first
+    for path in (THEIRS, CONFIG, OWN, MDM, POLICIES):  # the one that names another first
         path.unlink(missing_ok=True)
     with suppress(OSError):
         POLICIES.parent.rmdir()
@@ -366,3 +368,28 @@ def test_what_comes_of_all_that_is_said_is_what_thunderbird_makes_of_it(
     assert not wrong, (len(wrong), list(wrong.values())[:5])
     assert len(known) > len(cases) / 2
     assert folder.exists()
+
+
+@pytest.mark.soak
+def test_what_mdm_puts_beside_thunderbird_locks_it_with_the_right_types(
+    installation: dict[str, tuple[int, int, bytes]], profile: Path, around: Surroundings
+) -> None:
+    MDM.write_bytes((COMPANION / "lakzegel-mdm.js").read_bytes())
+    POLICIES.parent.mkdir(exist_ok=True)
+    POLICIES.write_bytes((COMPANION / "policies.json").read_bytes())
+    with started(around.home, profile) as thunderbird:
+        for server in (S1, S2, "mail.server.server32.", "mail.server.default."):
+            assert thunderbird.pref(server + "retainBy") == (INT, 1, True)
+            assert thunderbird.pref(server + "leave_on_server") == (BOOL, True, True)
+            assert thunderbird.pref(server + "purgeSpam") == (BOOL, False, True)
+            assert thunderbird.pref(server + "autosync_max_age_days") == (INT, -1, True)
+        assert thunderbird.pref("mail.imap.expunge_after_delete") == (BOOL, False, True)
+        assert thunderbird.ask(RETENTION, "server1") == 1
+        thunderbird.ask("Services.prefs.savePrefFile(null)")
+        assert set(states(around, Memory(), "report").values()) == {("compliant", "")}
+    MDM.unlink()
+    POLICIES.unlink()
+    with started(around.home, profile) as thunderbird:  # what the user chose holds again
+        assert thunderbird.pref(S1 + "retainBy") == (INT, 2, False)
+        assert thunderbird.pref(S2 + "leave_on_server") == (BOOL, True, False)
+        assert thunderbird.ask(RETENTION, "server1") == 2

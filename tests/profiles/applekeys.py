@@ -25,9 +25,11 @@ PAYLOADS = {
     "com.apple.TCC.configuration-profile-policy": {"Services": dict},
     "com.apple.servicemanagement": {"Rules": list},
     "com.apple.notificationsettings": {"NotificationSettings": list},
+    # iOS; the first needs a supervised device
+    "com.apple.applicationaccess": {"allowHostPairing": bool, "forceEncryptedBackup": bool},
     "com.apple.security.root": {"PayloadCertificateFileName": str, "PayloadContent": bytes},
 }
-ACCESS = {  # of an entry of SystemPolicyAllFiles; the last is optional
+ACCESS = {  # of an entry of SystemPolicyAllFiles; Authorization stands for the older Allowed
     "Identifier": str,
     "IdentifierType": str,
     "CodeRequirement": str,

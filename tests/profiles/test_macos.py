@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Profiles of macOS: what Apple's schemas know, and what the agent's own reader makes of them."""
 
+import base64
 import html
+import json
 import plistlib
 import re
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lakzegel_agent.managed import ManagedFile, plist_values
 from lakzegel_agent.settings import load_config
 from lakzegel_agent.settingsschema import settings_of
 from lakzegel_profiles.command import files
-from lakzegel_profiles.site import Site
+from lakzegel_profiles.site import EXAMPLE_AUTHORITY, Site
 from tests.profiles import applekeys
 
 WHOLE = "mdm-profiles/macos/lakzegel-agent.mobileconfig"
@@ -142,3 +145,20 @@ def test_a_value_with_every_odd_character_arrives_as_it_is(keys, pins):
     odd = "https://x.example/<&>\"'--]]>é/€"
     made = files(keys, Site(values={**pins, "pac": odd}))
     assert payloads(made[WHOLE])[DOMAIN]["pac"] == odd
+
+
+def test_a_phone_pairs_with_its_supervising_host_alone(keys, tmp_path):
+    host = x509.load_pem_x509_certificate(EXAMPLE_AUTHORITY.read_bytes())
+    der = host.public_bytes(Encoding.DER)
+    made = files(keys, Site(host=der))
+    whole = plistlib.loads(made["mdm-profiles/phones/iphone.mobileconfig"])
+    assert applekeys.faults(whole, applekeys.TOP, applekeys.NEEDED | {"PayloadContent"}) == []
+    assert "PayloadScope" not in whole
+    (payload,) = whole["PayloadContent"]
+    allowed = {**applekeys.COMMON, **applekeys.PAYLOADS["com.apple.applicationaccess"]}
+    assert applekeys.faults(payload, allowed, applekeys.NEEDED) == []
+    assert own(payload) == {"allowHostPairing": False, "forceEncryptedBackup": True}
+    enrolment = json.loads(made["mdm-profiles/phones/enrolment-profile.json"])
+    assert enrolment["is_supervised"] is True
+    assert enrolment["allow_pairing"] is False
+    assert [base64.b64decode(one) for one in enrolment["supervising_host_certs"]] == [der]

@@ -22,6 +22,11 @@ ADMX = "mdm-profiles/windows/PolicyDefinitions/Lakzegel.admx"
 ADML = [
     f"mdm-profiles/windows/PolicyDefinitions/{name}/Lakzegel.adml" for name in ("nl-NL", "en-US")
 ]
+COMPANIONS = "mdm-profiles/companions/windows/PolicyDefinitions"
+COMPANION = [
+    f"{COMPANIONS}/LakzegelCompanions.admx",
+    *(f"{COMPANIONS}/{culture}/LakzegelCompanions.adml" for culture in ("nl-NL", "en-US")),
+]
 CUSTOM = "mdm-profiles/intune/windows/custom-policy.json"
 STRING = re.compile(r"\$\(string\.(\w+)\)")
 PRESENTATION = re.compile(r"\$\(presentation\.(\w+)\)")
@@ -38,7 +43,7 @@ def schema(root):
     return xmlschema.XMLSchema(root / "tests/profiles/admx.xsd")
 
 
-@pytest.mark.parametrize("name", [ADMX, *ADML])
+@pytest.mark.parametrize("name", [ADMX, *ADML, *COMPANION])
 def test_a_file_is_of_microsofts_form(schema, made, name):
     schema.validate(made[name].decode().partition("\n")[2])
 
@@ -63,9 +68,12 @@ def test_a_truth_has_its_form_too(schema):
     assert b'<enabled/><data id=\\"Wax_Value\\" value=\\"true\\"/>' in made[CUSTOM]
 
 
-@pytest.mark.parametrize("name", ADML)
-def test_every_word_that_is_asked_for_is_there_and_no_other(made, name):
-    admx, adml = made[ADMX].decode(), ET.fromstring(made[name])
+@pytest.mark.parametrize(
+    ("definitions", "name"),
+    [(ADMX, ADML[0]), (ADMX, ADML[1]), (COMPANION[0], COMPANION[1]), (COMPANION[0], COMPANION[2])],
+)
+def test_every_word_that_is_asked_for_is_there_and_no_other(made, definitions, name):
+    admx, adml = made[definitions].decode(), ET.fromstring(made[name])
     strings = {one.get("id") for one in adml.iter(f"{SPACE}string")}
     shown = {one.get("id") for one in adml.iter(f"{SPACE}presentation")}
     assert set(STRING.findall(admx)) == strings

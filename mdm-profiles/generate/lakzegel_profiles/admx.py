@@ -26,7 +26,7 @@ SPACE: Final = "http://schemas.microsoft.com/GroupPolicy/2006/07/PolicyDefinitio
 CATEGORY: Final = "Lakzegel"
 MAX_TEXT: Final = 8192  # characters; the schema's own 1023 is less than a key of ML-DSA-44
 CULTURES: Final = {"nl": "nl-NL", "en": "en-US"}
-_VERSION: Final = {"revision": "1.0", "schemaVersion": "1.0"}
+VERSION: Final = {"revision": "1.0", "schemaVersion": "1.0"}
 _SUPPORTED: Final = "SUPPORTED_Lakzegel"
 _WORDS: Final = {
     "nl": {
@@ -48,7 +48,7 @@ _WORDS: Final = {
 
 def admx(keys: Sequence[Key]) -> bytes:
     """The definitions."""
-    root = Element("policyDefinitions", {"xmlns": SPACE, **_VERSION})
+    root = Element("policyDefinitions", {"xmlns": SPACE, **VERSION})
     spaces = SubElement(root, "policyNamespaces")
     SubElement(spaces, "target", prefix="lakzegel", namespace="Lakzegel.Policies.Agent")
     SubElement(root, "resources", minRequiredRevision="1.0", fallbackCulture="en-US")
@@ -65,13 +65,13 @@ def admx(keys: Sequence[Key]) -> bytes:
     policies = SubElement(root, "policies")
     for key in keys:
         _policy(policies, key)
-    return _written(root)
+    return written(root)
 
 
 def adml(keys: Sequence[Key], language: str) -> bytes:
     """Their words, in one language."""
     words = _WORDS[language]
-    root = Element("policyDefinitionResources", {"xmlns": SPACE, **_VERSION})
+    root = Element("policyDefinitionResources", {"xmlns": SPACE, **VERSION})
     SubElement(root, "displayName").text = words["name"]
     SubElement(root, "description").text = words["text"]
     resources = SubElement(root, "resources")
@@ -81,7 +81,7 @@ def adml(keys: Sequence[Key], language: str) -> bytes:
     presentations = SubElement(resources, "presentationTable")
     for key in keys:
         _presentation(SubElement(presentations, "presentation", id=key.camel), key, language)
-    return _written(root)
+    return written(root)
 
 
 def element_id(key: Key) -> str:
@@ -168,7 +168,8 @@ def _presentation(presentation: Element, key: Key, language: str) -> None:
             SubElement(box, "defaultValue").text = str(key.default)
 
 
-def _written(root: Element) -> bytes:
+def written(root: Element) -> bytes:
+    """The file, as XML that people can read."""
     indent(root)
     text = tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()

@@ -13,7 +13,18 @@ from pydantic import BaseModel
 
 from lakzegel_agent.settingsschema import Settings
 from lakzegel_agent.settingsshown import DEFAULTS
-from lakzegel_profiles import admx, ansible, compliance, guide, jamf, macos, omauri, toml
+from lakzegel_profiles import (
+    admx,
+    ansible,
+    companions,
+    compliance,
+    guide,
+    jamf,
+    macos,
+    omauri,
+    phones,
+    toml,
+)
 from lakzegel_profiles.keys import Key, ProfileError, keys_of, read_words
 from lakzegel_profiles.site import HELP, TEAM, Site, authority_of, read_values, team_of
 
@@ -58,6 +69,8 @@ def files(keys: Sequence[Key], site: Site) -> dict[str, bytes]:
         "intune/compliance.json": compliance.rules(site),
         "linux/agent.toml": toml.agent_toml(keys, site),
         **ansible.role(keys, site),
+        **companions.files(site),
+        **phones.files(site),
     }
     return {**{f"{FOLDER}/{name}": data for name, data in made.items()}, GUIDE: guide.guide(keys)}
 
@@ -88,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--team-id", default=TEAM, metavar="ID", help="of who signed the package")
     parser.add_argument("--organisation", default="Example", metavar="NAME", help="who delivers it")
     parser.add_argument("--authority", type=Path, metavar="PEM", help="of the receiver's TLS")
+    parser.add_argument("--host-certificate", type=Path, metavar="PEM", help="of who reads phones")
     parser.add_argument("--help-url", default=HELP, metavar="URL", help="for users, in Intune")
     parser.add_argument("--language", choices=("nl", "en"), default="nl", help="of what users see")
     parser.add_argument("--out", type=Path, default=ROOT, metavar="DIR", help="default: here")
@@ -101,6 +115,7 @@ def _site(said: argparse.Namespace, keys: Sequence[Key]) -> Site:
         team=team_of(said.team_id),
         organisation=said.organisation,
         language=said.language,
+        host=b"" if said.host_certificate is None else authority_of(said.host_certificate),
         help=said.help_url,
         authority=b"" if said.authority is None else authority_of(said.authority),
     )

@@ -28,13 +28,14 @@ EXAMPLE_AUTHORITY: Final = Path(__file__).with_name("example-authority.pem")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One organisation's; ``values`` by dotted name, ``authority`` in DER."""
+    """One organisation's; ``values`` by dotted name, ``authority`` and ``host`` in DER."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
     team: str = TEAM
     organisation: str = "Example"
     language: str = "nl"
     authority: bytes = b""
+    host: bytes = b""
     help: str = HELP
 
     def value(self, key: Key, platform: str) -> Value | None:
