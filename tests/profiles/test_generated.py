@@ -87,6 +87,14 @@ def test_a_key_without_words_is_refused_by_name():
         keys_of_schema(Wider)
 
 
+def test_no_words_are_left_of_a_key_that_is_no_more(keys):
+    def named(table, prefix=""):
+        for name, held in table.items():
+            yield from [f"{prefix}{name}"] if "nl" in held else named(held, f"{name}.")
+
+    assert set(named(read_words())) == {key.name for key in keys}
+
+
 def test_every_key_is_in_every_profile_and_in_the_guide(made, keys):
     for name in OF_SETTINGS:
         text = made[name].decode()
