@@ -87,8 +87,8 @@ def encode_entries(entries: Iterable[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def decode_entries(data: bytes, *, width: int) -> list[bytes]:
-    """The ``width`` entries of a bundle.
+def decode_entries(data: bytes, *, width: int | None) -> list[bytes]:
+    """The ``width`` entries of a bundle, or however many there are.
 
     Raises:
         FormatError: truncated, or another number of entries.
@@ -100,7 +100,7 @@ def decode_entries(data: bytes, *, width: int) -> list[bytes]:
             raise FormatError("entry bundle", "truncated")
         entries.append(data[at + 2 : end])
         at = end
-    if len(entries) != width:
+    if width is not None and len(entries) != width:
         raise FormatError("entry bundle", f"{len(entries)} entries where {width} belong")
     return entries
 

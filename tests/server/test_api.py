@@ -15,7 +15,7 @@ from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
 from lakzegel_core.finding import Finding, sign_finding
 from lakzegel_core.hold import HOLD, Mark, sign_mark
 from lakzegel_core.merkle import leaf_hash, verify_consistency, verify_inclusion
-from lakzegel_core.tiles import decode_entries, split_tile
+from lakzegel_core.tiles import decode_entries, encode_entries, split_tile
 from lakzegel_server.sequencer import TICK_SECONDS
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -274,6 +274,23 @@ def test_what_another_process_publishes_is_shown_and_counts(world, tmp_path):
     assert main(["publish", "--data", str(world.data), str(note)]) == 0
     assert world.client.checkpoint().checkpoint.size == 2
     assert TICK_SECONDS < 1
+
+
+def test_a_file_of_many_notes_is_published_in_order_and_twice_is_once(world, tmp_path, capsys):
+    from lakzegel_server.__main__ import main  # noqa: PLC0415 - only here
+
+    path = tmp_path / "many"
+    notes = [world.office.policy_note(n, f"group:g{n}") for n in range(1, 4)]
+    path.write_bytes(encode_entries(notes))
+    publish = ["publish", "--data", str(world.data), str(path)]
+    assert [main(publish), main(publish)] == [0, 0]
+    assert capsys.readouterr().out == "3 notes, 1 to 3\n" * 2
+    path.write_bytes(encode_entries([world.office.policy_note(4, "group:g1"), b"x", notes[0]]))
+    assert main(publish) == 1
+    path.write_bytes(encode_entries([world.office.policy_note(4, "group:g1"), notes[0] + b"x"]))
+    assert main(publish) == 1
+    assert "1 of 2 notes are in the log" in capsys.readouterr().err
+    assert world.client.checkpoint().checkpoint.size == 5
 
 
 NOTES = {

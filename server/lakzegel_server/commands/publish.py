@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`publish`: puts what others signed into the log, also while `serve` runs."""
+"""`publish`: puts what others signed into the log, also while `serve` runs.
+
+A file holds one note, or an entry bundle: many, each after its length in 16 bits (C2SP tlog-tiles),
+as `lakzegel-office admit --csv` makes one. Notes are taken in order up to one that is refused; the
+same file again goes on from there.
+"""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from lakzegel_core import enrolment
-from lakzegel_core.errors import LakzegelError
+from lakzegel_core import enrolment, fields
+from lakzegel_core.errors import LakzegelError, LimitError
 from lakzegel_core.limits import MAX_NOTE
+from lakzegel_core.tiles import decode_entries
 from lakzegel_server.commands.common import FINE, REFUSED, Commands, command, wall_clock
 from lakzegel_server.counter import Answer, hand_over
 from lakzegel_server.database import Database
@@ -25,11 +33,15 @@ from lakzegel_server.recovery.once import require_index, require_newest
 from lakzegel_server.sealable import note_kind, require_enrolment_seen
 from lakzegel_server.settings import Settings, load
 
+MAX_BUNDLED: Final = 20_000  # notes of one file
+MAX_FILE: Final = 32 << 20  # bytes of one
+GROUP: Final = 256  # notes that are shown by one checkpoint where no receiver runs
+
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    parser = command(commands, "publish", run, "put a signed note into the log")
-    parser.add_argument("note", type=Path, metavar="NOTE", help="a file with the note")
+    parser = command(commands, "publish", run, "put a signed note, or many, into the log")
+    parser.add_argument("note", type=Path, metavar="NOTE", help="a file with a note, or a bundle")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,41 +49,106 @@ def run(arguments: argparse.Namespace) -> int:
     layout = Layout(arguments.data)
     load_origin(layout)
     settings = load(layout)
-    data = _read(arguments.note)
     require_index(layout, settings)
     try:
-        kind = note_kind(data)
-        answer = hand_over(layout, data) or _append(layout, settings, data, kind)
+        notes = _notes(_read(arguments.note))
+        kinds = [note_kind(data) for data in notes]
     except (LakzegelError, MisplacedError) as refusal:
         answer = Answer(None, refusal.code, str(refusal), refused=True)
         return _refuse(arguments.note, answer)
-    event = Event(operator(), Action.PUBLISH, kind, id=hashlib.sha256(data).hexdigest())
-    _tell(layout, event if answer.index is not None else event.refused(answer.code))
-    if answer.index is None:
-        return _refuse(arguments.note, answer)
-    print(f"{kind} {answer.index}")
+    answers: list[Answer] = []
+    try:
+        _publish(layout, settings, notes, kinds, answers)
+    finally:  # whatever came after them, these are in the log
+        _tell(layout, list(map(_event, notes, kinds, answers)))
+    last = answers[-1]
+    if last.index is None:
+        if len(notes) > 1:
+            say = f"{arguments.note}: {len(answers) - 1} of {len(notes)} notes are in the log"
+            print(f"lakzegel-server: {say}", file=sys.stderr)
+        return _refuse(arguments.note, last)
+    if len(notes) == 1:
+        print(f"{kinds[0]} {last.index}")
+    else:
+        print(f"{len(notes)} notes, {answers[0].index} to {last.index}")
     return FINE
 
 
-def _append(layout: Layout, settings: Settings, data: bytes, kind: str) -> Answer:
-    """What becomes of a note where no receiver runs; whether this log is the newest is asked.
+def _notes(data: bytes) -> list[bytes]:
+    """The notes of a file.
+
+    Raises:
+        LimitError, FormatError: it is neither a note nor a bundle of them.
+    """
+    if data.startswith(fields.PREFIX.encode()) or not data:
+        return [data[: MAX_NOTE + 1]]
+    found = decode_entries(data, width=None)
+    if len(found) > MAX_BUNDLED:
+        raise LimitError("entry bundle", f"{len(found)} notes, at most {MAX_BUNDLED}")
+    return found
+
+
+def _publish(
+    layout: Layout,
+    settings: Settings,
+    notes: Sequence[bytes],
+    kinds: Sequence[str],
+    answers: list[Answer],
+) -> None:
+    """Add what became of each note to the answers, up to the first that is refused."""
+    for number, data in enumerate(notes):
+        try:
+            answer = hand_over(layout, data)
+            if answer is None:
+                answers += _append(layout, settings, notes[number:], kinds[number:])
+                return
+        except (LakzegelError, MisplacedError) as refusal:
+            answer = Answer(None, refusal.code, str(refusal), refused=True)
+        answers.append(answer)
+        if answer.index is None:
+            return
+
+
+def _append(
+    layout: Layout, settings: Settings, notes: Sequence[bytes], kinds: Sequence[str]
+) -> list[Answer]:
+    """What becomes of notes where no receiver runs; whether this log is the newest is asked.
 
     Raises:
         ReadOnlyError: it may not be.
     """
     signer = load_signer(layout, token=opener(settings))
     log = LogState.open(layout, signer, clock=wall_clock)
+    answers: list[Answer] = []
     try:
-        if kind == enrolment.KIND:
-            require_enrolment_seen(log, data)
         require_newest(layout, log, settings)
-        outcome = log.append([data])[0]
+        for first in range(0, len(notes), GROUP):
+            group = notes[first : first + GROUP]
+            try:
+                for data, kind in zip(group, kinds[first:], strict=False):
+                    if kind == enrolment.KIND:
+                        require_enrolment_seen(log, data)
+            except LakzegelError as refusal:
+                return [*answers, Answer(None, refusal.code, str(refusal), refused=True)]
+            answers += map(_answer, log.append(group))
+            refused = [place for place, one in enumerate(answers) if one.index is None]
+            if refused:
+                return answers[: refused[0] + 1]
     finally:
         log.close()
+    return answers
+
+
+def _answer(outcome: int | Exception) -> Answer:
     if isinstance(outcome, Exception):
         code = getattr(outcome, "code", "internal")
         return Answer(None, code, str(outcome), refused=isinstance(outcome, LakzegelError))
     return Answer(outcome)
+
+
+def _event(data: bytes, kind: str, answer: Answer) -> Event:
+    event = Event(operator(), Action.PUBLISH, kind, id=hashlib.sha256(data).hexdigest())
+    return event if answer.index is not None else event.refused(answer.code)
 
 
 def _refuse(note: Path, answer: Answer) -> int:
@@ -87,11 +164,11 @@ def _refuse(note: Path, answer: Answer) -> int:
     return REFUSED
 
 
-def _tell(layout: Layout, event: Event) -> None:
-    """Record it; a running `serve`, or the next, has it sealed."""
+def _tell(layout: Layout, events: list[Event]) -> None:
+    """Record them; a running `serve`, or the next, has it sealed."""
     database = Database.open(layout.database)
     try:
-        trailrows.append(database, [event], now=wall_clock())
+        trailrows.append(database, events, now=wall_clock())
     finally:
         database.close()
 
@@ -99,6 +176,6 @@ def _tell(layout: Layout, event: Event) -> None:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_NOTE + 1)
+            return file.read(MAX_FILE + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; give a file with a note") from None
