@@ -181,3 +181,24 @@ def test_a_machine_that_was_made_anew_may_come_in_again_by_the_same_profile(
 def test_verify_knows_the_book(world, roster):
     world.pull()
     assert world.run("verify", "--open") == 0
+
+
+def test_a_policy_is_promoted_from_ring_to_ring_and_changes_nothing_else(world, tmp_path):
+    recipients = json.dumps([r.to_text() for r in world.config.recipients.values()])
+    first = tmp_path / "policy.toml"
+    first.write_text(
+        f'# for everybody, ring by ring\nserial = 1\naudience = [\n  "group:ring-1",\n]\n'
+        f'expires = 2036-01-01\nrecipients = {recipients}\n\n[[source]]\nname = "s1"\n'
+        'kind = "maildir"\npath = "~/Mail"\n'
+    )
+    assert world.run("policy", "sign", str(first)) == 0
+    assert world.run("policy", "cosign", str(first)) == 0
+    world.receiver.append((tmp_path / "policy.toml.note").read_bytes())
+    world.pull()
+    second = tmp_path / "ring-2.toml"
+    assert world.run("policy", "promote", str(first), "--to", "ring-2", str(second)) == 0
+    kept = first.read_text().replace("serial = 1", "serial = 2")
+    assert second.read_text() == kept.replace('[\n  "group:ring-1",\n]', '["group:ring-2"]')
+    assert world.run("policy", "sign", str(second)) == 0
+    assert world.run("policy", "promote", str(first), "--to", "Ring 3", str(tmp_path / "x")) == 2
+    assert world.run("policy", "promote", str(first), "--to", "ring-3", str(second)) == 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`policy sign|cosign|diff`: two people, one text, and what it changes shown to both.
+"""`policy sign|cosign|diff|promote`: two people, one text, and what it changes shown to both.
 
 `sign` reads FILE (TOML) and writes `FILE.note`, signed by the records office's policy key.
 `cosign` adds the privacy officer's to it. Annexes lie beside it as `FILE.<device>.annex`, and in
@@ -38,6 +38,7 @@ from lakzegel_office.policydraft import (
     newest,
     with_annexes,
 )
+from lakzegel_office.promoting import promoted
 from lakzegel_office.replay import Replay
 from lakzegel_office.widening import Shown, widened
 
@@ -67,6 +68,12 @@ def add(commands: Commands) -> None:
     )
     parser = command(parts, "diff", diff, "show what a policy changes")
     parser.add_argument("file", type=Path, metavar="FILE", help="the policy, TOML")
+    parser = command(parts, "promote", promote, "write the same policy for the next ring")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the policy, TOML")
+    parser.add_argument(
+        "--to", action="append", required=True, metavar="RING", help="the group that it is for"
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="the new policy, to be signed")
 
 
 def sign(arguments: argparse.Namespace) -> int:
@@ -129,6 +136,19 @@ def diff(arguments: argparse.Namespace) -> int:
     policy = parse_policy_toml(_read_text(arguments.file, limits.MAX_POLICY))
     shown = _shown(office, _replay(office), policy, {})
     _print(shown)
+    return 0
+
+
+def promote(arguments: argparse.Namespace) -> int:
+    """Write the policy for another ring, with the next serial."""
+    office = unlock(arguments)
+    replay = _replay(office)
+    known = replay.policies() if replay is not None else []
+    text = promoted(_read_text(arguments.file, limits.MAX_POLICY), arguments.to, known)
+    if arguments.out.exists():
+        raise UsageError(f"{arguments.out}: exists; choose another name")
+    durable.write_new(arguments.out, text.encode())
+    print(f"{arguments.out}: now: policy sign {arguments.out}")
     return 0
 
 
