@@ -141,7 +141,8 @@ class Daemon:
             completeness.begin(self._opened, self._pulse)
             self._trial.begin(self._opened.ledger, self._opened.problems)
         try:
-            self._weather.through(self._arrive)
+            with self._trial.arriving():
+                self._weather.through(self._arrive)
             self._vitals.ready(self._current.enrolment.epoch)
             while not self._stop.is_set():
                 with self._vitals.working():

@@ -9,6 +9,8 @@ docs/spec/updates.md
 
 from __future__ import annotations
 
+import faulthandler
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from lakzegel_agent.versions import FOLDER, Versions
 from lakzegel_core.errors import LakzegelError
 
 ROLLED_BACK: Final = "update-rolled-back"
+ARRIVAL: Final = 600.0  # seconds that a version which is not proven may take to arrive
 _TOLD: Final = "version-told"  # what the ledger remembers the last observation by
 Check = Callable[[Path, Path], Checked]
 
@@ -44,6 +47,22 @@ class Trial:
     version: str
     instead_of: str | None = None
     is_over: bool = False
+
+    @contextmanager
+    def arriving(self) -> Iterator[None]:
+        """While this lasts, a version that is not proven may hang for so long and no longer.
+
+        By a thread of the interpreter's own: what hangs may hold everything else.
+        """
+        if self.versions.proven == self.version:
+            yield
+            return
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - it is no file
+            faulthandler.dump_traceback_later(ARRIVAL, exit=True, file=nowhere)
+            try:
+                yield
+            finally:
+                faulthandler.cancel_dump_traceback_later()
 
     def begin(self, ledger: Ledger, problems: Problems) -> None:
         """State that this version runs instead of another, or that it no longer does."""

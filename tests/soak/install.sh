@@ -15,6 +15,8 @@ command -v systemd-analyze >/dev/null || wanted="$wanted systemd"
 command -v tpm2_unseal >/dev/null || wanted="$wanted tpm2-tools"
 command -v rpm >/dev/null || wanted="$wanted rpm"
 command -v ansible-playbook >/dev/null || wanted="$wanted ansible-core"
+command -v apt-ftparchive >/dev/null || wanted="$wanted apt-utils"
+command -v createrepo_c >/dev/null || wanted="$wanted createrepo-c"
 if [ -z "$wanted" ]; then
     exit 0
 fi
