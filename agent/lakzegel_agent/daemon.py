@@ -55,12 +55,14 @@ OVER: Final = "the term of office ended: nothing is captured here any more"
 NO_POLICY_CADENCE: Final = 60.0  # seconds between two questions for a first policy
 
 
-def run(config: Config, *, say: Say, life: Life) -> int:
+def run(config: Config, *, say: Say, life: Life, trial: updates.Trial) -> int:
     """Work until ``life.stop``; 0, or 1 when the log could not be trusted at the end.
+
+    ``trial`` is this version's.
 
     Raises:
         UsageError: not enrolled, or another agent is at work.
-        UnfitError: this version does not work here; nothing was changed.
+        UnfitError: a later version was here; nothing was changed.
     """
     home = Home(config.home)
     if ending.read_ended(home) is not None:  # as systemd would have it: ended as told
@@ -68,7 +70,6 @@ def run(config: Config, *, say: Say, life: Life) -> int:
         say(OVER)
         return 0
     memory.begin()
-    trial = updates.begin(config)
     with station(config) as opened:
         current = enrolled(opened, config)
         with (

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from lakzegel_agent import durable, journal
+from lakzegel_agent import durable, journal, updates
 from lakzegel_agent.backoff import NETWORK, Backoff, Cause
 from lakzegel_agent.causes import cause_of
 from lakzegel_agent.ending import read_ended
@@ -65,6 +65,7 @@ def enrol_first(
         return config.without_token()
     with station(config) as opened:
         if introduction_in_force(opened.ledger, opened.keys) is None:
+            updates.made(config)
             waits = backoff or Backoff(chance)
             config = _Waiting(opened, say, stop, tries, reload, pulse or Quiet(), waits).enrol()
         else:

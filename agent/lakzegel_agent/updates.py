@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,13 +32,20 @@ from lakzegel_core.errors import LakzegelError
 
 ROLLED_BACK: Final = "update-rolled-back"
 ARRIVAL: Final = 600.0  # seconds that a version which is not proven may take to arrive
+_VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+~-]*")
+_LONGEST: Final = 64  # characters of one
 _TOLD: Final = "version-told"  # what the ledger remembers the last observation by
 Check = Callable[[Path, Path], Checked]
 
 
 def running() -> str:
-    """The version of this agent."""
-    return version("lakzegel")
+    """The version of this agent: the package's, with its release, where a package has it."""
+    try:
+        with (Path(sys.prefix) / "VERSION").open(encoding="ascii") as file:
+            packaged = file.read(_LONGEST).rstrip("\n")
+    except (OSError, ValueError):
+        packaged = ""
+    return packaged if _VERSION.fullmatch(packaged) else version("lakzegel")
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.packaging.conftest import needs
+from tests.packaging.conftest import AGENT, needs
 from tests.packaging.test_packages import one
 
 HOME = "var/lib/lakzegel"
@@ -116,3 +116,22 @@ def test_a_home_elsewhere_is_told_of_and_never_touched(root, small):
     assert "1 closed batches are kept in /srv/a home:" in said
     assert head.exists()
     assert (root.folder / "etc/lakzegel/agent.toml").exists()
+
+
+def test_an_upgrade_keeps_the_version_that_is_proven_as_the_road_back(root, small, newer):
+    root.dpkg("-i", one(small[0].out, ".deb"))
+    before = root.folder / f"usr/lib/{AGENT.name}"
+    kept = before.with_name(f"{AGENT.name}.previous")
+    proven = root.folder / HOME / "version/proven"
+    proven.parent.mkdir(parents=True)
+    proven.write_text("0.0.9-1\n")
+    root.dpkg("-i", newer)
+    assert not kept.exists()
+    proven.write_text((before / "VERSION").read_text())
+    inode = (before / "pyvenv.cfg").stat().st_ino
+    root.dpkg("-i", newer)
+    assert (kept / "VERSION").read_text() == "0.1.0-1\n"
+    assert (kept / "pyvenv.cfg").stat().st_ino == inode
+    assert (before / "pyvenv.cfg").stat().st_ino != inode
+    root.dpkg("--remove", AGENT.name)
+    assert not list((root.folder / "usr/lib").glob(f"{AGENT.name}*"))

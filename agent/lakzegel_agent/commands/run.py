@@ -54,15 +54,18 @@ def _work(path: Path, life: Life) -> int:
     from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - see above
     from lakzegel_agent.settingsapart import load_config_apart  # noqa: PLC0415
     from lakzegel_agent.settingsconfig import service_manager  # noqa: PLC0415
-    from lakzegel_agent.updates import counted  # noqa: PLC0415
+    from lakzegel_agent.updates import begin, counted  # noqa: PLC0415
 
     with counted():
         config = load_config_apart(path)
         served = service_manager() is not None  # then stderr is the log's
         told = _silent if served else _say
+        trial = begin(config)  # before anything opens the home
         if config.has_token():
             config = _enrolled(config, told, life)
-        return 0 if life.stop.is_set() else run_daemon(config, say=told, life=life)
+        if life.stop.is_set():
+            return 0
+        return run_daemon(config, say=told, life=life, trial=trial)
 
 
 def _enrolled(config: Config, told: Callable[[str], None], life: Life) -> Config:

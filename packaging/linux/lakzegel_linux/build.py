@@ -79,6 +79,7 @@ def finish(tree: Tree, product: Product, wheel: Path, made: Environment) -> Envi
     environment.trim(made.packages)
     environment.strip(made.packages)
     compile_apart(made)
+    environment.name_version(made, f"{tree.version}-{tree.release}")
     for command, module in product.commands:
         launchers.write(made.root, product.home, command, module)
     staging.place_units(tree.root / "systemd", made.root, product)

@@ -102,6 +102,11 @@ def add_rooms(wheel: Path, rooms: tuple[str, ...], target: Path) -> None:
                 archive.extract(name, target)
 
 
+def name_version(made: Environment, version: str) -> None:
+    """Say in the environment which package it is of, for launchers (docs/spec/updates.md §4)."""
+    (made.root / made.home.lstrip("/") / "VERSION").write_text(f"{version}\n")
+
+
 def trim(packages: Path) -> None:
     """Remove what is of no use on the system that the environment is for."""
     for pattern in UNUSED_FOLDERS:

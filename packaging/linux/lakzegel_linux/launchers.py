@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Commands in /usr/bin: each starts in its own environment, whatever its caller's looks like."""
+"""Commands in /usr/bin: each starts in its own environment, whatever its caller's looks like.
 
+The agent's is a launcher that has a road back (packaging/launcher, docs/spec/updates.md §4).
+"""
+
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +25,17 @@ sys.exit(main())
 """
 
 
+LAUNCHERS: Final = Path(__file__).parents[2] / "launcher"
+
+
 def write(root: Path, home: str, command: str, module: str) -> Path:
     """The command, written."""
     path = root / "usr" / "bin" / command
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(TEXT.format(home=home, module=module))
+    own = LAUNCHERS / command
+    if own.exists():
+        shutil.copyfile(own, path)
+    else:
+        path.write_text(TEXT.format(home=home, module=module))
     path.chmod(0o755)
     return path

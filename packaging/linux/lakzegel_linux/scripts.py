@@ -12,7 +12,12 @@ from lakzegel_linux.staging import units_of
 FOLDER: Final = Path(__file__).parent.parent / "scripts"
 # nfpm's names for when a script runs
 DEB: Final = MappingProxyType(
-    {"postinstall": "postinst", "preremove": "prerm", "postremove": "postrm"}
+    {
+        "preinstall": "preinst",
+        "postinstall": "postinst",
+        "preremove": "prerm",
+        "postremove": "postrm",
+    }
 )
 RPM: Final = MappingProxyType(
     {

@@ -31,6 +31,30 @@ evidence() {
     find "${DPKG_ROOT:-}$1" -type f -path '*/evidence/*' -print 2>/dev/null | grep -q .
 }
 
+# The environment that is there becomes the road back, where it is proven on this device: the same
+# files by other names, so that what the new package has too takes no room (docs/spec/updates.md §4).
+keep_environment() {
+    kept=${DPKG_ROOT:-}/usr/lib/$package proven=${DPKG_ROOT:-}$state/version/proven
+    [ "$package" = lakzegel-agent ] && [ -f "$kept/VERSION" ] || return 0
+    [ -f "$proven" ] && [ ! -L "$proven" ] || return 0
+    [ "$(head -c 64 "$kept/VERSION")" = "$(head -c 64 "$proven")" ] || return 0
+    rm -rf -- "$kept.previous.part"
+    if cp -al -- "$kept" "$kept.previous.part" 2>/dev/null; then
+        rm -rf -- "$kept.previous"
+        mv -- "$kept.previous.part" "$kept.previous"
+    else
+        rm -rf -- "$kept.previous.part"
+        say "no room for the version before this one beside it: there is no road back by itself"
+    fi
+}
+
+# Nothing of the package is left, nor of the one before it.
+forget_environment() {
+    [ "$package" != lakzegel-agent ] ||
+        rm -rf -- "${DPKG_ROOT:-}/usr/lib/$package.previous" \
+            "${DPKG_ROOT:-}/usr/lib/$package.previous.part"
+}
+
 # Users and folders, before anything starts.
 prepare() {
     # a package built before systemd/ had them for this product has none

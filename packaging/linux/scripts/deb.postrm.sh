@@ -46,6 +46,9 @@ if [ -x "${DPKG_ROOT:-}/usr/bin/deb-systemd-helper" ]; then
             ;;
     esac
 fi
+if [ "$1" = remove ]; then
+    forget_environment
+fi
 if [ "$1" = purge ]; then
     purge
 fi

@@ -7,4 +7,7 @@ if [ "$1" -gt 1 ] && runs_systemd; then
     # shellcheck disable=SC2086 # a list of names
     systemctl stop $services >/dev/null 2>&1 || true
 fi
+if [ "$1" -gt 1 ]; then
+    keep_environment
+fi
 exit 0
