@@ -19,6 +19,7 @@ from lakzegel_agent.commands import (
     enrol,
     explain,
     guards,
+    helper,
     once,
     rotate,
     run,
@@ -34,7 +35,7 @@ UNFIT: Final = 5
 INTERRUPTED: Final = 130
 COMMANDS: Final = (
     *(enrol, once, run, rotate, status, guards, explain, config, doctor),
-    diagnostics,
+    *(diagnostics, helper),
 )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SYSTEM: Final = "system"  # proxies as the system has them
+_FIRST_SOCKET: Final = 3  # sd_listen_fds(3)
 NONE: Final = "none"  # no proxy, whatever the system says
 
 
@@ -101,6 +102,13 @@ def service_manager() -> ServiceManager | None:
     meant = os.environ.get("WATCHDOG_PID", "") in {"", str(os.getpid())}
     fed = meant and microseconds.isascii() and microseconds.isdigit() and int(microseconds) > 0
     return ServiceManager(notify, int(microseconds) / 1e6 if fed else None)
+
+
+def handed_over() -> int | None:
+    """The descriptor of the one socket that a service manager made for this process."""
+    count = os.environ.get("LISTEN_FDS", "")
+    ours = os.environ.get("LISTEN_PID", "") == str(os.getpid())
+    return _FIRST_SOCKET if ours and count == "1" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ OTHERS = (  # of this machine, which nobody needs there
     *("systemd-udevd", "systemd-udev-trigger", "systemd-hwdb-update", "systemd-sysctl"),
     *("systemd-random-seed", "systemd-timesyncd", "systemd-networkd", "systemd-resolved"),
 )
+LOGIN = {  # what logind does when somebody logs in, where there is none
+    "user-runtime-dir@.service": "[Service]\nExecStart=\nExecStart=/usr/bin/install "
+    "--directory --mode=0700 --owner=%i --group=%i /run/user/%i\n",
+    "user@.service": "[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n",
+}
 COMMAND = """\
 #!/usr/lib/lakzegel/bin/python -P
 import sys
@@ -86,6 +91,8 @@ class Machine:
         (self.scratch / "files" / own / "bin/python").symlink_to(f"/usr/bin/{PYTHON}")
         self.file("usr/lib/systemd/system/lakzegel-test.target", TARGET)
         self.file("etc/machine-id", "6c616b7a6567656c2d74657374313233\n")
+        for name, text in LOGIN.items():
+            self.file(f"etc/systemd/system/{name}.d/alone.conf", text)
         for name in OTHERS:
             place = self.scratch / "files/etc/systemd/system" / f"{name}.service"
             place.parent.mkdir(parents=True, exist_ok=True)

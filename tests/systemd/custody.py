@@ -130,6 +130,13 @@ def minister(machine):
     machine.run("sh", "-c", f"cd /home/minister; {shell}", user="minister")
 
 
+def login(machine, user):
+    """Start a user's own service manager, as a login does; his number."""
+    uid = machine.run("id", "-u", user).strip()
+    machine.run("systemctl", "start", f"user@{uid}.service")
+    return uid
+
+
 def status(machine):
     """What the agent tells of itself."""
     words = ("lakzegel-agent", "status", "--config", "/etc/lakzegel/agent.toml", "--json")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from lakzegel_core.keys import Algorithm, SigningKey
 from tests.systemd import booted, custody
 from tests.systemd.units import SERVICES, one
 
@@ -78,8 +79,36 @@ WORDS["lakzegel-agent"] = (
     *(f"read:{MAIL}", "rows:/home/minister/chats.sqlite", "write:/home/minister/new"),
     *(f"remove:{MAIL}", "write:/var/lib/lakzegel/new", "write:/etc/lakzegel/agent.toml"),
     *("read:/etc/shadow", "list:/root", "read:/etc/lakzegel/office.passphrase"),
-    *("list:/etc/lakzegel/tls", f"list:{OFFICE}", f"list:{SERVER}", "list:/var/log"),
+    *("secret:MINISTER", "list:/etc/lakzegel/tls", "list:/var/log"),
+    *(f"list:{OFFICE}", f"list:{SERVER}"),
 )
+
+
+KEYRING = """\
+#!/bin/sh
+[ "$(id -un) $*" = "minister lookup application Signal" ] && echo geheim
+"""
+ASK = """\
+import sys
+from lakzegel_agent.stores.signal_secrets import secrets
+print((secrets(int(sys.argv[1])).password("gnome_libsecret") or b"nothing").decode())
+"""
+
+
+def key(name, algorithm):
+    """The text of a verifier key."""
+    return SigningKey.from_seed(name, algorithm, bytes(32)).verifier.to_text()
+
+
+def profile():
+    """Settings of a device that has no receiver."""
+    ed25519, both = Algorithm.ED25519, (Algorithm.ED25519, Algorithm.MLDSA44_COSIGNATURE)
+    log = [key("log.example/x", one) for one in both]
+    policy = [key("records.example/policy", ed25519)]
+    return (
+        'server = "https://receiver.example"\nhome = "/var/lib/lakzegel"\n'
+        f"log_keys = {json.dumps(log)}\npolicy_keys = {json.dumps(policy)}\n"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +117,17 @@ def machine(tmp_path_factory):
     try:
         made.install()
         made.file("usr/lib/lakzegel/probe.py", (HERE / "probe.py").read_text())
-        for place in ("agent.toml", "office.passphrase", "tls/cert.pem", "tls/key.pem"):
+        made.file("etc/lakzegel/agent.toml", profile())
+        made.file("usr/bin/secret-tool", KEYRING, 0o755)
+        made.file("usr/lib/lakzegel/ask.py", ASK)
+        for place in ("office.passphrase", "tls/cert.pem", "tls/key.pem"):
             made.file(f"etc/lakzegel/{place}", "secret\n", 0o600)
         for room, name in (("server", "server.toml"), ("office", "office.toml")):
             made.file(f"var/lib/lakzegel-{room}/{name}", "")
         made.boot()
         custody.minister(made)
+        made.run("systemctl", "--global", "enable", "lakzegel-agent-user.socket")
+        custody.login(made, "minister")
         yield made
     finally:
         made.close()
@@ -102,10 +136,11 @@ def machine(tmp_path_factory):
 @pytest.fixture(scope="module")
 def told(machine):
     """What a process within each unit could do; a unit's own program does not run."""
+    uid = machine.run("id", "-u", "minister").strip()
     for unit, words in WORDS.items():
         place = machine.path(f"/run/systemd/system/{unit}.service.d/probe.conf")
         place.parent.mkdir(parents=True)
-        place.write_text(INSTEAD.format(words=" ".join(words), unit=unit))
+        place.write_text(INSTEAD.format(words=" ".join(words), unit=unit).replace("MINISTER", uid))
     machine.run("systemctl", "daemon-reload")
     writer = machine.start("python3", "-c", OPEN_DATABASE, user="minister")
     assert writer.stdout.readline() == "open\n"
@@ -113,6 +148,12 @@ def told(machine):
     writer.communicate("\n")
     places = {unit: machine.scratch / "outside" / unit for unit in WORDS}
     return {unit: json.loads(place.read_text()) for unit, place in places.items()}
+
+
+def test_nobody_but_agent_and_user_is_told_what_the_session_is_told(machine):
+    uid = machine.run("id", "-u", "minister").strip()
+    ask = ("/usr/lib/lakzegel/bin/python", "-P", "/usr/lib/lakzegel/ask.py", uid)
+    assert machine.run(*ask, user="lakzegel-office") == "nothing\n"
 
 
 def test_the_machine_makes_users_and_folders_and_no_unit_of_ours_has_failed(machine):
@@ -123,7 +164,9 @@ def test_the_machine_makes_users_and_folders_and_no_unit_of_ours_has_failed(mach
 
 def test_an_agent_reads_what_is_closed_to_all_others_and_writes_its_own_state_alone(told):
     read_only = "no: Read-only file system"
-    assert told["lakzegel-agent"] == NEVER | {
+    found = dict(told["lakzegel-agent"])
+    assert {found.pop(word) for word in list(found) if word.startswith("secret:")} == {"geheim"}
+    assert found == NEVER | {
         f"read:{MAIL}": "From: a@minxyz.example\nS",
         "rows:/home/minister/chats.sqlite": 1,  # which its own program has open
         "write:/home/minister/new": read_only,

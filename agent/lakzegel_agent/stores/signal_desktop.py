@@ -31,7 +31,7 @@ class SignalDesktop:
     kind: ClassVar[str] = "signal-desktop"
 
     def __init__(
-        self, secrets: Callable[[], Secrets] = secrets, system: str = sys.platform
+        self, secrets: Callable[[int], Secrets] = secrets, system: str = sys.platform
     ) -> None:
         self._secrets = secrets
         self._system = system
@@ -59,20 +59,20 @@ class SignalDesktop:
             yield OpenSignal(connection, home)
 
     def _key(self, home: bytes) -> str:
-        config = _read(home + b"config.json", MAX_CONFIG)
+        config, owner = _read(home + b"config.json", MAX_CONFIG)
         if self._last[0] != config:
             key = database_key(
                 config,
-                lambda: _read(home + b"Local State", MAX_STATE),
-                self._secrets(),
+                lambda: _read(home + b"Local State", MAX_STATE)[0],
+                self._secrets(owner),
                 self._system,
             )
             self._last = (config, key)
         return self._last[1]
 
 
-def _read(path: bytes, most: int) -> bytes:
-    """Return a small file whole; a link is not followed.
+def _read(path: bytes, most: int) -> tuple[bytes, int]:
+    """Return a small file whole, and whose it is; a link is not followed.
 
     Raises:
         StoreError: ``no-key``: it cannot be read, or is longer.
@@ -80,14 +80,15 @@ def _read(path: bytes, most: int) -> bytes:
     try:
         descriptor = system.open_to_read(path)
         with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            told = os.fstat(descriptor)
+            if not stat.S_ISREG(told.st_mode):
                 raise StoreError("no-key")
             data = file.read(most + 1)
     except OSError:
         raise StoreError("no-key") from None
     if len(data) > most:
         raise StoreError("no-key")
-    return data
+    return data, told.st_uid
 
 
 STORE: Final[Store] = SignalDesktop()

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Where the user's system keeps Signal's secret: a keyring of Linux, the Keychain, DPAPI.
 
-Each is asked through the system's own program or call, in the user's session: a service that runs
-as somebody else is told nothing. Only the password passes through here, never a path or a text.
+Each is asked through the system's own program or call, in the user's session. An agent that runs as
+somebody else asks the helper there (docs/spec/session-helper.md). Only the password passes through
+here, never a path or a text.
 """
 
 import subprocess
 from collections.abc import Sequence
 from typing import Final
 
+from lakzegel_agent.helper.asking import SessionSecrets
+from lakzegel_agent.helper.unixroad import UnixRoad
+from lakzegel_agent.platforms import NOBODY, system
 from lakzegel_agent.stores.signal_dpapi import unprotected
 from lakzegel_agent.stores.signal_keys import Secrets
 
@@ -41,9 +45,14 @@ class SystemSecrets:
         return unprotected(blob)
 
 
-def secrets() -> Secrets:
-    """Return the secrets of this process's user."""
-    return SystemSecrets()
+def secrets(owner: int) -> Secrets:
+    """Return the secrets of whoever owns a store: this process's user, or another in his session.
+
+    Where the system has no numbers of users, they are those of this process's user.
+    """
+    if system.me() in {owner, NOBODY}:
+        return SystemSecrets()
+    return SessionSecrets(UnixRoad(), owner)
 
 
 def answer_of(command: Sequence[str]) -> bytes | None:

@@ -10,6 +10,7 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.stores.base import line_of
 from lakzegel_agent.stores.signal_desktop import STORE, SignalDesktop
 
@@ -237,6 +238,9 @@ def test_the_key_is_asked_once_for_as_long_as_the_configuration_is_the_same(home
     asked = []
 
     class Keyring:
+        def __init__(self, owner):
+            assert owner == system.me()
+
         def password(self, backend):
             asked.append(backend)
             return b"geheim"

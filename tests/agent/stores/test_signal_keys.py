@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakzegel_agent.errors import StoreError
+from lakzegel_agent.platforms import system
 from lakzegel_agent.stores.signal_keys import MAX_CONFIG, database_key
 from lakzegel_agent.stores.signal_secrets import SystemSecrets, answer_of, secrets
 
@@ -207,7 +208,7 @@ def test_a_program_that_waits_for_somebody_is_not_waited_for(monkeypatch):
 )
 def test_each_keyring_has_a_program_of_its_own(monkeypatch, backend, name):
     monkeypatch.setattr(f"lakzegel_agent.stores.signal_secrets.{name}", ("/bin/echo", name))
-    assert secrets().password(backend) == name.encode()
+    assert secrets(system.me()).password(backend) == name.encode()
 
 
 def test_a_keyring_that_nobody_knows_and_another_systems_protection_tell_nothing():

@@ -16,6 +16,7 @@ INSIDE = {"readers", "sealing", "stores"}  # what goes wrong there is a slug, an
 SLUGS = {"StoreError", "MissedError"}
 NOT_SHOWN = {  # caught where it is raised for
     *("ChangedError", "TimeoutError", "ValueError", "PermissionError", "SystemExit"),
+    "NotUnderstoodError",  # of a helper: told to nobody
     *("FormatError", "LimitError"),  # the core's: exact text in English, `of_error` says the rest
 }
 SHOWN_BY = {"Finding", "Access", "Found", "Problem", "said", "in_a_line"}
