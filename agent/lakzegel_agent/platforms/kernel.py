@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final, NamedTuple, Protocol
 
 REPARSE: Final = 0x400  # FILE_ATTRIBUTE_REPARSE_POINT
@@ -45,6 +46,14 @@ class Kernel(Protocol):
 
     def adopt(self, handle: int) -> int:
         """Return a descriptor for reading, which closes the handle."""
+        ...
+
+    def lstat(self, path: str) -> os.stat_result:
+        """What lies there itself."""
+        ...
+
+    def create(self, path: str, flags: int, mode: int) -> int:
+        """Open or make a file of ours; a descriptor for bytes as they are, not for children."""
         ...
 
     def move(self, source: str, target: str) -> None:

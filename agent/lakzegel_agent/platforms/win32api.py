@@ -33,7 +33,7 @@ _OWNER: Final = 0x1  # OWNER_SECURITY_INFORMATION
 _DACL: Final = 0x4  # DACL_SECURITY_INFORMATION
 _PROTECTED: Final = 0x80000000  # PROTECTED_DACL_SECURITY_INFORMATION
 _REVISION: Final = 1  # SDDL_REVISION_1
-_BACKGROUND: Final = 0x00100000  # PROCESS_MODE_BACKGROUND_BEGIN
+_BELOW_NORMAL: Final = 0x00004000  # BELOW_NORMAL_PRIORITY_CLASS
 _INVALID: Final = ctypes.c_void_p(-1).value
 
 
@@ -90,6 +90,14 @@ class Win32:
     def adopt(self, handle: int) -> int:
         """_open_osfhandle: bytes as they are, not for children."""
         return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
+
+    def lstat(self, path: str) -> os.stat_result:
+        """By Python's own, which looks at the reparse point."""
+        return os.lstat(path)
+
+    def create(self, path: str, flags: int, mode: int) -> int:
+        """By Python's own."""
+        return os.open(path, flags | os.O_BINARY | os.O_NOINHERIT, mode)
 
     def move(self, source: str, target: str) -> None:
         """MoveFileExW."""
@@ -157,7 +165,7 @@ class Win32:
     def background(self) -> None:
         """SetPriorityClass."""
         if not self._kernel.SetPriorityClass(
-            wintypes.HANDLE(self._kernel.GetCurrentProcess()), _BACKGROUND
+            wintypes.HANDLE(self._kernel.GetCurrentProcess()), _BELOW_NORMAL
         ):
             raise _error(None)
 

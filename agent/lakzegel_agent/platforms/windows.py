@@ -38,9 +38,9 @@ from lakzegel_agent.platforms.kernel import (
 TRIES: Final = 10  # with pauses of 10, 20, 40 … ms: some 2.5 s, then it is the caller's
 _FIRST: Final = 0.01  # seconds
 _LONGEST: Final = 0.5
-_BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 _ZEROS: Final = bytes(2**16)
 OURS: Final = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)"
+_ALLOWS: Final = frozenset({"A", "OA", "XA", "ZA"})
 _GRANT: Final = re.compile(r"\((\w+);[^;]*;[^;]*;[^;]*;[^;]*;([^;)]+)[^)]*\)")
 _OWNER: Final = re.compile(r"O:(S-[\d-]+|[A-Z]{2})")
 _ADMINISTRATORS: Final = frozenset({"SY", "BA", "OW", "S-1-5-18", "S-1-5-32-544", "S-1-3-4"})
@@ -119,10 +119,10 @@ def open_to_write(path: Path, flags: int, mode: int = 0o600) -> int:
     """Open or make a file of ours, in a folder that others cannot put a link into."""
     name = native(path)
     with suppress(FileNotFoundError):
-        told = os.lstat(name)
+        told = kernel().lstat(name)
         if _is_link(told):
             raise _error(errno.ELOOP, name)
-    return _again(lambda: os.open(name, flags | _BINARY, mode))
+    return _again(lambda: kernel().create(name, flags, mode))
 
 
 def open_to_sync(path: Path) -> int:
@@ -174,7 +174,7 @@ def read_into(descriptor: int, memory: memoryview, /) -> int:
 
 def stat_entry(entry: os.DirEntry[bytes], /) -> os.stat_result:
     """Ask for the file: a listing tells neither volume nor number."""
-    return os.lstat(native(entry.path))
+    return kernel().lstat(native(entry.path))
 
 
 def is_folder(entry: os.DirEntry[bytes], /) -> bool:
@@ -201,7 +201,7 @@ def reserve(descriptor: int, size: int) -> None:
 
 def free(folder: Path) -> int:
     """What is free for this user, quotas counted."""
-    return shutil.disk_usage(native(folder)).free
+    return shutil.disk_usage(folder).free
 
 
 def keep_owner(descriptor: int, owner: tuple[int, int], mode: int) -> None:
@@ -224,7 +224,7 @@ def is_open_to_others(path: Path) -> bool:
     known = _ADMINISTRATORS | ({owner.group(1)} if owner else set())
     if not found or access.startswith("NO_ACCESS_CONTROL"):
         return True  # no list: everybody
-    return any(kind == "A" and who not in known for kind, who in _GRANT.findall(access))
+    return any(kind in _ALLOWS and who not in known for kind, who in _GRANT.findall(access))
 
 
 def lock(descriptor: int, *, shared: bool) -> bool:
@@ -273,7 +273,7 @@ def never_wait(descriptor: int) -> None:
 
 
 def work_quietly() -> None:
-    """Enter the background mode of this process."""
+    """Below normal; the background mode would cut its memory down to 32 MiB."""
     with suppress(OSError):
         kernel().background()
 
