@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What is committed is what the schema says, and whatever changes there changes every profile."""
 
+import json
 import subprocess
 import sys
 from typing import Annotated
@@ -133,22 +134,89 @@ def test_the_same_schema_gives_the_same_bytes_in_another_process(tmp_path, root,
     assert {name: (tmp_path / name).read_bytes() for name in made} == made
 
 
-def test_own_values_are_in_the_profiles_and_wrong_ones_are_refused(tmp_path, capsys, pins):
-    values = tmp_path / "own.toml"
-    values.write_text('server = "https://lak.example"\n[limits]\nspool = "9 GiB"\n')
-    assert main(["--values", str(values), "--out", str(tmp_path), "--team-id", "A1B2C3D4E5"]) == 0
-    text = (tmp_path / "mdm-profiles/macos/lakzegel-agent.mobileconfig").read_text()
+@pytest.fixture
+def own(tmp_path, pins):
+    """Writes an organisation's values, and makes its profiles: the exit code."""
+
+    def make(more="", *, out="out", without=(), arguments=()):
+        values = {"server": "https://lak.example", **pins}
+        lines = [f"{name} = {json.dumps(v)}\n" for name, v in values.items() if name not in without]
+        path = tmp_path / "own.toml"
+        path.write_text("".join(lines) + more)
+        return main(["--values", str(path), "--out", str(tmp_path / out), *arguments])
+
+    return make
+
+
+def test_own_values_are_in_the_profiles(own, tmp_path):
+    assert own('[limits]\nspool = "9 GiB"\n', arguments=("--team-id", "A1B2C3D4E5")) == 0
+    out = tmp_path / "out"
+    text = (out / "mdm-profiles/macos/lakzegel-agent.mobileconfig").read_text()
     assert "https://lak.example" in text
+    assert "9 GiB" in text
     assert 'subject.OU] = "A1B2C3D4E5"' in text
-    assert main(["--values", str(values), "--out", str(tmp_path), "--check"]) == 1
-    for wrong, why in {
-        "wokers = 3": "wokers: no such key",
-        'workers = "3"': "workers: not a number",
-        'keystore = "shoe"': "keystore: not one of auto",
-        "server = ": "cannot be read",
-    }.items():
-        values.write_text(wrong)
-        assert main(["--values", str(values), "--out", str(tmp_path)]) == 2
-        assert why in capsys.readouterr().err
+    assert own('[limits]\nspool = "8 GiB"\n', arguments=("--check",)) == 1
+    assert {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()} == {0o600}
+    names = ("macos/lakzegel-agent.mobileconfig", "linux/agent.toml")
+    written = b"".join((out / "mdm-profiles" / name).read_bytes() for name in names)
+    assert b"+REPLACE-ED25519" not in written  # an example of what must be set
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("wokers = 3", "wokers: no such key"),
+        ('workers = "3"', "workers: not a number"),
+        ("workers = 99", "an agent refuses it: key 'workers'"),
+        ('keystore = "shoe"', "an agent refuses it: key 'keystore'"),
+        ('cadence = "a while"', "an agent refuses it: key 'cadence'"),
+        ("threshold = 3", "3 of 2 policy keys cannot sign"),
+        ('[windows]\nmdm_marker = "no place"', "[windows]: an agent refuses mdm_marker"),
+        ("[beos]\nhome = '/boot'", "beos.home: no such key"),
+        ("pac = ", "cannot be read"),
+        ('token = "hunter2"', "an agent refuses it: key 'token'"),
+    ],
+)
+def test_values_that_an_agent_would_refuse_are_refused_here(own, tmp_path, capsys, more, why):
+    assert own(more) == 2
+    told = capsys.readouterr().err
+    assert why in told
+    assert told.count("\n") == 1
+    assert "hunter2" not in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["server", "log_keys", "policy_keys"])
+def test_nothing_that_must_be_set_is_left_to_an_example(own, capsys, name):
+    assert own(without=(name,)) == 2
+    assert f"{name}: must be set" in capsys.readouterr().err
+
+
+def test_a_place_of_one_platform_goes_to_that_platform_alone(own, tmp_path):
+    more = "home = '/srv/lak'\nserial_number = '$SERIALNUMBER'\n[windows]\nworkers = 3\n"
+    assert own(more + "[macos]\nhome = '/opt/lak'\n") == 0
+    out = tmp_path / "out/mdm-profiles"
+    assert '"/srv/lak"' in (out / "linux/agent.toml").read_text()
+    assert "<string>/opt/lak</string>" in (out / "macos/lakzegel-agent.mobileconfig").read_text()
+    rows = {
+        row["omaUri"].rpartition("/")[2]: row["value"]
+        for row in json.loads((out / "intune/windows/custom-policy.json").read_text())[
+            "omaSettings"
+        ]
+    }
+    assert 'value="C:\\ProgramData\\Lakzegel"' in rows["Home"]
+    assert 'value="3"' in rows["Workers"]
+    assert "$SERIALNUMBER" in rows["SerialNumber"]
+    assert "\nworkers" not in (out / "linux/agent.toml").read_text()
+
+
+def test_own_values_never_replace_what_is_committed(tmp_path, capsys):
+    assert main(["--values", str(tmp_path / "any.toml")]) == 2
+    assert "say --out DIR too" in capsys.readouterr().err
+
+
+def test_what_is_no_team_and_no_text_is_refused(tmp_path, capsys):
     assert main(["--team-id", "lakzegel", "--out", str(tmp_path)]) == 2
     assert "ten capitals" in capsys.readouterr().err
+    assert main(["--organisation", "a\x01b", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

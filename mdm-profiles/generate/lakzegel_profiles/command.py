@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,14 +27,17 @@ from lakzegel_profiles import (
     toml,
 )
 from lakzegel_profiles.keys import Key, ProfileError, keys_of, read_words
-from lakzegel_profiles.site import HELP, TEAM, Site, authority_of, read_values, team_of
+from lakzegel_profiles.site import HELP, TEAM, Site, authority_of, team_of
+from lakzegel_profiles.values import read_values
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 GUIDE: Final = "docs/guides/mdm-keys.md"
 FOLDER: Final = "mdm-profiles"
 _MORE: Final = """\
---values takes an agent.toml with your own server and keys; without it the profiles have examples
-that no agent takes. --out leaves the checkout as it is.
+--values takes an agent.toml with your own server and keys, as an agent would take it; a table
+[linux], [macos] or [windows] in it has what differs there, and what the MDM fills in is written
+as it has it ($SERIALNUMBER, {{serialnumber}}). Without it the profiles have examples that no agent
+takes. What is written of values is its owner's alone: a token may be among them.
 
 exit: 0 written, or what is there is right; 1 --check found a difference; 2 usage
 
@@ -83,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = files(keys, _site(said, keys))
         if said.check:
             return _compared(said.out, made)
-        _write(said.out, made)
-    except (ProfileError, OSError) as error:
+        _write(said.out, made, private=said.values is not None)
+    except (ProfileError, OSError, ValueError) as error:
         print(f"profiles: {error}", file=sys.stderr)  # noqa: T201 - a command
         return 2
     return 0
@@ -110,15 +114,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _site(said: argparse.Namespace, keys: Sequence[Key]) -> Site:
-    return Site(
-        values={} if said.values is None else read_values(said.values, keys),
+    site = Site(
         team=team_of(said.team_id),
         organisation=said.organisation,
         language=said.language,
+        authority=b"" if said.authority is None else authority_of(said.authority),
         host=b"" if said.host_certificate is None else authority_of(said.host_certificate),
         help=said.help_url,
-        authority=b"" if said.authority is None else authority_of(said.authority),
     )
+    if said.values is None:
+        return site
+    if said.out == ROOT:
+        raise ProfileError("--values: say --out DIR too; what is here is the project's")
+    return read_values(said.values, keys, site)
 
 
 def _compared(out: Path, made: Mapping[str, bytes]) -> int:
@@ -135,8 +143,13 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _write(out: Path, made: Mapping[str, bytes]) -> None:
+def _write(out: Path, made: Mapping[str, bytes], *, private: bool) -> None:
+    """Write all; ``private`` where a secret may be in it."""
     for name, data in made.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(path, flags, 0o600 if private else 0o666), "wb") as file:
+            if private:  # it may have been there
+                path.chmod(0o600)
+            file.write(data)

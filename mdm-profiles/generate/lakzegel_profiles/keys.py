@@ -69,6 +69,11 @@ class Key:
         return self.name.rpartition(".")[2]
 
     @property
+    def differs(self) -> bool:
+        """Whether it is a place, which each platform has elsewhere."""
+        return len({str(one) for one in self.examples.values()}) > 1
+
+    @property
     def camel(self) -> str:
         """The name as one word: ``LimitsBatch``."""
         return "".join(part.capitalize() for part in self.name.replace("_", ".").split("."))
