@@ -14,6 +14,7 @@ from sphinx.cmd.build import main as sphinx
 HERE: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from checking import broken, pages_of  # noqa: E402 - lies beside this file
 from links import PARTS  # noqa: E402 - lies beside this file
 from sources import stamp  # noqa: E402 - lies beside this file
 
@@ -70,6 +71,10 @@ def main(argv: list[str]) -> int:
     for made in (made for name in LEFT for made in out.glob(f"*/{name}")):
         shutil.rmtree(made) if made.is_dir() else made.unlink()
     (out / "index.html").write_text(FIRST, "utf-8")
+    lost = broken(pages_of(out))
+    if lost:
+        print("\n".join(lost), file=sys.stderr)
+        return 1
     (out / "made-of").write_text(stamp() + "\n", "utf-8")
     return 0
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Links and anchors of the pages, which are Markdown that reads well without a site too.
 
-A link that leaves its part of the site goes to the part that has the page; one to a file that is on
-no part of it becomes the file's name. A line ``<a id="x"></a>`` before a heading names the heading,
-so that both languages have the same addresses.
+A link that leaves its part of the site goes to the part that has the page; one to a file that is
+on no part of it becomes the file's name. A line ``<a id="x"></a>`` before a heading names the
+place, so that both languages have the same addresses; a link there is checked once all is made.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 DOCS: Final = Path(__file__).resolve().parents[1]
 PARTS: Final = {"nl": DOCS / "guides" / "nl", "en": DOCS / "guides" / "en", "reference": DOCS}
-OWN_ANCHOR: Final = re.compile(r'^<a id="([a-z0-9-]+)"></a>$', re.MULTILINE)
-LINK: Final = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
+OWN_ANCHOR: Final = re.compile(r'^(<a id="[a-z0-9-]+"></a>)$', re.MULTILINE)
+LINK: Final = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s:#]*)(#[^)\s]*)?\)")
 
 WORDS: Final = {
     "nl": {
@@ -68,9 +68,9 @@ def prepared(text: str, page: Path) -> str:
 
     def led(match: re.Match[str]) -> str:
         said, path, fragment = match[1], match[2], match[3] or ""
-        target = Path(os.path.normpath(page.parent / path))
+        target = Path(os.path.normpath(page.parent / path)) if path else page
         there = part_of(target)
-        if there == part:
+        if there == part and (part == "reference" or not fragment):
             return match[0]
         if not there or not target.is_file():
             return said
@@ -79,7 +79,7 @@ def prepared(text: str, page: Path) -> str:
         scheme = "place" if fragment else "site"
         return f"[{said}]({scheme}:{up}../{there}/{place}{fragment})"
 
-    return OWN_ANCHOR.sub(r"(\1)=", LINK.sub(led, text))
+    return OWN_ANCHOR.sub(r"\1\n", LINK.sub(led, text))
 
 
 REFERENCE: Final = """

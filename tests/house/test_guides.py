@@ -3,13 +3,19 @@
 
 import contextlib
 import gettext
+import importlib.util
 import io
+import re
 from functools import cache
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from lakzegel_agent.__main__ import parser as agent
+from lakzegel_agent.settingsschema import Settings
 from lakzegel_office.__main__ import parser as office
+from lakzegel_office.reports.guidance import _ROWS as ROWS
 from lakzegel_server.__main__ import parser as server
 from lakzegel_verify.__main__ import _parser as verify
 from tests.house import guides
@@ -86,3 +92,52 @@ def test_the_notice_says_what_the_persons_own_page_says():
     for said in (*(in_dutch(one) for one in SAID), *dutch[:2]):
         assert said.removesuffix(".") in guides.text_of("nl", "notice.md")
     assert dutch[2].removesuffix(".") in guides.text_of("nl", "notice.md")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """What writes the tables of the guide for IT support; it lies with the site, in no room."""
+    spec = importlib.util.spec_from_file_location("causes", ROOT / "docs/site/causes.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guide_for_support_has_each_state_and_each_problem_as_the_receiver_says_it(
+    tables, language
+):
+    text = guides.text_of(language, "support.md")
+    assert tables.written(language, text) == text, "run: python docs/site/causes.py"
+    for code in tables.CAUSES:
+        assert text.count(f"[`{code}`](../runbooks.md#{code})") == 1
+    assert text.count("\n| **") == len(tables.CAUSES) + len(tables.CONDITIONS)
+
+
+def keys_of(schema, prefix=""):
+    for name, field in schema.model_fields.items():
+        kinds = (field.annotation, *get_args(field.annotation))
+        table = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
+        yield from keys_of(table, f"{name}.") if table else [f"{prefix}{name}"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guide_for_mdm_has_every_key_of_the_settings(language):
+    text = guides.text_of(language, "mdm.md")
+    keys = list(keys_of(Settings))
+    assert {"server", "limits.spool", "shipping.longest_wait"} <= set(keys)
+    assert [key for key in keys if f"\n| `{key}` |" not in text] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guidance_is_answered_row_by_row_as_in_the_report(language):
+    text = guides.text_of(language, "guidance.md")
+    assert [int(one) for one in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == list(ROWS)
+
+
+def test_every_test_that_the_threat_model_names_exists():
+    named = re.findall(r"`(tests/[\w/.]+)`", guides.text_of("nl", "security.md"))
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    model = guides.text_of("en", "security.md")
+    assert re.findall(r"`(tests/[\w/.]+)`", model) == named

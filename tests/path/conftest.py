@@ -62,6 +62,7 @@ class Server:
     data: Path
     process: subprocess.Popen | None = None
     listen: str = "127.0.0.1:0"
+    more: tuple = ()  # arguments of `serve`: a certificate
 
     @property
     def url(self):
@@ -71,14 +72,14 @@ class Server:
         (self.data / "listening").unlink(missing_ok=True)
         log = (self.data.parent / "server.log").open("ab")
         self.process = subprocess.Popen(
-            command("server", "serve", "--data", self.data, "--listen", self.listen),
+            command("server", "serve", "--data", self.data, "--listen", self.listen, *self.more),
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
         log.close()
         self.wait()
-        self.listen = self.url.removeprefix("http://")  # the same address after a restart
+        self.listen = self.url.partition("://")[2]  # the same address after a restart
 
     def wait(self, seconds=30):
         end = time.monotonic() + seconds
