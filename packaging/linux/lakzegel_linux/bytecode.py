@@ -17,13 +17,17 @@ def compile_all(folder: Path, place: str) -> int:
     """How many modules below ``folder`` were compiled, as if they lay at ``place``."""
     sources = sorted(folder.rglob("*.py"))
     for source in sources:
-        py_compile.compile(
-            str(source),
-            dfile=f"{place}/{source.relative_to(folder)}",
-            doraise=True,
-            optimize=0,
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
+        name = f"{place}/{source.relative_to(folder)}"
+        try:
+            py_compile.compile(
+                str(source),
+                dfile=name,
+                doraise=True,
+                optimize=0,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+        except py_compile.PyCompileError as error:
+            sys.exit(f"{name}: {error.exc_type_name}")  # which one, as its last line
     return len(sources)
 
 

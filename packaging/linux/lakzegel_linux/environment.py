@@ -26,6 +26,7 @@ UNUSED_FILES: Final = ("*.pyi", "*.c", "*.h", "*.pyx", "*.pxd")
 UNUSED_ENDS: Final = (
     "zstandard/_cffi.*.so",  # the same library twice: CPython takes the other one
     "zstandard/backend_cffi.py",
+    "olefile/olefile2.py",  # for Python 2
 )
 # of pip's, about the machine where the environment was made; and hashes of what is trimmed here
 RECORDS: Final = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")

@@ -31,14 +31,15 @@ def glibc_of(root: Path) -> int:
 
 
 def needs(root: Path, kind: str) -> list[str]:
-    """What the system must have, in the words of its packages."""
+    """What the system must have, in the words of its packages; units reload by ``kill``."""
     newest = glibc_of(root)
     if kind == "deb":
-        return [PYTHON, f"libc6 (>= 2.{newest})", "libgcc-s1", "systemd"]
+        return [PYTHON, f"libc6 (>= 2.{newest})", "libgcc-s1", "procps", "systemd"]
     return [
         f"/usr/bin/{PYTHON}",
         f"libc.so.6(GLIBC_2.{newest})(64bit)",
         "libgcc_s.so.1()(64bit)",
+        "/usr/bin/kill",
         "systemd",
     ]
 

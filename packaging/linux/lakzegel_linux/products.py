@@ -19,9 +19,11 @@ class Product:
     commands: tuple[tuple[str, str], ...]  # in /usr/bin, and whose __main__ each is
     state: str  # the folder that an upgrade and a removal keep
     enabled: bool  # whether its services start by themselves
+    ready: str  # what has to be there before they are started at an installation; "": nothing
     summary: str
     description: str
     recommends: tuple[str, ...] = ()
+    by_hand: tuple[str, ...] = ()  # units that only an administrator enables
 
     @property
     def home(self) -> str:
@@ -37,6 +39,7 @@ PRODUCTS: Final = (
         commands=(("lakzegel-agent", "lakzegel_agent"),),
         state="/var/lib/lakzegel",
         enabled=True,
+        ready="",  # its units wait for their settings
         summary="captures and seals mail and chats of a device",
         description=(
             "Captures mail and chats as they appear, seals them for the records office alone, "
@@ -52,11 +55,13 @@ PRODUCTS: Final = (
         commands=(("lakzegel-server", "lakzegel_server"),),
         state="/var/lib/lakzegel-server",
         enabled=True,
+        ready="/var/lib/lakzegel-server/server.toml",  # a socket that nobody answers is none
         summary="receiver of sealed batches, with their transparency log",
         description=(
             "Takes sealed batches of devices, stores them, appends them to a transparency log "
             "and answers with receipts. It holds ciphertext alone."
         ),
+        by_hand=("lakzegel-server-backup.timer",),  # once another disk is mounted for it
     ),
     Product(
         name="lakzegel-office",
@@ -65,6 +70,7 @@ PRODUCTS: Final = (
         commands=(("lakzegel-office", "lakzegel_office"), ("lakzegel-verify", "lakzegel_verify")),
         state="/var/lib/lakzegel-office",
         enabled=False,
+        ready="",
         summary="records office for sealed mail and chats",
         description=(
             "Pulls sealed batches, verifies that they are complete and unaltered, opens, reviews, "

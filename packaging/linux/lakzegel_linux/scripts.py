@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from lakzegel_linux.products import Product
-from lakzegel_linux.staging import units_of
+from lakzegel_linux.staging import services_of, units_of
 
 FOLDER: Final = Path(__file__).parent.parent / "scripts"
 # nfpm's names for when a script runs
@@ -33,13 +33,15 @@ RPM: Final = MappingProxyType(
 def scripts(root: Path, product: Product, kind: str) -> dict[str, str]:
     """The text of each script of one package, by nfpm's name for it."""
     units = units_of(root)
+    own = [unit for unit in units if product.enabled and unit not in product.by_hand]
     names = {
         "package": product.name,
         "state": product.state,
-        "services": " ".join(unit for unit in units if unit.endswith(".service")),
+        "services": " ".join(services_of(root)),
         "units": " ".join(units),
         "user_units": " ".join(units_of(root, user=True)),
-        "enabled": "yes" if product.enabled else "",
+        "enabled": " ".join(own),  # at a first installation
+        "ready": product.ready,
     }
     head = "#!/bin/sh\n# SPDX-License-Identifier: EUPL-1.2\nset -e\n"
     head += "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())

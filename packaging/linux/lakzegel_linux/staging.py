@@ -24,7 +24,7 @@ PLACES: Final = MappingProxyType(
         "user/{name}*.*": "usr/lib/systemd/user",
         "sysusers.d/{name}.conf": "usr/lib/sysusers.d",
         "tmpfiles.d/{name}.conf": "usr/lib/tmpfiles.d",
-        "examples/{short}*": "usr/share/doc/{name}/examples",
+        "examples/*.conf": "usr/share/doc/{name}/examples",
     }
 )
 _SYSTEM: Final = "usr/lib/systemd/system"
@@ -33,7 +33,7 @@ _USER: Final = "usr/lib/systemd/user"
 
 def place_units(units: Path, root: Path, product: Product) -> None:
     """Copy what ``systemd/`` has for this product to where the system looks for it."""
-    names = {"name": product.name, "short": product.name.removeprefix("lakzegel-")}
+    names = {"name": product.name}
     for pattern, place in PLACES.items():
         for source in sorted(units.glob(pattern.format(**names))):
             target = root / place.format(**names) / source.name
@@ -42,7 +42,7 @@ def place_units(units: Path, root: Path, product: Product) -> None:
 
 
 def units_of(root: Path, *, user: bool = False) -> list[str]:
-    """The units in a package that can be enabled: sockets first, as they are started first."""
+    """The units in a package that can be enabled, in the order in which they are started."""
     found = [
         path
         for path in sorted((root / (_USER if user else _SYSTEM)).glob("*"))
@@ -51,15 +51,24 @@ def units_of(root: Path, *, user: bool = False) -> list[str]:
     return [path.name for path in sorted(found, key=lambda path: path.suffix == ".service")]
 
 
+def services_of(root: Path) -> list[str]:
+    """Every service in a package, also what a timer or a path starts."""
+    return sorted(path.name for path in (root / _SYSTEM).glob("*.service"))
+
+
 def write_preset(root: Path, product: Product) -> None:
     """Say to systemd's presets, by which rpm goes, whether the services start by themselves."""
-    action = "enable" if product.enabled else "disable"
     for place, user in (("system-preset", False), ("user-preset", True)):
         units = units_of(root, user=user)
         if units:
             target = root / "usr/lib/systemd" / place / f"80-{product.name}.preset"
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text("".join(f"{action} {unit}\n" for unit in units))
+            target.write_text("".join(f"{_action(product, unit)} {unit}\n" for unit in units))
+
+
+def _action(product: Product, unit: str) -> str:
+    """What a preset says of a unit."""
+    return "enable" if product.enabled and unit not in product.by_hand else "disable"
 
 
 def write_papers(

@@ -8,7 +8,7 @@ if runs_systemd; then
         # shellcheck disable=SC2086 # lists of names
         upgrade | failed-upgrade) deb-systemd-invoke stop $services >/dev/null || true ;;
         # shellcheck disable=SC2086
-        *) deb-systemd-invoke stop $units >/dev/null || true ;;
+        *) deb-systemd-invoke stop $units $services >/dev/null || true ;;
     esac
 fi
 if [ "$1" = remove ]; then
