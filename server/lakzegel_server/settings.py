@@ -24,7 +24,12 @@ from lakzegel_server.settings_logkey import LogKey
 from lakzegel_server.settings_pages import PagesSettings
 from lakzegel_server.settings_peers import Office, Witness, Witnesses
 from lakzegel_server.settings_people import Login, Web
-from lakzegel_server.settings_section import AbsolutePath, Section, ServerUrl
+from lakzegel_server.settings_section import (
+    CREDENTIALS,
+    AbsolutePath,
+    Section,
+    ServerUrl,
+)
 from lakzegel_server.settings_timestamps import Timestamps
 from lakzegel_server.settings_vitals import Healthz, Metrics
 from lakzegel_server.settings_watch import WatchSettings
@@ -79,7 +84,8 @@ def load(layout: Layout) -> Settings:
     if len(data) > MAX_SETTINGS:
         raise ConfigError(f"{path}: more than {MAX_SETTINGS} bytes")
     try:
-        return Settings.model_validate(tomllib.loads(data.decode()))
+        told = {CREDENTIALS: from_manager(CREDENTIALS)}
+        return Settings.model_validate(tomllib.loads(data.decode()), context=told)
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first(error)}") from None
     except ValueError as error:
@@ -96,7 +102,7 @@ def read_secret(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            if path.stat().st_mode & 0o077:
+            if path.stat().st_mode & _others(path):
                 raise ConfigError(f"{path}: others can open it; take their permissions away")
             data = file.read(MAX_SECRET + 1)
     except OSError as error:
@@ -108,6 +114,16 @@ def read_secret(path: Path) -> str:
     if not text or len(data) > MAX_SECRET or not text.isprintable():
         raise ConfigError(f"{path}: not one line of 1 to {MAX_SECRET} bytes")
     return text
+
+
+def _others(path: Path) -> int:
+    """The permissions that nobody else may have.
+
+    A credential can be root's, with an access list that lets the service read it, and its mode
+    then shows that as the group's; the folder is the service's alone.
+    """
+    folder = from_manager(CREDENTIALS)
+    return 0o037 if folder and path.parent == Path(folder) else 0o077
 
 
 def from_manager(name: str) -> str:

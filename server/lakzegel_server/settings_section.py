@@ -4,18 +4,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from lakzegel_web.listening import is_loopback
 
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # where systemd puts what a unit was given
 
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        raise ValueError("not an absolute path")
-    return path
+
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    """An absolute path; one below the folder of credentials is named by the variable."""
+    first, *names = path.parts or ("",)
+    if first != f"${CREDENTIALS}":
+        if not path.is_absolute():
+            raise ValueError("not an absolute path")
+        return path
+    folder = (info.context or {}).get(CREDENTIALS, "")
+    if not folder.startswith("/"):
+        raise ValueError(f"{CREDENTIALS} is not set: only a service of systemd has it")
+    if len(names) != 1 or names[0] == "..":
+        raise ValueError(f"not the name of a credential below ${CREDENTIALS}")
+    return Path(folder, names[0])
 
 
 def _url(url: str) -> str:

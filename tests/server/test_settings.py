@@ -61,3 +61,47 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path):
 def test_a_secret_that_is_not_there_is_an_error_that_names_it(tmp_path):
     with pytest.raises(ConfigError, match="gone: No such file"):
         read_secret(tmp_path / "gone")
+
+
+LOGIN = """
+[office]
+url = "https://records.example"
+token_file = "{0}"
+"""
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """The folder of credentials of a service."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "given"))
+    (tmp_path / "given").mkdir()
+    return tmp_path / "given"
+
+
+def test_a_secret_can_be_what_the_service_manager_gave_under_a_name(tmp_path, given):
+    write(tmp_path / "settings.toml", LOGIN.format("$CREDENTIALS_DIRECTORY/token").encode())
+    assert load(Layout(tmp_path)).office.token_file == given / "token"
+
+
+@pytest.mark.parametrize("name", ["", "/", "/..", "/../token", "/a/b"])
+def test_nothing_but_a_name_below_the_folder_is_one(tmp_path, given, name):
+    assert given.is_dir()
+    write(tmp_path / "settings.toml", LOGIN.format(f"$CREDENTIALS_DIRECTORY{name}").encode())
+    with pytest.raises(ConfigError, match="not the name of a credential"):
+        load(Layout(tmp_path))
+
+
+def test_without_a_service_manager_there_are_no_credentials(tmp_path, monkeypatch):
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    write(tmp_path / "settings.toml", LOGIN.format("$CREDENTIALS_DIRECTORY/token").encode())
+    with pytest.raises(ConfigError, match="only a service of systemd has it"):
+        load(Layout(tmp_path))
+
+
+def test_a_credential_may_be_roots_with_an_access_list_and_no_other_file_may(tmp_path, given):
+    assert read_secret(write(given / "token", b"x\n", mode=0o440)) == "x"
+    for mode in (0o444, 0o460):
+        with pytest.raises(ConfigError, match="others can open it"):
+            read_secret(write(given / f"{mode:o}", b"x\n", mode=mode))
+    with pytest.raises(ConfigError, match="others can open it"):
+        read_secret(write(tmp_path / "token", b"x\n", mode=0o440))

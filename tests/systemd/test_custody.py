@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""All services on a systemd that was booted, from settings that arrive to what the office holds."""
+
+import json
+import re
+
+import pytest
+
+from tests.systemd import booted, custody
+from tests.systemd.custody import until
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(bool(booted.missing()), reason=booted.missing()),
+]
+NUMBER = re.compile(r"\d+")
+SOURCES = [
+    ("mail", "maildir", "~/Mail", ""),
+    ("chats", "sqlite", "~/Chats", 'capture = "raw"'),
+]
+CHATS = """\
+import os, sqlite3
+os.umask(0o077)
+os.mkdir("/home/minister/Chats")
+c = sqlite3.connect("/home/minister/Chats/chats.sqlite")
+c.executescript("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE m(t);")
+c.execute("INSERT INTO m VALUES ('Goedemorgen')")
+c.commit()
+print("open", flush=True)
+input()
+"""
+SOON = "[Service]\nRestartSec=1\nWatchdogSec=4\n"
+SEALED = "[Service]\nLoadCredentialEncrypted=tls-key:/etc/credstore.encrypted/tls-key\n"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    made = booted.Machine(tmp_path_factory.mktemp("machine"))
+    try:
+        made.install()
+        made.file("etc/systemd/system/lakzegel-agent.service.d/soon.conf", SOON)
+        made.boot()
+        custody.minister(made)
+        made.chats = made.start("python3", "-c", CHATS, user="minister")
+        assert made.chats.stdout.readline() == "open\n"
+        custody.receiver(made)
+        custody.records(made)
+        custody.admit(made)
+        custody.policy(made, SOURCES)
+        yield made
+        made.chats.communicate("\n")
+    finally:
+        made.close()
+
+
+def pid(machine, unit):
+    return machine.run("systemctl", "show", "--property=MainPID", "--value", unit).strip()
+
+
+def state(machine, unit):
+    return machine.run("systemctl", "show", "--property=ActiveState", "--value", unit).strip()
+
+
+def found(machine):
+    """Found, sealed, excluded, failed, as the agent tells its service manager."""
+    said = machine.run("systemctl", "show", "--property=StatusText", "--value", "lakzegel-agent")
+    return tuple(int(number) for number in NUMBER.findall(said)[:4])
+
+
+def test_settings_that_arrive_start_an_agent_that_enrols_itself_and_captures(machine):
+    machine.run("systemctl", "start", "lakzegel-agent-settings.path")
+    custody.profile(machine)  # nobody starts anything
+    until(machine, lambda: state(machine, "lakzegel-agent") == "active")
+    until(machine, lambda: found(machine)[1:2] == (4,))
+    assert found(machine)[3] == 0
+
+
+def test_new_mail_is_sealed_while_it_runs(machine):
+    machine.run("cp", "Mail/new/1.m", "Mail/new/4.m", user="minister", folder="/home/minister")
+    until(machine, lambda: found(machine)[1:2] == (5,))
+
+
+@pytest.mark.parametrize("sign", ["KILL", "STOP", "SEGV"])
+def test_an_agent_that_is_killed_or_hangs_is_started_anew(machine, sign):
+    before = pid(machine, "lakzegel-agent")
+    machine.run("kill", f"-{sign}", before)
+    until(
+        machine,
+        lambda: (
+            state(machine, "lakzegel-agent") == "active"
+            and pid(machine, "lakzegel-agent") not in {"0", before}
+        ),
+    )
+    assert found(machine)[3:] in {(), (0,)}
+
+
+def test_the_office_pulls_what_was_sealed_and_its_proofs_hold(machine):
+    machine.run("systemctl", "start", "lakzegel-office-pull")
+    until(machine, lambda: "batch" in custody.office(machine, "list", check=False).stdout)
+    machine.run("systemctl", "stop", "lakzegel-office-pull")
+    machine.run("systemctl", "start", "lakzegel-office-verify", "lakzegel-office-alarms")
+    out = f"{custody.OFFICE}/restored"
+    custody.office(machine, "restore", "--device", custody.DEVICE, "--out", out)
+    names = machine.run("find", out, "-type", "f", "-printf", "%f\\n").split()
+    assert {"1.m", "2.m", "3.m", "4.m", "chats.sqlite"} <= set(names)
+    database = machine.run("find", out, "-name", "chats.sqlite").strip()
+    assert machine.run("python3", "-c", ROWS, database) == "Goedemorgen\n"
+
+
+ROWS = (
+    "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+    "print(c.execute('SELECT t FROM m').fetchone()[0])"
+)
+
+
+def test_a_receiver_is_checked_and_copied_by_its_timers_services(machine):
+    jobs = ("lakzegel-server-check", "lakzegel-server-check-all", "lakzegel-server-backup")
+    machine.run("systemctl", "start", *jobs)
+    assert "log" in machine.run("ls", "/var/backups/lakzegel-server").split()
+
+
+def test_a_damaged_receiver_fails_the_check(machine):
+    tile = machine.run("find", f"{custody.SERVER}/batches", "-name", "*.batch").split()[0]
+    machine.run(
+        "sh", "-c", f"cp -a {tile} /tmp/kept; printf x | dd of={tile} bs=1 seek=900 conv=notrunc"
+    )
+    done = machine.run("systemctl", "start", "lakzegel-server-check-all", check=False)
+    machine.run("cp", "-a", "/tmp/kept", tile)
+    assert done.returncode
+    assert "lakzegel-server-check-all" in machine.run("systemctl", "--failed", "--plain")
+    machine.run("systemctl", "start", "lakzegel-server-check-all")
+
+
+def test_a_renewed_certificate_is_taken_by_itself_and_nothing_is_lost(machine):
+    machine.run("systemctl", "start", "lakzegel-server-certificate.path")
+    before = pid(machine, "lakzegel-server")
+    custody.certificate(machine, "2")
+    until(machine, lambda: pid(machine, "lakzegel-server") not in {"0", before})
+    asked = ("openssl", "s_client", "-connect", "127.0.0.1:443", "-showcerts")
+    until(machine, lambda: "CN = 2" in machine.run(*asked, check=False).stdout)
+
+
+def test_a_key_that_rests_encrypted_serves_as_well(machine):
+    machine.run("systemctl", "stop", "lakzegel-server-certificate.path")
+    machine.run("mkdir", "-p", "/etc/credstore.encrypted")
+    machine.run(
+        "systemd-creds", "encrypt", "--with-key=host", "--name=tls-key",
+        "/etc/lakzegel/tls/key.pem", "/etc/credstore.encrypted/tls-key",
+    )  # fmt: skip
+    machine.run("rm", "/etc/lakzegel/tls/key.pem")
+    place = machine.path("/etc/systemd/system/lakzegel-server.service.d/sealed.conf")
+    place.parent.mkdir(parents=True)
+    place.write_text(SEALED)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", "lakzegel-server")
+    url = ("curl", "--fail", "--silent", "--cacert", "/etc/lakzegel/ca.pem")
+    assert json.loads(machine.run(*url, "https://127.0.0.1/v1/health"))
+
+
+def test_an_agent_ends_in_good_order(machine):
+    machine.run("systemctl", "stop", "lakzegel-agent")
+    assert state(machine, "lakzegel-agent") == "inactive"
+    said = machine.run("journalctl", "-t", "lakzegel-agent", "-o", "cat", "-n", "1")
+    assert json.loads(said.splitlines()[-1])["action"] == "stop"
