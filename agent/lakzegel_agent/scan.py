@@ -119,7 +119,7 @@ class _Scan:
                 continue
             place = self._root + b"/" + path
             try:
-                told = os.lstat(place)
+                told = system.lstat(place)
             except OSError as error:
                 if error.errno not in _VANISHED and self._wants(path):
                     yield FoundOther(path, "failed", _why(error))
@@ -143,7 +143,7 @@ class _Scan:
 
     def _is_folder(self, path: bytes) -> bool:
         try:
-            return stat.S_ISDIR(os.lstat(self._root + b"/" + path).st_mode)
+            return stat.S_ISDIR(system.lstat(self._root + b"/" + path).st_mode)
         except OSError:
             return False
 
@@ -154,7 +154,7 @@ class _Scan:
         """
         before, only = folder + b"/" if folder else b"", self._only
         kept = False
-        with os.scandir(self._root + b"/" + folder if folder else self._root) as entries:
+        with system.listing(self._root + b"/" + folder if folder else self._root) as entries:
             for entry in entries:
                 path = before + entry.name
                 if system.is_folder(entry):

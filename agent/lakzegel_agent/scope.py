@@ -73,7 +73,7 @@ def _by_profile(root: bytes) -> AccountsOf:
         for at in range(len(names) - 2):
             if names[at] not in _SERVERS:
                 continue
-            profile = b"/" + b"/".join(names[:at])
+            profile = system.rooted(names[:at])
             if profile not in profiles and len(profiles) < MAX_PROFILES:
                 profiles[profile] = servers(_prefs(profile + b"/prefs.js"))
             found = profiles.get(profile)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_agent.errors import UsageError
+from lakzegel_agent.platforms import system
 
 MAX_PATTERN: Final = 4_096  # bytes of a path in a policy
 MAX_PARTS: Final = 64  # names in a pattern: what one match may cost
@@ -108,7 +109,7 @@ def locate(path: str, *, home: bytes) -> Root:
         wanted = Selection(tuple(_matcher(part) for part in parts[plain:]))
         return Root(root, wanted, missing=mode is None)
     if names and mode is not None and not stat.S_ISDIR(mode):
-        name = re.compile(re.escape(os.fsdecode(names[-1])) + r"\Z")
+        name = re.compile(re.escape(os.fsdecode(names[-1])) + r"\Z", _case())
         return Root(_look(names[:-1])[0], Selection((name,)), missing=False)
     return Root(root, None, missing=mode is None)
 
@@ -119,19 +120,19 @@ def _split(path: str, home: bytes) -> tuple[Names, Names]:
     They stay apart: a wildcard in the name of somebody's home is just a character.
     """
     try:
-        raw = os.fsencode(path)
+        raw = system.slashed(os.fsencode(path))
     except UnicodeEncodeError:
         raise UsageError(f"source path {path!a}: not text") from None
     if len(raw) > MAX_PATTERN:
         raise UsageError(f"source path {path[:40]!r}...: longer than {MAX_PATTERN} bytes")
     at_home = raw == b"~" or raw.startswith(b"~/")
     parts = _names(raw[1:] if at_home else raw)
-    if b"\0" in raw or b".." in parts or not (at_home or raw.startswith(b"/")):
+    if b"\0" in raw or b".." in parts or not (at_home or system.is_absolute(raw)):
         raise UsageError(f"source path {path!r}: give an absolute path or one that begins with ~/")
     if len(parts) > MAX_PARTS or any(part.count(b"*") > MAX_STARS for part in parts):
         limits = f"{MAX_PARTS} names, or {MAX_STARS} wildcards in one of them"
         raise UsageError(f"source path {path[:40]!r}...: more than {limits}")
-    return (_names(home) if at_home else ()), parts
+    return (_names(system.slashed(home)) if at_home else ()), parts
 
 
 def _names(raw: bytes) -> Names:
@@ -143,7 +144,7 @@ def _look(names: Names) -> tuple[bytes, int | None]:
 
     A root that may not be looked at is there: the scan says that it is unreadable.
     """
-    root = b"/" + b"/".join(names)
+    root = system.rooted(names)
     try:
         return root, os.stat(root).st_mode  # noqa: PTH116  # bytes
     except (FileNotFoundError, NotADirectoryError):
@@ -156,4 +157,8 @@ def _matcher(part: bytes) -> re.Pattern[str] | None:
     """Return what one name must match, None for any number of folders."""
     if part == _ANY_DEPTH:
         return None
-    return re.compile(fnmatch.translate(os.fsdecode(part)))
+    return re.compile(fnmatch.translate(os.fsdecode(part)), _case())
+
+
+def _case() -> re.RegexFlag:
+    return re.IGNORECASE if system.folds_case() else re.NOFLAG

@@ -7,6 +7,8 @@ import mmap
 import os
 import socket
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 Path = str | bytes | os.PathLike[str]
@@ -51,6 +53,14 @@ class Files(Protocol):
         """Read on into memory; return how many bytes."""
         ...
 
+    def listing(self, folder: bytes, /) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
+        """What a folder holds, however long its path is."""
+        ...
+
+    def lstat(self, path: bytes, /) -> os.stat_result:
+        """What lies there itself, however long its path is."""
+        ...
+
     def stat_entry(self, entry: os.DirEntry[bytes], /) -> os.stat_result:
         """What an entry of a folder is itself, with the numbers that make it the same file."""
         ...
@@ -81,6 +91,26 @@ class Files(Protocol):
 
     def is_open_to_others(self, path: Path) -> bool:
         """Whether somebody else on this machine, its administrators apart, could open it."""
+        ...
+
+
+class Paths(Protocol):
+    """Paths as the agent has them on every system: bytes, with / between names."""
+
+    def slashed(self, path: bytes) -> bytes:
+        """A path as somebody wrote it, with / between its names."""
+        ...
+
+    def is_absolute(self, path: bytes) -> bool:
+        """Whether a slashed path begins at a root."""
+        ...
+
+    def rooted(self, names: Sequence[bytes]) -> bytes:
+        """The absolute path of these names, of which the first may be a drive."""
+        ...
+
+    def folds_case(self) -> bool:
+        """Whether names that differ in case alone are one."""
         ...
 
 
@@ -178,7 +208,7 @@ class Clocks(Protocol):
         ...
 
 
-class System(Files, Locks, Programs, Users, Sockets, Clocks, Protocol):
+class System(Files, Paths, Locks, Programs, Users, Sockets, Clocks, Protocol):
     """All of it; a module."""
 
 

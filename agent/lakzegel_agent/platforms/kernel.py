@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Protocol
 
 REPARSE: Final = 0x400  # FILE_ATTRIBUTE_REPARSE_POINT
@@ -50,6 +52,10 @@ class Kernel(Protocol):
 
     def lstat(self, path: str) -> os.stat_result:
         """What lies there itself."""
+        ...
+
+    def listing(self, path: str) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
+        """What a folder holds, names as UTF-8."""
         ...
 
     def create(self, path: str, flags: int, mode: int) -> int:

@@ -13,7 +13,8 @@ import struct
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from typing import Final
 
 from lakzegel_agent.platforms.base import Path
@@ -83,6 +84,16 @@ def read_into(descriptor: int, memory: memoryview, /) -> int:
     return os.readv(descriptor, [memory])
 
 
+def listing(folder: bytes, /) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
+    """List it."""
+    return os.scandir(folder)
+
+
+def lstat(path: bytes, /) -> os.stat_result:
+    """What it is."""
+    return os.lstat(path)
+
+
 def stat_entry(entry: os.DirEntry[bytes], /) -> os.stat_result:
     """What the entry is."""
     return entry.stat(follow_symlinks=False)
@@ -135,6 +146,26 @@ def close_to_others(folder: Path) -> None:
 def is_open_to_others(path: Path) -> bool:
     """By its mode."""
     return bool(os.stat(path).st_mode & _OTHERS)  # noqa: PTH116  # bytes or text
+
+
+def slashed(path: bytes) -> bytes:
+    """Return it as it is: a backslash is a character like others."""
+    return path
+
+
+def is_absolute(path: bytes) -> bool:
+    """Whether it begins with /."""
+    return path.startswith(b"/")
+
+
+def rooted(names: Sequence[bytes]) -> bytes:
+    """Below the one root."""
+    return b"/" + b"/".join(names)
+
+
+def folds_case() -> bool:
+    """Return False, of macOS too: a volume there may go either way."""
+    return False
 
 
 def lock(descriptor: int, *, shared: bool) -> bool:

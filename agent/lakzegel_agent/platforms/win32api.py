@@ -7,7 +7,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from ctypes import wintypes
 from typing import TYPE_CHECKING, Any, Final
 
@@ -94,6 +94,10 @@ class Win32:
     def lstat(self, path: str) -> os.stat_result:
         """By Python's own, which looks at the reparse point."""
         return os.lstat(path)
+
+    def listing(self, path: str) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
+        """By Python's own."""
+        return os.scandir(os.fsencode(path))
 
     def create(self, path: str, flags: int, mode: int) -> int:
         """By Python's own."""

@@ -1,16 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
-r"""Windows, by the calls of `kernel.py`; tested with a recording, not run on a real device.
-
-path of the agent's   C:/Users/jan/Mail      names are parted by / in all of it
-of the system's       \\?\C:\Users\jan\Mail  no limit of 260, no device is called CON or NUL,
-no dot or space at an end is lost
-"""
+"""Windows, by the calls of `kernel.py`; tested with a recording, not run on a real device."""
 
 from __future__ import annotations
 
 import errno
 import mmap
-import ntpath
 import os
 import re
 import shutil
@@ -19,11 +13,12 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from typing import Final, TypeVar
 
+from lakzegel_agent.platforms import windowspaths
 from lakzegel_agent.platforms.base import NOBODY, Path
 from lakzegel_agent.platforms.kernel import (
     DENIED,
@@ -34,6 +29,7 @@ from lakzegel_agent.platforms.kernel import (
     About,
     Kernel,
 )
+from lakzegel_agent.platforms.windowspaths import native
 
 TRIES: Final = 10  # with pauses of 10, 20, 40 … ms: some 2.5 s, then it is the caller's
 _FIRST: Final = 0.01  # seconds
@@ -46,8 +42,12 @@ _OWNER: Final = re.compile(r"O:(S-[\d-]+|[A-Z]{2})")
 _ADMINISTRATORS: Final = frozenset({"SY", "BA", "OW", "S-1-5-18", "S-1-5-32-544", "S-1-3-4"})
 _TASKKILL: Final = r"C:\Windows\System32\taskkill.exe"
 
-
 T = TypeVar("T")
+
+slashed = windowspaths.slashed
+is_absolute = windowspaths.is_absolute
+rooted = windowspaths.rooted
+folds_case = windowspaths.folds_case
 
 
 @cache
@@ -60,22 +60,9 @@ def kernel() -> Kernel:
     raise _error(errno.ENOSYS)
 
 
-def native(path: Path) -> str:
-    r"""A path as the system takes it whole: ``\\?\``, without a limit or a device's name."""
-    text = os.fsdecode(path).replace("/", "\\")
-    if text.startswith(("\\\\?\\", "\\\\.\\")):
-        return text
-    text = ntpath.normpath(text if ntpath.isabs(text) else ntpath.join(_here(), text))
-    return rf"\\?\UNC{text[1:]}" if text.startswith("\\\\") else rf"\\?\{text}"
-
-
 def _error(number: int, name: str | None = None) -> OSError:
     """What the system would say of it, if it were the one that found it."""
     return OSError(number, os.strerror(number), name)
-
-
-def _here() -> str:
-    return os.getcwd()  # noqa: PTH109 - a text
 
 
 def open_to_read(path: Path) -> int:
@@ -170,6 +157,16 @@ def read_into(descriptor: int, memory: memoryview, /) -> int:
     data = os.read(descriptor, len(memory))
     memory[: len(data)] = data
     return len(data)
+
+
+def listing(folder: bytes, /) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
+    """List it by its whole path."""
+    return kernel().listing(native(folder))
+
+
+def lstat(path: bytes, /) -> os.stat_result:
+    """What it is, by its whole path."""
+    return kernel().lstat(native(path))
 
 
 def stat_entry(entry: os.DirEntry[bytes], /) -> os.stat_result:

@@ -117,6 +117,9 @@ class RecordedKernel:
         link = stat.S_ISLNK(told.st_mode)
         return Told(told, attributes=REPARSE if link else 0, tag=SYMLINK if link else 0)
 
+    def listing(self, path):
+        return os.scandir(os.fsencode(here(path)))
+
     def create(self, path, flags, mode):
         return os.open(self._try("create", path), flags, mode)
 

@@ -7,9 +7,11 @@ import stat
 import pytest
 
 from lakzegel_agent import durable
+from lakzegel_agent.errors import UsageError
 from lakzegel_agent.home import Home
 from lakzegel_agent.platforms import NOBODY, posix, system, windows
 from lakzegel_agent.platforms.base import System
+from lakzegel_agent.sources import locate
 from tests.agent.platforms.recorded import RecordedKernel, become_windows
 
 CALLS = [name for name in dir(System) if name[0] != "_"]
@@ -134,6 +136,15 @@ def test_a_listing_tells_which_file_it_is(either, tmp_path):
 def test_two_clocks_tell_how_long_the_device_slept(either):
     before = system.going_on() - system.awake()
     assert abs(system.going_on() - system.awake() - before) < 1
+
+
+def test_a_folder_is_listed_and_its_files_are_looked_at(either, tmp_path):
+    (tmp_path / "f").write_bytes(b"x")
+    with system.listing(os.fsencode(tmp_path)) as entries:
+        assert [entry.name for entry in entries] == [b"f"]
+    assert system.lstat(os.fsencode(tmp_path / "f")).st_size == 1
+    with pytest.raises(FileNotFoundError):
+        system.lstat(os.fsencode(tmp_path / "gone"))
 
 
 # what is Windows' own
@@ -263,3 +274,32 @@ def test_the_recording_knows_every_call():
     wanted = {name for name in vars(Kernel) if name[0] != "_"}
     for made in (RecordedKernel, Win32):
         assert wanted <= set(dir(made)), made
+
+
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [
+        (r"C:\Users\jan\Mail", b"C:/Users/jan/Mail"),
+        ("C:/Users//jan/./Mail/", b"C:/Users/jan/Mail"),
+        ("~/Mail", b"C:/Users/jan/Mail"),
+        (r"~\Mail", b"C:/Users/jan/Mail"),
+        ("~", b"C:/Users/jan"),
+        (r"\\server\share\post", b"//server/share/post"),
+        ("c:/", b"c:/"),
+    ],
+)
+def test_a_policy_s_path_is_one_of_windows(kernel, path, root):
+    found = locate(path, home=rb"C:\Users\jan")
+    assert (found.root, found.missing) == (root, True)
+
+
+@pytest.mark.parametrize("path", ["/etc", r"\Mail", "Mail", "C:Mail", r"~\..\other", r"C:\a\..\b"])
+def test_a_path_of_no_drive_or_one_that_climbs_is_none(kernel, path):
+    with pytest.raises(UsageError):
+        locate(path, home=rb"C:\Users\jan")
+
+
+def test_names_are_compared_without_case_where_the_system_does(either, tmp_path):
+    found = locate("/p/*.EML" if either == "posix" else "C:/p/*.EML", home=b"")
+    assert found.only(b"brief.EML")
+    assert found.only(b"brief.eml") is (either == "windows")
