@@ -76,7 +76,7 @@ class ManagedRegistry:
     def read(self) -> Layer | None:
         """What the key says."""
         values = read_key(self._registry, KEY)
-        return None if values is None else Layer("mdm", f"HKLM\\{KEY}", values)
+        return None if values is None else Layer("mdm", f"HKLM\\{KEY}", _filled(values))
 
 
 def managed() -> Managed:
@@ -106,7 +106,24 @@ def plist_values(data: bytes) -> dict[str, Any]:
     found = plistlib.loads(data)
     if not isinstance(found, Mapping):
         raise ValueError("not a dictionary")  # noqa: TRY004 - a file of the wrong content
-    return {name: value for name, value in found.items() if not name.startswith("Payload")}
+    return _filled({n: value for n, value in found.items() if not n.startswith("Payload")})
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without what a form left empty: texts, and lines of a list; not a whole list.
+
+    A list of nothing stays, so that whoever takes all keys out of it trusts nobody, and not whom a
+    lower source names.
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found[name] = _filled(value)
+        elif isinstance(value, list):
+            found[name] = [one for one in value if one != ""]
+        elif value != "":
+            found[name] = value
+    return found
 
 
 def owned_bytes(path: Path, *, owner: int) -> bytes | None:

@@ -16,6 +16,7 @@ import pytest
 
 from lakzegel_agent.statusmdm import NEVER, summary
 from lakzegel_core.encoding import format_time
+from lakzegel_profiles.command import main as make_profiles
 
 ROOT = Path(__file__).resolve().parents[3]
 PROFILES = ROOT / "mdm-profiles"
@@ -74,7 +75,7 @@ def told(tmp_path):
     return answer
 
 
-def test_a_real_agent_is_seen_as_it_is(tmp_path, served, office, token):
+def test_a_real_agent_enrols_by_a_profile_and_is_seen_as_it_is(tmp_path, served, office, token):
     log, policy = office.log.keys, office.policy
     config = tmp_path / "agent's.toml"
     values = {
@@ -82,13 +83,15 @@ def test_a_real_agent_is_seen_as_it_is(tmp_path, served, office, token):
         "home": str(tmp_path / "home"),
         "log_keys": [log.ed25519.to_text(), log.mldsa.to_text()],
         "policy_keys": [key.verifier.to_text() for key in policy],
+        "token_file": str(token),
     }
-    config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
+    own = tmp_path / "own.toml"
+    own.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()))
+    assert make_profiles(["--values", str(own), "--out", str(tmp_path / "out")]) == 0
+    config.write_bytes((tmp_path / "out/mdm-profiles/linux/agent.toml").read_bytes())
+    command = [sys.executable, "-m", "lakzegel_agent", "once", "--config", str(config)]
+    subprocess.run(command, check=False, capture_output=True, timeout=60)  # no policy yet: 1
     program = made(tmp_path, f"exec '{sys.executable}' -m lakzegel_agent \"$@\"")
-    command = [sys.executable, "-m", "lakzegel_agent", "enrol", "--config", str(config)]
-    subprocess.run(
-        [*command, "--token-file", str(token)], check=True, capture_output=True, timeout=60
-    )
     found = json.loads(shell(LINUX, program, config))
     assert {name: type(value) for name, value in found.items()} == FIELDS
     assert (found["state"], found["enrolled"], found["running"]) == ("stopped", True, False)

@@ -275,6 +275,30 @@ def test_the_registry_of_windows_says_the_same(values, keys, tmp_path):
     assert ManagedRegistry(Recorded({})).read() is None
 
 
+def test_what_a_form_left_empty_is_not_set(values, tmp_path):
+    left = {**values, "pac": "", "ca_file": "", "shipping": {"hours": ""}}
+    left["log_keys"] = [*values["log_keys"], ""]
+    path = tmp_path / "nl.lakzegel.agent.plist"
+    path.write_bytes(plistlib.dumps(left))
+    path.chmod(0o600)
+    tmp_path.chmod(0o755)
+    source = ManagedFile(path, plist_values, owner=os.getuid())
+    config = load_config(tmp_path / "absent.toml", mdm=source)
+    assert (config.pac, config.ca_file) == (None, None)
+    rows = [("pac", "", 1), ("log_keys", ["a", ""], 7), ("policy_keys", [""], 7)]
+    found = ManagedRegistry(Recorded({managedregistry.KEY: rows})).read()
+    assert found.values == {"log_keys": ["a"], "policy_keys": []}
+
+
+def test_keys_that_mdm_emptied_are_not_whom_the_file_names(file, delivered, values, tmp_path):
+    path = tmp_path / "nl.lakzegel.agent.plist"
+    path.write_bytes(plistlib.dumps({"policy_keys": [""]}))
+    path.chmod(0o600)
+    tmp_path.chmod(0o755)
+    with pytest.raises(UsageError, match="policy_keys"):
+        load_config(file(values), mdm=ManagedFile(path, plist_values, owner=os.getuid()))
+
+
 def test_a_value_of_another_type_in_the_registry_is_refused():
     recorded = Recorded({managedregistry.KEY: [("home", b"\0", 3)]})
     with pytest.raises(UsageError, match="REG_SZ"):
