@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Self
 
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
@@ -59,6 +60,7 @@ class LogState:
         self.keys = signer.keys
         self.origin = self.keys.origin
         self._signing = Signing(self.store, signer, clock)
+        self._clock = clock
         self._database = database
         self._committed = Committed(self.store, database)
         self._lock_path = layout.lock
@@ -117,6 +119,11 @@ class LogState:
     @stated.setter
     def stated(self, size: int) -> None:
         self._signing.stated = size
+
+    @property
+    def now(self) -> datetime:
+        """This receiver's clock."""
+        return datetime.fromtimestamp(int(self._clock()), UTC)
 
     @property
     def key_trouble(self) -> str | None:

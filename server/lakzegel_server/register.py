@@ -109,6 +109,15 @@ class Register:
             )
             return list(rows)
 
+    def refused_since(self, codes: frozenset[str], since: str) -> list[tuple[str, int, str]]:
+        """Of each of these codes that something was refused with: how often, and when last."""
+        self.flush()
+        with self._lock:
+            rows = self._database.connection.execute(
+                "SELECT code, count(*), max(at) FROM refusals WHERE at >= ? GROUP BY code", (since,)
+            )
+            return [(code, int(count), last) for code, count, last in rows if code in codes]
+
     def keep_cosignature(self, device: str, size: int, line: str) -> None:
         """Keep a device's newest cosignature."""
         with self._lock, self._database.transaction() as change:

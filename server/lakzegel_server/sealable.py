@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from lakzegel_core import enrolment, entries, keyringchange
-from lakzegel_core.errors import ConsistencyError, RootMismatchError
+from lakzegel_core.errors import ConsistencyError, ExpiredError, RootMismatchError
 from lakzegel_server.errors import MisplacedError
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery.following import proven_root
@@ -26,10 +26,29 @@ def note_kind(data: bytes) -> str:
 
 
 def require_enrolment_seen(log: LogState, data: bytes) -> str:
-    """The device that enrols, when what it saw was this log."""
+    """The device that enrols, when what it saw was this log and its leave has not expired.
+
+    Raises:
+        ConsistencyError, RootMismatchError: it saw another log.
+        ExpiredError: by this receiver's clock; the device's own is the custody's to judge.
+    """
     peeked = enrolment.peek_enrolment(data)
     require_seen(log, f"device {peeked.device}", peeked.seen_size, peeked.seen_root)
+    if not peeked.reason.by_old_key:
+        _require_in_time(log, peeked, data)
     return peeked.device
+
+
+def _require_in_time(log: LogState, found: enrolment.Enrolment, data: bytes) -> None:
+    """Return where the admission's last moment has not come (docs/spec/admission.md §3)."""
+    with log.looking() as custody:
+        state = custody.admissions.get(found.admission)
+    if state is not None and log.now >= state.admission.expires:
+        enrolment.open_enrolment(data, state.admission.token)  # else anybody could claim it
+        raise ExpiredError(
+            f"device {found.device}: the admission expired at"
+            f" {state.admission.expires:%Y-%m-%d}, by this receiver's clock"
+        )
 
 
 def require_seen(log: LogState, who: str, size: int, root: bytes) -> None:

@@ -23,6 +23,9 @@ from lakzegel_server.standing import Phase
 SURGE: Final = timedelta(minutes=10)
 AWAY_SECONDS: Final = 600  # that a witness, an authority or a place of hand-over may be away
 OFFICE_GRACE: Final = timedelta(minutes=30)  # after a start, in which the office comes back
+REFUSED: Final = "enrolment-refused"
+REFUSED_FOR: Final = timedelta(hours=2)  # a device that is refused asks again within the hour
+BY_TOKEN: Final = frozenset({"expired", "exhausted", "withdrawn"})  # codes of enrolments alone
 _PHASES: Final = {
     Phase.ASKING: "catching-up",
     Phase.CATCHING_UP: "catching-up",
@@ -56,8 +59,15 @@ def observe(desk: Desk, now: int) -> dict[str, int]:
     found["office-unreachable"] = int(is_office_away(desk, moment))
     if desk.alerts.store.refusals(format_time(moment - SURGE)) >= desk.settings.alerts.refusals:
         found["refusals"] = 1
+    found[REFUSED] = refused_enrolments(desk, moment)
     quiet = desk.settings.alerts.quiet
     return {code: count for code, count in found.items() if count and code not in quiet}
+
+
+def refused_enrolments(desk: Desk, now: datetime) -> int:
+    """How many enrolments were refused of late of those that a token which the log knows signed."""
+    since = format_time((now - REFUSED_FOR).replace(microsecond=0))
+    return sum(count for _, count, _ in desk.register.refused_since(BY_TOKEN, since))
 
 
 def is_office_away(desk: Desk, now: datetime) -> bool:

@@ -26,6 +26,14 @@ ALERTED: Final = (
         text("See in the metrics and the dashboard which code it is, and of which devices."),
     ),
     Cause(
+        "enrolment-refused",
+        Severity.WARNING,
+        Owner.RECORDS,
+        text("Enrolment refused"),
+        text("Somebody has a token that lets nobody in any more: used up, expired or taken back."),
+        text("See under Problems which code it is, and take the leave back where it was stolen."),
+    ),
+    Cause(
         "forked",
         Severity.CRITICAL,
         Owner.RECORDS,

@@ -26,6 +26,6 @@ def of_device(facts: Facts, condition: Condition, troubles: tuple[Trouble, ...])
     )
 
 
-def of_expected(device: str, custody: str) -> DeviceHealth:
+def of_expected(device: str, group: str | None, custody: str) -> DeviceHealth:
     """The health of a device that was admitted and did not enrol yet."""
-    return DeviceHealth(device, None, custody, 0, None, Condition.EXPECTED)
+    return DeviceHealth(device, group, custody, 0, None, Condition.EXPECTED)

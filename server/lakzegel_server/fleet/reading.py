@@ -93,9 +93,13 @@ def _newest(device: DeviceState, told: Arrival | None, now: datetime) -> Arrival
 
 
 def _expected(custody: Custody, now: datetime) -> Iterator[DeviceHealth]:
-    """Devices that an admission names, which has not expired, and that did not enrol yet."""
+    """Devices that an admission names which lets somebody in yet, and that did not enrol yet."""
+    found: dict[str, DeviceHealth] = {}  # one that is admitted twice is expected once
     for state in custody.admissions.values():
         admission = state.admission
         name = admission.device
-        if name is not None and name not in custody.devices and now < admission.expires:
-            yield of_expected(name, admission.custody)
+        if name is None or name in custody.devices:
+            continue
+        if state.has_leave and now < admission.expires:
+            found[name] = of_expected(name, admission.group, admission.custody)
+    yield from found.values()

@@ -73,6 +73,7 @@ async def fleet(desk: Desk, request: Request) -> Response:
     query = Query.read(request.query_params)
     found = await desk.workers.run(sources.fleet_of, desk)
     selection = select(found, query)
+    rings = [] if query.filtered else await desk.workers.run(sources.rings_of, desk, found)
     return timed_page(
         desk,
         request,
@@ -92,6 +93,7 @@ async def fleet(desk: Desk, request: Request) -> Response:
         since=since,
         full_of=full,
         absent_until=absent_until,
+        rings=rings,
     )
 
 

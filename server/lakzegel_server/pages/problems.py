@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lakzegel_core.encoding import format_time, parse_time
 from lakzegel_server.accounts import AccountRole
+from lakzegel_server.alerting.observed import BY_TOKEN
 from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.assess import OWN
 from lakzegel_server.fleet.cause import OWNERS, Cause, Severity
@@ -35,6 +37,28 @@ URGENCY: Final = {
 OF_DEVICES: Final = frozenset({*(cause.code for cause in STATED), *OWN})  # the rest: a receiver's
 
 
+REFUSALS: Final = {  # of enrolments and of who asks before one
+    "exhausted": text(
+        "The leave was used up: another machine, or this one made anew, has the token."
+    ),
+    "expired": text("The leave is past its last day."),
+    "withdrawn": text("The records office took the leave back."),
+    "not-admitted": text("No admission names the token: not on the roster, or not published yet."),
+}
+REFUSED_FOR: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Enrolments that were refused with one code: how often of late, and when last."""
+
+    code: str
+    said: str
+    tone: Tone
+    count: int
+    last: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """One cause, and the devices that have it."""
@@ -49,12 +73,14 @@ async def problems(desk: Desk, request: Request) -> Response:
     """The page of problems by cause."""
     fleet = await desk.workers.run(sources.fleet_of, desk)
     found = grouped(fleet)
+    refused = await desk.workers.run(refused_enrolments, desk, fleet.at)
     return timed_page(
         desk,
         request,
         "problems.html",
         fleet.at,
         found=found,
+        refused=refused,
         tones=TONES,
         urgency=URGENCY,
         owners=OWNERS,
@@ -73,6 +99,23 @@ async def runbooks(_desk: Desk, request: Request) -> Response:
         owners=OWNERS,
         listed=OF_DEVICES if request.state.account.role is AccountRole.IT else frozenset(),
     )
+
+
+def refused_enrolments(desk: Desk, now: datetime) -> list[Refused]:
+    """What enrolments were refused with in the last week, what needs somebody first."""
+    since = format_time((now - REFUSED_FOR).replace(microsecond=0))
+    rows = desk.register.refused_since(frozenset(REFUSALS), since)
+    found = [
+        Refused(
+            code,
+            REFUSALS[code],
+            Tone.WARN if code in BY_TOKEN else Tone.CALM,
+            count,
+            parse_time(last, what="refusal"),
+        )
+        for code, count, last in rows
+    ]
+    return sorted(found, key=lambda one: list(REFUSALS).index(one.code))
 
 
 def grouped(fleet: Fleet) -> list[Shared]:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from lakzegel_core import note
+from lakzegel_core import enrolment, note
 from lakzegel_core.custody import Custody
 from lakzegel_core.custody_state import AdmissionState, DeviceState
 from lakzegel_core.encoding import b64
@@ -18,8 +19,10 @@ from lakzegel_core.query import Query, open_query, peek_query
 from lakzegel_server.desk import Desk
 from lakzegel_server.housekeeping import read_held
 from lakzegel_server.logstate import Shown
+from lakzegel_server.people.records import Action, Event
 from lakzegel_server.web.receipts import consistency
 from lakzegel_server.web.requests import old_size, read_body
+from lakzegel_server.web.telling import who
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,19 @@ async def post_device(desk: Desk, request: Request) -> Response:
     old = old_size(request) or 0
     data = await read_body(request, MAX_HEADER)
     await desk.workers.run(desk.log.refresh)
-    answer = await desk.workers.run(_answer, desk, data, old)
+    try:
+        answer = await desk.workers.run(_answer, desk, data, old)
+    except NotAdmittedError as refusal:
+        _tell_stranger(desk, request, data, refusal)
+        raise
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+def _tell_stranger(desk: Desk, request: Request, data: bytes, refusal: NotAdmittedError) -> None:
+    """Record that a token, or a device, asked that the log has no leave for."""
+    name, device = hashlib.sha256(data).hexdigest(), peek_query(data).device
+    desk.register.refuse(device=device, code=refusal.code, entry_id=name, proven=False)
+    desk.trail.count(Event(who(desk, request), Action.ASK, enrolment.KIND).refused(refusal.code))
 
 
 def _answer(desk: Desk, data: bytes, old: int) -> dict[str, object]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_NOTE
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
-from lakzegel_server.people.records import Action, Event
+from lakzegel_server.people.records import NOTHING, Action, Event
 from lakzegel_server.sealable import note_kind, require_enrolment_seen
 from lakzegel_server.upload import UNKNOWN
 from lakzegel_server.web.identity import identify, require_role
@@ -60,7 +61,11 @@ async def publish(desk: Desk, request: Request, data: bytes, kind: str) -> int:
             device = await desk.workers.run(_check_enrolment, desk, data)
         index = await asyncio.wrap_future(desk.sequencer.submit(data))
     except LakzegelError as refusal:
+        if kind == enrolment.KIND and device == UNKNOWN:
+            device = _claimed(data)
         desk.register.refuse(device=device, code=refusal.code, entry_id=name, proven=False)
+        if kind == enrolment.KIND:
+            desk.trail.count(replace(event, id=NOTHING).refused(refusal.code))
         if account:
             _log.info("note %s refused: %s", name, refusal.code)
             await desk.workers.run(desk.trail.note, event.refused(refusal.code))
@@ -73,6 +78,14 @@ async def publish(desk: Desk, request: Request, data: bytes, kind: str) -> int:
 def roles_of(kind: str) -> tuple[AccountRole, ...]:
     """Who may bring a note of this kind; nobody in particular where its signatures are enough."""
     return NOTE_ROLES.get(kind, _ADMIN)
+
+
+def _claimed(data: bytes) -> str:
+    """The device that an enrolment says it is of."""
+    try:
+        return enrolment.peek_enrolment(data).device
+    except LakzegelError:
+        return UNKNOWN
 
 
 def _check_enrolment(desk: Desk, data: bytes) -> str:
