@@ -22,6 +22,7 @@ from lakzegel_agent.certificates import end_of_file, end_of_peer
 from lakzegel_agent.errors import RefusedError, UnreachableError
 from lakzegel_agent.lean import requests
 from lakzegel_agent.proxies import Routes, named
+from lakzegel_agent.stranger import issuer_of
 from lakzegel_core.limits import MAX_CHECKPOINT, MAX_PROOF
 
 PROBLEMS: Final = "https://lakzegel.nl/problems/"  # begins every problem type of ours
@@ -32,6 +33,7 @@ CATCHING_UP: Final = "catching-up"  # the problem's code, docs/spec/http.md §3
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _DETAIL: Final = 300  # characters of somebody else's text
 _CERTIFICATE: Final = re.compile(r"certificate verify failed: ([^()\"]{1,120})")
+_SHOWN: Final = "certificate: "  # begins what is wrong with the one that was shown
 _TUNNEL: Final = re.compile(r"[Tt]unnel connection failed: ([0-9]{3})")
 
 
@@ -201,13 +203,22 @@ class HttpReceiver:
             return ProxyError(f"proxy {named(way)}: {_of_proxy(error)}; it is tried again")
         if isinstance(error, requests.exceptions.SSLError):
             return TlsError(
-                f"{self._server}: no TLS with the receiver: {_of_tls(error)}; it is tried again"
+                f"{self._server}: no TLS with the receiver: {self._of_tls(error, way)};"
+                " it is tried again"
             )
         self._routes.failed()
         trouble = f" ({self._routes.trouble})" if self._routes.trouble else ""
         return UnreachableError(
             f"{self._server}: cannot reach the receiver: {_why(error)}{trouble}; it is tried again"
         )
+
+    def _of_tls(self, error: Exception, way: str | None) -> str:
+        """What OpenSSL has against who answers, and whose certificate that is."""
+        text = _of_tls(error)
+        if not text.startswith(_SHOWN):
+            return text
+        issuer = issuer_of(self._server, way)
+        return text if issuer is None else f"{text}; it was issued by {_printable(issuer)}"
 
     def _read(self, answer: requests.Response, limit: int) -> bytes:
         whole: list[bytes] = []
@@ -267,7 +278,7 @@ def _of_proxy(error: BaseException) -> str:
 def _of_tls(error: BaseException) -> str:
     """What OpenSSL has against the certificate, wherever the libraries put it."""
     found = _CERTIFICATE.search(str(error))
-    return _printable(f"certificate: {found[1].strip()}") if found else _why(error)
+    return _printable(f"{_SHOWN}{found[1].strip()}") if found else _why(error)
 
 
 def _why(error: BaseException) -> str:
