@@ -47,6 +47,7 @@ package: $(READY)  ## Wheel, .deb, .rpm, what is in them and their sums, in dist
 
 site: $(SITE)/.ready  ## The guides as a site, in dist/site: Dutch, English, and the reference
 	$(SITE)/bin/python docs/site/build.py dist/site
+
 profiles: $(READY)  ## Every profile that MDM delivers, of the agent's schema of settings
 	$(BIN)/python mdm-profiles/generate $(PROFILES_ARGS)
 

@@ -105,6 +105,9 @@ def _dress(
     app: Sphinx, pagename: str, _template: str, context: dict[str, object], _tree: object
 ) -> None:
     part = str(app.config.part)
+    if "body" in context:  # a table that is too wide scrolls, by keyboard too; the page does not
+        body = str(context["body"]).replace("<table", '<div class="wide" tabindex="0"><table')
+        context["body"] = body.replace("</table>", "</table></div>")
     up = "../" * pagename.count("/")
     page = pagename if pagename != "search" else "index"
     context["words"] = WORDS[part]
