@@ -12,7 +12,7 @@ PAPERS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/R
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
 TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
-COMMAND = re.compile(r"\blakzegel-(agent|server|office) ([a-z]+)\b")
+COMMAND = re.compile(r"(?<![/\w-])lakzegel-(agent|server|office) ([a-z]+)\b")
 ADR = re.compile(r"\d{4}-[a-z0-9-]+\.md\Z")
 
 
