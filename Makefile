@@ -8,7 +8,7 @@ SITE := $(VENV)/site
 ON_DEVICES := -p lakzegel_core -p lakzegel_agent -p lakzegel_verify
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test soak lint fix bench package profiles site lock check-lock check clean
+.PHONY: help demo test soak lint fix bench package package-macos profiles site lock check-lock check clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -44,6 +44,12 @@ bench: $(READY)  ## Ratios to restic, borg, tar|zstd|age and sha256sum; pages of
 
 package: $(READY)  ## Wheel, .deb, .rpm, what is in them and their sums, in dist/linux/; SIGN=KEY signs
 	PYTHONPATH=packaging/linux $(BIN)/python -m lakzegel_linux $(if $(SIGN),--sign $(SIGN)) $(PACKAGE_ARGS)
+
+FROZEN := PYTHONPATH=packaging/frozen:packaging/linux $(BIN)/python -m lakzegel_frozen package
+PINNED = --runtime $(RUNTIME) --runtime-sha256 $(RUNTIME_SHA256)
+
+package-macos: $(READY)  ## A .pkg, in dist/frozen/; needs RUNTIME=DIR RUNTIME_SHA256=HEX, ziglang
+	$(FROZEN) --target macos-arm64 $(PINNED) --out dist/frozen $(PACKAGE_ARGS)
 
 site: $(SITE)/.ready  ## The guides as a site, in dist/site: Dutch, English, and the reference
 	$(SITE)/bin/python docs/site/build.py dist/site

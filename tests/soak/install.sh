@@ -18,6 +18,10 @@ command -v debootstrap >/dev/null || wanted="$wanted debootstrap"
 command -v ansible-playbook >/dev/null || wanted="$wanted ansible-core"
 command -v apt-ftparchive >/dev/null || wanted="$wanted apt-utils"
 command -v createrepo_c >/dev/null || wanted="$wanted createrepo-c"
+command -v bsdtar >/dev/null || wanted="$wanted libarchive-tools"
+command -v cpio >/dev/null || wanted="$wanted cpio"
+command -v wixl >/dev/null || wanted="$wanted wixl"
+command -v msibuild >/dev/null || wanted="$wanted msitools"
 if [ -z "$wanted" ]; then
     exit 0
 fi

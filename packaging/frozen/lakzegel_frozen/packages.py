@@ -19,6 +19,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
+from packaging.markers import Marker
+
 from lakzegel_frozen.errors import FrozenError
 from lakzegel_frozen.identity import CHECKOUT, EPOCH
 from lakzegel_frozen.targets import Target
@@ -49,20 +51,37 @@ def install(target: Target, python: str, into: Path, lock: Path) -> tuple[Wheel,
     Raises:
         FrozenError: pip refuses, for instance because there is no wheel for that system.
     """
-    report = into.with_name("report.json")
+    report, pinned = into.with_name("report.json"), into.with_name("pinned.txt")
+    into.parent.mkdir(parents=True, exist_ok=True)
+    pinned.write_text(pins_for(lock.read_text(), target), encoding="utf-8")
     command = [
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
         *("--require-hashes", "--no-compile", "--only-binary=:all:", "--no-deps"),
         *("--implementation=cp", f"--python-version={python}", f"--target={into}"),
         *(f"--platform={one}" for one in target.wheels),
-        *(f"--report={report}", f"--requirement={lock}"),
+        *(f"--report={report}", f"--requirement={pinned}"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise FrozenError(f"{lock}: pip refuses it: {' '.join(done.stderr.split())[-MESSAGE:]}")
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise FrozenError(f"{lock}: pip refuses it: {' '.join(lines)[-MESSAGE:]}")
     found = json.loads(report.read_text())["install"]
     report.unlink()
+    pinned.unlink()
     return tuple(sorted((_wheel(one) for one in found), key=lambda one: one.name))
+
+
+def pins_for(lock: str, target: Target) -> str:
+    """The lock's lines that hold for the target; pip would ask this system, not that one."""
+    kept = []
+    for line in lock.replace("\\\n", " ").splitlines():
+        said, _, hashes = line.partition(" --hash=")
+        pin, _, marker = said.partition(";")
+        if not hashes:
+            continue
+        if not marker.strip() or Marker(marker).evaluate(dict(target.environment)):
+            kept.append(f"{pin.strip()} --hash={' '.join(hashes.split())}\n")
+    return "".join(kept)
 
 
 def _wheel(entry: dict[str, dict[str, object]]) -> Wheel:

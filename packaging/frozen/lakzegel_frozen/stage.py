@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lakzegel_frozen import bytecode, launchers, packages
+from lakzegel_frozen import bytecode, flatpackage, launchers, packages
 from lakzegel_frozen.errors import FrozenError
-from lakzegel_frozen.identity import CHECKOUT, EPOCH
+from lakzegel_frozen.identity import CHECKOUT, EPOCH, version
 from lakzegel_frozen.runtime import Runtime, take
+from lakzegel_frozen.targets import MACOS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def stage(runtime: Runtime, root: Path, compiler: Sequence[str], lock: Path) -> 
         packages.unpack_rooms(packages.own_wheel(work / "own", CHECKOUT), into)
     compile_tree(root)
     launchers.build(runtime, root, compiler)
+    if runtime.target.system == MACOS:
+        (root / "Contents/Info.plist").write_bytes(flatpackage.information(version()))
     settle(root)
     return Tree(root, runtime, wheels)
 

@@ -57,6 +57,14 @@ LAYOUTS: Final = MappingProxyType(
     }
 )
 
+ENVIRONMENTS: Final = MappingProxyType(
+    {
+        LINUX: {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"},
+        MACOS: {"sys_platform": "darwin", "platform_system": "Darwin", "os_name": "posix"},
+        WINDOWS: {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt"},
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -69,16 +77,18 @@ class Target:
     processor: str  # as the package's own format names it
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What a requirement's marker asks of that system."""
+        return dict(ENVIRONMENTS[self.system])
+
+    @property
     def layout(self) -> Layout:
         """Where things lie in its tree."""
         return LAYOUTS[self.system]
 
 
-def _macos(processor: str, wheels: tuple[str, ...], compiler: str) -> Target:
-    return Target(f"macos-{processor}", MACOS, compiler, wheels, processor)
-
-
-# macOS 11 is the first on arm64, and what the wheels of our dependencies ask for
+# macOS 11 is the first on arm64. For Macs with an Intel processor there is no wheel of cryptography
+# 49 or newer, and building one needs a Mac.
 TARGETS: Final = MappingProxyType(
     {
         target.name: target
@@ -90,15 +100,12 @@ TARGETS: Final = MappingProxyType(
                 wheels=("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"),
                 processor="x86_64",
             ),
-            _macos(
-                "arm64",
-                ("macosx_11_0_arm64", "macosx_11_0_universal2", "macosx_10_9_universal2"),
-                "aarch64-macos.11.0",
-            ),
-            _macos(
-                "x86_64",
-                ("macosx_11_0_x86_64", "macosx_10_12_x86_64", "macosx_10_9_universal2"),
-                "x86_64-macos.11.0",
+            Target(
+                name="macos-arm64",
+                system=MACOS,
+                compiler="aarch64-macos.11.0",
+                wheels=("macosx_11_0_arm64", "macosx_11_0_universal2", "macosx_10_9_universal2"),
+                processor="arm64",
             ),
             Target("windows-x86_64", WINDOWS, "x86_64-windows-gnu", ("win_amd64",), "x64"),
         )
