@@ -2,6 +2,7 @@
 """Small packages: made as the real ones are, of an environment that is already here."""
 
 import dataclasses
+import fcntl
 import os
 import shutil
 from importlib.metadata import distribution
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lakzegel_linux import build, environment, products, sums
+from lakzegel_linux import build, environment, products, staging, sums
 
 ROOT = Path(__file__).resolve().parents[2]
 MOMENT = 1_790_000_000
@@ -31,9 +32,9 @@ def copy_distribution(name, target):
             shutil.copyfile(found.locate_file(entry), target / entry)
 
 
-def made_in(folder, release="1"):
+def made_in(folder):
     """Packages of a small agent, made in ``folder/out``, and its environment."""
-    tree = build.Tree(ROOT, folder / "work", folder / "out", release, MOMENT)
+    tree = build.Tree(ROOT, folder / "work", folder / "out", "1", MOMENT)
     build.clean(tree)
     wheel = build.build_wheel(tree)
     bare = environment.make_skeleton(tree.work / AGENT.name, AGENT.home)
@@ -44,12 +45,31 @@ def made_in(folder, release="1"):
     for kind in build.KINDS:
         build.pack(tree, AGENT, whole.root, kind)
     sums.write(tree.out)
-    return tree, whole
+
+
+def once(tmp_path_factory, name, make):
+    """A folder that ``make`` filled, once for all processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / name
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
+def found_in(folder):
+    """The tree and the environment of packages that are there."""
+    tree = build.Tree(ROOT, folder / "work", folder / "out", "1", MOMENT)
+    return tree, environment.Environment(tree.work / AGENT.name, AGENT.home, ())
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory):
-    return made_in(tmp_path_factory.mktemp("packages"))
+    return found_in(once(tmp_path_factory, "packages", made_in))
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +77,7 @@ def again(tmp_path_factory):
     """The same once more, elsewhere, by somebody whose files nobody else may read."""
     before = os.umask(0o077)
     try:
-        return made_in(tmp_path_factory.mktemp("elsewhere"))
+        return found_in(once(tmp_path_factory, "elsewhere", made_in))
     finally:
         os.umask(before)
 
@@ -66,10 +86,33 @@ def again(tmp_path_factory):
 def newer(small, tmp_path_factory):
     """A package with a higher number, of the same environment."""
     tree, whole = small
-    out = tmp_path_factory.mktemp("newer")
-    later = dataclasses.replace(tree, out=out, release="2")
-    shutil.rmtree(tree.work / f"{AGENT.name}-deb")
-    return build.pack(later, AGENT, whole.root, "deb")
+
+    def make(folder):
+        later = dataclasses.replace(tree, out=folder / "out", release="2")
+        build.pack(later, AGENT, whole.root, "deb")
+
+    (made,) = (once(tmp_path_factory, "newer", make) / "out").iterdir()
+    return made
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Every package, of this checkout; and those of the same with a higher number."""
+    folder = tmp_path_factory.mktemp("real")
+    tree = build.Tree(ROOT, folder / "work", folder / "out", "1", MOMENT)
+    build.clean(tree)
+    wheel = build.build_wheel(tree)
+    for product in products.PRODUCTS:
+        build.build(tree, product, wheel)
+    sums.write(tree.out)
+    later = dataclasses.replace(tree, out=folder / "later", release="2")
+    for product in products.PRODUCTS:
+        staged = environment.Environment(tree.work / product.name, product.home, ())
+        environment.name_version(staged, "0.1.0-2")
+        staging.settle(staged.root, MOMENT)
+        for kind in build.KINDS:
+            build.pack(later, product, tree.work / product.name, kind)
+    return tree, later
 
 
 def needs(*programs):

@@ -5,7 +5,6 @@ import json
 import marshal
 import os
 import re
-import socket
 import subprocess
 from pathlib import Path
 
@@ -45,13 +44,12 @@ def test_the_sums_are_what_sha256sum_reads(small):
 
 def test_nothing_in_a_package_tells_where_or_by_whom_it_was_made(small):
     tree, made = small
-    clues = [str(tree.work), str(ROOT), socket.gethostname()]
+    clues = [str(tree.work).encode(), str(ROOT).encode()]
     whole = [path for path in made.root.rglob("*") if path.is_file() and not path.is_symlink()]
     assert len(whole) > 100
-    for path in (*whole, *(tree.work / f"{AGENT.name}-deb").glob("p*")):
+    for path in (*whole, *(tree.work / f"{AGENT.name}-deb-1").glob("p*")):
         data = path.read_bytes()
-        assert not [clue for clue in clues[:2] if clue.encode() in data], path
-    assert clues[2].encode() not in one(tree.out, ".rpm").read_bytes()[:65536]
+        assert not [clue for clue in clues if clue in data], path
 
 
 def test_every_file_of_a_deb_is_roots_and_writable_for_nobody_else(small):
@@ -129,9 +127,9 @@ def test_the_bill_of_materials_is_valid_and_names_each_distribution_with_licence
 @pytest.mark.parametrize("kind", ["deb", "rpm"])
 def test_every_script_is_one_that_the_systems_shell_reads(small, kind):
     tree, _ = small
-    folder = tree.work / f"{AGENT.name}-{kind}"
+    folder = tree.work / f"{AGENT.name}-{kind}-1"
     names = sorted(path for path in folder.iterdir() if path.suffix != ".json")
-    assert len(names) in {3, 5}
+    assert len(names) in {4, 5}
     for path in names:
         assert path.read_text().startswith("#!/bin/sh\n")
         subprocess.run(["sh", "-n", path], check=True)

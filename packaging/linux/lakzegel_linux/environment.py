@@ -62,7 +62,7 @@ def make_skeleton(root: Path, home: str) -> Environment:
     folder = root / home.lstrip("/")
     made.packages.mkdir(parents=True)
     (folder / "bin").mkdir()
-    (folder / "bin" / "python").symlink_to(f"/usr/bin/{PYTHON}")
+    (folder / "bin" / "python").symlink_to(os.path.relpath(f"/usr/bin/{PYTHON}", f"{home}/bin"))
     (folder / "pyvenv.cfg").write_text(CONFIGURATION)
     return made
 

@@ -79,7 +79,7 @@ def configuration(
         ],
         # nobody's machine, nothing in the bytes but the tree's own time
         "rpm": {"compression": "zstd", "buildhost": "lakzegel.invalid", "summary": product.summary},
-        "deb": {"compression": "zstd"},
+        "deb": {"compression": "xz"},  # what tools of repositories all read
     }
 
 
@@ -119,7 +119,7 @@ def make(
     told = configuration(
         root, product, kind, version=version, release=release, moment=moment, machine=machine
     )
-    work = root.with_name(f"{root.name}-{kind}")
+    work = root.with_name(f"{root.name}-{kind}-{release}")
     work.mkdir()
     placed: dict[str, str] = {}
     for name, text in scripts(root, product, kind).items():

@@ -85,7 +85,7 @@ def write_papers(
     folder = root / "usr/share/doc" / product.name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sbom.cdx.json").write_text(bill)
-    (folder / "copyright").write_text(_copyright(product, wheels, terms))
+    (folder / "copyright").write_text(_copyright(product, wheels, terms, made))
     text = (
         f"{product.name} ({version}) stable; urgency=medium\n\n"
         f"  * What changed is in CHANGELOG.md of Lakzegel {version.partition('-')[0]}.\n\n"
@@ -95,14 +95,16 @@ def write_papers(
     log.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 
-def _copyright(product: Product, wheels: Iterable[Wheel], terms: dict[str, str]) -> str:
+def _copyright(
+    product: Product, wheels: Iterable[Wheel], terms: dict[str, str], made: datetime
+) -> str:
     """Debian's machine-readable form: ours, then each distribution in the environment."""
     site = f"{product.home.lstrip('/')}/lib/python*/site-packages"
     text = (
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
         "Upstream-Name: Lakzegel\n\n"
         "Files: *\n"
-        "Copyright: Lakzegel's contributors\n"
+        f"Copyright: {made.year} Lakzegel's contributors\n"
         "License: EUPL-1.2\n"
         " European Union Public Licence 1.2; its text lies beside our packages in\n"
         f" /{site}/lakzegel-*.dist-info/licenses/LICENSE.\n\n"
