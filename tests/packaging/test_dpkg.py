@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,35 @@ def test_an_upgrade_keeps_state_and_asks_nothing(root, small, newer):
     status = (root.folder / "var/lib/dpkg/status").read_text()
     assert "Version: 0.1.0-2\n" in status
     assert "Status: install ok installed\n" in status
+
+
+def test_a_unit_is_enabled_once_and_what_an_administrator_disabled_stays_so(root, small, newer):
+    enabled = root.folder / "etc/systemd/system/multi-user.target.wants/lakzegel-agent.service"
+    root.dpkg("-i", one(small[0].out, ".deb"))
+    assert enabled.is_symlink()
+    enabled.unlink()  # systemctl disable
+    root.dpkg("-i", newer)
+    assert not enabled.is_symlink()
+    enabled.symlink_to("/usr/lib/systemd/system/lakzegel-agent.service")
+    root.dpkg("--remove", "lakzegel-agent")
+    assert (root.folder / "etc/systemd/system/lakzegel-agent.service").readlink() == Path(
+        "/dev/null"
+    )
+    root.dpkg("-i", newer)
+    assert enabled.is_symlink()
+    assert not (root.folder / "etc/systemd/system/lakzegel-agent.service").is_symlink()
+
+
+def test_a_state_folder_on_another_disk_is_looked_into(root, small):
+    root.dpkg("-i", one(small[0].out, ".deb"))
+    root.spool(1)
+    disk = root.folder / "srv/disk"
+    disk.parent.mkdir()
+    (root.folder / HOME).rename(disk)
+    (root.folder / HOME).symlink_to("../../srv/disk")
+    assert "1 closed batches are kept" in root.dpkg("--remove", "lakzegel-agent")
+    root.dpkg("--purge", "lakzegel-agent")
+    assert (root.folder / HOME / "spool/0-0.head").exists()
 
 
 def test_removal_and_purge_keep_unsent_batches_and_say_how_many_and_where(root, small):

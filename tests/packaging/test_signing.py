@@ -10,6 +10,17 @@ from lakzegel_linux import errors, signing, sums
 from tests.packaging.conftest import needs
 from tests.packaging.test_packages import one, out_of
 
+POLICY = """\
+<?xml version="1.0"?>
+<!DOCTYPE Policy SYSTEM "https://www.debian.org/debsig/1.0/policy.dtd">
+<Policy xmlns="https://www.debian.org/debsig/1.0/">
+  <Origin Name="Lakzegel" id="{0}" Description="packages"/>
+  <Selection><Required Type="origin" File="lakzegel.gpg" id="{0}"/></Selection>
+  <Verification MinOptional="0">
+    <Required Type="origin" File="lakzegel.gpg" id="{0}"/>
+  </Verification>
+</Policy>
+"""
 BUILDER = "Builder <builder@lakzegel.invalid>"
 
 
@@ -61,6 +72,26 @@ def test_the_member_in_a_deb_signs_the_others_and_dpkg_does_not_mind(signed, sma
     before = one(small[0].out, ".deb")
     assert out_of("dpkg-deb", "-c", package) == out_of("dpkg-deb", "-c", before)
     assert whole == b"".join(signing.members(before.read_bytes()))
+
+
+def test_debsig_verifies_a_deb_by_a_policy_and_not_one_that_was_changed(signed, tmp_path):
+    needs("debsig-verify")
+    out, home = signed
+    rows = out_of("gpg", "--batch", "--with-colons", "--list-keys", BUILDER).splitlines()
+    key = next(row.split(":")[4] for row in rows if row.startswith("pub:"))
+    for folder in ("policies", "keyrings"):
+        (tmp_path / folder / key).mkdir(parents=True)
+    (tmp_path / "policies" / key / "lakzegel.pol").write_text(POLICY.format(key))
+    keyring = tmp_path / "keyrings" / key / "lakzegel.gpg"
+    out_of("gpg", "--batch", "--dearmor", "--output", keyring, home / "public.asc")
+    places = ("--policies-dir", tmp_path / "policies", "--keyrings-dir", tmp_path / "keyrings")
+    package = one(out, ".deb")
+    out_of("debsig-verify", *places, package)
+    changed = tmp_path / "changed.deb"
+    data = bytearray(package.read_bytes())
+    data[len(data) // 2] ^= 1
+    changed.write_bytes(data)
+    assert subprocess.run(["debsig-verify", *places, changed], check=False).returncode
 
 
 def test_what_is_signed_already_is_not_signed_again(signed):

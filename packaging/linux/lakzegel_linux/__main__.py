@@ -31,6 +31,13 @@ def moment_of(root: Path) -> int:
     return int(said)
 
 
+def differs(root: Path) -> bool:
+    """Whether there is a change in the tree that its commit does not have."""
+    command = ["git", "status", "--porcelain"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return bool(done.stdout.strip())
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 when everything was made, 2 with one line when it was not."""
     parser = argparse.ArgumentParser(prog="lakzegel_linux", description="makes .deb and .rpm")
@@ -42,6 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         tree = Tree(ROOT, asked.work, asked.out.resolve(), asked.release, moment_of(ROOT))
+        if differs(ROOT):
+            print(
+                "lakzegel_linux: differs from its commit: nobody can make this again",
+                file=sys.stderr,
+            )
         clean(tree)
         wheel = build_wheel(tree)
         for product in PRODUCTS:

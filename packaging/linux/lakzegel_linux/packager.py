@@ -57,7 +57,7 @@ def configuration(
     """What nfpm is told; the scripts are files beside it."""
     return {
         "name": product.name,
-        "arch": MACHINES[machine],
+        "arch": _arch(machine),
         "platform": "linux",
         "version": version,
         "version_schema": "none",
@@ -81,6 +81,17 @@ def configuration(
         "rpm": {"compression": "zstd", "buildhost": "lakzegel.invalid", "summary": product.summary},
         "deb": {"compression": "xz"},  # what tools of repositories all read
     }
+
+
+def _arch(machine: str) -> str:
+    """The machine in nfpm's words.
+
+    Raises:
+        PackagingError: nobody has published wheels for it that these locks name.
+    """
+    if machine not in MACHINES:
+        raise PackagingError(f"{machine}: packages are made for {', '.join(MACHINES)}")
+    return MACHINES[machine]
 
 
 def _contents(root: Path) -> list[dict[str, object]]:

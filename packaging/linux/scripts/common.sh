@@ -20,15 +20,16 @@ homes() {
         "$settings" | head -n 1 | grep -vxF "$state" || true
 }
 
-# How many closed batches lie below a folder, in spools or set aside; a head is there for each.
+# How many closed batches lie below a folder, in spools or set aside; a head is there for each. The
+# folder may be a link to another disk.
 batches() {
-    find "${DPKG_ROOT:-}$1" -type f \( -path '*/spool/*.head' -o -path '*/given-up/*.head' \) \
+    find "${DPKG_ROOT:-}$1/" -type f \( -path '*/spool/*.head' -o -path '*/given-up/*.head' \) \
         -printf x 2>/dev/null | wc -c
 }
 
 # Whether a folder holds checkpoints that contradict each other: proof that nobody else may have.
 evidence() {
-    find "${DPKG_ROOT:-}$1" -type f -path '*/evidence/*' -print 2>/dev/null | grep -q .
+    find "${DPKG_ROOT:-}$1/" -type f -path '*/evidence/*' -print 2>/dev/null | grep -q .
 }
 
 # The environment that is there becomes the road back, where it is proven on this device: the same

@@ -31,7 +31,7 @@ purge() {
 if runs_systemd; then
     systemctl --system daemon-reload >/dev/null || true
 fi
-if [ -x "${DPKG_ROOT:-}/usr/bin/deb-systemd-helper" ]; then
+if command -v deb-systemd-helper >/dev/null; then
     # shellcheck disable=SC2086 # lists of names
     case "$1" in
         remove)
