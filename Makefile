@@ -8,7 +8,7 @@ SITE := $(VENV)/site
 ON_DEVICES := -p lakzegel_core -p lakzegel_agent -p lakzegel_verify
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test soak lint fix bench package package-macos profiles site lock check-lock check clean
+.PHONY: help demo test soak lint fix bench package package-macos package-windows profiles site lock check-lock check clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -50,6 +50,9 @@ PINNED = --runtime $(RUNTIME) --runtime-sha256 $(RUNTIME_SHA256)
 
 package-macos: $(READY)  ## A .pkg, in dist/frozen/; needs RUNTIME=DIR RUNTIME_SHA256=HEX, ziglang
 	$(FROZEN) --target macos-arm64 $(PINNED) --out dist/frozen $(PACKAGE_ARGS)
+
+package-windows: $(READY)  ## An .msi, in dist/frozen/; the same, and msitools with wixl
+	$(FROZEN) --target windows-x86_64 $(PINNED) --out dist/frozen $(PACKAGE_ARGS)
 
 site: $(SITE)/.ready  ## The guides as a site, in dist/site: Dutch, English, and the reference
 	$(SITE)/bin/python docs/site/build.py dist/site

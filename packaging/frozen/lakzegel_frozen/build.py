@@ -11,11 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from lakzegel_frozen import bill, flatpackage, launchers, stage
+from lakzegel_frozen import bill, flatpackage, launchers, msi, stage
 from lakzegel_frozen.errors import FrozenError
 from lakzegel_frozen.identity import AGENT, NAME, version
 from lakzegel_frozen.runtime import open_runtime
-from lakzegel_frozen.targets import MACOS, Target
+from lakzegel_frozen.targets import MACOS, WINDOWS, Target
 
 Packer = Callable[[Path, Target, Path], Path]
 
@@ -80,8 +80,13 @@ def _macos(tree: Path, target: Target, path: Path) -> Path:
     return made
 
 
+def _windows(tree: Path, target: Target, path: Path) -> Path:
+    del target
+    return msi.pack(tree, version(), path.with_name(f"{path.name}.msi"))
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-PACKERS: Final = MappingProxyType({MACOS: _macos})
+PACKERS: Final = MappingProxyType({MACOS: _macos, WINDOWS: _windows})
