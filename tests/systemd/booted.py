@@ -104,7 +104,7 @@ class Machine:
         told.bind(str(self.scratch / "outside/notify"))
         told.settimeout(25)
         self.group = next(Path(p) for p in UNIFIED if Path(p, "cgroup.procs").exists())
-        self.group /= f"lakzegel-{self.scratch.name}"
+        self.group /= f"lakzegel-{os.getpid()}-{self.scratch.name}"
         self.group.mkdir(exist_ok=True)
         space = ["unshare", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net"]
         site = sysconfig.get_path("purelib")
@@ -126,21 +126,21 @@ class Machine:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         self.pid = int(children.read_text().split()[0])
 
-    def run(self, *words, user="root", check=True, folder="/"):
+    def run(self, *words, user="root", check=True):
         """Run a command there, as its user; what it printed."""
-        process = self.start(*words, user=user, folder=folder)
+        process = self.start(*words, user=user)
         out, err = process.communicate()
         done = subprocess.CompletedProcess(words, process.returncode, out, err)
         if check and done.returncode:
             raise AssertionError(f"{words}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout if check else done
 
-    def start(self, *words, user="root", folder="/"):
+    def start(self, *words, user="root"):
         """Start a command there, as its user; its input and output are pipes."""
         enter = ["nsenter", f"--target={self.pid}", "--all", f"--root=/proc/{self.pid}/root"]
         become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         return subprocess.Popen(
-            [*enter, f"--wd={folder}", *(become if user != "root" else []), *map(str, words)],
+            [*enter, "--wd=/", *(become if user != "root" else []), *map(str, words)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

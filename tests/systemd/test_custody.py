@@ -3,16 +3,20 @@
 
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
 from tests.systemd import booted, custody
 from tests.systemd.custody import until
+from tests.systemd.units import FOLDER, one, settings
 
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.skipif(bool(booted.missing()), reason=booted.missing()),
 ]
+MAIL = "/home/minister/Mail/new"
 NUMBER = re.compile(r"\d+")
 SOURCES = [
     ("mail", "maildir", "~/Mail", ""),
@@ -76,7 +80,7 @@ def test_settings_that_arrive_start_an_agent_that_enrols_itself_and_captures(mac
 
 
 def test_new_mail_is_sealed_while_it_runs(machine):
-    machine.run("cp", "Mail/new/1.m", "Mail/new/4.m", user="minister", folder="/home/minister")
+    machine.run("cp", f"{MAIL}/1.m", f"{MAIL}/4.m", user="minister")
     until(machine, lambda: found(machine)[1:2] == (5,))
 
 
@@ -96,7 +100,8 @@ def test_an_agent_that_is_killed_or_hangs_is_started_anew(machine, sign):
 
 def test_the_office_pulls_what_was_sealed_and_its_proofs_hold(machine):
     machine.run("systemctl", "start", "lakzegel-office-pull")
-    until(machine, lambda: "batch" in custody.office(machine, "list", check=False).stdout)
+    said = ("journalctl", "-t", "lakzegel-office-pull", "-o", "cat")
+    until(machine, lambda: "held to" in machine.run(*said))
     machine.run("systemctl", "stop", "lakzegel-office-pull")
     machine.run("systemctl", "start", "lakzegel-office-verify", "lakzegel-office-alarms")
     out = f"{custody.OFFICE}/restored"
@@ -162,3 +167,56 @@ def test_an_agent_ends_in_good_order(machine):
     assert state(machine, "lakzegel-agent") == "inactive"
     said = machine.run("journalctl", "-t", "lakzegel-agent", "-o", "cat", "-n", "1")
     assert json.loads(said.splitlines()[-1])["action"] == "stop"
+
+
+TRACED = """\
+[Service]
+NotifyAccess=all
+SystemCallFilter=
+WatchdogSec=0
+ExecStart=
+ExecStart=/usr/bin/strace -f -qq -e signal=none -o {state}/calls {command}
+"""
+WATCHED = {
+    "lakzegel-server": custody.SERVER,
+    "lakzegel-agent": "/var/lib/lakzegel",
+    "lakzegel-office-pull": custody.OFFICE,
+}
+CALL = re.compile(r"^\d+ +(\w+)\(", re.MULTILINE)
+DONE_WITHOUT = {"setpriority"}  # a sealing process asks for less than it has, and takes a no
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
+def test_no_system_call_that_a_program_needs_is_refused(machine):
+    allowed = calls_of("@system-service") - calls_of("@privileged") - calls_of("@resources")
+    for unit, folder in WATCHED.items():
+        assert settings(FOLDER / f"{unit}.service")["SystemCallFilter"] == [
+            "@system-service",
+            "~@privileged @resources",
+        ]
+        command = one(FOLDER / f"{unit}.service", "ExecStart")
+        place = machine.path(f"/run/systemd/system/{unit}.service.d/traced.conf")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(TRACED.format(state=folder, command=command))
+    machine.run("systemctl", "daemon-reload")
+    for unit in WATCHED:
+        machine.run("systemctl", "restart", unit)
+    before = found(machine)[1:2]
+    machine.run("cp", f"{MAIL}/1.m", f"{MAIL}/5.m", user="minister")
+    until(machine, lambda: found(machine)[1:2] > before)
+    machine.run("systemctl", "reload", "lakzegel-agent")
+    for unit, folder in reversed(WATCHED.items()):
+        machine.run("systemctl", "stop", unit)
+        made = set(CALL.findall(machine.path(f"{folder}/calls").read_text(errors="replace")))
+        assert {"openat", "write", "socket"} <= made
+        assert made - allowed <= DONE_WITHOUT, unit
+
+
+def calls_of(group):
+    """The system calls of a set of systemd's, and of those that it names."""
+    said = subprocess.run(
+        ["systemd-analyze", "syscall-filter", group], capture_output=True, text=True, check=True
+    ).stdout
+    names = [line.strip() for line in said.splitlines()[1:] if not line.strip().startswith("#")]
+    plain = {name for name in names if name and not name.startswith("@")}
+    return plain.union(*(calls_of(name) for name in names if name.startswith("@")))
