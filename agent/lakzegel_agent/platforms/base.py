@@ -133,7 +133,13 @@ class Programs(Protocol):
         ...
 
     def confine(self, limits: dict[str, int]) -> None:
-        """Take from this process what it does not need; names are those of `setrlimit`."""
+        """Take from this process what it does not need, and every right beside its user's.
+
+        Names are those of `setrlimit`.
+
+        Raises:
+            OSError: it has such a right, and cannot give it up.
+        """
         ...
 
     def widen(self, descriptor: int, size: int) -> None:

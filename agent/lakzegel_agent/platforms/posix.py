@@ -36,6 +36,9 @@ _LOCAL_PEERCRED: Final = 1
 _LOCAL_PEERPID: Final = 2
 _XUCRED: Final = struct.Struct("2I")  # version, uid; then groups
 _XUCRED_SIZE: Final = 76
+_CAPABILITY_VERSION: Final = 0x20080522  # _LINUX_CAPABILITY_VERSION_3 of linux/capability.h
+_CAPABILITY_HEAD: Final = struct.Struct("Ii")  # version; process, 0 for this one
+_CAPABILITY_SETS: Final = 24  # bytes: effective, permitted, inheritable, twice 32 bits each
 _QUIET: Final = 10  # of 19; systemd and launchd set their own
 
 pread = os.pread
@@ -186,6 +189,16 @@ def end(process: subprocess.Popen[bytes], *, at_once: bool) -> bool:
     return True
 
 
+def _give_up() -> None:
+    """Give up every capability, for good: the one that lets an agent read homes goes with it."""
+    import ctypes  # noqa: PLC0415 - for one process alone
+
+    none = bytes(_CAPABILITY_SETS)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.capset(_CAPABILITY_HEAD.pack(_CAPABILITY_VERSION, 0), none):  # ambient ones go too
+        raise OSError(ctypes.get_errno(), "capabilities cannot be given up")
+
+
 def confine(limits: dict[str, int]) -> None:
     """Set each limit that this system has."""
     import resource  # noqa: PLC0415 - for one process alone
@@ -193,6 +206,8 @@ def confine(limits: dict[str, int]) -> None:
     for name, most in limits.items():
         with suppress(AttributeError, OSError, ValueError):
             resource.setrlimit(getattr(resource, name), (most, most))
+    if sys.platform == "linux":
+        _give_up()
 
 
 def widen(descriptor: int, size: int) -> None:
