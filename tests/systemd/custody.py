@@ -37,7 +37,7 @@ def receiver(machine):
     """A receiver that serves on port 443."""
     certificate(machine)
     server(machine, "init", "--name", ORIGIN)
-    server(machine, "account", "add", "--role", "records", "--token-file", f"{SERVER}/token", "o")
+    server(machine, "account", "add", "--role", "records", "--token-file", "/tmp/token", "o")
     machine.run("systemctl", "start", "lakzegel-server.socket")
     machine.run("systemctl", "start", "lakzegel-server.service")
 
@@ -63,7 +63,7 @@ def records(machine):
     shell += (
         f"install -o lakzegel-office -m 600 /etc/lakzegel/office.passphrase {OFFICE}/passphrase;"
     )
-    shell += f"install -o lakzegel-office -m 600 {SERVER}/token {SERVER}/log.keys {OFFICE}/"
+    shell += f"install -o lakzegel-office -m 600 /tmp/token {SERVER}/log.keys {OFFICE}/"
     machine.run("sh", "-c", shell)
     office(
         machine, "init", "--log-keys", f"{OFFICE}/log.keys", "--org", "records.example",

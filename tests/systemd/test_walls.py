@@ -124,6 +124,7 @@ def machine(tmp_path_factory):
             made.file(f"etc/lakzegel/{place}", "secret\n", 0o600)
         for room, name in (("server", "server.toml"), ("office", "office.toml")):
             made.file(f"var/lib/lakzegel-{room}/{name}", "")
+        made.file("var/lib/lakzegel-office/mirror/origin", "")
         made.boot()
         custody.minister(made)
         made.run("systemctl", "--global", "enable", "lakzegel-agent-user.socket")
