@@ -30,6 +30,11 @@ def write(path):
     return "written"
 
 
+def both(path):
+    os.close(os.open(path, os.O_RDWR))
+    return "opened"
+
+
 def rows(path):
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
@@ -72,7 +77,7 @@ def told(user):
 
 def attempt(word, *arguments):
     doing = {"read": read, "write": write, "rows": rows, "list": listed, "remove": os.unlink}
-    doing["secret"] = told
+    doing |= {"secret": told, "both": both}
     try:
         return doing[word](*arguments) if word in doing else DOINGS[word]()
     except sqlite3.Error as error:

@@ -80,7 +80,7 @@ WORDS["lakzegel-agent"] = (
     *(f"remove:{MAIL}", "write:/var/lib/lakzegel/new", "write:/etc/lakzegel/agent.toml"),
     *("read:/etc/shadow", "list:/root", "read:/etc/lakzegel/office.passphrase"),
     *("secret:MINISTER", "list:/etc/lakzegel/tls", "list:/var/log"),
-    *(f"list:{OFFICE}", f"list:{SERVER}"),
+    *(f"list:{OFFICE}", f"list:{SERVER}", "both:/dev/tpmrm0", "list:/dev"),
 )
 
 
@@ -129,6 +129,8 @@ def machine(tmp_path_factory):
         custody.minister(made)
         made.run("systemctl", "--global", "enable", "lakzegel-agent-user.socket")
         custody.login(made, "minister")
+        made.run("chgrp", "tss", "/dev/tpmrm0")  # as udev's rule does
+        made.run("chmod", "660", "/dev/tpmrm0")
         yield made
     finally:
         made.close()
@@ -167,6 +169,7 @@ def test_an_agent_reads_what_is_closed_to_all_others_and_writes_its_own_state_al
     read_only = "no: Read-only file system"
     found = dict(told["lakzegel-agent"])
     assert {found.pop(word) for word in list(found) if word.startswith("secret:")} == {"geheim"}
+    assert set(found.pop("list:/dev")) & {"tpmrm0", "tty0", "sda", "kmsg", "mem"} == {"tpmrm0"}
     assert found == NEVER | {
         f"read:{MAIL}": "From: a@minxyz.example\nS",
         "rows:/home/minister/chats.sqlite": 1,  # which its own program has open
@@ -181,6 +184,7 @@ def test_an_agent_reads_what_is_closed_to_all_others_and_writes_its_own_state_al
         "list:/var/lib/lakzegel-office": [],
         "list:/var/lib/lakzegel-server": [],
         "list:/var/log": [],
+        "both:/dev/tpmrm0": "opened",
         "capabilities of a child": READ_SEARCH,
     }
 
