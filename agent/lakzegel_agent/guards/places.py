@@ -25,7 +25,7 @@ from lakzegel_agent.guards.base import (
     UNREADABLE,
     PlaceError,
 )
-from lakzegel_agent.platforms import NOBODY, system
+from lakzegel_agent.platforms import system
 
 MAX_SETTINGS: Final = 8 * 2**20  # bytes, docs/spec/guards.md §7
 NEW_MODE: Final = 0o644
@@ -134,7 +134,7 @@ def _require_own(folder: Path) -> None:
     Raises:
         PlaceError: it is another user's.
     """
-    if system.me() not in {NOBODY, folder.stat().st_uid}:
+    if system.me() != system.owner_of(folder):
         raise PlaceError(NOT_PERMITTED)
 
 

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Final
 
 from lakzegel_agent.errors import UsageError
 from lakzegel_agent.helper.serving import serve
-from lakzegel_agent.helper.unixroad import UnixDoor
+from lakzegel_agent.helper.ways import door, stays
 from lakzegel_agent.platforms import system
-from lakzegel_agent.settingsconfig import handed_over
 from lakzegel_agent.stores.signal_secrets import SystemSecrets
 
 IDLE: Final = 60.0  # seconds without a question, docs/spec/session-helper.md §3
@@ -26,19 +24,16 @@ def help_agent(home: Path, *, idle: float = IDLE) -> int:
     agent = _agent_of(home)
     if agent == system.me():
         raise UsageError(f"{home}: the agent runs as this user; it needs no helper")
-    descriptor = handed_over()
-    if descriptor is None:
-        raise UsageError(
-            "helper: no socket was handed over; start it by lakzegel-agent-user.socket"
-        )
-    with socket.socket(fileno=descriptor) as listening:
-        listening.set_inheritable(False)
-        return serve(UnixDoor(listening), SystemSecrets(), agent=agent, idle=idle)
+    with door() as where:
+        answered = serve(where, SystemSecrets(), agent=agent, idle=idle)
+        while stays():  # nobody would start it at the next question
+            answered += serve(where, SystemSecrets(), agent=agent, idle=idle)
+        return answered
 
 
 def _agent_of(home: Path) -> int:
     """Whose home it is: its name can be seen by everybody, what is in it cannot."""
     try:
-        return home.stat().st_uid
+        return system.owner_of(home)
     except OSError as error:
         raise UsageError(f"{home}: the agent's home: {error.strerror}; start the agent") from None

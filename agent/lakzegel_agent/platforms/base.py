@@ -160,7 +160,7 @@ class Programs(Protocol):
 
 
 class Users(Protocol):
-    """Who there is. A number of a user is NOBODY where the system has none."""
+    """Who there is, by number; on Windows one that is made of the user's security identifier."""
 
     def me(self) -> int:
         """The user whose rights this process has."""
@@ -168,6 +168,14 @@ class Users(Protocol):
 
     def me_really(self) -> int:
         """The user that started this process."""
+        ...
+
+    def owner(self, descriptor: int) -> int:
+        """Whose an open file is."""
+        ...
+
+    def owner_of(self, path: Path) -> int:
+        """Whose a file or folder is."""
         ...
 
     def name_of(self, user: int) -> str | None:

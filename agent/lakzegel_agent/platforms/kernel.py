@@ -86,6 +86,14 @@ class Kernel(Protocol):
         """Owner and access list, as SDDL."""
         ...
 
+    def owner(self, descriptor: int) -> str:
+        """The owner of an open file, as SDDL: ``O:…``."""
+        ...
+
+    def user(self) -> str:
+        """Who this process acts as: a security identifier, ``S-1-…``."""
+        ...
+
     def secure(self, path: str, sddl: str) -> None:
         """Set an access list, and take nothing over from above."""
         ...

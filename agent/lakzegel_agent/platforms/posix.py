@@ -243,6 +243,16 @@ def me_really() -> int:
     return os.getuid()
 
 
+def owner(descriptor: int) -> int:
+    """By the system."""
+    return os.fstat(descriptor).st_uid
+
+
+def owner_of(path: Path) -> int:
+    """By the system."""
+    return os.stat(path).st_uid  # noqa: PTH116  # bytes or text
+
+
 def name_of(user: int) -> str | None:
     """By the system's database of users."""
     import pwd  # noqa: PLC0415 - few processes ask

@@ -33,6 +33,8 @@ _OWNER: Final = 0x1  # OWNER_SECURITY_INFORMATION
 _DACL: Final = 0x4  # DACL_SECURITY_INFORMATION
 _PROTECTED: Final = 0x80000000  # PROTECTED_DACL_SECURITY_INFORMATION
 _REVISION: Final = 1  # SDDL_REVISION_1
+_QUERY: Final = 0x8  # TOKEN_QUERY
+_TOKEN_USER: Final = 1  # TokenUser
 _BELOW_NORMAL: Final = 0x00004000  # BELOW_NORMAL_PRIORITY_CLASS
 _INVALID: Final = ctypes.c_void_p(-1).value
 
@@ -144,19 +146,54 @@ class Win32:
         found = ctypes.create_string_buffer(size.value)
         if not self._security.GetFileSecurityW(path, what, found, size, ctypes.byref(size)):
             raise _error(path)
-        text = wintypes.LPWSTR()
-        if not self._security.ConvertSecurityDescriptorToStringSecurityDescriptorW(
-            found, _REVISION, what, ctypes.byref(text), None
-        ):
-            raise _error(path)
+        return self._text(found, what)
+
+    def owner(self, descriptor: int) -> str:
+        """GetKernelObjectSecurity."""
+        handle = wintypes.HANDLE(msvcrt.get_osfhandle(descriptor))
+        return self.owner_of_handle(handle)
+
+    def owner_of_handle(self, handle: wintypes.HANDLE) -> str:
+        """Of whatever kernel object it is of."""
+        size = wintypes.DWORD()
+        ask = self._security.GetKernelObjectSecurity
+        ask(handle, _OWNER, None, 0, ctypes.byref(size))
+        found = ctypes.create_string_buffer(size.value)
+        if not ask(handle, _OWNER, found, size, ctypes.byref(size)):
+            raise _error(None)
+        return self._text(found, _OWNER)
+
+    def user(self) -> str:
+        """Of this process's token."""
+        return self.user_of(wintypes.HANDLE(self._kernel.GetCurrentProcess()))
+
+    def user_of(self, process: wintypes.HANDLE) -> str:
+        """OpenProcessToken."""
+        token = wintypes.HANDLE()
+        if not self._security.OpenProcessToken(process, _QUERY, ctypes.byref(token)):
+            raise _error(None)
+        return self.user_in(token)
+
+    def user_in(self, token: wintypes.HANDLE) -> str:
+        """GetTokenInformation, ConvertSidToStringSidW; the token is closed."""
+        size = wintypes.DWORD()
         try:
-            return str(text.value)
+            ask = self._security.GetTokenInformation
+            ask(token, _TOKEN_USER, None, 0, ctypes.byref(size))
+            found = ctypes.create_string_buffer(size.value)
+            if not ask(token, _TOKEN_USER, found, size, ctypes.byref(size)):
+                raise _error(None)
+            sid = ctypes.cast(found, ctypes.POINTER(ctypes.c_void_p))[0]
+            text = wintypes.LPWSTR()
+            if not self._security.ConvertSidToStringSidW(ctypes.c_void_p(sid), ctypes.byref(text)):
+                raise _error(None)
+            return self._taken(text)
         finally:
-            self._kernel.LocalFree(ctypes.cast(text, ctypes.c_void_p))
+            self._kernel.CloseHandle(token)
 
     def secure(self, path: str, sddl: str) -> None:
         """SetFileSecurityW."""
-        with self._descriptor(sddl) as made:
+        with self.descriptor(sddl) as made:
             if not self._security.SetFileSecurityW(path, _DACL | _PROTECTED, made):
                 raise _error(path)
 
@@ -173,8 +210,23 @@ class Win32:
         ):
             raise _error(None)
 
+    def _text(self, descriptor: Any, what: int) -> str:  # noqa: ANN401 - a buffer
+        text = wintypes.LPWSTR()
+        if not self._security.ConvertSecurityDescriptorToStringSecurityDescriptorW(
+            descriptor, _REVISION, what, ctypes.byref(text), None
+        ):
+            raise _error(None)
+        return self._taken(text)
+
+    def _taken(self, text: wintypes.LPWSTR) -> str:
+        try:
+            return str(text.value)
+        finally:
+            self._kernel.LocalFree(ctypes.cast(text, ctypes.c_void_p))
+
     @contextmanager
-    def _descriptor(self, sddl: str) -> Iterator[ctypes.c_void_p]:
+    def descriptor(self, sddl: str) -> Iterator[ctypes.c_void_p]:
+        """A security descriptor, as long as this lasts."""
         made = ctypes.c_void_p()
         convert = self._security.ConvertStringSecurityDescriptorToSecurityDescriptorW
         if not convert(sddl, _REVISION, ctypes.byref(made), None):

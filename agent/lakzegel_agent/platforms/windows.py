@@ -30,6 +30,7 @@ from lakzegel_agent.platforms.kernel import (
     Kernel,
 )
 from lakzegel_agent.platforms.windowspaths import native
+from lakzegel_agent.platforms.windowsusers import number_of
 
 TRIES: Final = 10  # with pauses of 10, 20, 40 … ms: some 2.5 s, then it is the caller's
 _FIRST: Final = 0.01  # seconds
@@ -281,11 +282,26 @@ def memory(size: int) -> mmap.mmap:
 
 
 def me() -> int:
-    """Return NOBODY: users are no numbers here, and every file's is 0."""
-    return NOBODY
+    """By the token of this process."""
+    return number_of(kernel().user())
 
 
-me_really = me
+me_really = me  # nobody acts as another here without a process of his
+
+
+def owner(descriptor: int) -> int:
+    """By its security descriptor: Python says 0 of every file."""
+    return _owner_in(kernel().owner(descriptor))
+
+
+def owner_of(path: Path) -> int:
+    """Likewise."""
+    return _owner_in(kernel().security(native(path)))
+
+
+def _owner_in(sddl: str) -> int:
+    found = _OWNER.match(sddl)
+    return NOBODY if found is None else number_of(found.group(1))
 
 
 def name_of(user: int) -> str | None:

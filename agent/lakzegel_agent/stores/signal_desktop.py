@@ -80,15 +80,15 @@ def _read(path: bytes, most: int) -> tuple[bytes, int]:
     try:
         descriptor = system.open_to_read(path)
         with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
-            told = os.fstat(descriptor)
-            if not stat.S_ISREG(told.st_mode):
+            owner = system.owner(descriptor)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise StoreError("no-key")
             data = file.read(most + 1)
     except OSError:
         raise StoreError("no-key") from None
     if len(data) > most:
         raise StoreError("no-key")
-    return data, told.st_uid
+    return data, owner
 
 
 STORE: Final[Store] = SignalDesktop()

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from lakzegel_agent.helper.asking import SessionSecrets
-from lakzegel_agent.helper.unixroad import UnixRoad
-from lakzegel_agent.platforms import NOBODY, system
+from lakzegel_agent.helper.ways import road
+from lakzegel_agent.platforms import system
 from lakzegel_agent.stores.signal_dpapi import unprotected
 from lakzegel_agent.stores.signal_keys import Secrets
 
@@ -46,13 +46,8 @@ class SystemSecrets:
 
 
 def secrets(owner: int) -> Secrets:
-    """Return the secrets of whoever owns a store: this process's user, or another in his session.
-
-    Where the system has no numbers of users, they are those of this process's user.
-    """
-    if system.me() in {owner, NOBODY}:
-        return SystemSecrets()
-    return SessionSecrets(UnixRoad(), owner)
+    """Return the secrets of a store's owner: of this process's user, or of another's session."""
+    return SystemSecrets() if system.me() == owner else SessionSecrets(road(), owner)
 
 
 def answer_of(command: Sequence[str]) -> bytes | None:

@@ -5,8 +5,10 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from lakzegel_agent.errors import UsageError
 from lakzegel_agent.helper.asking import SessionSecrets
 from lakzegel_agent.helper.serving import serve
 from lakzegel_agent.helper.session import help_agent
-from lakzegel_agent.helper.unixroad import UnixDoor, UnixRoad, place_of
+from lakzegel_agent.helper.unixroad import UnixDoor, UnixRoad, bound, place_of
 from lakzegel_agent.platforms import system
 from lakzegel_agent.stores.signal_secrets import SystemSecrets, secrets
 
@@ -103,6 +105,43 @@ def test_who_says_nothing_is_not_waited_for(place, monkeypatch):
         connection.connect(str(place))
         assert connection.recv(100) == b""
         assert asking(place).password("gnome_libsecret") == b"geheim"
+
+
+@pytest.fixture
+def short():
+    """A folder whose path is as short as that of a home: names of sockets have a limit."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="h") as folder:
+        yield Path(folder)
+
+
+def test_on_macos_a_helper_listens_in_its_users_library(short, monkeypatch):
+    homes = {ME: os.fsencode(short)}
+    monkeypatch.setattr(system, "home_of", homes.get)
+    (short / "Library/Application Support").mkdir(parents=True)
+    place = place_of(ME, "darwin")
+    assert place == short / "Library/Application Support/Lakzegel/lakzegel-agent"
+    assert str(place_of(SOMEBODY, "darwin")).startswith("/var/empty/")
+    for _ in range(2):
+        with bound(place) as listening:
+            assert listening.getsockname() == str(place)
+            assert place.stat().st_mode & 0o777 == 0o600
+            assert place.parent.stat().st_mode & 0o777 == 0o700
+            with pytest.raises(UsageError, match="another helper"), bound(place):
+                pass
+        assert not place.exists()
+
+
+def test_a_home_whose_path_is_too_long_for_a_socket_is_said(short):
+    with pytest.raises(UsageError, match="too long"), bound(short / ("d" * 120)):
+        pass
+
+
+def test_the_socket_of_a_helper_that_was_killed_is_in_nobodys_way(place):
+    with system.local_socket(socket.SOCK_STREAM) as left:
+        left.bind(str(place))
+    assert place.is_socket()
+    with bound(place):
+        assert place.is_socket()
 
 
 def test_whose_store_it_is_says_who_is_asked():

@@ -21,6 +21,7 @@ SYMLINK = 0xA000000C  # IO_REPARSE_TAG_SYMLINK
 CLOUD = 0x9000001A  # IO_REPARSE_TAG_CLOUD
 PIPE = 3  # FILE_TYPE_PIPE
 SHARED = 32
+ME = "S-1-5-21-1-2-3-1001"
 OPEN = "O:BAD:AI(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)"
 NUMBERS = {2: errno.ENOENT, 3: errno.ENOENT, 5: errno.EACCES, 32: errno.EACCES, 33: errno.EACCES}
 PREFIX = re.compile(r"\\\\\?\\(?:C:)?")
@@ -151,9 +152,16 @@ class RecordedKernel:
         above = next((p for p in (place, *place.parents) if str(p) in self.sddl), None)
         return OPEN if above is None else self.sddl[str(above)]  # what is below takes it over
 
+    def owner(self, descriptor):
+        assert os.fstat(descriptor)
+        return f"O:{ME}"
+
+    def user(self):
+        return ME
+
     def secure(self, path, sddl):
         self.asked.append(("secure", here(path)))
-        self.sddl[here(path)] = f"O:S-1-5-21-1-2-3-1001{sddl}"
+        self.sddl[here(path)] = f"O:{ME}{sddl}"
 
     def ticks(self):
         return time.clock_gettime(time.CLOCK_BOOTTIME), time.monotonic()

@@ -11,8 +11,9 @@ from lakzegel_agent.errors import UsageError
 from lakzegel_agent.home import Home
 from lakzegel_agent.platforms import NOBODY, posix, system, windows
 from lakzegel_agent.platforms.base import System
+from lakzegel_agent.platforms.windowsusers import number_of
 from lakzegel_agent.sources import locate
-from tests.agent.platforms.recorded import RecordedKernel, become_windows
+from tests.agent.platforms.recorded import ME, RecordedKernel, become_windows
 
 CALLS = [name for name in dir(System) if name[0] != "_"]
 
@@ -131,6 +132,12 @@ def test_a_listing_tells_which_file_it_is(either, tmp_path):
     told = (tmp_path / "f").stat()
     assert (found[b"f"][1].st_ino, found[b"f"][1].st_dev) == (told.st_ino, told.st_dev)
     assert stat.S_ISLNK(found[b"link"][1].st_mode)
+
+
+def test_what_one_makes_is_ones_own(either, tmp_path):
+    descriptor = system.open_to_write(tmp_path / "f", os.O_CREAT | os.O_RDWR)
+    assert system.owner(descriptor) == system.me()
+    os.close(descriptor)
 
 
 def test_two_clocks_tell_how_long_the_device_slept(either):
@@ -253,12 +260,24 @@ def test_what_is_closed_already_is_left_as_it_is(kernel, tmp_path):
     assert len([call for call in kernel.asked if call[0] == "secure"]) == 1
 
 
-def test_a_user_is_no_number_there(kernel, tmp_path):
-    assert system.me() == system.me_really() == NOBODY
-    assert system.me() != tmp_path.stat().st_uid
+def test_a_user_is_a_number_that_python_says_of_no_file(kernel, tmp_path):
+    (tmp_path / "f").write_bytes(b"x")
+    kernel.sddl[str(tmp_path)] = f"O:{ME}D:P"
+    descriptor = system.open_to_read(tmp_path / "f")
+    assert system.me() == system.me_really() == system.owner(descriptor)
+    assert system.me() == system.owner_of(tmp_path)
+    assert system.me() not in {0, NOBODY, tmp_path.stat().st_uid}
+    os.close(descriptor)
     assert system.name_of(0) is None
     assert system.home_of(0) is None
-    assert not system.shows(os.fsencode(tmp_path), [b"f"], NOBODY)
+    assert not system.shows(os.fsencode(tmp_path), [b"f"], system.me())
+
+
+def test_what_administrators_own_is_the_system_s(kernel, tmp_path):
+    kernel.sddl[str(tmp_path)] = "O:BAG:SYD:P"
+    assert system.owner_of(tmp_path) == number_of("S-1-5-18") != system.me()
+    kernel.sddl[str(tmp_path)] = "D:P"
+    assert system.owner_of(tmp_path) == NOBODY
 
 
 def test_elsewhere_there_are_no_calls_of_windows():

@@ -87,10 +87,11 @@ def test_the_helper_alone_belongs_to_a_session():
     assert helper["Label"] == "nl.lakzegel.agent.user"
 
 
-@pytest.mark.parametrize("of", [launchd.DAEMON, msi.SERVICE], ids=["macOS", "Windows"])
-def test_the_command_is_one_of_ours(of):
-    asked = parser().parse_args(list(of.arguments[1:]))
-    assert asked.command == "run"
+@pytest.mark.parametrize("of", [launchd, msi], ids=["macOS", "Windows"])
+def test_the_commands_are_ours(of):
+    service, helper = (of.DAEMON if of is launchd else of.SERVICE), of.HELPER
+    assert parser().parse_args(list(service.arguments[1:])).command == "run"
+    assert parser().parse_args(list(helper.arguments[1:])).command == "helper"
 
 
 def test_every_row_fits_its_table():
