@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import mmap
 import os
+import pathlib
 import re
 import shutil
 import socket
@@ -29,6 +31,8 @@ from lakzegel_agent.platforms.kernel import (
     About,
     Kernel,
 )
+from lakzegel_agent.platforms.shadows import Shadows
+from lakzegel_agent.platforms.vss import Vss
 from lakzegel_agent.platforms.windowspaths import native
 from lakzegel_agent.platforms.windowsusers import number_of
 
@@ -41,6 +45,7 @@ _ALLOWS: Final = frozenset({"A", "OA", "XA", "ZA"})
 _GRANT: Final = re.compile(r"\((\w+);[^;]*;[^;]*;[^;]*;[^;]*;([^;)]+)[^)]*\)")
 _OWNER: Final = re.compile(r"O:(S-[\d-]+|[A-Z]{2})")
 _ADMINISTRATORS: Final = frozenset({"SY", "BA", "OW", "S-1-5-18", "S-1-5-32-544", "S-1-3-4"})
+_MARKS: Final = r"C:\ProgramData\Lakzegel\shadows"
 _TASKKILL: Final = r"C:\Windows\System32\taskkill.exe"
 
 T = TypeVar("T")
@@ -66,13 +71,34 @@ def _error(number: int, name: str | None = None) -> OSError:
     return OSError(number, os.strerror(number), name)
 
 
+@cache
+def shadows() -> Shadows:
+    """Copies of volumes for files that others hold; gone at the end of this process."""
+    made = Shadows(Vss(), pathlib.Path(_MARKS))
+    atexit.register(made.close)
+    return made
+
+
 def open_to_read(path: Path) -> int:
     """Open what is there and no link: a symbolic link, a junction or a mount point is ELOOP.
 
     Another reparse point, as a file that is in the cloud, is the file: it is opened anew by its
-    name, and has to be the same one.
+    name, and has to be the same one. What another program holds is opened in a shadow copy.
     """
-    calls, name = kernel(), native(path)
+    name = native(path)
+    try:
+        return _open(name)
+    except OSError as error:
+        if getattr(error, "winerror", None) not in SHARING:
+            raise
+        copy = shadows().find(name)
+        if copy is None:
+            raise
+        return _open(copy)
+
+
+def _open(name: str) -> int:
+    calls = kernel()
     handle = calls.open(name, follow=False)
     try:
         about = _require_file(calls.about(handle), name)

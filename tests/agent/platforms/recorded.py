@@ -178,10 +178,18 @@ class RecordedKernel:
         return place
 
 
-def become_windows(monkeypatch):
+class NoShadows:
+    """A system that makes no copies of volumes."""
+
+    def find(self, path):
+        return None
+
+
+def become_windows(monkeypatch, shadows=None):
     """Have the agent in this process work by the module for Windows; return its kernel."""
     kernel = RecordedKernel()
     monkeypatch.setattr(windows, "kernel", lambda: kernel)
+    monkeypatch.setattr(windows, "shadows", lambda: shadows or NoShadows())
     monkeypatch.setattr(windows, "_FIRST", 0.001)
     monkeypatch.setattr(windows, "_LONGEST", 0.002)
     for name, value in vars(windows).items():
