@@ -16,7 +16,7 @@ from lakzegel_agent.settingsschema import Settings
 from lakzegel_agent.settingsshown import DEFAULTS, shown
 from lakzegel_profiles.command import GUIDE, files, keys_of_schema, main
 from lakzegel_profiles.keys import ProfileError, read_words
-from lakzegel_profiles.site import Site
+from lakzegel_profiles.site import EXAMPLE_AUTHORITY, Site
 
 OF_SETTINGS = (  # the files that have every key; the others are of one subject
     "mdm-profiles/macos/lakzegel-agent.mobileconfig",
@@ -138,7 +138,7 @@ def test_the_same_schema_gives_the_same_bytes_in_another_process(tmp_path, root,
 def own(tmp_path, pins):
     """Writes an organisation's values, and makes its profiles: the exit code."""
 
-    def make(more="", *, out="out", without=(), arguments=()):
+    def make(more="", *, out="out", without=(), arguments=("--team-id", "A1B2C3D4E5")):
         values = {"server": "https://lak.example", **pins}
         lines = [f"{name} = {json.dumps(v)}\n" for name, v in values.items() if name not in without]
         path = tmp_path / "own.toml"
@@ -149,7 +149,7 @@ def own(tmp_path, pins):
 
 
 def test_own_values_are_in_the_profiles(own, tmp_path):
-    assert own('[limits]\nspool = "9 GiB"\n', arguments=("--team-id", "A1B2C3D4E5")) == 0
+    assert own('[limits]\nspool = "9 GiB"\n') == 0
     out = tmp_path / "out"
     text = (out / "mdm-profiles/macos/lakzegel-agent.mobileconfig").read_text()
     assert "https://lak.example" in text
@@ -208,6 +208,33 @@ def test_a_place_of_one_platform_goes_to_that_platform_alone(own, tmp_path):
     assert 'value="3"' in rows["Workers"]
     assert "$SERIALNUMBER" in rows["SerialNumber"]
     assert "\nworkers" not in (out / "linux/agent.toml").read_text()
+
+
+def test_no_example_stands_for_what_an_organisation_did_not_say(own, tmp_path, capsys):
+    assert own(arguments=()) == 0
+    told = capsys.readouterr().err
+    assert "macos/ is left out: no --team-id" in told
+    assert "phones/enrolment-profile.json is left out: no --host-certificate" in told
+    made = tmp_path / "out/mdm-profiles"
+    assert not (made / "macos").exists()
+    assert (made / "linux/agent.toml").exists()
+    assert own(out="with") == 0
+    whole = tmp_path / "with/mdm-profiles/macos"
+    assert (whole / "one-by-one/privacy.mobileconfig").exists()
+    assert not (whole / "one-by-one/authority.mobileconfig").exists()
+    assert b"com.apple.security.root" not in (whole / "lakzegel-agent.mobileconfig").read_bytes()
+    authority = ("--team-id", "A1B2C3D4E5", "--authority", str(EXAMPLE_AUTHORITY))
+    assert own(out="third", arguments=authority) == 0
+    third = tmp_path / "third/mdm-profiles/macos/lakzegel-agent.mobileconfig"
+    assert b"com.apple.security.root" in third.read_bytes()
+
+
+def test_profiles_with_values_are_not_written_where_others_may_change_them(own, tmp_path, capsys):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    assert own(out="open") == 2
+    assert "others may write there" in capsys.readouterr().err
+    assert list((tmp_path / "open").iterdir()) == []
 
 
 def test_own_values_never_replace_what_is_committed(tmp_path, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -76,7 +77,12 @@ def files(keys: Sequence[Key], site: Site) -> dict[str, bytes]:
         **companions.files(site),
         **phones.files(site),
     }
-    return {**{f"{FOLDER}/{name}": data for name, data in made.items()}, GUIDE: guide.guide(keys)}
+    kept = {
+        f"{FOLDER}/{name}": data
+        for name, data in made.items()
+        if not any(name.startswith(one) for one in site.missing)
+    }
+    return {**kept, GUIDE: guide.guide(keys)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,9 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = _parser().parse_args(arguments)
     try:
         keys = keys_of_schema()
-        made = files(keys, _site(said, keys))
+        site = _site(said, keys)
+        made = files(keys, site)
         if said.check:
             return _compared(said.out, made)
+        for name, option in site.missing.items():
+            print(f"profiles: {name} is left out: no {option}", file=sys.stderr)  # noqa: T201
         _write(said.out, made, private=said.values is not None)
     except (ProfileError, OSError, ValueError) as error:
         print(f"profiles: {error}", file=sys.stderr)  # noqa: T201 - a command
@@ -143,8 +152,18 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
+def _require_own(out: Path) -> None:
+    """Return where nobody else could put other profiles in the place of these."""
+    if os.name == "posix" and out.exists():
+        found = out.stat()
+        if found.st_uid != os.geteuid() or found.st_mode & stat.S_IWOTH:
+            raise ProfileError(f"{out}: others may write there; take a folder of your own")
+
+
 def _write(out: Path, made: Mapping[str, bytes], *, private: bool) -> None:
     """Write all; ``private`` where a secret may be in it."""
+    if private:
+        _require_own(out)
     for name, data in made.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)

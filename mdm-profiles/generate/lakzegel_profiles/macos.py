@@ -50,6 +50,8 @@ def profiles(keys: Sequence[Key], site: Site) -> dict[str, bytes]:
         "notifications": _notifications(site),
         "authority": _authority(site),
     }
+    if site.own and not site.authority:
+        del payloads["authority"]
     whole = profile("agent", "Lakzegel", _TEXT[site.language], list(payloads.values()), site)
     made = {"macos/lakzegel-agent.mobileconfig": whole}
     for name, payload in payloads.items():

@@ -39,6 +39,18 @@ class Site:
     authority: bytes = b""
     host: bytes = b""
     help: str = HELP
+    own: bool = False  # has values: then no example stands for what was not said
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """What is left out, with what would have it made: an example would do harm."""
+        asked = {
+            "macos/": "" if self.team == TEAM else self.team,
+            "macos/one-by-one/authority.mobileconfig": self.authority,
+            "phones/enrolment-profile.json": self.host,
+        }
+        options = dict(zip(asked, ("--team-id", "--authority", "--host-certificate"), strict=True))
+        return {name: options[name] for name, said in asked.items() if self.own and not said}
 
     def value(self, key: Key, platform: str) -> Value | None:
         """What this key is set to; None where it is left out."""

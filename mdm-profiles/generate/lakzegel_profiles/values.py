@@ -53,7 +53,7 @@ def read_values(path: Path, keys: Sequence[Key], site: Site) -> Site:
         raise ProfileError(f"{path}: cannot be read: {error}") from None
     known = {key.name: key for key in keys}
     apart = {name: _flat(path, said.pop(name, {}), known) for name in PLATFORMS}
-    found = replace(site, values=_flat(path, said, known), apart=apart)
+    found = replace(site, values=_flat(path, said, known), apart=apart, own=True)
     _require_set(path, keys, found)
     _require_taken(path, keys, found)
     return found
