@@ -38,6 +38,8 @@ def test_it_takes_every_key_and_refuses_what_the_agent_would(manifest, site_of):
     schema.validate(values)
     for wrong in (
         {"workers": 99},
+        {"workers": 0},
+        {"threshold": 0},
         {"workers": "2"},
         {"keystore": "shoe box"},
         {"log_keys": "one"},

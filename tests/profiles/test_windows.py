@@ -99,6 +99,12 @@ def test_every_field_of_the_editor_is_of_its_value(made, name):
         assert box.tag == SPACE + fields[element.tag.removeprefix(SPACE)]
 
 
+def test_a_number_has_the_limits_of_the_schema(made):
+    known = {name: element for name, (_, element) in policies(made[ADMX]).items()}
+    assert (known["Workers"].get("minValue"), known["Workers"].get("maxValue")) == ("1", "8")
+    assert known["Threshold"].get("minValue") == "1"
+
+
 def test_what_every_policy_writes_is_what_the_agent_reads(made, keys, site_of):
     values = site_of("windows").values
     registry = enabled(made[ADMX], {key.camel: values[key.name] for key in keys})

@@ -8,11 +8,11 @@ set -u
 agent=${LAKZEGEL_AGENT:-/usr/bin/lakzegel-agent}
 config=${LAKZEGEL_CONFIG:-/etc/lakzegel/agent.toml}
 
-as=
-[ "$(id -u)" -eq 0 ] || as='sudo -n -u lakzegel-agent'
+set --
+[ "$(id -u)" -eq 0 ] || set -- sudo -n -u lakzegel-agent
 why=not-installed mdm=
 if [ -x "$agent" ]; then
-    said=$(timeout 60 $as "$agent" status --config "$config" --json 2>/dev/null)
+    said=$(timeout 60 "$@" "$agent" status --config "$config" --json 2>/dev/null)
     code=$? why=no-answer
     [ "$code" -eq 2 ] && why=not-configured
     mdm=$(printf '%s\n' "$said" | sed -n '/^  "mdm": {$/,/^  }/s/^    //p' | tr -d '\n')
