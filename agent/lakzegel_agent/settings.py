@@ -19,7 +19,8 @@ MDM, the signed policy, this file and the environment, in this order: docs/spec/
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -56,10 +57,7 @@ def load_config(path: Path, *, mdm: Managed | None = None) -> Config:
         settings = settings_of([layer.values for layer in kept])
     except ValidationError as error:
         raise UsageError(_first_fault(error, kept, path)) from None
-    try:
-        pins = _pins(settings)
-    except LakzegelError as error:
-        raise UsageError(f"{_place(kept, 'policy_keys', path)}: {error}; {_NEXT}") from None
+    pins = _pins(settings, lambda key: _place(kept, key, path))
     ca_file = _path(kept, "ca_file", settings.ca_file, path)
     if ca_file is not None and not os.access(ca_file, os.R_OK):
         place = _place(kept, "ca_file", path)
@@ -163,14 +161,28 @@ def _first_fault(error: ValidationError, layers: Sequence[Layer], path: Path) ->
     return f"{_place(layers, key, path)}: {text}; {_NEXT}"
 
 
-def _pins(settings: Settings) -> Pins:
-    policy = tuple(VerifierKey.from_text(text) for text in settings.policy_keys)
-    if any(key.algorithm is not Algorithm.ED25519 for key in policy):
-        raise UsageError("policy_keys: not every key is an Ed25519 key (type 0x01)")
-    threshold = settings.threshold or len(policy)
-    if threshold > len(policy):
-        raise UsageError(f"threshold: {threshold} of {len(policy)} policy keys cannot sign")
-    return Pins(LogKeys.from_texts(settings.log_keys), policy, threshold)
+def _pins(settings: Settings, place: Callable[[str], str]) -> Pins:
+    """Whom this device trusts; a fault is named with the setting that has it."""
+    with _naming("log_keys", place):
+        log = LogKeys.from_texts(settings.log_keys)
+    with _naming("policy_keys", place):
+        policy = tuple(VerifierKey.from_text(text) for text in settings.policy_keys)
+        if any(key.algorithm is not Algorithm.ED25519 for key in policy):
+            raise UsageError("not every key is an Ed25519 key (type 0x01)")
+    with _naming("threshold", place):
+        threshold = settings.threshold or len(policy)
+        if threshold > len(policy):
+            raise UsageError(f"{threshold} of {len(policy)} policy keys cannot sign")
+    return Pins(log, policy, threshold)
+
+
+@contextmanager
+def _naming(key: str, place: Callable[[str], str]) -> Iterator[None]:
+    """Whatever is wrong in here is wrong with this setting."""
+    try:
+        yield
+    except (LakzegelError, UsageError) as error:
+        raise UsageError(f"{place(key)}: {key}: {error}; {_NEXT}") from None
 
 
 def _server(place: str, server: str) -> str:

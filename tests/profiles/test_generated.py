@@ -124,7 +124,7 @@ def test_an_agent_refuses_the_examples_that_nobody_filled_in(root, tmp_path):
     path.write_bytes((root / "mdm-profiles/linux/agent.toml").read_bytes())
     path.chmod(0o644)
     tmp_path.chmod(0o755)
-    with pytest.raises(UsageError, match="verifier key: not name"):
+    with pytest.raises(UsageError, match="log_keys: verifier key: not name"):
         load_config(path, mdm=ManagedFile(path, toml_values, owner=path.stat().st_uid))
 
 

@@ -513,3 +513,20 @@ def test_without_a_marker_nothing_is_looked_for(tmp_path, values):
     file = tmp_path / "agent.toml"
     file.write_text(toml(values))
     assert load_config(file, mdm=Nothing()).marker is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"log_keys": ["REPLACE", "REPLACE"]}, "log_keys: verifier key"),
+        ({"log_keys": []}, "log_keys: log keys: 0 keys where 2 belong"),
+        ({"policy_keys": ["REPLACE"]}, "policy_keys: verifier key"),
+        ({"threshold": 3}, "threshold: 3 of 2 policy keys cannot sign"),
+    ],
+)
+def test_a_key_that_is_none_is_named_by_its_setting_and_where_that_stands(
+    file, delivered, values, wrong, why
+):
+    with pytest.raises(UsageError, match=why) as caught:
+        load_config(file(values), mdm=delivered({**values, **wrong}))
+    assert "mdm.toml" in str(caught.value)
