@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,6 +22,7 @@ from lakzegel_agent.policies import InForce, Reader, is_expired
 from lakzegel_agent.problems import NEXT, read_problems
 from lakzegel_agent.proxies import named
 from lakzegel_agent.receivers import pac_of, receiver_of
+from lakzegel_agent.selfenrol import token_in
 from lakzegel_agent.settingsconfig import Config
 from lakzegel_agent.settingsshown import without_login
 from lakzegel_agent.ship import MAX_SKEW
@@ -30,6 +32,7 @@ from lakzegel_agent.trust import open_tree
 from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import LakzegelError
 
+OTHERS: Final = 0o007
 ROOM: Final = 256 * 2**20  # bytes free below which a spool soon has no room
 _ENROL: Final = NEXT["not-enrolled"]
 
@@ -52,6 +55,7 @@ def examine(config: Config) -> list[Finding]:
     findings.append(_home(home))
     findings.extend(_pac(config))
     findings.extend(_receiver(config))
+    findings.extend(_token(config))
     if home.root.is_dir():
         findings.append(_room(home))
     if not (home.ledger.exists() and keys.has_ledger_key()):
@@ -147,6 +151,25 @@ def _skew(ledger: Ledger) -> Iterator[Finding]:
         if problem.code == "clock-skew":
             detail = f"{problem.detail}, by the last receipt"
             yield Finding("clock", well=False, detail=detail, next=problem.next)
+
+
+def _token(config: Config) -> Iterator[Finding]:
+    """Whether the token's file, where the settings name one, is one that is closed to others."""
+    path = config.token_file
+    if path is None or config.token is not None:
+        return
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        token_in(config)
+    except FileNotFoundError:
+        yield Finding("token", well=True, detail="its file is not there (any more)")
+    except (OSError, UsageError) as error:
+        yield Finding("token", well=False, detail=str(error), where=str(path))
+    else:
+        well = not mode & OTHERS
+        detail = "closed to others" if well else "open to others"
+        then = "" if well else f"run: chmod o= {path}"
+        yield Finding("token", well=well, detail=detail, where=str(path), next=then)
 
 
 def _room(home: Home) -> Finding:

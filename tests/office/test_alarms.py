@@ -7,11 +7,13 @@ import json
 import os
 import socketserver
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from lakzegel_core.enrolment import Reason
 from lakzegel_office.alarms.book import Book
 from lakzegel_office.alarms.conditions import Condition, Look, conditions
 from lakzegel_office.alarms.settings import Limits, read_settings
@@ -144,6 +146,23 @@ def test_what_a_pull_finds_of_a_device_is_an_alarm_by_its_cause(world, device, c
     limits = Limits(timestamp=HOUR)
     found = conditions(later, replay, mirror, world.config, limits)
     assert {one.cause for one in found} == {"unreachable", "disk", "timestamp-missing"}
+
+
+def test_a_device_that_a_token_took_the_place_of_is_an_alarm_for_a_week(world, device, clock):
+    device.send_files({"cur/1": b"een"})
+    _, replay = pulled(world)
+    mirror, state = Mirror(world.home.mirror), replay.custody.devices["minister"]
+
+    def found(now):
+        look = Look(now, (), now, 1 << 40, {})
+        return conditions(look, replay, mirror, world.config, Limits(silent=timedelta(0)))
+
+    anew = Condition("enrolled-anew", "minister")
+    soon = state.current.enrolled + timedelta(days=2)
+    assert anew not in found(soon)
+    state.current = replace(state.current, reason=Reason.UNREADABLE)
+    assert anew in found(soon)
+    assert anew not in found(soon + timedelta(days=6))
 
 
 def test_an_overdue_read_out_is_an_alarm_until_one_was_made(world, device, clock, watch):

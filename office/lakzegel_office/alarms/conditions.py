@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from lakzegel_core.enrolment import Reason
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_core.quorum import require_quorum
@@ -83,9 +84,14 @@ def _cause(code: str) -> str:
 
 
 def _of_devices(replay: Replay, now: datetime, limits: Limits) -> Iterator[Condition]:
-    """Yield devices that should have sealed something since."""
+    """Yield devices that a token took the place of, or that should have sealed something since."""
     for name, device in replay.custody.devices.items():
-        if device.revoked or device.final or not limits.silent:
+        if device.revoked or device.final:
+            continue
+        came = device.current.enrolled
+        if device.current.reason is Reason.UNREADABLE and now - came < limits.anew:
+            yield Condition("enrolled-anew", name)
+        if not limits.silent:
             continue
         last = device.head.closed if device.head is not None else device.current.enrolled
         if now - last > limits.silent:

@@ -23,6 +23,7 @@ STEPS: Final = {  # what a person does next
     "pull-failing": "see what the following pull says",
     "finding": "see: lakzegel-office verify",
     "silent": "have IT look at the device",
+    "enrolled-anew": "ask IT whether this device was made anew; if it was not, revoke it",
     "readout-late": "agree on a moment with the secretariat",
     "witness-missing": "ask the witness's keeper",
     "timestamp-missing": "ask the receiver's administrator",

@@ -29,6 +29,7 @@ class Limits:
     """How long, or how little, before it is an alarm; 0 switches one off."""
 
     silent: timedelta = timedelta(hours=30)
+    anew: timedelta = timedelta(days=7)
     unreachable: timedelta = timedelta(hours=1)
     timestamp: timedelta = timedelta(0)
     disk: int = 1 << 30

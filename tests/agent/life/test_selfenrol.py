@@ -141,6 +141,24 @@ def test_it_waits_for_a_receiver_and_says_for_what(write, token, receiver, log, 
     assert {p["code"] for p in current_status(found)["problems"]} == set()
 
 
+def test_a_lost_answer_is_mended_by_the_same_note(write, office, roster, receiver, log):
+    on_roster(office, roster)
+    receiver.lost = [None, UnreachableError("the line went dead")]
+    enrolled(write(token=roster.to_text(), serial_number=SERIAL))
+    assert len(enrolments(log)) == 1
+
+
+def test_a_device_without_a_serial_number_keeps_the_name_that_it_took(
+    write, office, receiver, log, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("lakzegel_agent.selfenrol.hardware_serial", lambda: None)
+    line = office.admit(tmp_path / "t", device=None, group="ring-1").read_text().partition("\n")[0]
+    receiver.lost = [None, UnreachableError("the line went dead")]
+    enrolled(write(token=line))
+    (found,) = enrolments(log)
+    assert found.device.startswith("d-")
+
+
 def test_who_waits_is_told_to_end(write, token, receiver):
     receiver.broken = [UnreachableError("away")] * 1000
     stop = threading.Event()
@@ -202,6 +220,16 @@ def test_doctor_says_what_it_waits_for(write, roster):
     (found,) = [one for one in examine(config) if one.what == "keys"]
     assert not found.well
     assert found.detail.startswith("waits to enrol: ")
+
+
+def test_doctor_looks_whether_others_can_read_the_token(write, token):
+    config = write(token_file=str(token))
+    token.chmod(0o644)
+    assert [one.well for one in examine(config) if one.what == "token"] == [False]
+    token.chmod(0o640)
+    assert [one.well for one in examine(config) if one.what == "token"] == [True]
+    token.unlink()
+    assert [one.well for one in examine(config) if one.what == "token"] == [True]
 
 
 def test_once_enrols_and_captures(write, office, roster, tmp_path):
