@@ -69,7 +69,7 @@ def enrol_first(
             waits = backoff or Backoff(chance)
             config = _Waiting(opened, say, stop, tries, reload, pulse or Quiet(), waits).enrol()
         else:
-            _look_at(opened, config)
+            _look_at(opened, config, stop)
     if not stop.is_set():
         let_go(config)
     return config.without_token()
@@ -94,7 +94,7 @@ def token_in(config: Config) -> Token:
     return token_of(data, place=place, origin=config.pins.origin, serial=serial, random=os.urandom)
 
 
-def _look_at(opened: Station, config: Config) -> None:
+def _look_at(opened: Station, config: Config, stop: threading.Event) -> None:
     """Return unless the token, which this device has no use for, is somebody else's.
 
     Raises:
@@ -104,7 +104,7 @@ def _look_at(opened: Station, config: Config) -> None:
         token = token_in(config)
     except UsageError:
         return  # no use for it, so no harm
-    require_same_custody(opened, token)
+    require_same_custody(opened, token, stop)
 
 
 def let_go(config: Config) -> bool:

@@ -120,7 +120,9 @@ def _pressing(row: AdmissionRow) -> tuple[bool, float]:
 def _admissions(custody: Custody, now: datetime) -> Iterator[AdmissionRow]:
     for state in custody.admissions.values():
         found = state.admission
-        if state.used >= found.count:
+        if state.withdrawn is not None:
+            tone, said = Tone.CALM, text("taken back")
+        elif state.used >= found.count:
             tone, said = Tone.CALM, text("used up")
         elif now >= found.expires:
             tone, said = Tone.CALM, text("expired")

@@ -296,3 +296,29 @@ def test_without_a_receiver_a_device_goes_on_as_it_was(write, office, roster, re
     enrolled(config)
     with pytest.raises(UsageError, match="custody"):
         enrolled(config)
+
+
+def test_what_the_predecessor_sealed_is_sent_when_his_laptop_is_handed_on(
+    write, office, roster, receiver, tmp_path
+):
+    name = on_roster(office, roster, custody="2026-bzk")
+    folder = tmp_path / "map"
+    folder.mkdir()
+    (folder / "a.txt").write_text("van de voorganger")
+    source = f"[[source]]\nname = 'm'\nkind = 'folder'\npath = '{folder}'\nsettle = '0s'\n"
+    office.publish(office.policy_toml(audience=f"device:{name}", more=source))
+    config = write(token=roster.to_text(), serial_number=SERIAL)
+    taken, receiver.send_batch = receiver.send_batch, away
+    words = [sys.executable, "-m", "lakzegel_agent", "once", "--config", str(config.path)]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 3
+    receiver.send_batch = taken
+    (folder / "b.txt").write_text("van de opvolger")
+    successor = RosterKey.make(ORIGIN, random=os.urandom(36))
+    on_roster(office, successor, custody="2030-bzk")
+    with pytest.raises(UsageError, match="0 batches are not sent yet"):
+        enrolled(write(token=successor.to_text(), serial_number=SERIAL))
+    assert len(receiver.batches) == 1
+
+
+def away(*_, **__):
+    raise UnreachableError("away")
