@@ -177,7 +177,7 @@ BROKEN = {
     crash: "crashed",
     hang: "crashed",
     migration: "ledger",
-    broken_seal: "modules",
+    broken_seal: "crashed",
 }
 
 
@@ -229,6 +229,8 @@ def test_a_version_that_works_is_proven_and_ends_what_was_said_of_the_one_before
         device.is_proven("0.3.0")
         await_that(lambda: device.said()["version"] == "0.3.0", "not told")
         assert device.said()["problems"] == []
+        put(device.world, "drie")
+        sealed(device, 2)
     assert device.version("bad") is None
     assert device.version("checked") == "self-check ok 0.3.0"
     device.world.pull()
