@@ -14,6 +14,7 @@ from typing import Final
 
 from lakzegel_agent.commands import (
     config,
+    decommission,
     diagnostics,
     doctor,
     enrol,
@@ -35,7 +36,7 @@ UNFIT: Final = 5
 INTERRUPTED: Final = 130
 COMMANDS: Final = (
     *(enrol, once, run, rotate, status, guards, explain, config, doctor),
-    *(diagnostics, helper),
+    *(diagnostics, helper, decommission),
 )
 
 

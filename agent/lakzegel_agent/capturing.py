@@ -73,19 +73,20 @@ def run_pass(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> 
 
 
 def run_last(station: Station, work: Pass, sources: Sequence[WatchedSource]) -> PassReport:
-    """What the last pass of a term of office found and sealed; its last batch is final.
+    """What the last pass of a term, or of this device, found and sealed; its last batch is final.
 
     Raises:
         UnwritableError: nothing is lost, and the next such pass goes on.
     """
-    report, ends = run_pass(station, work, sources), work.in_force.ends
-    if report.stopped or ends is None:
+    report = run_pass(station, work, sources)
+    said = ending.statement(station.home, work.in_force.ends, wall_clock())
+    if report.stopped or said is None:
         return report
     seal = _sealer(station, work)
     ending.drain(station.ledger, lambda: seal(()))
     if work.stop.is_set():
         return replace(report, stopped=True)
-    ending.state(station.ledger, ends)
+    ending.state(station.ledger, said)
     return _together(report, _sealer(station, work, State.FINAL)(()))
 
 

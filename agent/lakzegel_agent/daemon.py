@@ -52,6 +52,7 @@ PATIENCE: Final = 60.0  # seconds that a pass waits for room
 ALARMS: Final = ("rollback", "fork", "revoked", "superseded")
 Sealing = Callable[[Station, Pass, list[WatchedSource]], PassReport]
 OVER: Final = "the term of office ended: nothing is captured here any more"
+OUT_OF_USE: Final = "this device was taken out of use: nothing is captured here any more"
 NO_POLICY_CADENCE: Final = 60.0  # seconds between two questions for a first policy
 
 
@@ -65,9 +66,10 @@ def run(config: Config, *, say: Say, life: Life, trial: updates.Trial) -> int:
         UnfitError: a later version was here; nothing was changed.
     """
     home = Home(config.home)
-    if ending.read_ended(home) is not None:  # as systemd would have it: ended as told
+    ended = ending.read_ended(home)
+    if ended is not None:  # as systemd would have it: ended as told
         ending.remove(home)
-        say(OVER)
+        say(OUT_OF_USE if ended.get("how") == "decommissioned" else OVER)
         return 0
     memory.begin()
     with station(config) as opened:
@@ -91,9 +93,9 @@ def run(config: Config, *, say: Say, life: Life, trial: updates.Trial) -> int:
         code = 1 if any(opened.problems.has(code) for code in ALARMS) else 0
         if not daemon.is_over:
             return code
-        left = ending.told(opened.ledger, current.enrolment.device, wall_clock())
+        left = ending.told(home, opened.ledger, current.enrolment.device, wall_clock())
     ending.leave(home, left)
-    say(OVER)
+    say(OUT_OF_USE if left["how"] == "decommissioned" else OVER)
     return code
 
 
@@ -176,7 +178,7 @@ class Daemon:
         if in_force is None:
             return None
         attest(self._opened, in_force, self._pulse)
-        if ending.is_due(self._opened.ledger, in_force, self._opened.config.pins.log, wall_clock()):
+        if self._must_end(in_force):
             self._pass(in_force, sources, seal=run_last)
             self._wake.all()
             return in_force
@@ -199,10 +201,15 @@ class Daemon:
         elif not courier.outcome.halted:
             courier.consult()
         self._opened.sweep()
-        if not self._opened.ledger.spooled():
+        if ending.may_leave(self._opened.home, self._opened.ledger):
             self.is_over = True
             self._stop.set()
         return self._policy()
+
+    def _must_end(self, in_force: InForce | None) -> bool:
+        opened = self._opened
+        log = opened.config.pins.log
+        return ending.must_end(opened.home, opened.ledger, in_force, log, wall_clock())
 
     def _survey(self) -> tuple[InForce | None, list[WatchedSource]]:
         """The policy in force and its sources, which are watched before they are looked at."""

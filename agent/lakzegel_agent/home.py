@@ -9,6 +9,7 @@ given-up/               closed batches that will never be sent: kept, ciphertext
 evidence/               signed checkpoints that contradict each other
 status.json             what `status` shows while an agent is at work
 ended                   there once a term of office ended; then keys, ledger and spool are gone
+decommission            there once somebody asked to take this device out of use
 rotate                  there while somebody's wish for new keys is not fulfilled
 version/                which version of the agent is proven here (docs/spec/updates.md §1)
 log/                    what the agent did, without a name (docs/spec/health.md §3)
@@ -68,6 +69,11 @@ class Home:
     def ended(self) -> Path:
         """What stays of a term of office that ended here."""
         return self.root / "ended"
+
+    @property
+    def decommission(self) -> Path:
+        """There once this device is to be taken out of use."""
+        return self.root / "decommission"
 
     @property
     def asked(self) -> Path:

@@ -211,6 +211,20 @@ class Ledger:
             return None
         return Receipt(datetime.fromisoformat(row[0]), row[1], row[2], row[3])
 
+    def receipt_of(self, epoch: int, batch: int) -> bytes | None:
+        """Return a batch's receipt, as long as it is kept: until the batch may go."""
+        found = self._db.execute(
+            "SELECT receipt FROM batches WHERE epoch = ? AND batch = ?", (epoch, batch)
+        ).fetchone()
+        return None if found is None else found[0]
+
+    def place_of(self, epoch: int, batch: int) -> int | None:
+        """Return which entry of the log a batch is, once its receipt was verified."""
+        found = self._db.execute(
+            "SELECT place FROM batches WHERE epoch = ? AND batch = ?", (epoch, batch)
+        ).fetchone()
+        return None if found is None else found[0]
+
     # counts and what is remembered
 
     def counts(self) -> Counts:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from lakzegel_agent import journal, policies
+from lakzegel_agent import ending, journal, policies
 from lakzegel_agent.backoff import NETWORK
 from lakzegel_agent.devicekeys import Introduction, KeyStore
 from lakzegel_agent.epochs import Epochs, Standing
@@ -26,7 +26,7 @@ from lakzegel_agent.problems import Problems
 from lakzegel_agent.release import let_go, released_below
 from lakzegel_agent.spool import Spool
 from lakzegel_agent.transport import NeverError
-from lakzegel_agent.trust import Answer
+from lakzegel_agent.trust import Answer, open_statement
 from lakzegel_core.errors import LakzegelError, PolicyError
 
 SUPERSEDED: Final = frozenset({"unknown-key", "signature", "missing-signature", "epoch"})
@@ -208,7 +208,16 @@ class Liaison:
             self.problems.add(self.ledger, "held-refused", str(error))
             return
         self.problems.clear(self.ledger, "held-refused")
+        ending.keep_proof(self.ledger, self._held(answer))
         let_go(size, ledger=self.ledger, spool=self.spool)
+
+    def _held(self, answer: Answer) -> tuple[int, bytes] | None:
+        """Size and note of the office's statement, where there is one that holds."""
+        with suppress(LakzegelError):
+            held = open_statement(answer)
+            if held is not None and answer.held is not None:
+                return held.size, answer.held.note
+        return None
 
 
 def _standing_of(error: NeverError) -> str:

@@ -33,7 +33,6 @@ from lakzegel_agent.errors import (
 )
 from lakzegel_agent.guardtimes import Outcome as Guarded
 from lakzegel_agent.guardtimes import Where, guard
-from lakzegel_agent.home import Home
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.readoutkeeper import OVERDUE, UNKNOWN
@@ -132,10 +131,11 @@ def once(config: Config, *, pool: Pool, say: Say, stop: threading.Event) -> Once
         if report is not None and report.stopped:
             faults.append(StoppedEarlyError("ended as told, before everything was looked at"))
         made = _report(opened, report, faults, started)
-        if not ending.is_ended(opened.ledger) or opened.ledger.spooled():
+        home = opened.home
+        if not (ending.is_ended(opened.ledger) and ending.may_leave(home, opened.ledger)):
             return made
-        left = ending.told(opened.ledger, current.enrolment.device, wall_clock())
-    ending.leave(Home(config.home), left)
+        left = ending.told(home, opened.ledger, current.enrolment.device, wall_clock())
+    ending.leave(home, left)
     return made
 
 
@@ -190,7 +190,8 @@ def _look_at_all(opened: Station, work: Pass) -> PassReport:
     """A pass over everything, and over what it left to say; the last one where the term is over."""
     in_force = work.in_force
     sources = watched(opened, in_force)
-    if ending.is_due(opened.ledger, in_force, opened.config.pins.log, wall_clock()):
+    log = opened.config.pins.log
+    if ending.must_end(opened.home, opened.ledger, in_force, log, wall_clock()):
         return run_last(opened, work, sources)
     report = run_pass(opened, work, sources)
     if not report.stopped and _look_back(opened, in_force, sources):

@@ -29,7 +29,7 @@ from lakzegel_office.proven import DeviceProof, proven_devices
 from lakzegel_office.replay import Replay
 from lakzegel_office.verification import Progress, Verification, Verifier
 
-STATEMENTS: Final = ("attestation", "term-ended")
+STATEMENTS: Final = ("attestation", "term-ended", "decommissioned")
 OUTCOMES: Final = ("sealed", "excluded", "failed")
 _TEXT: Final = 255  # characters of what a device says that are kept
 
