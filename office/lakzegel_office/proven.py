@@ -4,11 +4,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from lakzegel_core.encoding import format_time
 from lakzegel_core.enrolment import Reason
 from lakzegel_office.replay import Change, HeaderRecord, Replay
 from lakzegel_office.verification import Verification
+
+_WHY: Final = {
+    Reason.FIRST: "",
+    Reason.ROTATED: " (keys replaced)",
+    Reason.RESTORED: " (restored from an image)",
+    Reason.UNREADABLE: " (enrolled anew, its state was gone)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,7 @@ class EpochProof:
     """One epoch: its batches run without a gap from 0 to the head.
 
     ``follows``: from where the epoch before ended, with nothing between; keys were replaced.
+    ``reason`` is why it was opened.
     """
 
     epoch: int
@@ -24,10 +33,11 @@ class EpochProof:
     head: str | None
     closed: datetime | None
     follows: bool = False
+    reason: Reason = Reason.FIRST
 
     def __str__(self) -> str:
         """Return the part of a device's line."""
-        name = f"epoch {self.epoch}" + (" (keys replaced)" if self.follows else "")
+        name = f"epoch {self.epoch}{_WHY[self.reason]}"
         if self.head is None:
             return f"{name}: no batch"
         return (
@@ -94,6 +104,7 @@ class DeviceProof:
     doubts: int
     outside: Outside
     disposals: Disposals
+    custody: str
 
     @property
     def gaps(self) -> list[str]:
@@ -107,6 +118,8 @@ class DeviceProof:
         """Return the line."""
         parts = [str(epoch) for epoch in self.epochs]
         parts += [f"{gap} not proven" for gap in self.gaps]
+        if self.gaps:
+            parts.append(f"one custody throughout, {self.custody}")
         parts.append(str(self.outside))
         if self.disposals.changes:
             parts.append(str(self.disposals))
@@ -141,6 +154,7 @@ def proven_devices(found: Verification) -> Iterator[DeviceProof]:
                     head.id.hex() if head is not None else None,
                     head.closed if head is not None else None,
                     follows=epoch.reason is Reason.ROTATED,
+                    reason=epoch.reason,
                 )
             )
         yield DeviceProof(
@@ -152,6 +166,7 @@ def proven_devices(found: Verification) -> Iterator[DeviceProof]:
             sum(1 for d in found.doubts if d.batch is not None and d.batch.split("/")[0] == name),
             _outside(found, [r for r in replay.accepted if r.header.device == name]),
             Disposals(tuple(one for one in replay.changes if one.change.device == name)),
+            state.custody,
         )
 
 

@@ -60,6 +60,7 @@ def conditions(
         found.add(Condition("unreachable"))
     if replay is not None and replay.size:
         found |= set(_of_devices(replay, look.now, limits))
+        found |= set(_of_annexes(replay))
         found |= set(_of_findings(replay))
         found |= set(_of_others(replay, mirror, config))
         found |= set(_of_time(mirror, replay, look.now, limits))
@@ -96,6 +97,20 @@ def _of_devices(replay: Replay, now: datetime, limits: Limits) -> Iterator[Condi
         last = device.head.closed if device.head is not None else device.current.enrolled
         if now - last > limits.silent:
             yield Condition("silent", name)
+
+
+def _of_annexes(replay: Replay) -> Iterator[Condition]:
+    """Yield devices that were enrolled anew since their annex was sealed, for keys that are gone.
+
+    They capture nothing before a policy with another one is signed.
+    """
+    for name, device in replay.custody.devices.items():
+        entry = replay.custody.policy_for(name)
+        if device.revoked or device.final or entry is None or name not in entry.policy.annexes:
+            continue
+        lost = device.current.reason is Reason.UNREADABLE
+        if lost and entry.index < device.current.index:
+            yield Condition("annex-unreadable", name)
 
 
 def _of_findings(replay: Replay) -> Iterator[Condition]:

@@ -20,6 +20,7 @@ STEPS: Final = {  # what a person does next
     "missing": "the receiver does not deliver what it sealed: lakzegel-office pull",
     "keyring-unreadable": "a keyring does not open with the office's keys: verify --open",
     "policy-unsigned": "a device seals under a policy that the office did not sign: ask its MDM",
+    "annex-unreadable": "a device enrolled anew cannot open its annex: sign its policy again",
     "pull-failing": "see what the following pull says",
     "finding": "see: lakzegel-office verify",
     "silent": "have IT look at the device",

@@ -153,9 +153,11 @@ def _as_json(
         "devices": [
             {
                 "device": device.device,
+                "custody": device.custody,
                 "epochs": [
                     {
                         "epoch": epoch.epoch,
+                        "reason": epoch.reason.value,
                         "keys_replaced": epoch.follows,
                         "batches": epoch.batches,
                         "items": epoch.items,
