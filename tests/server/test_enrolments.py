@@ -141,14 +141,16 @@ def test_a_policy_is_seen_to_come_from_ring_to_ring(world, kit):
     for serial, group in ((6, "r1"), (6, "r2"), (7, "r1")):
         note = world.office.policy_note(serial, f"group:{group}")
         assert admin("POST", "/v1/notes", note).status_code == 200
-    for one, serial in zip(devices, (7, 6, 6), strict=True):
-        assert (
-            world.client("POST", "/v1/heartbeats", one.heartbeat(policy=serial)).status_code == 204
-        )
+    versions = ("0.9.1", "0.10.0", "0.9.1")
+    for one, serial, version in zip(devices, (7, 6, 6), versions, strict=True):
+        note = one.heartbeat(policy=serial, agent=version)
+        assert world.client("POST", "/v1/heartbeats", note).status_code == 204
     found = rings_of(world.desk, read_fleet(world.desk, world.desk.fleet.now()))
     assert [(r.group, r.devices, r.expected, r.serial, r.following, r.others) for r in found] == [
         ("r1", 2, 0, 7, 1, (6,)),
         ("r2", 1, 1, 6, 1, ()),
     ]
     page = world.as_("it")("GET", "/", **{"Accept-Language": "en"}).text
-    assert "Groups and their policies" in page
+    assert "Groups, their policies and versions" in page
+    assert [r.versions for r in found] == [(("0.10.0", 1), ("0.9.1", 1)), (("0.9.1", 1),)]
+    assert ">0.10.0: 1, 0.9.1: 1</td>" in page

@@ -177,12 +177,13 @@ def _is_drifted(facts: Facts, codes: frozenset[str]) -> bool:
 
 def is_older(version: str, oldest: str) -> bool:
     """Whether a version comes before another by its numbers; ``0.5.0rc1`` counts as 0.5.0."""
-    return _numbers(version) < _numbers(oldest)
+    return numbers(version) < numbers(oldest)
 
 
-def _numbers(version: str) -> list[int]:
+def numbers(version: str) -> list[int]:
+    """What versions are compared by."""
     found = _NUMBERS.match(version)
-    numbers = [int(part) for part in found[0].split(".")] if found else [0]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return numbers
+    parts = [int(part) for part in found[0].split(".")] if found else [0]
+    while parts and parts[-1] == 0:
+        parts.pop()
+    return parts

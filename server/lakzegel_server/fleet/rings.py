@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""How far a policy has come: of each group, how many of its devices follow the newest one for it.
+"""How far a policy and a version have come: of each group, how many of its devices have which.
 
-What a device follows is what it says itself, in its heartbeats (docs/spec/dashboard.md §4).
+What a device follows and runs is what it says itself in heartbeats (docs/spec/dashboard.md §4).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_core.custody import Custody
 from lakzegel_core.followed import followed
+from lakzegel_server.fleet.assess import numbers
 from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet
 
 _GONE: Final = frozenset({Condition.REVOKED, Condition.CLOSED})
@@ -23,6 +24,7 @@ class Ring:
     """A group: its devices, the newest policy that is for them, and how many follow it.
 
     ``others``: serials that the rest say they follow, the newest first; None for none.
+    ``versions``: of the agent, and how many run it, the newest first; not of who never said.
     """
 
     group: str
@@ -31,6 +33,7 @@ class Ring:
     serial: int | None
     following: int
     others: tuple[int | None, ...]
+    versions: tuple[tuple[str, int], ...] = ()
 
 
 def wanted(custody: Custody) -> dict[str, int]:
@@ -59,4 +62,13 @@ def _ring(group: str, devices: list[DeviceHealth], serials: Mapping[str, int]) -
         serial,
         len(here) - len(late),
         tuple(sorted(others, key=lambda one: -1 if one is None else one, reverse=True)),
+        _versions(here),
+    )
+
+
+def _versions(devices: list[DeviceHealth]) -> tuple[tuple[str, int], ...]:
+    """How many run which version, the newest first."""
+    counts = Counter(one.version for one in devices if one.version is not None)
+    return tuple(
+        (one, counts[one]) for one in sorted(counts, key=lambda v: (numbers(v), v), reverse=True)
     )

@@ -149,10 +149,11 @@ def test_a_hint_that_does_not_come_decides_nothing(tmp_path, monkeypatch):
 def test_a_check_that_dies_or_hangs_failed(config, home, monkeypatch):
     scratch = home.root / "version"
     (scratch / "scratch-left").mkdir(parents=True)
-    monkeypatch.setattr(selfcheck, "_COMMAND", (sys.executable, "-c", "import os; os.abort()"))
+    code = ["import os; os.abort()"]
+    worker = lambda _: (sys.executable, "-c", code[-1])  # noqa: E731 - in the place of ours
+    monkeypatch.setattr("lakzegel_agent.ownprocess.worker", worker)
     assert check_apart(config.path, scratch).step == "process"
-    hang = "import threading; threading.Event().wait()"
-    monkeypatch.setattr(selfcheck, "_COMMAND", (sys.executable, "-c", hang))
+    code.append("import threading; threading.Event().wait()")
     assert check_apart(config.path, scratch, patience=0.1).step == "time"
     assert list(scratch.iterdir()) == []
 
