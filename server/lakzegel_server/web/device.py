@@ -51,7 +51,9 @@ def _tell_stranger(desk: Desk, request: Request, data: bytes, refusal: NotAdmitt
     """Record that a token, or a device, asked that the log has no leave for."""
     name, device = hashlib.sha256(data).hexdigest(), peek_query(data).device
     desk.register.refuse(device=device, code=refusal.code, entry_id=name, proven=False)
-    desk.trail.count(Event(who(desk, request), Action.PUBLISH, enrolment.KIND).refused(refusal.code))
+    desk.trail.count(
+        Event(who(desk, request), Action.PUBLISH, enrolment.KIND).refused(refusal.code)
+    )
 
 
 def _answer(desk: Desk, data: bytes, old: int) -> dict[str, object]:
