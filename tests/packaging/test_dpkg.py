@@ -39,6 +39,19 @@ class Root:
         assert done.returncode == 0, done.stderr
         return done.stderr
 
+    def script(self, small, name, moment, **told):
+        """What a script of the package says, where dpkg calls it without the rest."""
+        script = small[0].work / f"{AGENT.name}-deb-1" / name
+        done = subprocess.run(
+            ["sh", script, moment],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "DPKG_ROOT": str(self.folder), **told},
+        )
+        return done.stderr
+
     def spool(self, count):
         spool = self.folder / HOME / "spool"
         spool.mkdir(parents=True, exist_ok=True)
@@ -87,15 +100,11 @@ def test_a_unit_is_enabled_once_and_what_an_administrator_disabled_stays_so(root
 
 
 def test_a_state_folder_on_another_disk_is_looked_into(root, small):
-    root.dpkg("-i", one(small[0].out, ".deb"))
-    root.spool(1)
-    disk = root.folder / "srv/disk"
-    disk.parent.mkdir()
-    (root.folder / HOME).rename(disk)
-    (root.folder / HOME).symlink_to("../../srv/disk")
-    assert "1 closed batches are kept" in root.dpkg("--remove", "lakzegel-agent")
-    root.dpkg("--purge", "lakzegel-agent")
-    assert (root.folder / HOME / "spool/0-0.head").exists()
+    disk = root.spool(1).parent.rename(root.folder / "disk")
+    (root.folder / HOME).symlink_to(disk)
+    assert "1 closed batches are kept" in root.script(small, "preremove", "remove")
+    assert "1 closed batches" in root.script(small, "postremove", "purge")
+    assert (disk / "spool/0-0.head").exists()
 
 
 def test_removal_and_purge_keep_unsent_batches_and_say_how_many_and_where(root, small):
@@ -120,30 +129,29 @@ def test_a_purge_removes_state_where_nothing_waits(root, small):
 
 
 def test_a_purge_that_is_told_so_removes_unsent_batches(root, small):
-    root.dpkg("-i", one(small[0].out, ".deb"))
     root.spool(1)
-    root.dpkg("--purge", "lakzegel-agent", LAKZEGEL_PURGE_UNSENT="yes")
+    root.script(small, "postremove", "purge", LAKZEGEL_PURGE_UNSENT="yes")
     assert not (root.folder / HOME).exists()
 
 
 @pytest.mark.parametrize("place", ["evidence/12", "given-up/0-0-aa.head", "second/spool/0-0.head"])
 def test_a_purge_keeps_what_nobody_else_has(root, small, place):
-    root.dpkg("-i", one(small[0].out, ".deb"))
     kept = root.folder / HOME / place
     kept.parent.mkdir(parents=True)
     kept.touch()
-    root.dpkg("--purge", "lakzegel-agent")
+    root.script(small, "postremove", "purge")
     assert kept.exists()
 
 
 def test_a_home_elsewhere_is_told_of_and_never_touched(root, small):
-    root.dpkg("-i", one(small[0].out, ".deb"))
+    (root.folder / "etc/lakzegel").mkdir()
     (root.folder / "etc/lakzegel/agent.toml").write_text('x = 1\n home = "/srv/a home"  # ours\n')
     head = root.folder / "srv/a home/spool/0-0.head"
     head.parent.mkdir(parents=True)
     head.touch()
-    said = root.dpkg("--purge", "lakzegel-agent", LAKZEGEL_PURGE_UNSENT="yes")
+    said = root.script(small, "preremove", "remove")
     assert "1 closed batches are kept in /srv/a home:" in said
+    root.script(small, "postremove", "purge", LAKZEGEL_PURGE_UNSENT="yes")
     assert head.exists()
     assert (root.folder / "etc/lakzegel/agent.toml").exists()
 

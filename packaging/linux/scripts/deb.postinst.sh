@@ -13,9 +13,9 @@ to_enable() {
 enable_units() { # its option, units
     option=$1
     shift
+    # shellcheck disable=SC2086 # an option or nothing
+    [ $# = 0 ] || deb-systemd-helper $option unmask "$@" >/dev/null || true
     for unit in "$@"; do
-        # shellcheck disable=SC2086 # an option or nothing
-        deb-systemd-helper $option unmask "$unit" >/dev/null || true
         # shellcheck disable=SC2086
         if to_enable "$unit" && deb-systemd-helper $option --quiet was-enabled "$unit"; then
             # shellcheck disable=SC2086

@@ -4,10 +4,8 @@
 forget_units() { # what to do, its option, units
     action=$1 option=$2
     shift 2
-    for unit in "$@"; do
-        # shellcheck disable=SC2086 # an option or nothing
-        deb-systemd-helper $option "$action" "$unit" >/dev/null || true
-    done
+    # shellcheck disable=SC2086 # an option or nothing
+    [ $# = 0 ] || deb-systemd-helper $option "$action" "$@" >/dev/null || true
 }
 
 # A purge takes what can be made again. Batches that nobody else has can not, nor can the receiver's
