@@ -12,8 +12,9 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from lakzegel_linux import environment, launchers
-from tests.packaging.conftest import AGENT, DISTRIBUTIONS, ROOT, needs
+from lakzegel_linux import build, environment, launchers
+from lakzegel_linux.errors import PackagingError
+from tests.packaging.conftest import AGENT, DISTRIBUTIONS, MOMENT, ROOT, needs
 
 LINE = re.compile(r"^(\S{10})\s+(\S+)\s+\S+\s+\S+\s+\S+\s+\./(\S*)")
 
@@ -35,6 +36,14 @@ def test_the_same_tree_gives_the_same_bytes_for_whoever_makes_it_wherever(small,
     assert endings == ["SHA256SUMS", "whl", "json", "rpm", "deb"]
     for name in names:
         assert (here / name).read_bytes() == (there / name).read_bytes(), name
+
+
+def test_a_folder_with_other_things_is_not_emptied(tmp_path):
+    (tmp_path / "thesis.odt").touch()
+    tree = build.Tree(ROOT, tmp_path / "work", tmp_path, "1", MOMENT)
+    with pytest.raises(PackagingError, match="holds other things too"):
+        build.clean(tree)
+    assert (tmp_path / "thesis.odt").exists()
 
 
 def test_the_sums_are_what_sha256sum_reads(small):

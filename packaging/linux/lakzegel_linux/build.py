@@ -10,13 +10,15 @@ import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from lakzegel_linux import environment, launchers, packager, sbom, staging
+from lakzegel_linux import environment, launchers, packager, sbom, staging, sums
 from lakzegel_linux.environment import PYTHON, Environment, Wheel
 from lakzegel_linux.errors import PackagingError
 from lakzegel_linux.products import Product
 
-KINDS = ("deb", "rpm")
+KINDS: Final = ("deb", "rpm")
+OURS: Final = ("lakzegel-", sums.NAME)  # how everything begins that a making leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,14 @@ def pack(tree: Tree, product: Product, root: Path, kind: str) -> Path:
 
 
 def clean(tree: Tree) -> None:
-    """Make room: nothing of an earlier making gets into this one."""
+    """Make room: nothing of an earlier making gets into this one.
+
+    Raises:
+        PackagingError: there is something else than an earlier making.
+    """
     for folder in (tree.work, tree.out):
         if folder.exists():
+            if not all(path.name.startswith(OURS) for path in folder.iterdir()):
+                raise PackagingError(f"{folder}: holds other things too; name another folder")
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
