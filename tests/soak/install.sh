@@ -21,6 +21,7 @@ command -v apt-ftparchive >/dev/null || wanted="$wanted apt-utils"
 command -v createrepo_c >/dev/null || wanted="$wanted createrepo-c"
 command -v bsdtar >/dev/null || wanted="$wanted libarchive-tools"
 command -v cpio >/dev/null || wanted="$wanted cpio"
+command -v osslsigncode >/dev/null || wanted="$wanted osslsigncode"
 command -v wixl >/dev/null || wanted="$wanted wixl"
 command -v msibuild >/dev/null || wanted="$wanted msitools"
 if [ -z "$wanted" ]; then
