@@ -13,10 +13,11 @@ from typing import Final
 
 from lakzegel_frozen import bill, flatpackage, launchers, msi, stage
 from lakzegel_frozen.errors import FrozenError
-from lakzegel_frozen.identity import AGENT, NAME, version
+from lakzegel_frozen.identity import NAME, version
 from lakzegel_frozen.runtime import open_runtime
 from lakzegel_frozen.targets import MACOS, WINDOWS, Target
 
+NAMED: Final = NAME.replace(" ", "-")
 Packer = Callable[[Path, Target, Path], Path]
 
 
@@ -61,7 +62,7 @@ def pack(tree: Path, target: Target, out: Path) -> Path:
     """
     if target.system not in PACKERS:
         raise FrozenError(f"{target.name}: a tree is all that is made for it")
-    return PACKERS[target.system](tree, target, out / stem(target))
+    return PACKERS[target.system](tree, target, out)
 
 
 def place(target: Target) -> str:
@@ -70,19 +71,19 @@ def place(target: Target) -> str:
 
 
 def stem(target: Target) -> str:
-    """What a package is called, without its ending."""
-    return f"{AGENT}-{version()}-{target.name}"
+    """What is told of a package is called so, without its ending."""
+    return f"{NAMED}-{version()}-{target.name}"
 
 
-def _macos(tree: Path, target: Target, path: Path) -> Path:
-    made = path.with_name(f"{path.name}.pkg")
+def _macos(tree: Path, target: Target, out: Path) -> Path:
+    made = out / f"{NAMED}-{version()}.pkg"
     made.write_bytes(flatpackage.pack(tree, target, version(), flatpackage.Parts()))
     return made
 
 
-def _windows(tree: Path, target: Target, path: Path) -> Path:
+def _windows(tree: Path, target: Target, out: Path) -> Path:
     del target
-    return msi.pack(tree, version(), path.with_name(f"{path.name}.msi"))
+    return msi.pack(tree, version(), out / f"{NAMED}-{version()}.msi")
 
 
 def _sha256(path: Path) -> str:

@@ -114,7 +114,7 @@ def test_on_a_mac_what_is_within_is_signed_before_what_is_around_it(checkout, pr
     names = [line[0] for line in told]
     assert names.index("productsign") > max(n for n, name in enumerate(names) if name == "codesign")
     assert [line[1] for line in told if line[0] == "xcrun"] == ["notarytool", "stapler", "stapler"]
-    assert done.stdout.strip().endswith("macos-arm64.pkg")
+    assert done.stdout.strip().endswith("/Lakzegel-Agent-0.1.0.pkg")
 
 
 @pytest.mark.parametrize("name", ["pkg", "msi"])
