@@ -18,6 +18,7 @@
 
 #ifdef _WIN32
 #include <windows.h>
+#include <shlobj.h>
 typedef wchar_t text;
 #define T(literal) L##literal
 #define FORMAT L"%ls%ls"
@@ -137,10 +138,21 @@ static int beside(const text *own, const text *name, text *path)
     return length > 0 && length < ROOM;
 }
 
-#ifndef _WIN32
-/* Whether nobody but root and who runs this could have put something else there: neither the thing
- * nor a folder above it is another's, or one that others write (but for a sticky one, as /tmp is).
- * On Windows it lies below Program Files, whose rights only an administrator changes. */
+#ifdef _WIN32
+/* Whether this program lies below Program Files, where only an administrator puts something. */
+static int is_guarded(const text *path)
+{
+    text folder[ROOM];
+    if (SHGetFolderPathW(NULL, CSIDL_PROGRAM_FILES, NULL, SHGFP_TYPE_CURRENT, folder) != S_OK)
+        return 0;
+    size_t length = wcslen(folder);
+    return _wcsnicmp(path, folder, length) == 0 && path[length] == SEPARATOR;
+}
+#else
+/* Whether nobody but root could have put something else there: the thing and every folder above it
+ * are root's, and none is one that others write (but for a sticky one, as /tmp is). That holds for
+ * this program too: a copy of it, with its signature and so its right, is made in a moment, and
+ * beside that copy its maker would lay modules of his own. */
 static int is_guarded(const char *path)
 {
     char at[PATH_MAX];
@@ -148,7 +160,7 @@ static int is_guarded(const char *path)
     if (realpath(path, at) == NULL)
         return 0;
     for (;;) {
-        if (stat(at, &found) != 0 || (found.st_uid != 0 && found.st_uid != geteuid()))
+        if (stat(at, &found) != 0 || found.st_uid != 0)
             return 0;
         if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (found.st_mode & S_ISVTX) == 0)
             return 0;
@@ -271,6 +283,8 @@ static int start(int count, text **arguments)
     forget_variables();
     if (!own_path(own))
         return failed("its own path is not known");
+    if (!is_guarded(own))
+        return failed("it lies where others than an administrator can put something");
     const char *fault = open_library(own);
     if (fault != NULL)
         return failed(fault);

@@ -113,7 +113,7 @@ def package_info(version: str, count: int, size: int) -> bytes:
             "version": version,
             "install-location": "/",
             "auth": "root",
-            "overwrite-permissions": "true",
+            "overwrite-permissions": "false",  # folders of the system keep theirs
             "relocatable": "false",
             "postinstall-action": "none",
         },

@@ -31,7 +31,9 @@ def command(
     if target.system == LINUX:
         flags += ["-ldl", "-Wl,--build-id=none"]
     if target.system == WINDOWS:
-        flags += ["-municode", "-Wl,--no-insert-timestamp"]
+        flags += ["-municode", "-lshell32"]
+        if "mingw" in compiler[0]:  # lld, which zig brings, puts no time in
+            flags += ["-Wl,--no-insert-timestamp"]
     return [*compiler, *flags, "-o", str(output), str(SOURCE)]
 
 

@@ -134,6 +134,7 @@ def test_the_bundle_says_who_it_is():
 def test_the_installer_may_not_put_the_bundle_elsewhere_and_asks_nothing():
     info = ET.fromstring(flatpackage.package_info("1.2.3", 5, 5000))
     assert info.attrib["relocatable"] == "false"
+    assert info.attrib["overwrite-permissions"] == "false"
     assert list(info.find("relocate")) == []
     assert info.find("payload").attrib == {"numberOfFiles": "5", "installKBytes": "5"}
     whole_package = ET.fromstring(flatpackage.distribution("1.2.3", "arm64", 5000))

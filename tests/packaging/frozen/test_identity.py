@@ -110,6 +110,25 @@ def test_no_file_of_the_tree_is_an_interpreter(tree):
     ]
 
 
+def test_a_copy_with_modules_of_ones_own_beside_it_is_of_no_use(tree, tmp_path):
+    """It has the signature and so the right of the program; what it would run is its maker's."""
+    folder = tmp_path / "mine"
+    shutil.copytree(tree, folder, symlinks=True)
+    (folder / "lib/runtime/lib/runpy.pyc").unlink(missing_ok=True)
+    (folder / "lib/runtime/lib/runpy.py").write_text(EVIL)
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, 1000, 1000, follow_symlinks=False)
+    for program in (folder / "bin/lakzegel-agent", tree / "bin/lakzegel-agent"):
+        if program.is_relative_to(tree):  # another name of the very file, in the same folder
+            (folder / "bin/lakzegel-agent").unlink()
+            os.link(program, folder / "bin/lakzegel-agent")
+        done = subprocess.run(
+            [folder / "bin/lakzegel-agent"], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (4, "")
+        assert "others than an administrator" in done.stderr
+
+
 @pytest.mark.parametrize("place", ["lib/runtime", "lib", ""])
 def test_a_tree_that_others_can_write_is_not_started(tree, run, place):
     folder = tree / place
@@ -120,7 +139,7 @@ def test_a_tree_that_others_can_write_is_not_started(tree, run, place):
     finally:
         folder.chmod(before)
     assert done.returncode == 4
-    assert done.stderr.startswith("lakzegel-agent: cannot start: the ")
+    assert done.stderr.startswith("lakzegel-agent: cannot start: ")
     assert done.stderr.endswith("; install the package again\n")
 
 
