@@ -9,7 +9,7 @@ import pytest
 
 from lakzegel_core.keys import Algorithm, SigningKey
 from tests.systemd import booted, custody
-from tests.systemd.units import SERVICES, one
+from tests.systemd.units import FOLDER, SERVICES, one
 
 HERE = Path(__file__).resolve().parent
 pytestmark = pytest.mark.skipif(bool(booted.missing()), reason=booted.missing())
@@ -204,3 +204,39 @@ def test_receiver_and_office_see_no_home_and_write_their_own_state_alone(told, u
         "capabilities of a child": 0,
         "memory of another": "no: No such file or directory",
     }
+
+
+EXAMPLES = {
+    "agent-one-home": {
+        f"read:{MAIL}": "From: a@minxyz.example\nS",
+        "list:/home": ["minister"],
+        "write:/home/minister/new": "no: Read-only file system",
+        "capabilities of a child": READ_SEARCH,
+    },
+    "agent-phones": {
+        "write:/srv/phones/new": "written",
+        "write:/home/minister/new": "no: Read-only file system",
+        "capabilities of a child": READ_SEARCH,
+    },
+    "agent-as-user": {
+        f"read:{MAIL}": "From: a@minxyz.example\nS",
+        "write:/var/lib/lakzegel/kept": "written",  # which was another's before
+        "write:/home/minister/new": "no: Read-only file system",
+        "capabilities of a child": 0,
+    },
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)  # in this order: the last one keeps the state
+def test_an_example_does_what_it_says(machine, told, example):
+    assert "lakzegel-agent" in told
+    machine.run("install", "--directory", "--owner=lakzegel-agent", "/srv/phones")
+    machine.run("install", "--owner=lakzegel-agent", "/dev/null", "/var/lib/lakzegel/kept")
+    words = " ".join(word for word in EXAMPLES[example] if ":" in word)
+    place = machine.path("/run/systemd/system/lakzegel-agent.service.d")
+    (place / "0.conf").write_bytes((FOLDER / "examples" / f"{example}.conf").read_bytes())
+    (place / "probe.conf").write_text(INSTEAD.format(words=words, unit=example))
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "start", "lakzegel-agent")
+    found = json.loads((machine.scratch / "outside" / example).read_text())
+    assert found == NEVER | EXAMPLES[example]

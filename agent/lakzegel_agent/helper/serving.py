@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from lakzegel_agent.helper.roads import LISTENING, Door, Line
 from lakzegel_agent.helper.words import (
@@ -14,7 +15,9 @@ from lakzegel_agent.helper.words import (
     answer_line,
     parse_question,
 )
-from lakzegel_agent.stores.signal_keys import Secrets
+
+if TYPE_CHECKING:
+    from lakzegel_agent.stores.signal_keys import Secrets
 
 
 def serve(door: Door, secrets: Secrets, *, agent: int, idle: float) -> int:

@@ -6,15 +6,19 @@ somebody else asks the helper there (docs/spec/session-helper.md). Only the pass
 here, never a path or a text.
 """
 
+from __future__ import annotations
+
 import subprocess
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lakzegel_agent.helper.asking import SessionSecrets
 from lakzegel_agent.helper.ways import road
 from lakzegel_agent.platforms import system
 from lakzegel_agent.stores.signal_dpapi import unprotected
-from lakzegel_agent.stores.signal_keys import Secrets
+
+if TYPE_CHECKING:
+    from lakzegel_agent.stores.signal_keys import Secrets
 
 ASKED: Final = 20.0  # seconds; a keyring that is locked asks the user, who may not be there
 _MOST: Final = 4096  # bytes of a password
