@@ -81,6 +81,7 @@ WORDS["lakzegel-agent"] = (
     *("read:/etc/shadow", "list:/root", "read:/etc/lakzegel/office.passphrase"),
     *("secret:MINISTER", "list:/etc/lakzegel/tls", "list:/var/log"),
     *(f"list:{OFFICE}", f"list:{SERVER}", "both:/dev/tpmrm0", "list:/dev"),
+    "proxy:p.example",
 )
 
 
@@ -185,6 +186,7 @@ def test_an_agent_reads_what_is_closed_to_all_others_and_writes_its_own_state_al
         "list:/var/lib/lakzegel-server": [],
         "list:/var/log": [],
         "both:/dev/tpmrm0": "opened",
+        "proxy:p.example": "PROXY p.example:1",  # by a process that gave up what lets it read
         "capabilities of a child": READ_SEARCH,
     }
 

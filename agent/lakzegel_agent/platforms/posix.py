@@ -38,7 +38,9 @@ _XUCRED: Final = struct.Struct("2I")  # version, uid; then groups
 _XUCRED_SIZE: Final = 76
 _CAPABILITY_VERSION: Final = 0x20080522  # _LINUX_CAPABILITY_VERSION_3 of linux/capability.h
 _CAPABILITY_HEAD: Final = struct.Struct("Ii")  # version; process, 0 for this one
-_CAPABILITY_SETS: Final = 24  # bytes: effective, permitted, inheritable, twice 32 bits each
+_CAPABILITY_SETS: Final = struct.Struct("6I")  # effective, permitted, inheritable; their high bits
+_CAPABILITIES_AMBIENT: Final = 47  # PR_CAP_AMBIENT of linux/prctl.h
+_CLEAR_ALL: Final = 4  # PR_CAP_AMBIENT_CLEAR_ALL
 _QUIET: Final = 10  # of 19; systemd and launchd set their own
 
 pread = os.pread
@@ -190,24 +192,34 @@ def end(process: subprocess.Popen[bytes], *, at_once: bool) -> bool:
 
 
 def _give_up() -> None:
-    """Give up every capability, for good: the one that lets an agent read homes goes with it."""
+    """Give up every capability, for good: the one that lets an agent read homes goes with it.
+
+    Where a filter of system calls forbids capset, the program is begun anew without ambient ones;
+    a user's process then has none.
+    """
     import ctypes  # noqa: PLC0415 - for one process alone
 
-    none = bytes(_CAPABILITY_SETS)
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.capset(_CAPABILITY_HEAD.pack(_CAPABILITY_VERSION, 0), none):  # ambient ones go too
+    head = _CAPABILITY_HEAD.pack(_CAPABILITY_VERSION, 0)
+    told = ctypes.create_string_buffer(_CAPABILITY_SETS.size)
+    libc.capget(head, told)
+    _, low, _, _, high, _ = _CAPABILITY_SETS.unpack(told.raw)
+    if not low | high or not libc.capset(head, bytes(_CAPABILITY_SETS.size)):
+        return
+    if not me() or libc.prctl(_CAPABILITIES_AMBIENT, _CLEAR_ALL, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "capabilities cannot be given up")
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - itself
 
 
 def confine(limits: dict[str, int]) -> None:
-    """Set each limit that this system has."""
+    """Set each limit that this system has, once it has no right beside its user's."""
     import resource  # noqa: PLC0415 - for one process alone
 
+    if sys.platform == "linux":
+        _give_up()
     for name, most in limits.items():
         with suppress(AttributeError, OSError, ValueError):
             resource.setrlimit(getattr(resource, name), (most, most))
-    if sys.platform == "linux":
-        _give_up()
 
 
 def widen(descriptor: int, size: int) -> None:
