@@ -67,7 +67,7 @@ class Machine:
         self.scratch = scratch
         for name in ("files", "disk", "root", "outside"):
             (scratch / name).mkdir(mode=0o755)
-        self.pid = 0
+        self.pid, self.process = 0, None
 
     def file(self, path, text, mode=0o644):
         """Lay a file over the machine's root, before it is booted."""
@@ -121,8 +121,11 @@ class Machine:
             stderr=self.log,
         )
         with told:
-            while b"READY=1" not in told.recv(65_536).split(b"\n"):
-                pass
+            try:
+                while b"READY=1" not in told.recv(65_536).split(b"\n"):
+                    pass
+            except TimeoutError:
+                raise AssertionError((self.scratch / "boot.log").read_text()) from None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         self.pid = int(children.read_text().split()[0])
 
@@ -153,9 +156,12 @@ class Machine:
         return Path(f"/proc/{self.pid}/root{place}")
 
     def close(self):
-        """End it, whatever runs in it."""
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)  # process 1: its namespace goes with it
+        """End it, whatever runs in it; one that did not come up too."""
+        if self.process is not None:
+            if self.pid:
+                os.kill(self.pid, signal.SIGKILL)  # process 1: its namespace goes with it
+            else:
+                self.process.kill()
             self.process.wait(30)
             self.log.close()
             for group in sorted(self.group.rglob("*"), reverse=True):
