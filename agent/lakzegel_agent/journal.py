@@ -138,7 +138,7 @@ class _File(RotatingFileHandler):
     def _open(self) -> io.TextIOWrapper:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         descriptor = system.open_to_write(self.baseFilename, flags, _FILE)
-        return io.TextIOWrapper(io.FileIO(descriptor, "a"), encoding="utf-8")
+        return io.TextIOWrapper(io.FileIO(descriptor, "a"), encoding="utf-8", newline="\n")
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """Pass over a full disk: the agent has better things to say about it."""

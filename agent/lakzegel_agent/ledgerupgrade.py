@@ -18,6 +18,7 @@ from typing import Final
 from lakzegel_agent import durable
 from lakzegel_agent.errors import LedgerDamagedError
 from lakzegel_agent.ledgerschema import FORMAT, format_of, transaction, translated
+from lakzegel_agent.platforms import system
 
 Step = Callable[[sqlite3.Connection], None]
 STEPS: Final[dict[int, Step]] = {}  # by the format that a step leads away from
@@ -39,7 +40,7 @@ def upgrade(path: Path, *, steps: Mapping[int, Step] = STEPS, to: int = FORMAT) 
         if not rehearse(path, following, steps=steps, to=to):
             return False
         durable.sync_file(following)
-        following.replace(path)
+        system.replace(following, path)
         durable.sync_folder(path.parent)
     finally:
         _remove(following)
@@ -59,7 +60,7 @@ def rehearse(
             return False
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         _remove(copy)
-        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # new: no link
+        os.close(system.open_to_write(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         with closing(sqlite3.connect(copy, isolation_level=None)) as new:
             old.backup(new)
             new.execute("PRAGMA journal_mode = DELETE")  # one file, so that one rename does

@@ -7,7 +7,9 @@ Borrowed libraries are imported before: they have their own ways, and are not wh
 Prints how many of our modules were imported.
 """
 
+import contextlib
 import importlib
+import io
 import json
 import ntpath
 import os
@@ -74,7 +76,18 @@ def main(folders):
     ours = [name for name, _ in found if not name.endswith("__main__") and "posix" not in name]
     for name in ours:
         importlib.import_module(name)
+    answer_for_help()
     print(len(ours))
+
+
+def answer_for_help():
+    """Let the command line explain itself: whatever it needs for that is there."""
+    for room in ("lakzegel_agent", "lakzegel_verify"):
+        command_line = importlib.import_module(f"{room}.__main__").main
+        with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
+            command_line(["--help"])
+        if room.replace("_", "-") not in said.getvalue():
+            raise AssertionError(room)
 
 
 if __name__ == "__main__":

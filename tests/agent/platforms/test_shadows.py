@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Files that a program of Windows holds, read from a shadow copy (docs/spec/services.md §5)."""
 
+import errno
 import os
 import uuid
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -142,10 +144,19 @@ def test_what_a_killed_process_left_is_removed_and_what_another_uses_is_not(
     assert marks(tmp_path) == sorted([identifier(1), identifier(8), "somebody's"])
 
 
-def test_a_copy_that_cannot_be_marked_is_not_kept(volumes, clock, tmp_path, monkeypatch):
+def test_a_copy_that_cannot_be_marked_is_not_kept(shadows, volumes, monkeypatch):
+    def refuse(_path, **_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert shadows.find(STORE) is None
+    assert (volumes.asked, volumes.there) == (1, {})
+
+
+def test_where_no_mark_can_be_left_no_copy_is_made(volumes, clock, tmp_path):
     (tmp_path / "marks").write_text("a file")
     assert Shadows(volumes, tmp_path / "marks", now=clock).find(STORE) is None
-    assert volumes.there == {}
+    assert volumes.asked == 0
 
 
 def test_a_held_file_is_read_from_its_copy(tmp_path, monkeypatch):

@@ -201,6 +201,13 @@ def test_what_was_exchanged_while_it_was_opened_is_refused(kernel, tmp_path):
     assert kernel.is_open == []
 
 
+def test_a_link_is_not_followed_even_to_be_looked_at(kernel, tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(OSError, match="link"):
+        system.open_to_read(tmp_path / "link")
+    assert kernel.asked == [("open", str(tmp_path / "link"))]
+
+
 def test_nothing_stays_open_of_what_is_refused(kernel, tmp_path):
     (tmp_path / "link").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe")
