@@ -207,7 +207,8 @@ def _give_up() -> None:
     if not low | high or not libc.capset(head, bytes(_CAPABILITY_SETS.size)):
         return
     if not me() or libc.prctl(_CAPABILITIES_AMBIENT, _CLEAR_ALL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "capabilities cannot be given up")
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), "capset")
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - itself
 
 
