@@ -31,8 +31,15 @@ def variables(keys, site_of):
     return {variable(key): site_of("linux").values[key.name] for key in keys}
 
 
+class Loader(yaml.SafeLoader):
+    """YAML with the one tag of Ansible's that is used: a text that is no template."""
+
+
+Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
+
 def load(path):
-    return yaml.safe_load(path.read_text())
+    return yaml.load(path.read_text(), Loader)
 
 
 def rendered(role, variables):
@@ -62,6 +69,13 @@ def test_every_key_is_a_variable_with_its_type(role, keys):
         assert option.get("required", False) is key.required
         assert option.get("choices", []) == list(key.choices)
         assert option.get("no_log", False) is key.secret
+
+
+def test_nothing_that_is_said_of_a_key_is_taken_for_a_template(role):
+    for name in ("defaults/main.yml", "meta/argument_specs.yml"):
+        for line in (role / name).read_text().splitlines():
+            told = line.lstrip()
+            assert "{{" not in told or told.startswith("#") or ": !unsafe " in told, line
 
 
 def test_every_variable_of_the_role_is_described_and_used(role):
@@ -134,7 +148,12 @@ def test_a_real_ansible_delivers_settings_that_a_real_agent_takes(
         command += [f"@{tmp_path}/more.json", "-e", "ansible_become=false", "site.yml"]
         return subprocess.run(
             command, cwd=folder / "linux/ansible", capture_output=True, text=True, check=False,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+                "LC_ALL": "C.UTF-8",
+                "ANSIBLE_REMOTE_TEMP": str(tmp_path / "remote"),
+            },
         )  # fmt: skip
 
     first = play()

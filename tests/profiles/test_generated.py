@@ -193,11 +193,13 @@ def test_nothing_that_must_be_set_is_left_to_an_example(own, capsys, name):
 
 
 def test_a_place_of_one_platform_goes_to_that_platform_alone(own, tmp_path):
-    more = "home = '/srv/lak'\nserial_number = '$SERIALNUMBER'\n[windows]\nworkers = 3\n"
-    assert own(more + "[macos]\nhome = '/opt/lak'\n") == 0
+    more = "home = '/srv/lak'\nserial_number = '{{serialnumber}}'\n[windows]\nworkers = 3\n"
+    jamf = "[macos]\nhome = '/opt/lak'\nserial_number = '$SERIALNUMBER'\n"
+    assert own(more + jamf) == 0
     out = tmp_path / "out/mdm-profiles"
     assert '"/srv/lak"' in (out / "linux/agent.toml").read_text()
-    assert "<string>/opt/lak</string>" in (out / "macos/lakzegel-agent.mobileconfig").read_text()
+    mac = (out / "macos/lakzegel-agent.mobileconfig").read_text()
+    assert "<string>/opt/lak</string>" in mac
     rows = {
         row["omaUri"].rpartition("/")[2]: row["value"]
         for row in json.loads((out / "intune/windows/custom-policy.json").read_text())[
@@ -206,7 +208,9 @@ def test_a_place_of_one_platform_goes_to_that_platform_alone(own, tmp_path):
     }
     assert 'value="C:\\ProgramData\\Lakzegel"' in rows["Home"]
     assert 'value="3"' in rows["Workers"]
-    assert "$SERIALNUMBER" in rows["SerialNumber"]
+    assert 'value="{{serialnumber}}"' in rows["SerialNumber"]
+    assert "<string>$SERIALNUMBER</string>" in mac
+    assert "\nserial_number" not in (out / "linux/agent.toml").read_text()
     assert "\nworkers" not in (out / "linux/agent.toml").read_text()
 
 

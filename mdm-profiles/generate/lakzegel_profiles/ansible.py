@@ -103,5 +103,6 @@ def _line(key: Key) -> list[str]:
 
 
 def _yaml(value: Value) -> str:
-    """A value in YAML, which has JSON in it."""
-    return json.dumps(value, ensure_ascii=False)
+    """A value in YAML, which has JSON in it; what Ansible would take for its own, it shall not."""
+    text = json.dumps(value, ensure_ascii=False)
+    return f"!unsafe {text}" if "{{" in text or "{%" in text else text

@@ -20,6 +20,11 @@ from lakzegel_profiles.keys import Key, ProfileError, Value
 TEAM: Final = "TEAMIDHERE"  # stands for the identifier that Apple gave; grants nothing to anybody
 HELP: Final = "https://intranet.example/lakzegel"
 _TEAM: Final = re.compile(r"[A-Z0-9]{10}")
+_FILLS_IN: Final = {  # $SERIALNUMBER is Jamf Pro's, {{serialnumber}} Intune's; on Linux nobody does
+    "macos": re.compile(r"\$[A-Z_]+|\{\{[a-zA-Z_]+\}\}"),
+    "windows": re.compile(r"\{\{[a-zA-Z_]+\}\}"),
+    "linux": re.compile(r"(?!)"),
+}
 _DRIVE: Final = re.compile(r"[A-Za-z]:\\|HKLM\\")
 EXAMPLE_AUTHORITY: Final = Path(__file__).with_name("example-authority.pem")
 
@@ -58,9 +63,16 @@ class Site:
         if key.name in own:
             return own[key.name]
         value = self.values.get(key.name)
-        if value is not None and not (key.differs and _elsewhere(value, platform)):
-            return value
-        return key.shown(platform) if key.required else None
+        if value is None or (key.differs and _elsewhere(value, platform)):
+            return key.shown(platform) if key.required else None
+        return (
+            None if is_filled_in(value) and not _FILLS_IN[platform].fullmatch(str(value)) else value
+        )
+
+
+def is_filled_in(value: Value) -> bool:
+    """Whether it is what an MDM puts a device's own value in the place of."""
+    return any(isinstance(value, str) and one.fullmatch(value) for one in _FILLS_IN.values())
 
 
 def _elsewhere(value: Value, platform: str) -> bool:

@@ -9,7 +9,6 @@ home = "/Library/Application Support/Lakzegel/home"
 
 from __future__ import annotations
 
-import re
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -25,11 +24,10 @@ from lakzegel_agent.settingslayers import Layer, flat
 from lakzegel_agent.settingsschema import settings_of
 from lakzegel_profiles.keys import PLATFORMS, Key, Kind, ProfileError, Value
 from lakzegel_profiles.settingsprofile import nested
-from lakzegel_profiles.site import Site
+from lakzegel_profiles.site import Site, is_filled_in
 from lakzegel_profiles.toml import agent_toml
 
 _TYPES: Final = {Kind.TEXT: str, Kind.NUMBER: int, Kind.FLAG: bool, Kind.LIST: list}
-_FILLED_IN: Final = re.compile(r"\$[A-Z_]+|\{\{[a-zA-Z_]+\}\}")  # by Jamf Pro, by Intune
 _ON_THE_DEVICE: Final = "ca_file"  # is not there where profiles are made
 
 
@@ -118,5 +116,5 @@ def _known_here(values: Mapping[str, Value]) -> dict[str, Value]:
     return {
         name: value
         for name, value in values.items()
-        if name != _ON_THE_DEVICE and not (isinstance(value, str) and _FILLED_IN.fullmatch(value))
+        if name != _ON_THE_DEVICE and not is_filled_in(value)
     }
