@@ -156,7 +156,9 @@ def test_own_values_are_in_the_profiles(own, tmp_path):
     assert "9 GiB" in text
     assert 'subject.OU] = "A1B2C3D4E5"' in text
     assert own('[limits]\nspool = "8 GiB"\n', arguments=("--check",)) == 1
-    assert {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()} == {0o600}
+    modes = {path.suffix: path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()}
+    assert modes.pop(".sh") == 0o700
+    assert set(modes.values()) == {0o600}
     names = ("macos/lakzegel-agent.mobileconfig", "linux/agent.toml")
     written = b"".join((out / "mdm-profiles" / name).read_bytes() for name in names)
     assert b"+REPLACE-ED25519" not in written  # an example of what must be set
@@ -239,6 +241,19 @@ def test_profiles_with_values_are_not_written_where_others_may_change_them(own, 
     assert own(out="open") == 2
     assert "others may write there" in capsys.readouterr().err
     assert list((tmp_path / "open").iterdir()) == []
+
+
+def test_a_folder_of_ones_own_has_all_that_an_administrator_takes(own, tmp_path, folder):
+    assert own() == 0
+    made = {p.relative_to(tmp_path / "out/mdm-profiles") for p in (tmp_path / "out").rglob("*.*")
+            if "mdm-profiles" in p.parts and p.is_file()}  # fmt: skip
+    kept = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    left_out = {path for path in kept - made if path.parts[0] != "generate"}
+    assert {str(path) for path in left_out} == {
+        "macos/one-by-one/authority.mobileconfig",
+        "phones/enrolment-profile.json",
+    }
+    assert made <= kept
 
 
 def test_own_values_never_replace_what_is_committed(tmp_path, capsys):

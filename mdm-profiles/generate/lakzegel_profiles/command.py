@@ -34,6 +34,7 @@ from lakzegel_profiles.values import read_values
 ROOT: Final = Path(__file__).resolve().parents[3]
 GUIDE: Final = "docs/guides/mdm-keys.md"
 FOLDER: Final = "mdm-profiles"
+GENERATOR: Final = f"{FOLDER}/generate/"
 _MORE: Final = """\
 --values takes an agent.toml with your own server and keys, as an agent would take it; a table
 [linux], [macos] or [windows] in it has what differs there, and what the MDM fills in is written
@@ -85,6 +86,17 @@ def files(keys: Sequence[Key], site: Site) -> dict[str, bytes]:
     return {**kept, GUIDE: guide.guide(keys)}
 
 
+def by_hand(keys: Sequence[Key]) -> dict[str, bytes]:
+    """What people wrote and goes with what is made: scripts, tasks of the role, pages."""
+    folder, made = ROOT / FOLDER, files(keys, Site())
+    found = {f"{FOLDER}/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*")}
+    return {
+        name: path.read_bytes()
+        for name, path in sorted(found.items())
+        if path.is_file() and name not in made and not name.startswith(GENERATOR)
+    }
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write them, or compare."""
     said = _parser().parse_args(arguments)
@@ -94,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = files(keys, site)
         if said.check:
             return _compared(said.out, made)
+        if said.out != ROOT:
+            made = {**by_hand(keys), **made}
         for name, option in site.missing.items():
             print(f"profiles: {name} is left out: no {option}", file=sys.stderr)  # noqa: T201
         _write(said.out, made, private=said.values is not None)
@@ -168,7 +182,8 @@ def _write(out: Path, made: Mapping[str, bytes], *, private: bool) -> None:
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-        with os.fdopen(os.open(path, flags, 0o600 if private else 0o666), "wb") as file:
+        mode = (0o600 if private else 0o666) | (0o111 if name.endswith(".sh") else 0)
+        with os.fdopen(os.open(path, flags, mode), "wb") as file:
             if private:  # it may have been there
-                path.chmod(0o600)
+                path.chmod(mode & 0o700)
             file.write(data)
