@@ -4,6 +4,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -14,7 +15,7 @@ from lakzegel_agent.managed import ManagedFile, toml_values
 from lakzegel_agent.settings import load_config
 from lakzegel_agent.settingsschema import Settings
 from lakzegel_agent.settingsshown import DEFAULTS, shown
-from lakzegel_profiles.command import GUIDE, files, keys_of_schema, main
+from lakzegel_profiles.command import GUIDE, by_hand, files, keys_of_schema, main
 from lakzegel_profiles.keys import ProfileError, read_words
 from lakzegel_profiles.site import EXAMPLE_AUTHORITY, Site
 
@@ -63,6 +64,23 @@ def changed(before, after):
 def test_what_is_committed_is_what_is_generated(root, made):
     stale = [name for name, data in made.items() if (root / name).read_bytes() != data]
     assert stale == [], "run: make profiles"
+
+
+def test_nothing_is_left_of_a_profile_that_is_made_no_more(keys):
+    written = {Path(name).name for name in by_hand(keys)}
+    assert written == {
+        "README.md",
+        "app-detection.ps1",
+        "compliance.ps1",
+        "compliance.sh",
+        "custom-attribute.sh",
+        "detect.ps1",
+        "extension-attribute-days.sh",
+        "extension-attribute-state.sh",
+        "main.yml",
+        "remediate.ps1",
+        "site.yml",
+    }
 
 
 def test_another_default_changes_every_profile_and_the_guide(made):
