@@ -194,6 +194,8 @@ def test_own_values_are_in_the_profiles(own, tmp_path):
         ('[windows]\nmdm_marker = "no place"', "[windows]: an agent refuses mdm_marker"),
         ("[beos]\nhome = '/boot'", "beos.home: no such key"),
         ("pac = ", "cannot be read"),
+        ("a = " + "[" * 9999, "cannot be read"),
+        ("linux = 3", "[linux], [macos] and [windows] are tables"),
         ('token = "hunter2"', "an agent refuses it: key 'token'"),
     ],
 )

@@ -103,7 +103,8 @@ def authority_of(path: Path) -> bytes:
     try:
         found: Any = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise ProfileError(f"{path}: no certificate in PEM: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "not in PEM"
+        raise ProfileError(f"{path}: no certificate: {why}") from None
     if len(found) != 1:
         raise ProfileError(f"{path}: {len(found)} certificates, where a profile has one")
     der: bytes = found[0].public_bytes(Encoding.DER)

@@ -47,7 +47,7 @@ def read_values(path: Path, keys: Sequence[Key], site: Site) -> Site:
     try:
         with path.open("rb") as file:
             said = tomllib.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProfileError(f"{path}: cannot be read: {error}") from None
     known = {key.name: key for key in keys}
     apart = {name: _flat(path, said.pop(name, {}), known) for name in PLATFORMS}
@@ -57,7 +57,9 @@ def read_values(path: Path, keys: Sequence[Key], site: Site) -> Site:
     return found
 
 
-def _flat(path: Path, said: Mapping[str, Any], known: Mapping[str, Key]) -> dict[str, Value]:
+def _flat(path: Path, said: Any, known: Mapping[str, Key]) -> dict[str, Value]:  # noqa: ANN401
+    if not isinstance(said, Mapping):
+        raise ProfileError(f"{path}: [linux], [macos] and [windows] are tables")
     found = dict(flat(said))
     for name, value in found.items():
         _require(path, name, value, known)
