@@ -32,8 +32,8 @@ NEXT: Final = {
     "revoked": "the records office revoked this device; ask them",
     "superseded": "another copy of this device is enrolled; run enrol with a new token",
     "keys-not-replaced": "see the detail; the keys that were in force stay in force",
-    "not-enrolled": "run: lakzegel-agent enrol --config FILE --token-file F; with a token in its"
-    " settings it enrols by itself",
+    "not-enrolled": "with a token in its settings it enrols by itself; else run: lakzegel-agent"
+    " enrol --config FILE --token-file F",
     "state-lost": "run enrol with a new token: it opens a new epoch",
     "unreachable": "check the network and the receiver; it is tried again by itself",
     "proxy-refused": "check proxy and pac in the settings, and what the proxy lets through; it is"

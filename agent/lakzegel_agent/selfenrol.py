@@ -149,7 +149,7 @@ class _Waiting:
                 self._try()
             except (AgentError, LakzegelError) as error:
                 wait = self._failed(error)
-                if self.tries is not None and self.backoff.failures >= self.tries:
+                if self._has_enough(error):
                     raise
                 self.pulse.ready()
                 self.stop.wait(wait)
@@ -157,6 +157,12 @@ class _Waiting:
             else:
                 break
         return self.opened.config
+
+    def _has_enough(self, error: AgentError | LakzegelError) -> bool:
+        """Whether whoever waits for the end of this gets it: no leave soon comes by itself."""
+        if self.tries is None:
+            return False
+        return self.backoff.failures >= self.tries or _cause_of(error) is Cause.REFUSED
 
     def _try(self) -> None:
         opened = self.opened

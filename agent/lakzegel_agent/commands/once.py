@@ -93,6 +93,8 @@ def _once(path: Path, pool: Pool, stop: threading.Event) -> OnceReport:
         from lakzegel_agent.service import TRIES  # noqa: PLC0415
 
         config = enrol_first(config, say=_tell, stop=stop, tries=TRIES)
+        if stop.is_set():
+            raise KeyboardInterrupt
     gc.freeze()  # what was imported stays: no look for cycles, at exit least of all
     return once(config, pool=pool, say=_tell, stop=stop)
 

@@ -98,6 +98,8 @@ def _identify(custody: Custody, data: bytes) -> _Asker:
         open_query(data, state.admission.token)
         _require_covers(state, query, device)
         return _Asker(query, device, state)
+    if signer.name.startswith(f"{custody.origin}/token/"):
+        raise NotAdmittedError(f"device {query.device}: the log has no admission of this token")
     if device is None:
         raise NotAdmittedError(f"device {query.device}: has no enrolment in the log")
     open_query(data, device.header_key)

@@ -199,7 +199,10 @@ def test_json_is_never_translated(in_dutch, tmp_path, capsys, monkeypatch):
     assert main(["status", "--config", str(path)]) == 1
     shown = capsys.readouterr().out
     assert "0 gevonden = 0 verzegeld + 0 uitgesloten + 0 mislukt" in shown
-    assert "dit apparaat is niet aangemeld; voer uit: lakzegel-agent enrol" in shown
+    assert (
+        "dit apparaat is niet aangemeld; met een token in zijn instellingen meldt het zichzelf aan"
+        in shown
+    )
     assert main(["config", "--config", str(path)]) == 0
     assert re.search(r"^workers +\d+ +standaard$", capsys.readouterr().out, re.MULTILINE)
 
