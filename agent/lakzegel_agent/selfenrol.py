@@ -21,7 +21,7 @@ from typing import Final
 from lakzegel_agent import durable, journal, updates
 from lakzegel_agent.backoff import NETWORK, Backoff, Cause
 from lakzegel_agent.causes import cause_of
-from lakzegel_agent.ending import read_ended
+from lakzegel_agent.ending import is_asked, is_ended, read_ended
 from lakzegel_agent.enrol import Enroller
 from lakzegel_agent.errors import AgentError, RefusedError, UnwritableError, UsageError
 from lakzegel_agent.handedon import note_token, require_same_custody
@@ -39,6 +39,9 @@ from lakzegel_agent.transport import LaterError
 from lakzegel_core.errors import AdmissionError, LakzegelError
 
 Reload = Callable[[], Config]
+OVER: Final = (
+    "no use for the token: a term of office ended in this home; give who has it now his own"
+)
 SETTING: Final = "setting token"
 
 
@@ -61,7 +64,10 @@ def enrol_first(
     Raises:
         UsageError, AgentError, LakzegelError: why it is not enrolled, after so many tries.
     """
-    if not config.has_token() or read_ended(Home(config.home)) is not None:
+    if not config.has_token():
+        return config
+    if read_ended(Home(config.home)) is not None:
+        say(OVER)
         return config.without_token()
     with station(config) as opened:
         if introduction_in_force(opened.ledger, opened.keys) is None:
@@ -100,6 +106,8 @@ def _look_at(opened: Station, config: Config, stop: threading.Event) -> None:
     Raises:
         UsageError: it is.
     """
+    if is_ended(opened.ledger) or is_asked(opened.home):
+        return  # it only leaves, and has to be let
     try:
         token = token_in(config)
     except UsageError:

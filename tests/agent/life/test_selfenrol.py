@@ -286,6 +286,19 @@ def test_a_laptop_that_was_handed_on_never_mixes_two_people(write, office, roste
     assert len(enrolments(log)) == 1
 
 
+def test_a_device_that_only_leaves_is_let(write, office, roster):
+    on_roster(office, roster)
+    config = write(token=roster.to_text(), serial_number=SERIAL)
+    enrolled(config)
+    successor = RosterKey.make(ORIGIN, random=os.urandom(36))
+    on_roster(office, successor, custody="2030-bzk")
+    Home(config.home).decommission.write_bytes(b"{}")
+    enrolled(write(token=successor.to_text(), serial_number=SERIAL))
+    Home(config.home).decommission.unlink()
+    with pytest.raises(UsageError, match="custody"):
+        enrolled(write(token=successor.to_text(), serial_number=SERIAL))
+
+
 def test_without_a_receiver_a_device_goes_on_as_it_was(write, office, roster, receiver):
     on_roster(office, roster)
     enrolled(write(token=roster.to_text(), serial_number=SERIAL))
