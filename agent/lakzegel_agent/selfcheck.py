@@ -266,9 +266,16 @@ def check_watch(folder: Path, *, seconds: float = _HINT) -> None:
 
 @contextmanager
 def _scratch(parent: Path) -> Iterator[Path]:
-    """A folder of its own, gone afterwards."""
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
+    """A folder of its own, gone afterwards.
+
+    Raises:
+        UndecidedError: it cannot be made.
+    """
+    try:
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
+    except OSError as error:
+        raise UndecidedError(f"no scratch folder ({error.strerror})") from error
     try:
         yield folder
     finally:

@@ -83,11 +83,8 @@ class Trial:
         problems.add(
             ledger, ROLLED_BACK, f"{self.instead_of} did not work here ({why}); {self.version} runs"
         )
-        told = f"{self.instead_of} {self.version}".encode()
-        if ledger.recall(_TOLD) != told:
-            said = {"version": self.instead_of, "why": why, "runs": self.version}
-            ledger.observe(DEVICE, {"type": ROLLED_BACK, **said})
-            ledger.remember(_TOLD, told)
+        said = {"version": self.instead_of, "why": why, "runs": self.version}
+        self._tell(ledger, {"type": ROLLED_BACK, **said})
 
     def turned(self, ledger: Ledger) -> None:
         """Take note that a turn came to its end: this version works.
@@ -99,10 +96,17 @@ class Trial:
             return
         before = self.versions.proven
         if before not in {None, self.version}:
-            ledger.observe(DEVICE, {"type": "updated", "from": before, "to": self.version})
+            self._tell(ledger, {"type": "updated", "from": before, "to": self.version})
         with suppress(OSError):
             self.versions.prove(self.version, keep_bad=self.instead_of is not None)
             self.is_over = True
+
+    def _tell(self, ledger: Ledger, said: dict[str, str]) -> None:
+        """State it once, also where what it is about cannot be written down."""
+        told = " ".join((said["type"], *said.values())).encode()
+        if ledger.recall(_TOLD) != told:
+            ledger.observe(DEVICE, said)
+            ledger.remember(_TOLD, told)
 
 
 def versions_of(home: Path, by: Launcher) -> Versions:
@@ -110,8 +114,15 @@ def versions_of(home: Path, by: Launcher) -> Versions:
     return Versions((by.state or home) / FOLDER)
 
 
-def begin(config: Config, *, check: Check = selfcheck.check_apart) -> Trial:
+def begin(
+    config: Config,
+    *,
+    check: Check = selfcheck.check_apart,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Trial:
     """A trial of this version: it passed its self-check, or is known to work here.
+
+    Whoever is ``stopped`` meanwhile may have ended the check with it: that says nothing.
 
     Raises:
         UnfitError: it does not work here; nothing was changed.
@@ -121,6 +132,8 @@ def begin(config: Config, *, check: Check = selfcheck.check_apart) -> Trial:
     if trial.versions.knows(now) or not Home(config.home).ledger.exists():
         return trial
     found = check(config.path, trial.versions.folder)
+    if stopped():
+        return trial
     with suppress(OSError):
         trial.versions.note_check(found.line(now))
     if found.state == "failed":

@@ -60,7 +60,7 @@ def _work(path: Path, life: Life) -> int:
         config = load_config_apart(path)
         served = service_manager() is not None  # then stderr is the log's
         told = _silent if served else _say
-        trial = begin(config)  # before anything opens the home
+        trial = begin(config, stopped=life.stop.is_set)  # before anything opens the home
         if config.has_token():
             config = _enrolled(config, told, life)
         if life.stop.is_set():

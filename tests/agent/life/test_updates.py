@@ -210,6 +210,26 @@ def test_one_that_fails_is_not_begun(config, versions):
     assert not begun.is_over
 
 
+def test_one_that_is_told_to_end_meanwhile_says_nothing_of_the_version(config, versions):
+    failed = Checked("failed", "process", "it ended with -15")
+    updates.begin(config, check=lambda *_: failed, stopped=lambda: True)
+    assert versions.checked is None
+
+
+def test_where_nothing_can_be_written_nothing_is_decided_and_said_once(config, versions, home):
+    versions.folder.parent.joinpath("version").write_text("no folder")
+    assert check(config, home).state == "undecided"
+    versions.folder.unlink()
+    versions.prove("0.0.9", keep_bad=False)
+    trial = updates.begin(config, check=lambda *_: OK)
+    (versions.folder / "proven.part").mkdir()
+    with Ledger.open(home.ledger, KeyStore(home.keys).ledger_key(random=os.urandom)) as ledger:
+        trial.turned(ledger)
+        trial.turned(ledger)
+        assert len(ledger.files.queued(after=-1, limit=9)) == 1
+    assert versions.proven == "0.0.9"
+
+
 def test_a_home_that_holds_nothing_is_not_checked(config, home):
     home.ledger.unlink()
     updates.begin(config, check=None)
