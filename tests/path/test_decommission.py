@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from lakzegel_core.encoding import unb64
+from tests.path.waiting import await_that
 
 KILLED = """# fork of lakzegel_agent
 import os, signal, sys
@@ -136,3 +138,34 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(ready):
     ready.pull()
     assert {path.name for path in (ready.restore() / "map").iterdir()} == {"een", "twee"}
     ready.verify()
+
+
+@pytest.mark.soak
+def test_an_agent_at_work_is_asked_and_does_it(ready):
+    put(ready, een="een")
+    log = (ready.root / "agent.log").open("wb")
+    agent = subprocess.Popen(
+        [sys.executable, "-m", "lakzegel_agent", "run", "--config", str(ready.config)],
+        stdout=log, stderr=log,
+    )  # fmt: skip
+    try:
+        status = ready.agent_home / "status.json"
+        await_that(
+            lambda: status.exists() and json.loads(status.read_bytes())["ledger"]["sealed"] == 1,
+            "not captured",
+        )
+        said = decommission(ready, expect=3).stderr
+        assert "the agent at work here was asked" in said
+        agent.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 240
+        while agent.poll() is None:
+            assert time.monotonic() < end, (ready.root / "agent.log").read_text()
+            ready.pull(expect=None)  # what lets it go
+            time.sleep(2)
+    finally:
+        agent.kill()
+        agent.wait()
+        log.close()
+    assert agent.returncode == 0
+    assert "taken out of use" in (ready.root / "agent.log").read_text()
+    assert json.loads(decommission(ready, "--json").stdout)["held"]
