@@ -140,17 +140,23 @@ def test_one_name_is_one_package_for_ever_and_a_wrong_key_makes_nothing(reposito
     assert "small letters" in repository.make("--ring", "../x", expect=2).stderr
 
 
+def rpms(repository, *versions):
+    """Packages of these versions in dist/, unsigned: what is signed is the list that names them."""
+    for version in versions:
+        spec = repository.folder / "l.spec"
+        spec.write_text(
+            f"Name: lakzegel-agent\nVersion: {version}\nRelease: 1\nSummary: x\n"
+            "License: EUPL-1.2\nBuildArch: noarch\n%description\nx\n%files\n"
+        )
+        run("rpmbuild", "--quiet", "-bb", "--define", f"_topdir {repository.folder / 'rpm'}", spec)
+    for made in (repository.folder / "rpm").rglob("*.rpm"):
+        shutil.copy(made, repository.dist)
+
+
 @pytest.mark.skipif(shutil.which("createrepo_c") is None, reason="needs createrepo_c")
 @pytest.mark.skipif(shutil.which("rpmbuild") is None, reason="needs rpmbuild")
 def test_the_list_of_rpms_is_signed_and_names_each_by_its_digest(repository, keys):
-    spec = repository.folder / "l.spec"
-    spec.write_text(
-        "Name: lakzegel-agent\nVersion: 0.1.0\nRelease: 1\nSummary: x\nLicense: EUPL-1.2\n"
-        "BuildArch: noarch\n%description\nx\n%files\n"
-    )
-    run("rpmbuild", "--quiet", "-bb", "--define", f"_topdir {repository.folder / 'rpm'}", spec)
-    (made,) = (repository.folder / "rpm").rglob("*.rpm")
-    shutil.copy(made, repository.dist)
+    rpms(repository, "0.1.0")
     repository.make()
     folder = repository.out / "rpm/stable"
     listed = folder / "repodata" / "repomd.xml"
@@ -158,3 +164,33 @@ def test_the_list_of_rpms_is_signed_and_names_each_by_its_digest(repository, key
     run(*check, env=keys)
     listed.write_bytes(listed.read_bytes() + b" ")
     run(*check, env=keys, expect=1)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(
+    any(shutil.which(name) is None for name in ("dnf", "createrepo_c", "rpmbuild")),
+    reason="needs dnf, createrepo_c, rpmbuild",
+)
+def test_dnf_takes_what_the_builders_key_signed_and_can_go_back(repository):
+    rpms(repository, "0.1.0", "0.2.0")
+    repository.make()
+    folder = repository.folder
+    (folder / "repos").mkdir()
+    (folder / "repos" / "l.repo").write_text(
+        f"[lakzegel]\nname=L\nbaseurl=file://{repository.out}/rpm/stable\nrepo_gpgcheck=1\n"
+        f"gpgcheck=0\ngpgkey=file://{repository.out}/lakzegel.asc\n"
+    )
+
+    def dnf(*arguments, expect=0):
+        where = (f"--installroot={folder / 'root'}", "--releasever=1",
+                 f"--setopt=reposdir={folder / 'repos'}",
+                 f"--setopt=cachedir={folder / 'cache'}")  # fmt: skip
+        return run("dnf", "-y", *where, *arguments, expect=expect)
+
+    assert "lakzegel-agent-0.2.0-1" in dnf("install", "lakzegel-agent").stdout
+    assert "lakzegel-agent-0.1.0-1" in dnf("downgrade", "lakzegel-agent").stdout
+    listed = repository.out / "rpm/stable/repodata/repomd.xml"
+    sign = ("gpg", "--batch", "--yes", "--local-user", "ander@example.org", "--armor")
+    run(*sign, "--detach-sign", "--output", f"{listed}.asc", listed, env=repository.keys)
+    shutil.rmtree(folder / "cache")
+    assert "GPG signature verification error" in dnf("makecache", expect=None).stderr
