@@ -29,6 +29,7 @@ lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/mypy
 	for system in win32 darwin; do $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system $(ON_DEVICES) || exit 1; done
 	$(BIN)/mypy -p lakzegel_profiles
+	$(BIN)/mypy docs/site/*.py
 	$(BIN)/mypy -p lakzegel_linux
 	$(BIN)/mypy -p lakzegel_frozen
 	$(BIN)/lint-imports

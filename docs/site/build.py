@@ -56,7 +56,7 @@ def built(part: str, out: Path, memory: Path) -> int:
     own = [word for one in (*OWN[part], f"part={part}") for word in ("-D", one)]
     told = ["-W", "--keep-going", "-q", "-n", "-j", "2", "-E", "-c", str(HERE)]
     folders = ["-d", str(memory / part), str(PARTS[part]), str(out / part)]
-    return sphinx(["-b", "html", *told, *own, *folders])
+    return int(sphinx(["-b", "html", *told, *own, *folders]))
 
 
 def main(argv: list[str]) -> int:

@@ -112,7 +112,7 @@ def written(language: str, text: str) -> str:
         pattern = re.compile(BETWEEN.format(name), re.DOTALL)
         if not pattern.search(text):
             raise SystemExit(f"support.md ({language}): no place for the table {name}")
-        text = pattern.sub(lambda _, told=table: told, text)
+        text = pattern.sub(table.replace("\\", r"\\"), text)
     return text
 
 
