@@ -35,6 +35,7 @@ lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/lint-imports
 
 fix: $(READY)  ## What can be mended by itself
+	$(BIN)/python docs/site/causes.py
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
