@@ -82,9 +82,15 @@ def pack(app: Path, target: Target, version: str, parts: Parts) -> bytes:
         FrozenError: something that belongs in it is missing, or does not.
     """
     installed = contents(app, parts)
+    own = [name.removeprefix(f"{APP}/") for name in names(installed) if name.startswith(APP)]
     scripts = whole(
-        Entry(path.name, 0o644 if path.suffix else 0o755, path)
-        for path in sorted(parts.scripts.iterdir())
+        [
+            *(
+                Entry(path.name, 0o644 if path.suffix else 0o755, path)
+                for path in sorted(parts.scripts.iterdir())
+            ),
+            Entry("files", 0o644, "".join(f"./{name}\n" for name in own).encode()),
+        ]
     )
     payload = cpio.pack(installed)
     size = sum(len(entry.read()) for entry in installed)

@@ -34,8 +34,14 @@ start_all() {
     done
 }
 
-# How many closed batches lie below a folder, in the spool or set aside.
-batches() {
-    find "$1" -type f \( -path '*/spool/*.head' -o -path '*/given-up/*.head' \) 2>/dev/null |
-        grep -c . || true
+# Remove from the app what the package has not put there; `files` beside this script lists that.
+tidy() {
+    files=$PWD/files
+    (
+        cd "$place/Lakzegel Agent.app"
+        find . -type f | LC_ALL=C grep -vxF -f "$files" | while IFS= read -r name; do
+            rm -f -- "$name"
+        done
+        find . -type d -empty -delete
+    ) || say "something that an older version left could not be removed"
 }

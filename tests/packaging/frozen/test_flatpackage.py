@@ -83,8 +83,13 @@ def test_what_is_installed_is_the_app_its_services_and_how_to_remove_it(package,
     assert (inside / APP / program).stat().st_mode & 0o777 == 0o755
     assert len(files) == 3 + 603
     scripts = opened(outside / "agent.pkg/Scripts", tmp_path / "scripts")
+    listed = (scripts / "files").read_text().splitlines()
+    assert {f"{APP}/{name.removeprefix('./')}" for name in listed} == {
+        name for name in files if name.startswith(APP)
+    }
     assert {p.name: p.stat().st_mode & 0o777 for p in scripts.iterdir()} == {
         "common.sh": 0o644,
+        "files": 0o644,
         "postinstall": 0o755,
         "preinstall": 0o755,
     }

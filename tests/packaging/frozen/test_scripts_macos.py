@@ -51,6 +51,7 @@ def run(checkout, place, library, tmp_path):
     def start(name, *arguments):
         folder = tmp_path / "scripts"
         shutil.copytree(checkout / "packaging/pkg", folder, dirs_exist_ok=True)
+        (folder / "scripts/files").write_text("./Contents/new.pyc\n")
         calls = tmp_path / "calls"
         calls.write_text("")
         environment = {
@@ -81,9 +82,13 @@ def test_an_upgrade_ends_what_runs_and_keeps_state(run, place):
         "launchctl bootout system/nl.lakzegel.agent",
         "launchctl bootout gui/501/nl.lakzegel.agent.user",
     ]
-    assert not (place / "Lakzegel Agent.app").exists()
+    app = place / "Lakzegel Agent.app"
+    (app / "Contents/old").mkdir(parents=True)
+    for name in ("Contents/new.pyc", "Contents/old/a module.pyc", "Contents/new.pyc.old"):
+        (app / name).write_text("x")
     done, calls = run("scripts/postinstall", "a.pkg", "/", "/", "/")
     assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in app.rglob("*")) == ["Contents", "new.pyc"]
     assert [call for call in calls if call.startswith("launchctl bootstrap")] == [
         "launchctl bootstrap system /Library/LaunchDaemons/nl.lakzegel.agent.plist",
         "launchctl bootstrap gui/501 /Library/LaunchAgents/nl.lakzegel.agent.user.plist",
