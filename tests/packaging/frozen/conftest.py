@@ -57,9 +57,8 @@ def tree(opened, tmp_path_factory):
     runtime.take(opened, root)
     into = root / TARGET.layout.packages
     for name in sorted(closure("lakzegel", "agent")):
-        for file in distribution(name).files or ():
-            if file.parts[0] not in ("..", "/"):
-                link(Path(file.locate()), into / file)
+        link_files(name, into, "")
+    link_files("lakzegel", into, ".dist-info")  # our own version is asked for
     for room, folder in (("lakzegel_core", "core"), ("lakzegel_agent", "agent")):
         shutil.copytree(ROOT / folder / room, into / room, copy_function=link)
     for place, source in (("lib", sysconfig.get_path("stdlib")), ("site-packages", None)):
@@ -87,6 +86,13 @@ def link(source, target):
     """A link to the file, which is all that a test of the program needs."""
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     Path(target).symlink_to(source)
+
+
+def link_files(name, into, ending):
+    """What a distribution installed, in folders of this ending."""
+    for file in distribution(name).files or ():
+        if file.parts[0] not in ("..", "/") and file.parts[0].endswith(ending):
+            link(Path(file.locate()), into / file)
 
 
 def closure(name, extra):

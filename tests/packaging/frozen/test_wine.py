@@ -50,7 +50,8 @@ def packages(tmp_path):
     program = tmp_path / "service.exe"
     zig = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu"]
     compiler = [MINGW] if MINGW else zig
-    command = [*compiler, "-Os", "-municode", "-o", program, SOURCE, "-ladvapi32"]
+    flags = ["-std=gnu11", "-Os", "-Wall", "-Wextra", "-municode", "-s", "-ladvapi32"]
+    command = [*compiler, *flags, "-o", program, SOURCE]
     subprocess.run(command, check=True, capture_output=True)
     tree = tmp_path / "tree"
     (tree / "runtime/Lib").mkdir(parents=True)
