@@ -21,6 +21,7 @@ NUMBER = re.compile(r"\d+")
 SOURCES = [
     ("mail", "maildir", "~/Mail", ""),
     ("chats", "sqlite", "~/Chats", 'capture = "raw"'),
+    ("late", "folder", "~/Late", ""),
 ]
 CHATS = """\
 import os, sqlite3
@@ -84,6 +85,15 @@ def test_new_mail_is_sealed_while_it_runs(machine):
     until(machine, lambda: found(machine)[1:2] == (5,))
 
 
+def test_what_is_mounted_after_it_started_is_captured_too(machine):
+    late = "/home/minister/Late"  # as a home that is decrypted at login
+    machine.run("mkdir", late)
+    machine.run("mount", "-t", "tmpfs", "-o", "mode=0700,uid=minister", "tmpfs", late)
+    machine.run("sh", "-c", f"umask 077; echo x > {late}/brief", user="minister")
+    machine.run("systemctl", "reload", "lakzegel-agent")
+    until(machine, lambda: found(machine)[1:2] == (6,))
+
+
 @pytest.mark.parametrize("sign", ["KILL", "STOP", "SEGV"])
 def test_an_agent_that_is_killed_or_hangs_is_started_anew(machine, sign):
     before = pid(machine, "lakzegel-agent")
@@ -107,7 +117,7 @@ def test_the_office_pulls_what_was_sealed_and_its_proofs_hold(machine):
     out = f"{custody.OFFICE}/restored"
     custody.office(machine, "restore", "--device", custody.DEVICE, "--out", out)
     names = machine.run("find", out, "-type", "f", "-printf", "%f\\n").split()
-    assert {"1.m", "2.m", "3.m", "4.m", "chats.sqlite"} <= set(names)
+    assert {"1.m", "2.m", "3.m", "4.m", "brief", "chats.sqlite"} <= set(names)
     database = machine.run("find", out, "-name", "chats.sqlite").strip()
     assert machine.run("python3", "-c", ROWS, database) == "Goedemorgen\n"
 
