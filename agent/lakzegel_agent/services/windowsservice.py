@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lakzegel_agent.notify import Quiet
+from lakzegel_agent.platforms import system
 from lakzegel_agent.services.base import STOP_WITHIN, Life, Manager, Work
 from lakzegel_agent.services.scm import (
     NO_ERROR,
@@ -57,6 +58,7 @@ class WindowsService:
         hint: float = 6.0,
         stop_within: float = STOP_WITHIN,
         die: Callable[[int], object] = os._exit,
+        give_way: Callable[[], None] = system.work_quietly,
     ) -> None:
         """Nothing is asked of the manager yet.
 
@@ -66,12 +68,14 @@ class WindowsService:
             hint: seconds within which the manager hears of progress, while a state lasts.
             stop_within: seconds that an end may take.
             die: ends this process at once, with an exit code.
+            give_way: lets every other program go first.
         """
         self._scm = scm
         self._otherwise = otherwise
         self._hint = hint
         self._stop_within = stop_within
         self._die = die
+        self._give_way = give_way
         self._lock = threading.Lock()
         self._state = State.START_PENDING
         self._checkpoint = 0
@@ -116,6 +120,7 @@ class WindowsService:
         self._tell(State.START_PENDING)
         # at once: it captures without a network, and an installer waits for this
         self._tell(State.RUNNING)
+        self._give_way()
         try:
             with warded(Quiet(), die=self._die) as pulse:
                 assert self._work is not None  # noqa: S101  # `serve` was told

@@ -34,8 +34,9 @@ class Running:
 
     def __init__(self, work, **parts):
         self.scm = RecordedScm()
-        self.died = []
+        self.died, self.gave_way = [], []
         parts = {"hint": HINT, "stop_within": 5.0, "die": self.died.append, **parts}
+        parts["give_way"] = lambda: self.gave_way.append(True)
         self._service = WindowsService(self.scm, otherwise=Elsewhere(), **parts)
         self._work = work
         self.result = self.fault = None
@@ -70,7 +71,7 @@ def test_it_begins_runs_and_ends_as_the_manager_orders():
     with Running(until_told).begun() as one:
         assert one.scm.name == NAME
         assert one.scm.order(Control.STOP) == NO_ERROR
-    assert one.result == 0
+    assert (one.result, one.gave_way) == (0, [True])
     assert list(dict.fromkeys(one.states)) == [
         State.START_PENDING,
         State.RUNNING,
