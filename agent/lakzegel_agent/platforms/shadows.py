@@ -71,6 +71,7 @@ class Shadows:
         *,
         now: Callable[[], float] = time.time,
         later: Later = later,
+        close: Callable[[Path], None] = lambda _: None,
     ) -> None:
         """Nothing is copied yet.
 
@@ -79,7 +80,9 @@ class Shadows:
             marks: the folder of marks, which the system and administrators alone may write.
             now: seconds by the wall clock, which the marks are of too.
             later: has a copy removed that nobody asked for again.
+            close: lets nobody else into a folder; raises OSError where it is another's.
         """
+        self._close = close
         self._later = later
         self._shadower = shadower
         self._marks = marks
@@ -144,6 +147,7 @@ class Shadows:
     def _sweep(self) -> None:
         """Remove what processes left that were killed."""
         self._marks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._close(self._marks)  # a mark of somebody else's would have another's copy removed
         for mark in self._marks.iterdir():
             if ID.fullmatch(mark.name) and self._now() - mark.stat().st_mtime > ABANDONED:
                 self._remove(mark.name)

@@ -34,7 +34,7 @@ from lakzegel_agent.platforms.kernel import (
 from lakzegel_agent.platforms.shadows import Shadows
 from lakzegel_agent.platforms.vss import Vss
 from lakzegel_agent.platforms.windowspaths import native
-from lakzegel_agent.platforms.windowsusers import number_of
+from lakzegel_agent.platforms.windowsusers import SYSTEM, number_of
 
 TRIES: Final = 10  # with pauses of 10, 20, 40 … ms: some 2.5 s, then it is the caller's
 _FIRST: Final = 0.01  # seconds
@@ -74,7 +74,7 @@ def _error(number: int, name: str | None = None) -> OSError:
 @cache
 def shadows() -> Shadows:
     """Copies of volumes for files that others hold; gone at the end of this process."""
-    made = Shadows(Vss(), pathlib.Path(_MARKS))
+    made = Shadows(Vss(), pathlib.Path(_MARKS), close=close_to_others)
     atexit.register(made.close)
     return made
 
@@ -234,7 +234,12 @@ def keep_owner(descriptor: int, owner: tuple[int, int], mode: int) -> None:
 
 
 def close_to_others(folder: Path) -> None:
-    """Let in the system, the administrators and the owner; what is made below is as it is."""
+    """Let in the system, the administrators and the owner; what is made below is as it is.
+
+    A folder that somebody else made first stays his, whatever its list says: it is refused.
+    """
+    if owner_of(folder) not in {me(), number_of(SYSTEM)}:
+        raise _error(errno.EACCES, native(folder))
     if not is_open_to_others(folder):
         return
     kernel().secure(native(folder), OURS)

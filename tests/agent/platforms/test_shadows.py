@@ -153,6 +153,18 @@ def test_a_copy_that_cannot_be_marked_is_not_kept(shadows, volumes, monkeypatch)
     assert (volumes.asked, volumes.there) == (1, {})
 
 
+def test_marks_in_a_folder_of_somebody_elses_are_none(volumes, clock, tmp_path):
+    def refuse(folder):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks" / identifier(9)).touch()
+    os.utime(tmp_path / "marks" / identifier(9), (0, 0))
+    volumes.there[identifier(9)] = "a backup of another program's"
+    assert Shadows(volumes, tmp_path / "marks", now=clock, close=refuse).find(STORE) is None
+    assert list(volumes.there) == [identifier(9)]
+
+
 def test_where_no_mark_can_be_left_no_copy_is_made(volumes, clock, tmp_path):
     (tmp_path / "marks").write_text("a file")
     assert Shadows(volumes, tmp_path / "marks", now=clock).find(STORE) is None

@@ -258,6 +258,15 @@ def test_an_access_list_says_whether_others_may(kernel, tmp_path, sddl, is_open)
     assert system.is_open_to_others(tmp_path) is is_open
 
 
+def test_a_home_that_somebody_else_made_first_is_refused(kernel, tmp_path):
+    kernel.sddl[str(tmp_path / "home")] = "O:S-1-5-21-9-9-9-1002D:P(A;OICI;FA;;;SY)"
+    with pytest.raises(UsageError, match="cannot be the agent's home"):
+        Home(tmp_path / "home").create()
+    kernel.sddl[str(tmp_path / "home")] = "O:BAD:AI(A;;FA;;;BU)"
+    Home(tmp_path / "home").create()
+    assert kernel.sddl[str(tmp_path / "home")].endswith(windows.OURS)
+
+
 def test_what_is_closed_already_is_left_as_it_is(kernel, tmp_path):
     Home(tmp_path / "home").create()
     assert [call for call in kernel.asked if call[0] == "secure"] == [
