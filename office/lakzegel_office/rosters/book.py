@@ -4,7 +4,8 @@
     {"act":"admit","expires":"…Z","roster":"0badcafe","rows":[{"admission":"<b64>","custody":"…",
      "device":"d-…","group":"…","person":"…","serial":"…","token":"<vkey>"}]}
 
-A line has at most 500 rows. It is on disk before a note of it is handed out. docs/spec/journal.md
+A line has at most 500 rows. It is on disk before a note of it is handed out.
+docs/spec/journal.md §5
 """
 
 from collections.abc import Iterator, Sequence
