@@ -4,6 +4,7 @@
 Only by `make soak`: environments are installed from the locks, and a system by debootstrap.
 """
 
+import dataclasses
 import datetime as dt
 import ipaddress
 import json
@@ -17,7 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lakzegel_linux import build, environment, products, staging
 from tests.packaging.clean import Clean, missing
+from tests.packaging.conftest import MOMENT
 
 pytestmark = pytest.mark.soak
 OFFICE = "/var/lib/lakzegel-office"
@@ -299,3 +302,81 @@ def test_packages_are_installed_used_upgraded_and_removed_and_nothing_is_lost(cl
     assert after == before
     assert before.count("\n") == 3
     custody.server("check")
+
+
+def other_agent(tree, release, break_it=None):
+    """A package of the agent with a higher number, whole or broken, in a folder of its own."""
+    product = products.PRODUCTS[0]
+    later = dataclasses.replace(
+        tree, work=tree.work / release, out=tree.out.with_name(f"agent-{release}"), release=release
+    )
+    root = later.work / product.name
+    shutil.copytree(tree.work / product.name, root, symlinks=True)
+    made = environment.Environment(root, product.home, ())
+    environment.name_version(made, f"{tree.version}-{release}")
+    if break_it is not None:
+        break_it(made.packages / "lakzegel_agent")
+    staging.settle(root, MOMENT)
+    build.pack(later, product, root, "deb")
+    return later.out
+
+
+def without_daemon(package):
+    (package / "daemon.py").write_text("import lakzegel_agent.nothing\n")
+    for compiled in (package / "__pycache__").glob("daemon.*.pyc"):
+        compiled.unlink()
+
+
+def test_a_package_that_does_not_start_is_left_for_the_one_before_and_the_next_one_is_taken(
+    clean, made
+):
+    custody = Custody(clean, "deb")
+    run = clean.run
+    custody.begin_receiver()
+    custody.begin_office()
+    custody.agree()
+    run("systemctl", "enable", "--now", "lakzegel-office-pull.service")
+    run("useradd", "--create-home", "--home-dir", "/home/minister", "minister")
+    run("chmod", "0700", "/home/minister")
+    run("mkdir", "-p", "/home/minister/Maildir/new", "/home/minister/Maildir/cur", user="minister")
+    custody.mail("first")
+    custody.install("lakzegel-agent")
+    custody.drop_profile()
+    proven = clean.path("/var/lib/lakzegel/version/proven")
+    clean.await_that("proven", lambda: proven.exists() and custody.sealed() == 1)
+    assert proven.read_text() == "0.1.0-1\n"
+
+    # one that cannot be imported: three starts, 30 s apart, and the version before runs
+    shutil.copytree(other_agent(made[0], "8", without_daemon), clean.shared / "broken")
+    custody.install("lakzegel-agent", where="broken")
+    custody.mail("second")
+    clean.await_that("captured by the one before", lambda: custody.sealed() == 2, seconds=240)
+    status = custody.status()
+    assert status["update"]["bad"] == {"version": "0.1.0-8", "why": "crashed"}
+    assert [one["code"] for one in status["problems"]] == ["update-rolled-back"]
+    assert run("systemctl", "is-active", "lakzegel-agent.service") == "active\n"
+    assert run("dpkg", "--verify", "lakzegel-agent") == ""
+    run("systemctl", "restart", "lakzegel-agent.service")
+    custody.mail("third")
+    clean.await_that("captured after a start", lambda: custody.sealed() == 3)
+
+    # a mended one
+    shutil.copytree(other_agent(made[0], "9"), clean.shared / "mended")
+    custody.install("lakzegel-agent", where="mended")
+    clean.await_that("proven", lambda: proven.read_text() == "0.1.0-9\n")
+    clean.await_that("no problem", lambda: not custody.status()["problems"])
+    assert custody.status()["update"]["checked"] == "self-check ok 0.1.0-9"
+    assert not clean.path("/var/lib/lakzegel/version/bad").exists()
+
+    # and the device goes out of use
+    run("systemctl", "stop", "lakzegel-agent.service")
+    said = run(
+        *("lakzegel-agent", "decommission", "--config", "/etc/lakzegel/agent.toml"),
+        *("--wait", "60s"),
+        user="lakzegel-agent",
+    )
+    assert "the records office holds everything" in said
+    assert not clean.path("/var/lib/lakzegel/keys").exists()
+    run("systemctl", "stop", "lakzegel-office-pull.service")
+    custody.office("pull")
+    assert custody.office("verify", "--quiet").endswith("VERIFIED\n")
