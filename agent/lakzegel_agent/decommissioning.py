@@ -21,7 +21,7 @@ from lakzegel_agent.home import Home
 from lakzegel_agent.sealing.pool import Pool
 from lakzegel_agent.service import once
 from lakzegel_agent.settingsconfig import Config
-from lakzegel_agent.standing import Say, arrive, enrolled
+from lakzegel_agent.standing import NoPolicyError, Say, arrive, enrolled
 from lakzegel_agent.station import Station, station, wall_clock
 from lakzegel_agent.vitals import logged
 from lakzegel_core.encoding import format_time
@@ -124,7 +124,7 @@ def _ended(
         try:
             report = once(config, pool=Pool.open(config.workers), say=say, stop=stop)
             why = next((str(fault) for fault in report.faults), "")
-        except (UnreachableError, RefusedError, LakzegelError) as error:
+        except (NoPolicyError, UnreachableError, RefusedError, LakzegelError) as error:
             why = str(error)
         found = _done(home)
         if found is not None:

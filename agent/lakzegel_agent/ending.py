@@ -30,7 +30,7 @@ from lakzegel_core.errors import LakzegelError
 _RECEIPT: Final = "last-receipt"  # what the ledger remembers the last batch's receipt by
 _HELD: Final = "last-held"  # likewise of the office's statement that covers it
 _ASKED: Final = "term-ends"  # what the ledger remembers that the log was asked for its time by
-MAX_ENDED: Final = 65_536  # bytes of HOME/ended
+MAX_ENDED: Final = 2**20  # bytes of HOME/ended: a receipt with 16 large signatures is in it
 
 
 def is_ended(ledger: Ledger) -> bool:

@@ -112,6 +112,18 @@ def test_a_policy_that_lets_go_sooner_does_not_let_a_device_go_before_it_is_held
 
 
 @pytest.mark.soak
+def test_a_device_that_never_had_a_policy_has_nothing_to_send(world):
+    world.become(world.made_once())
+    refused = decommission(world, expect=1).stderr
+    assert "no policy is in force" in refused
+    assert "--leave 0 would" in refused
+    found = json.loads(decommission(world, "--leave", "0", "--json").stdout)
+    assert (found["left"], found["held"], "batch" in found) == (0, None, False)
+    assert not (world.agent_home / "keys").exists()
+    assert "sealed no last batch" in decommission(world).stdout
+
+
+@pytest.mark.soak
 def test_killed_at_any_moment_it_goes_on_where_it_was(ready):
     seed = int.from_bytes(os.urandom(4), "big")
     chance = random.Random(seed)
