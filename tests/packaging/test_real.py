@@ -26,6 +26,7 @@ SYSTEM |= {"libpthread.so.0", "librt.so.1"}
 ELSEWISE = {
     "embedded-library": "wheels have their libraries in them",
     "hardening-no-fortify-functions": "wheels are compiled by those who publish them",
+    "interpreter-in-usr-local": "first line of a module that nobody can run as a program",
     "no-manual-page": "each command has --help",
     "initial-upload-closes-no-bugs": "this is no upload to Debian",
     "package-installs-python-pycache-dir": "docs/adr/0028",
