@@ -3,6 +3,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.systemd import booted, custody
 from tests.systemd.custody import until
-from tests.systemd.units import FOLDER, one, settings
+from tests.systemd.units import FOLDER, ROOT, one, settings
 
 pytestmark = [
     pytest.mark.soak,
@@ -85,6 +86,18 @@ def test_new_mail_is_sealed_while_it_runs(machine):
     until(machine, lambda: found(machine)[1:2] == (5,))
 
 
+@pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="dbus-daemon is not here")
+def test_doctor_sees_with_the_services_eyes(machine):
+    guide = (ROOT / "docs/guides/hardening.md").read_text()
+    told = guide.partition("```\nsystemd-run")[2].partition("```")[0]
+    words = shlex.split(told.replace("\\\n", ""))
+    machine.run("systemctl", "start", "dbus.socket")
+    said = machine.run("systemd-run", "--setenv=LANGUAGE=en", *words, check=False).stdout
+    assert "ok  source       mail: a file of it was opened and read" in said
+    assert "ok  home         /var/lib/lakzegel: closed to others" in said
+    assert "BAD source       late: is not there" in said  # it is mounted later
+
+
 def test_what_is_mounted_after_it_started_is_captured_too(machine):
     late = "/home/minister/Late"  # as a home that is decrypted at login
     machine.run("mkdir", late)
@@ -120,6 +133,14 @@ def test_the_office_pulls_what_was_sealed_and_its_proofs_hold(machine):
     assert {"1.m", "2.m", "3.m", "4.m", "brief", "chats.sqlite"} <= set(names)
     database = machine.run("find", out, "-name", "chats.sqlite").strip()
     assert machine.run("python3", "-c", ROWS, database) == "Goedemorgen\n"
+
+
+def test_the_witness_answers_and_writes_its_own_memory_alone(machine):
+    machine.run("systemctl", "start", "lakzegel-office-witness")
+    asked = ("curl", "--silent", "--cacert", "/etc/lakzegel/ca.pem", "https://127.0.0.1:8441/")
+    until(machine, lambda: not machine.run(*asked, check=False).returncode)
+    machine.run("systemctl", "stop", "lakzegel-office-witness")
+    assert state(machine, "lakzegel-office-witness") == "inactive"
 
 
 ROWS = (
