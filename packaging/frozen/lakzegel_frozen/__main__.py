@@ -19,6 +19,7 @@ from typing import Final
 from lakzegel_frozen import build, identity, packages, runtime
 from lakzegel_frozen.errors import FrozenError
 from lakzegel_frozen.targets import TARGETS
+from lakzegel_linux.errors import PackagingError
 
 USAGE: Final = 2
 
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             for path in build.package(order):
                 print(path)
-    except (FrozenError, OSError) as error:
+    except (FrozenError, PackagingError, OSError) as error:
         print(f"lakzegel_frozen: {error}", file=sys.stderr)
         return USAGE
     return 0

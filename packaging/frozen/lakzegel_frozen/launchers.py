@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -41,7 +42,7 @@ def compilers(runtime: Runtime, asked: str | None) -> list[str]:
     """The compiler's command: the one that was asked, else zig's for the target."""
     if asked is not None:
         return shlex.split(asked)
-    return ["python3", "-m", "ziglang", "cc", "-target", runtime.target.compiler]
+    return [sys.executable, "-m", "ziglang", "cc", "-target", runtime.target.compiler]
 
 
 def build(runtime: Runtime, tree: Path, compiler: Sequence[str]) -> tuple[Path, Path]:
