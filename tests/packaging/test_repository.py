@@ -114,6 +114,7 @@ def test_apt_refuses_what_another_key_signed_or_somebody_changed(repository, key
     assert repository.apt("apt-get", "download", "lakzegel-agent", expect=100)
 
 
+@pytest.mark.soak
 def test_a_ring_has_what_was_brought_to_it_and_nothing_else(repository):
     repository.package("0.1.0")
     repository.make()
