@@ -3,7 +3,7 @@
 
 import os
 import resource
-import select
+import selectors
 import socket
 import ssl
 import subprocess
@@ -62,19 +62,18 @@ def hello():
 def ended(connections):
     """Those that the receiver has ended; what it said of the handshake is read away."""
     found = set()
-    waiting = set(connections)
-    while waiting:
-        ready, _, _ = select.select(list(waiting), [], [], 0.5)
-        if not ready:
-            break
-        for connection in ready:
-            try:
-                over = not connection.recv(65_536)
-            except ConnectionError:
-                over = True
-            if over:
-                found.add(connection)
-                waiting.discard(connection)
+    with selectors.DefaultSelector() as waiting:  # select() itself knows 1,024 descriptors
+        for connection in connections:
+            waiting.register(connection, selectors.EVENT_READ)
+        while len(found) < len(connections) and (ready := waiting.select(0.5)):
+            for connection in [key.fileobj for key, _ in ready]:
+                try:
+                    over = not connection.recv(65_536)
+                except ConnectionError:
+                    over = True
+                if over:
+                    found.add(connection)
+                    waiting.unregister(connection)
     return found
 
 
