@@ -53,7 +53,7 @@ class Runtime:
         return self.root / "include" / f"python{self.dotted}"
 
     @property
-    def library(self) -> tuple[Path, str]:
+    def interpreter(self) -> tuple[Path, str]:
         """The Python library, and what it is called in the package."""
         if self.target.system == WINDOWS:
             name = f"python{self.version[0]}{self.version[1]}.dll"
@@ -131,7 +131,7 @@ def open_runtime(root: Path, target: Target, sha256: str) -> Runtime:
         if match is not None:
             major, minor, micro = (int(part) for part in match.groups())
             runtime = Runtime(root, target, (major, minor, micro))
-    for path in (runtime.headers / "Python.h", runtime.library[0], runtime.standard / "os.py"):
+    for path in (runtime.headers / "Python.h", runtime.interpreter[0], runtime.standard / "os.py"):
         if not path.is_file():
             raise FrozenError(f"{path}: not there; a runtime has it (docs/spec/frozen.md §3)")
     return runtime
@@ -151,7 +151,7 @@ def take(runtime: Runtime, tree: Path) -> None:
             relative = path.relative_to(source)
             if not is_unused(relative):
                 copy(path, tree / place / relative)
-    source, name = runtime.library
+    source, name = runtime.interpreter
     copy(source, tree / layout.libraries / name)
     if runtime.target.system == WINDOWS:
         for one in LIBRARIES:
