@@ -3,18 +3,42 @@
 
 A laptop sleeps: what was missed meanwhile happens once, late, and not once for every time that it
 was missed.
+
+Below Python 3.14 apscheduler takes one function from asyncio, which inspect has too; all of asyncio
+would be 1.4 MB for as long as the agent runs. So it is given that one (docs/adr/0017).
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC
+from types import ModuleType
 from typing import Final
 
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+
+@contextmanager
+def _one_function_of_asyncio() -> Iterator[None]:
+    """Have what is imported within find no more of asyncio than it needs."""
+    if "asyncio" in sys.modules:
+        yield
+        return
+    one = ModuleType("asyncio")
+    one.__dict__["iscoroutinefunction"] = inspect.iscoroutinefunction
+    sys.modules["asyncio"] = one
+    try:
+        yield
+    finally:
+        del sys.modules["asyncio"]
+
+
+with _one_function_of_asyncio():
+    from apscheduler.schedulers.background import BackgroundScheduler
+    from apscheduler.triggers.interval import IntervalTrigger
 
 GRACE: Final = 7 * 86_400  # seconds that a missed call may be late
 JITTER: Final = 0.1  # of the interval, so that traffic keeps no exact time

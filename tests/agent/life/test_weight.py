@@ -16,10 +16,13 @@ from lakzegel_agent.settings import load_config
 from lakzegel_agent.settingsapart import load_config_apart
 from lakzegel_agent.settingspolicy import tuned
 
-HEAVY = ("pydantic", "pydantic_settings", "pydantic_core", "charset_normalizer", "dotenv")
+HEAVY = (
+    *("pydantic", "pydantic_settings", "pydantic_core"),
+    *("charset_normalizer", "dotenv", "asyncio"),
+)
 
 
-def test_the_daemon_imports_neither_the_schema_nor_what_guesses_encodings():
+def test_the_daemon_imports_neither_the_schema_nor_what_guesses_encodings_nor_all_of_asyncio():
     code = (
         "import lakzegel_agent.commands.run, lakzegel_agent.daemon, lakzegel_agent.settingsapart,"
         "lakzegel_agent.wake, sys; print(*sys.modules)"
