@@ -110,11 +110,17 @@ def test_it_sees_that_something_drifted_and_not_what(world, prefs):
 def test_a_running_agent_has_its_guards_look(world, prefs):
     save(prefs, **KEPT, **DELETES)
     command = [sys.executable, "-m", "lakzegel_agent", "run", "--config", str(world.config)]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    said = world.root / "run.log"
+    with said.open("wb") as log:
+        running = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        end = time.monotonic() + 60
-        while not any(row["state"] == "drifted" for row in world.status()["guards"]):
-            assert time.monotonic() < end, "the guards never looked"
+        end = time.monotonic() + 180
+        while True:
+            now = world.status()
+            if any(row["state"] == "drifted" for row in now["guards"]):
+                break
+            told = (running.poll(), now["problems"], now["guards"], said.read_text()[-2000:])
+            assert time.monotonic() < end, f"the guards never looked: {told}"
             time.sleep(0.2)  # another process's work: nothing to await
     finally:
         running.send_signal(signal.SIGTERM)
