@@ -6,11 +6,14 @@ Real processes; the policy lets the guards report.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +30,17 @@ KEPT = {
 }
 DELETES = {"mail.server.server1.retainBy": 2, "mail.server.server1.daysToKeepHdrs": 30}
 GUARD = "thunderbird-retention"
+
+
+@pytest.fixture(autouse=True)
+def no_locks():
+    """Real agents look at this machine's own Thunderbird, into which another test puts locks.
+
+    Not meanwhile: `tests/oracles/test_thunderbird.py` has this lock to itself while they are there.
+    """
+    with Path(tempfile.gettempdir(), "lakzegel-thunderbird-test.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture
