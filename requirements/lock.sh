@@ -30,7 +30,9 @@ lock agent-pac --extra agent --extra agent-pac pyproject.toml
 lock agent-all --extra agent --extra agent-signal --extra agent-pac pyproject.toml
 lock server --extra server pyproject.toml
 lock server-hsm --extra server --extra server-hsm pyproject.toml
+lock server-postgresql --extra server --extra server-postgresql pyproject.toml
+lock server-s3 --extra server --extra server-s3 pyproject.toml
 lock office --extra office pyproject.toml
-lock dev --extra agent --extra agent-signal --extra agent-pac --extra server --extra server-hsm --extra office pyproject.toml requirements/dev.in
+lock dev --extra agent --extra agent-signal --extra agent-pac --extra server --extra server-hsm --extra server-postgresql --extra server-s3 --extra office pyproject.toml requirements/dev.in
 lock docs requirements/docs.in
 exit $status
