@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
 
 WHOLE_CUSTODIES = "tests/path/"
 MEMORY = Path("/dev/shm")  # a file system that waits for no disk, on Linux
+_schemas = count()
 ENOUGH = 2**31  # bytes free in it; the suite leaves far less
 
 # each run tries others; where a test names a number of its own, that one counts
@@ -93,3 +94,31 @@ def pytest_collection_modifyitems(items):
     for number, (_, group) in enumerate(groupby(items, key=lambda item: (later(item), item.path))):
         parts[number % len(parts)].extend(group)
     items[:] = [item for part in parts for item in part]
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """A real PostgreSQL, which all processes of this run share."""
+    pytest.importorskip("psycopg", reason="the extra server-postgresql is not installed")
+    from tests import postgres  # noqa: PLC0415 - an extra
+
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with postgres.shared(base / "postgresql") as made:
+        yield made
+
+
+@pytest.fixture
+def address(cluster):
+    """An empty index in PostgreSQL; nobody is connected to it any more when the test is over."""
+    schema = f"t{os.getpid()}_{next(_schemas)}"
+    yield cluster.address(schema)
+    cluster.drop(schema)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """An empty index, of each engine in turn."""
+    if request.param == "sqlite":
+        return tmp_path / "index.sqlite"
+    return request.getfixturevalue("address")

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands import account, backup, check, handover, init, link, publish, serve
 from lakzegel_server.errors import ConfigError, DamageError, ServerError
+from lakzegel_server.index.engine import FAILURES
 
 FOUND: Final = 1
 USAGE: Final = 2
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def explain(error: Exception) -> tuple[str, int]:
     """The line and the exit code that an error ends a command with."""
-    if isinstance(error, sqlite3.Error):
+    if isinstance(error, FAILURES):
         return f"index.sqlite: {error}; run 'lakzegel-server check'", INTERNAL
     if isinstance(error, PermissionError):
         return f"{error.filename}: {error.strerror}; run this as the user that owns it", USAGE

@@ -1,77 +1,129 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Sequencing in SQLite: one durable transaction commits a group of entries.
+"""Sequencing: one durable transaction commits a group of entries.
 
 A connection is used by one thread at a time; who shares one takes turns (`logstate.py`,
-`register.py`). WAL with synchronous=FULL: one fsync a commit, and readers never wait.
+`register.py`). Readers never wait. Which engine it is, is the business of `index/`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_core.merkle import Frontier, leaf_hash
+from lakzegel_server.index.engine import (
+    BUSY_SECONDS,
+    FAILURES,
+    SEQUENCING,
+    WRITING,
+    Connection,
+    Engine,
+    IndexFault,
+    code_of,
+    is_full,
+)
+from lakzegel_server.index.opening import (
+    is_made,
+    open_engine,
+    open_engine_briefly,
+    open_engine_readonly,
+    open_turns,
+)
+from lakzegel_server.index.place import Place
 from lakzegel_server.upgrading import require_known, upgrade
 
-BUSY_SECONDS: Final = 30
+__all__ = [
+    "BUSY_SECONDS",
+    "FAILURES",
+    "Connection",
+    "Database",
+    "IndexFault",
+    "Place",
+    "code_of",
+    "is_full",
+    "is_made",
+    "open_turns",
+]
+
 _HASH: Final = 32
 
 
 class Database:
-    """One connection to ``index.sqlite``."""
+    """One connection to an index."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, place: Place) -> Self:
         """Open, and make what is missing; every commit is durable.
 
         Raises:
-            ConfigError: a newer version made it.
+            ConfigError: a newer version made it, or it is nothing to entrust an index to.
         """
-        connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        engine = open_engine(place)
         try:
-            require_known(connection)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-                connection.execute(f"PRAGMA {pragma}")
-            upgrade(connection)
+            require_known(engine)
+            engine.prepare()  # not before: nothing of a newer one is changed
+            upgrade(engine)
         except BaseException:
-            connection.close()
+            engine.close()
             raise
-        path.chmod(0o600)
-        return cls(connection)
+        if isinstance(place, Path):
+            place.chmod(0o600)
+        return cls(engine)
 
     @classmethod
-    def open_readonly(cls, path: Path) -> Self:
+    def open_readonly(cls, place: Place) -> Self:
         """Open for looking only."""
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        return cls(connection)
+        return cls(open_engine_readonly(place))
+
+    @classmethod
+    def open_briefly(cls, place: Place, seconds: float) -> Self:
+        """Open what is there, for whoever waits no longer than that for others."""
+        return cls(open_engine_briefly(place, seconds))
+
+    @property
+    def connection(self) -> Connection:
+        """Where statements go; outside a transaction each is one by itself."""
+        return self._engine.connection
+
+    @property
+    def name(self) -> str:
+        """What a message calls the index: no user, no password."""
+        return self._engine.name
 
     def close(self) -> None:
-        """Close; the last one to do so folds the journal in."""
-        self.connection.close()
+        """Close."""
+        self._engine.close()
+
+    def relax(self) -> None:
+        """From now on commits wait for no disk: a crash may take the newest, whole ones."""
+        self._engine.relax()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One durable, all-or-nothing change."""
-        self.connection.execute("BEGIN IMMEDIATE")
+    def transaction(self, purpose: str = WRITING) -> Iterator[Connection]:
+        """One durable, all-or-nothing change; of a purpose there is one at a time."""
+        engine = self._engine
         try:
-            yield self.connection
-            self.connection.execute("COMMIT")
+            engine.begin(purpose)
+            yield engine.connection
+            engine.commit()
         except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
+            engine.rollback()
             raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One moment, whatever others change meanwhile."""
+        try:
+            self._engine.begin_reading()
+            yield self._engine.connection
+        finally:
+            self._engine.rollback()
 
     def tree(self) -> Frontier:
         """The committed tree's right edge."""
@@ -84,7 +136,7 @@ class Database:
 
     def commit(self, old_size: int, entries: Sequence[bytes]) -> bool:
         """Append entries by compare-and-swap on the size; False when somebody else was first."""
-        with self.transaction() as change:
+        with self.transaction(SEQUENCING) as change:
             tree = self.tree()
             if tree.size != old_size:
                 return False
@@ -92,11 +144,14 @@ class Database:
             for data in entries:
                 rows.append((tree.size, hashlib.sha256(data).digest(), data))
                 tree.append(leaf_hash(data))
+            swapped = change.execute(
+                "UPDATE tree SET size = ?, edge = ? WHERE size = ?",
+                (tree.size, b"".join(tree.to_hashes()), old_size),
+            )
+            if swapped.rowcount != 1:
+                return False
             change.executemany("INSERT INTO entries VALUES (?, ?)", [r[:2] for r in rows])
             change.executemany("INSERT INTO pending VALUES (?, ?)", [(r[0], r[2]) for r in rows])
-            change.execute(
-                "UPDATE tree SET size = ?, edge = ?", (tree.size, b"".join(tree.to_hashes()))
-            )
         return True
 
     def index_of(self, entry_id: bytes) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from lakzegel_core.batch import Header
 from lakzegel_core.errors import LakzegelError, LimitError
 from lakzegel_core.limits import MAX_BATCH, MAX_KEYRING
 from lakzegel_server.errors import BusyError
+from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.layout import Layout
 from lakzegel_server.limiting import Limits, Ticket
 from lakzegel_server.logstate import LogState
@@ -80,7 +80,7 @@ class Intake:
 
         Raises:
             LakzegelError: what is wrong with it; it is recorded, and nothing is kept.
-            BusyError, TooManyError, OSError, sqlite3.Error: not now; nothing is kept.
+            BusyError, TooManyError, OSError, FAILURES: not now; nothing is kept.
         """
         if length is not None and length > MAX_UPLOAD:
             raise LimitError("upload", f"{length} bytes, at most {MAX_UPLOAD}")
@@ -175,7 +175,7 @@ def record(register: Register, upload: Upload, name: str, refusal: LakzegelError
         register.refuse(
             device=upload.device, code=refusal.code, entry_id=name, proven=upload.proven
         )
-    except sqlite3.Error as error:
+    except FAILURES as error:
         _log.warning("a refusal could not be recorded: %s", type(error).__name__)
 
 

@@ -14,6 +14,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import Algorithm, Signer, SigningKey, VerifierKey, check_name
 from lakzegel_server.durable import FOLDER, make_folder, replace_file, sync_folder
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.index.place import Address, Place
 
 _SEED: Final = 32
 ED25519: Final = "log.ed25519"
@@ -30,6 +31,7 @@ class Layout:
     """The paths of one receiver."""
 
     data: Path
+    index: Address | None = None  # where the index is, when it is no file below DATA
 
     @property
     def config(self) -> Path:
@@ -42,8 +44,13 @@ class Layout:
         return self.data / "settings.toml"
 
     @property
-    def database(self) -> Path:
-        """Sequencing, index, accounts and refusals."""
+    def database(self) -> Place:
+        """Sequencing, index, accounts and refusals: a file or an address."""
+        return self.index or self.index_file
+
+    @property
+    def index_file(self) -> Path:
+        """Where the index is when it is a file."""
         return self.data / "index.sqlite"
 
     @property
@@ -188,7 +195,7 @@ def create(
     layout = Layout(data)
     if layout.config.exists():
         raise ConfigError(f"{data}: already holds a receiver; choose another folder")
-    for place in (layout.key(ED25519), layout.key(MLDSA), layout.key(PKCS11), layout.database):
+    for place in (layout.key(ED25519), layout.key(MLDSA), layout.key(PKCS11), layout.index_file):
         if place.exists():  # a key that is written over is lost, and its log with it
             raise ConfigError(
                 f"{place}: is there without {layout.config.name}; put that back, or, if an init of"

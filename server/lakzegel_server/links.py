@@ -82,10 +82,8 @@ def revoke(database: Database, name: str, now: datetime) -> Link:
     if len(known) != 1:
         raise ConfigError(f"--revoke {name}: there is no such link; see --list")
     with database.transaction() as change:
-        row = change.execute(
-            "SELECT token, device, created, expires FROM links WHERE lower(hex(token)) LIKE ?",
-            (f"{name}%",),
-        ).fetchone()
+        rows = change.execute("SELECT token, device, created, expires FROM links").fetchall()
+        row = next(one for one in rows if one[0].hex().startswith(name))
         new = (*row, format_time(now))
         change.execute(
             "UPDATE links SET revoked = ?, digest = ? WHERE token = ?",

@@ -14,7 +14,6 @@ before it was set back is taken over from those who saw it (`recovery/`).
 
 from __future__ import annotations
 
-import fcntl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from lakzegel_core.merkle import Frontier, leaf_hash
 from lakzegel_core.note import Signature
 from lakzegel_core.tiles import HashReader
 from lakzegel_server.committed import Committed
-from lakzegel_server.database import Database
+from lakzegel_server.database import Database, open_turns
 from lakzegel_server.errors import BusyError, DamageError
 from lakzegel_server.grouping import Group, Outcome, choose
 from lakzegel_server.layout import Layout, LogSigner
@@ -63,7 +62,7 @@ class LogState:
         self._clock = clock
         self._database = database
         self._committed = Committed(self.store, database)
-        self._lock_path = layout.lock
+        self._turns = open_turns(layout.database, layout.lock)
         self._turn = threading.Lock()
         self._guard = threading.Condition()  # over a lock that one thread may take again
         self._is_signing = False  # others look meanwhile, and what is committed is not shown yet
@@ -90,6 +89,7 @@ class LogState:
         with self.turn():
             self._committed.make_durable(self._shown.checkpoint.size)
         self._database.close()
+        self._turns.close()
 
     # what is shown
 
@@ -163,15 +163,12 @@ class LogState:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """One at a time, among this process's threads and between processes.
+        """One at a time, among this process's threads and all who share the index.
 
         Whoever only reads goes on while another process has its turn.
         """
-        with self._turn, self._lock_path.open("a") as file:
-            self._lock_path.chmod(0o600)
-            fcntl.flock(file, fcntl.LOCK_EX)
-            with self._guard:
-                yield
+        with self._turn, self._turns.turn(), self._guard:
+            yield
 
     def test_keys(self) -> None:
         """Return when the log's keys sign: the checkpoint that is shown, once more and for nobody.

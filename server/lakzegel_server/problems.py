@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import math
-import sqlite3
 from http import HTTPStatus
 from typing import Final
 
@@ -13,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from lakzegel_core import errors as core
 from lakzegel_server import errors as own
+from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.sequencer import explain
 
 BASE: Final = "https://lakzegel.nl/problems/"
@@ -53,7 +53,7 @@ def status_of(error: Exception) -> int:
 
 def problem(error: Exception) -> Problem:
     """The problem document of a refusal."""
-    if isinstance(error, sqlite3.Error):
+    if isinstance(error, FAILURES):
         error = explain(error)
     status = status_of(error)
     if isinstance(error, OSError):

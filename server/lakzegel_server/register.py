@@ -7,19 +7,19 @@ One connection, one lock: worker threads take turns.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_core.encoding import format_time
 from lakzegel_server.database import Database
-from lakzegel_server.schema import row_digest
+from lakzegel_server.index.engine import FAILURES, Connection
+from lakzegel_server.index.place import Place
+from lakzegel_server.schema import put, row_digest
 
 MAX_UNPROVEN: Final = 10_000  # refusals of what nobody signed; anybody can cause them
 MAX_PROVEN: Final = 1_000  # of what one device signed
@@ -51,13 +51,13 @@ class Register:
         self._proven: Counter[str] = Counter()
 
     @classmethod
-    def open(cls, path: Path, clock: Clock) -> Self:
+    def open(cls, path: Place, clock: Clock) -> Self:
         """Open a connection of its own."""
         return cls(Database.open(path), clock)
 
     def close(self) -> None:
         """Write down what was held back, and close the connection."""
-        with suppress(sqlite3.Error):
+        with suppress(*FAILURES):
             self.flush()
         with self._lock:
             self._database.close()
@@ -124,7 +124,7 @@ class Register:
             change.execute(
                 "INSERT INTO cosignatures VALUES (?, ?, ?, ?) ON CONFLICT (device) DO UPDATE"
                 " SET size = excluded.size, line = excluded.line, digest = excluded.digest"
-                " WHERE excluded.size >= size",
+                " WHERE excluded.size >= cosignatures.size",
                 (device, size, line, row_digest(device, size, line)),
             )
 
@@ -149,9 +149,7 @@ class Register:
         """Remember which held statement is stored."""
         row = (1, size, sha256)
         with self._lock, self._database.transaction() as change:
-            change.execute(
-                "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", (*row, row_digest(*row))
-            )
+            change.execute(put("held"), (*row, row_digest(*row)))
 
     def held_size(self) -> int:
         """What the held statement that is stored speaks of; 0 when there is none."""
@@ -163,7 +161,7 @@ class Register:
         return format_time(datetime.fromtimestamp(int(self._clock()), UTC))
 
 
-def _insert(change: sqlite3.Connection, found: list[_Refusal], count: int) -> int:
+def _insert(change: Connection, found: list[_Refusal], count: int) -> int:
     """The number of the last of so many refusals, of which these are the newest."""
     last = int(change.execute("SELECT coalesce(max(number), 0) FROM refusals").fetchone()[0])
     last += count
@@ -175,10 +173,10 @@ def _insert(change: sqlite3.Connection, found: list[_Refusal], count: int) -> in
     return last
 
 
-def _prune(change: sqlite3.Connection, device: str) -> None:
+def _prune(change: Connection, device: str) -> None:
     """Keep the newest of what a device signed."""
     change.execute(
-        "DELETE FROM refusals WHERE device = ?1 AND proven = 1 AND number <= (SELECT number"
-        " FROM refusals WHERE device = ?1 AND proven = 1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-        (device, MAX_PROVEN),
+        "DELETE FROM refusals WHERE device = ? AND proven = 1 AND number <= (SELECT number"
+        " FROM refusals WHERE device = ? AND proven = 1 ORDER BY number DESC LIMIT 1 OFFSET ?)",
+        (device, device, MAX_PROVEN),
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The tables of ``index.sqlite`` (docs/spec/storage.md §3).
+"""The tables of the index (docs/spec/storage.md §3), in the words that SQLite has for them.
 
 Rows that the log determines (tree, entries, pending) are checked against it; every other row
 carries ``digest``, the SHA-256 over its own columns, so that ``check`` notices a change on disk.
@@ -8,6 +8,8 @@ carries ``digest``, the SHA-256 over its own columns, so that ``check`` notices 
 from __future__ import annotations
 
 import hashlib
+import re
+from functools import cache
 from typing import Final
 
 VERSION: Final = 1  # of the tables; `upgrading.py` says when it rises
@@ -91,7 +93,7 @@ CREATE TABLE IF NOT EXISTS packages (
 CREATE TABLE IF NOT EXISTS handed (
     one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, size INTEGER NOT NULL,
     annexes INTEGER NOT NULL, tokens INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
-INSERT OR IGNORE INTO tree VALUES (1, 0, x'');
+INSERT INTO tree VALUES (1, 0, x'') ON CONFLICT (one) DO NOTHING;
 """
 DIGESTED: Final = (
     "accounts",
@@ -119,6 +121,36 @@ DIGESTED: Final = (
     "packages",
     "handed",
 )
+
+_TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\)\s*STRICT;", re.DOTALL)
+_COMMA: Final = re.compile(r",\s*(?![^()]*\))")
+_KEY: Final = "PRIMARY KEY"
+
+
+@cache
+def put(table: str) -> str:
+    """The statement that writes a row, in the place of the one with its key where there is one."""
+    names, key = _columns(table)
+    rest = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key)
+    marks = ", ".join("?" * len(names))
+    return (
+        f"INSERT INTO {table} VALUES ({marks})"  # noqa: S608 - names of SCHEMA
+        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {rest}"
+    )
+
+
+def _columns(table: str) -> tuple[list[str], list[str]]:
+    """The columns of a table, and those that are its key."""
+    found = dict(_TABLE.findall(SCHEMA))[table]
+    parts = [part.strip() for part in _COMMA.split(found)]
+    for part in parts:
+        if part.startswith(_KEY):
+            return [_name(p) for p in parts if p is not part], re.findall(r"\w+", part[len(_KEY) :])
+    return [_name(part) for part in parts], [_name(part) for part in parts if _KEY in part]
+
+
+def _name(column: str) -> str:
+    return column.split(maxsplit=1)[0]
 
 
 def row_digest(*columns: str | bytes | int) -> bytes:

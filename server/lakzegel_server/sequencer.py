@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import logging
 import queue
-import sqlite3
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
 from lakzegel_server.errors import BusyError, FullError
+from lakzegel_server.index.engine import FAILURES, is_full
 from lakzegel_server.logstate import LogState
 
 MAX_GROUP: Final = 256
@@ -122,7 +122,8 @@ class Sequencer:
 
 def explain(error: Exception) -> Exception:
     """The error as a client should hear it: no room, or not now."""
-    if isinstance(error, sqlite3.Error):
-        full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-        return FullError("no room for the log") if full else BusyError("the index is not available")
+    if isinstance(error, FAILURES):
+        if is_full(error):
+            return FullError("no room for the log")
+        return BusyError("the index is not available")
     return error

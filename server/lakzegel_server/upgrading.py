@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Brings ``index.sqlite`` to the tables of this version (docs/spec/storage.md §3).
+"""Brings an index to the tables of this version (docs/spec/storage.md §3).
 
 A new table is one more ``CREATE TABLE IF NOT EXISTS`` at the end of SCHEMA. Whatever changes a
 table that was released gets a step here, and makes VERSION one more. A step renames the old table,
@@ -9,51 +9,53 @@ database has the very tables of a new one, and `check` can say so.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Final
 
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.index.engine import Engine
+from lakzegel_server.index.portable import split
 from lakzegel_server.schema import SCHEMA, VERSION
 
-Step = Callable[[sqlite3.Connection], None]
+UPGRADING: Final = "upgrade"  # the turn of whoever makes tables
+Step = Callable[[Engine], None]
 STEPS: Final[dict[int, Step]] = {}  # by the version that a step leads away from
 
 
-def upgrade(connection: sqlite3.Connection) -> None:
+def upgrade(engine: Engine) -> None:
     """Make what is missing, in one transaction: after a crash it is the old version or this one.
 
     Raises:
         ConfigError: the database is of a newer version; nothing was changed.
     """
-    require_known(connection)
-    connection.execute("BEGIN IMMEDIATE")
+    if require_known(engine) == VERSION and engine.is_complete(SCHEMA):
+        return
+    engine.begin(UPGRADING)
     try:
-        found = require_known(connection)  # again: another process may have been first
-        for version in range(found, VERSION) if _has_tables(connection) else ():
+        found = require_known(engine)  # again: another process may have been first
+        for version in range(found, VERSION) if engine.tables() else ():
             step = STEPS.get(version)
             if step is not None:
-                step(connection)
-        for statement in statements():
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
+                step(engine)
+        for statement in engine.statements(SCHEMA):
+            engine.connection.execute(statement)
+        engine.set_version(VERSION)
+        engine.commit()
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        engine.rollback()
         raise
 
 
-def require_known(connection: sqlite3.Connection) -> int:
+def require_known(engine: Engine) -> int:
     """The database's version, when this program knows it.
 
     Raises:
         ConfigError: it is newer.
     """
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    found = engine.version()
     if found > VERSION:
         raise ConfigError(
-            f"index.sqlite: of version {found}, this lakzegel-server knows {VERSION};"
+            f"{engine.name}: of version {found}, this lakzegel-server knows {VERSION};"
             " install the newer one again"
         )
     return found
@@ -61,14 +63,4 @@ def require_known(connection: sqlite3.Connection) -> int:
 
 def statements() -> list[str]:
     """The statements of SCHEMA, one by one."""
-    found, rest = [], ""
-    for line in SCHEMA.splitlines(keepends=True):
-        rest += line
-        if sqlite3.complete_statement(rest):
-            found.append(rest.strip())
-            rest = ""
-    return found
-
-
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    return split(SCHEMA)

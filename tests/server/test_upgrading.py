@@ -102,8 +102,9 @@ def test_a_newer_versions_database_is_refused_and_not_changed(former, capsys):
     assert layout.database.read_bytes() == before
 
 
-def rename_accounts(connection):
+def rename_accounts(engine):
     """A step as a later version may have: a column more, and new digests."""
+    connection = engine.connection
     connection.execute("ALTER TABLE accounts RENAME TO former")
     connection.execute(next(s for s in upgrading.statements() if "accounts" in s))
     for name, role, secret, created, _ in connection.execute("SELECT * FROM former").fetchall():
@@ -142,8 +143,8 @@ def test_a_step_changes_a_table_and_leaves_what_a_new_database_has(former, monke
 def test_a_step_that_fails_changes_nothing(former, monkeypatch):
     layout, kept = former
 
-    def fail(connection):
-        rename_accounts(connection)
+    def fail(engine):
+        rename_accounts(engine)
         raise sqlite3.OperationalError("disk I/O error")
 
     later(monkeypatch, fail)

@@ -7,13 +7,13 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_server.alerting.model import Damping, Standing, step
 from lakzegel_server.alerting.senders import MailSender, Sender, WebhookSender
 from lakzegel_server.alerting.store import Message, Store
 from lakzegel_server.chores import Chore, Chores
+from lakzegel_server.index.place import Place
 from lakzegel_server.settings import Settings
 from lakzegel_server.words import read_words
 from lakzegel_web.sending import SendError
@@ -46,7 +46,7 @@ class Alerts:
 
     @classmethod
     def open(
-        cls, path: Path, settings: Settings, origin: str, *, clock: Callable[[], float]
+        cls, path: Place, settings: Settings, origin: str, *, clock: Callable[[], float]
     ) -> Self:
         """With a connection of its own, and the places that the settings name.
 

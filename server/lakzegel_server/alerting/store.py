@@ -11,11 +11,11 @@ import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_server.alerting.model import Alert, Kind, Standing
 from lakzegel_server.database import Database
+from lakzegel_server.index.place import Place
 from lakzegel_server.schema import row_digest
 
 FIRST_PAUSE: Final = 30  # seconds before what failed is sent again; doubles
@@ -46,7 +46,7 @@ class Store:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Place) -> Self:
         """Open a connection of its own."""
         return cls(Database.open(path))
 

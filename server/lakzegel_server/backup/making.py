@@ -26,6 +26,7 @@ from lakzegel_server.claiming import claimed_folder
 from lakzegel_server.database import Database
 from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
+from lakzegel_server.index.engine import Connection
 from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.people import trailrows
@@ -100,7 +101,7 @@ class _Moment:
     tree: Checkpoint
     checkpoint: bytes
     held: bytes | None
-    index: sqlite3.Connection
+    index: Connection
 
 
 @contextmanager
@@ -126,18 +127,18 @@ def _moment(layout: Layout, keys: LogKeys) -> Iterator[_Moment]:
         yield _Moment(tree, checkpoint, held, index)
 
 
-def _has_table(index: sqlite3.Connection, name: str) -> bool:
+def _has_table(index: Connection, name: str) -> bool:
     """Whether it is there; an index of an earlier version lacks some."""
     found = index.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone()
     return found is not None
 
 
-def _annexes(index: sqlite3.Connection) -> Iterator[str]:
+def _annexes(index: Connection) -> Iterator[str]:
     for (name,) in index.execute("SELECT id FROM annexes"):
         yield f"annexes/{name}"
 
 
-def _timestamps(index: sqlite3.Connection) -> Iterator[str]:
+def _timestamps(index: Connection) -> Iterator[str]:
     if not _has_table(index, "timestamps"):
         return
     for name, root in index.execute("SELECT name, root FROM timestamps"):
@@ -146,7 +147,7 @@ def _timestamps(index: sqlite3.Connection) -> Iterator[str]:
         yield f"timestamps/{ROOTS}/{root}.pem"
 
 
-def _trail(index: sqlite3.Connection) -> Iterator[str]:
+def _trail(index: Connection) -> Iterator[str]:
     if not _has_table(index, "trail_segments"):
         return
     for segment in trailrows.segments(index):
@@ -195,11 +196,13 @@ class _Copying:
             for path in self._layout.evidence.iterdir():
                 self._fixed(f"evidence/{path.name}")
 
-    def _index(self, source: sqlite3.Connection) -> None:
+    def _index(self, source: Connection) -> None:
         part = self._objects.folder / f"{secrets.token_hex(16)}.part"
         try:
             with closing(sqlite3.connect(part)) as target:
                 part.chmod(0o600)
+                if not isinstance(source, sqlite3.Connection):
+                    raise ConfigError("backup: copies an index in a file only; use pg_dump")
                 source.backup(target)
             self._files["index.sqlite"] = self._objects.adopt(part, digest_of(part))
         finally:

@@ -45,7 +45,7 @@ def _restore(manifest: Manifest, objects: Objects, layout: Layout) -> list[str]:
     note = f"{format_time(manifest.at)}\n".encode()
     replace_file(layout.restored, note, work=layout.incoming)
     for end in ("-wal", "-shm"):  # of an index that was served after an earlier try
-        layout.database.with_name(layout.database.name + end).unlink(missing_ok=True)
+        layout.index_file.with_name(layout.index_file.name + end).unlink(missing_ok=True)
     return [
         place
         for place in sorted(manifest.files, key=lambda place: place == _LAST)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.index.engine import FAILURES
+from lakzegel_server.index.opening import is_made
 from lakzegel_server.layout import Layout, load_origin
 
 
@@ -22,11 +23,13 @@ def index_of(data: Path) -> Iterator[Database]:
     """
     layout = Layout(data)
     load_origin(layout)
-    if not layout.database.exists():
-        raise ConfigError(f"{layout.database}: is gone; start 'serve' or restore a backup first")
     try:
+        if not is_made(layout.database):
+            raise ConfigError(
+                f"{layout.database}: is gone; start 'serve' or restore a backup first"
+            )
         database = Database.open(layout.database)
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise ConfigError(f"{layout.database}: {error}; run 'lakzegel-server check'") from None
     try:
         yield database

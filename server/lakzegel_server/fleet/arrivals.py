@@ -7,7 +7,6 @@ road put into the log, is found there again; then the moment is the device's own
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,9 +19,10 @@ from lakzegel_core.encoding import format_time, parse_time
 from lakzegel_server.database import Database
 from lakzegel_server.fleet.days import Day, add_days, forget_days, read_days
 from lakzegel_server.fleet.model import Arrival
+from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
-from lakzegel_server.schema import row_digest
+from lakzegel_server.schema import put, row_digest
 
 DETAIL: Final = timedelta(days=35)  # that single arrivals are kept; and the newest of each device
 KEPT: Final = timedelta(days=400)  # that days are kept
@@ -92,7 +92,7 @@ class Arrivals:
             told, self._told = self._told, []
         try:
             self._keep(told)
-        except sqlite3.Error:
+        except FAILURES:
             with self._guard:
                 self._told = told + self._told
             raise
@@ -113,14 +113,10 @@ class Arrivals:
         now = self._clock()
         if self._pruned == now.date():
             return
-        with self._guard:
-            kept = [(arrival.index,) for arrival in self._newest.values()]
         with self._lock, self._database.transaction() as change:
-            change.execute("CREATE TEMP TABLE IF NOT EXISTS kept (idx INTEGER PRIMARY KEY)")
-            change.execute("DELETE FROM kept")
-            change.executemany("INSERT OR IGNORE INTO kept VALUES (?)", kept)
             change.execute(
-                "DELETE FROM arrivals WHERE at < ? AND idx NOT IN (SELECT idx FROM kept)",
+                "DELETE FROM arrivals WHERE at < ?"
+                " AND idx NOT IN (SELECT max(idx) FROM arrivals GROUP BY device)",
                 (format_time(now - DETAIL),),
             )
             forget_days(change, (now - KEPT).date())
@@ -188,13 +184,13 @@ class Arrivals:
         )
 
 
-def _put(change: sqlite3.Connection, device: str, arrival: Arrival) -> bool:
+def _put(change: Connection, device: str, arrival: Arrival) -> bool:
     """Write an arrival down; whether it is new."""
     known = change.execute("SELECT exact FROM arrivals WHERE idx = ?", (arrival.index,)).fetchone()
     if known is None or (arrival.exact and not known[0]):
         row = _row(device, arrival)
         change.execute(
-            "INSERT OR REPLACE INTO arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            put("arrivals"),
             (*row, row_digest(*row)),
         )
     return known is None

@@ -6,13 +6,13 @@ Days and hours are of UTC. Bit 0 of the hours is the one that begins at midnight
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
-from lakzegel_server.schema import row_digest
+from lakzegel_server.index.engine import Connection
+from lakzegel_server.schema import put, row_digest
 
 _COLUMNS: Final = "batches, items, size, batch_hours, beat_hours"
 
@@ -52,7 +52,7 @@ class Day:
         )
 
 
-def add_days(change: sqlite3.Connection, more: Mapping[tuple[str, date], Day]) -> None:
+def add_days(change: Connection, more: Mapping[tuple[str, date], Day]) -> None:
     """Add to the rows of devices and days, within the caller's transaction."""
     for (device, day), news in more.items():
         known = change.execute(
@@ -66,14 +66,12 @@ def add_days(change: sqlite3.Connection, more: Mapping[tuple[str, date], Day]) -
         )  # fmt: skip
         if known is None or Day(*known) != new:
             change.execute(
-                "INSERT OR REPLACE INTO device_days VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                put("device_days"),
                 (*row, row_digest(*row)),
             )
 
 
-def read_days(
-    connection: sqlite3.Connection, device: str, since: date
-) -> Iterator[tuple[date, Day]]:
+def read_days(connection: Connection, device: str, since: date) -> Iterator[tuple[date, Day]]:
     """The days of a device on which anything came, from one day on, in order."""
     rows = connection.execute(
         f"SELECT day, {_COLUMNS} FROM device_days"  # noqa: S608 - names of ours
@@ -84,6 +82,6 @@ def read_days(
         yield date.fromisoformat(day), Day(*figures)
 
 
-def forget_days(change: sqlite3.Connection, before: date) -> None:
+def forget_days(change: Connection, before: date) -> None:
     """Drop the rows of earlier days."""
     change.execute("DELETE FROM device_days WHERE day < ?", (before.isoformat(),))

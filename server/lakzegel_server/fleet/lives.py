@@ -10,14 +10,14 @@ Pure.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from lakzegel_core.encoding import format_time, parse_time
-from lakzegel_server.schema import row_digest
+from lakzegel_server.index.engine import Connection
+from lakzegel_server.schema import put, row_digest
 
 KNOWN: Final = 8  # lives that are remembered, the newest
 ENOUGH: Final = 2  # returns that no single device makes
@@ -54,18 +54,16 @@ class Lives:
         return None if over or self.returns < ENOUGH else self.since
 
 
-def write(change: sqlite3.Connection, device: str, lives: Lives) -> None:
+def write(change: Connection, device: str, lives: Lives) -> None:
     """Remember a device's lives, within the caller's transaction."""
     moments = [format_time(one) if one else "" for one in (lives.since, lives.last)]
     row: tuple[str | bytes | int, ...] = (
         device, lives.epoch, b"".join(lives.names), lives.returns, *moments,
     )  # fmt: skip
-    change.execute(
-        "INSERT OR REPLACE INTO lives VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, row_digest(*row))
-    )
+    change.execute(put("lives"), (*row, row_digest(*row)))
 
 
-def read(connection: sqlite3.Connection) -> Iterator[tuple[str, Lives]]:
+def read(connection: Connection) -> Iterator[tuple[str, Lives]]:
     """Every device's, as they were written."""
     rows = connection.execute("SELECT device, epoch, names, returns, since, last FROM lives")
     for device, epoch, names, returns, *moments in rows:

@@ -9,7 +9,6 @@ for the disk. docs/spec/heartbeat.md §4, storage.md §3
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,9 +27,10 @@ from lakzegel_server.fleet.beat import Beat
 from lakzegel_server.fleet.days import Day, add_days
 from lakzegel_server.fleet.lives import Lives, read, write
 from lakzegel_server.fleet.model import Fleet
+from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
-from lakzegel_server.schema import row_digest
+from lakzegel_server.schema import put, row_digest
 from lakzegel_server.standing import Phase, Standing
 
 GRACE: Final = timedelta(minutes=30)  # after a start or a stop of sealing: nobody becomes late
@@ -62,14 +62,14 @@ class FleetRecords:
     def open(cls, layout: Layout, clock: Clock) -> Self:
         """What was remembered before."""
         database = Database.open(layout.database)
-        database.connection.execute("PRAGMA synchronous=NORMAL")
+        database.relax()
         records = cls(database, layout, clock)
         records._load()
         return records
 
     def close(self) -> None:
         """Write down what was told, and close the connection."""
-        with suppress(sqlite3.Error):
+        with suppress(*FAILURES):
             self.arrivals.write()
         with self._lock:
             self._database.close()
@@ -100,7 +100,7 @@ class FleetRecords:
                 )
             with self._database.transaction() as change:
                 change.execute(
-                    "INSERT OR REPLACE INTO heartbeats VALUES (?, ?, ?, ?)",
+                    put("heartbeats"),
                     (*row, row_digest(*row)),
                 )
                 add_days(change, {(heartbeat.device, at.date()): Day().with_beat(at)})
@@ -114,7 +114,7 @@ class FleetRecords:
             found = ((name, lives.cloned(now)) for name, lives in self._lives.items())
             return {name: since for name, since in found if since is not None}
 
-    def _live(self, change: sqlite3.Connection, heartbeat: Heartbeat, at: datetime) -> None:
+    def _live(self, change: Connection, heartbeat: Heartbeat, at: datetime) -> None:
         known = self._lives.get(heartbeat.device, Lives(heartbeat.epoch))
         lives = known.heard(heartbeat.epoch, heartbeat.boot, at)
         if lives != known:

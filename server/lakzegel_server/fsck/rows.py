@@ -10,6 +10,7 @@ from typing import Any, Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.merkle import Frontier
 from lakzegel_server.fsck.doubts import Survey
+from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.schema import DIGESTED, SCHEMA, VERSION, row_digest
 from lakzegel_server.timestamping.kept import Row
 
@@ -43,12 +44,12 @@ def check_rows(found: Survey, connection: sqlite3.Connection) -> Rows | None:
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     try:
         return _read(found, connection)
-    except (sqlite3.Error, LakzegelError, TypeError, ValueError, OverflowError) as error:
+    except (*FAILURES, LakzegelError, TypeError, ValueError, OverflowError) as error:
         found.doubt(INDEX, f"cannot be read: {error}")
         return None
 
 
-def _read(found: Survey, connection: sqlite3.Connection) -> Rows:
+def _read(found: Survey, connection: Connection) -> Rows:
     problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
     for problem in [] if problems == ["ok"] else problems[:_SHOWN_PROBLEMS]:
         found.doubt(INDEX, problem.replace("\n", " "))
@@ -68,13 +69,13 @@ def _read(found: Survey, connection: sqlite3.Connection) -> Rows:
     return rows
 
 
-def _timestamps(connection: sqlite3.Connection) -> list[Row]:
+def _timestamps(connection: Connection) -> list[Row]:
     """Rows that can be looked at; one of other types was named as changed."""
     found = connection.execute("SELECT * FROM timestamps")
     return [Row(*r[:-1]) for r in found if isinstance(r[0], str) and isinstance(r[3], str)]
 
 
-def _log_rows(connection: sqlite3.Connection) -> Rows:
+def _log_rows(connection: Connection) -> Rows:
     ((one, size, edge),) = connection.execute("SELECT one, size, edge FROM tree").fetchall()
     if one != 1:
         raise ValueError("the row of the tree is not number 1")
@@ -84,14 +85,14 @@ def _log_rows(connection: sqlite3.Connection) -> Rows:
     return Rows(tree, entries, pending)
 
 
-def _check_length(found: Survey, connection: sqlite3.Connection) -> None:
+def _check_length(found: Survey, connection: Connection) -> None:
     """Whole pages: SQLite itself takes what is missing of its last one for zeros."""
     (page,) = connection.execute("PRAGMA page_size").fetchone()
     if (found.data / INDEX).stat().st_size % page:
         found.doubt(INDEX, "breaks off within a page")
 
 
-def _check_schema(found: Survey, connection: sqlite3.Connection) -> None:
+def _check_schema(found: Survey, connection: Connection) -> None:
     fresh = sqlite3.connect(":memory:")
     try:
         fresh.executescript(SCHEMA)
@@ -105,7 +106,7 @@ def _check_schema(found: Survey, connection: sqlite3.Connection) -> None:
         fresh.close()
 
 
-def _check_digests(found: Survey, connection: sqlite3.Connection, table: str) -> None:
+def _check_digests(found: Survey, connection: Connection, table: str) -> None:
     for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name of ours
         if not _holds(row):
             found.doubt(INDEX, f"table {table}: a row was changed")

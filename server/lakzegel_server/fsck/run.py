@@ -30,6 +30,7 @@ from lakzegel_server.fsck.stored import (
 from lakzegel_server.fsck.timestamps import check_timestamps
 from lakzegel_server.fsck.trail import check_trail
 from lakzegel_server.housekeeping import is_id
+from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstore import LogStore
 
@@ -106,7 +107,7 @@ def _snapshot(
             fcntl.flock(lock, fcntl.LOCK_EX)
             found = survey(layout, live=live)
             with suppress(
-                sqlite3.Error, ValueError
+                *FAILURES, ValueError
             ):  # whoever reads the rows meets it again, and names it
                 connection.execute("BEGIN")
                 connection.execute("SELECT size FROM tree").fetchone()
@@ -121,13 +122,15 @@ def _connect(layout: Layout, *, live: bool) -> sqlite3.Connection:
 
     Not even by being opened: no journal is made beside a sound index that nobody has open.
     """
-    if not layout.database.exists():
+    if layout.index is not None:
+        raise ConfigError(f"{layout.index}: check reads an index in a file only")
+    if not layout.index_file.exists():
         return sqlite3.connect(":memory:")
-    journal = layout.database.with_name(f"{layout.database.name}-wal")
+    journal = layout.index_file.with_name(f"{layout.index_file.name}-wal")
     quiet = not live and not (journal.exists() and journal.stat().st_size)
     query = "mode=ro&immutable=1" if quiet else "mode=ro"
     return sqlite3.connect(
-        f"{layout.database.absolute().as_uri()}?{query}",
+        f"{layout.index_file.absolute().as_uri()}?{query}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,

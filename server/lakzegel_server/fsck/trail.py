@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +14,7 @@ from lakzegel_core.trail import Trail, peek_trail, trail_key_name
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.log import Replayed
 from lakzegel_server.fsck.rows import INDEX
+from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.records import BEGINNING, hash_of, parse
 from lakzegel_server.people.segmentfile import MAX_SEGMENT, moments, parse_segment
@@ -47,25 +47,25 @@ class _Chain:
         return (placed.number, placed.previous) == (before.number + 1, b64(before.hash))
 
 
-def check_trail(found: Survey, connection: sqlite3.Connection, replayed: Replayed) -> None:
+def check_trail(found: Survey, connection: Connection, replayed: Replayed) -> None:
     """Every segment is what the log says, and every record follows the one before."""
     _check_key(found, replayed)
     if not replayed.trails and not _has_tables(connection):
         return  # an index of an earlier version, which had no trail
     try:
         _check_records(found, connection, replayed)
-    except (sqlite3.Error, TypeError, ValueError) as error:
+    except (*FAILURES, TypeError, ValueError) as error:
         found.doubt(INDEX, f"the trail cannot be read: {error}")
     if found.live:  # a file is durable before its row
         found.claimed.update(p for p in found.files if p.startswith("trail/"))
 
 
-def _has_tables(connection: sqlite3.Connection) -> bool:
+def _has_tables(connection: Connection) -> bool:
     found = "SELECT 1 FROM sqlite_master WHERE name = 'trail_segments'"
     return connection.execute(found).fetchone() is not None
 
 
-def _check_records(found: Survey, connection: sqlite3.Connection, replayed: Replayed) -> None:
+def _check_records(found: Survey, connection: Connection, replayed: Replayed) -> None:
     known = trailrows.segments(connection)
     notes = {segment.number: segment for segment in known}
     entries = {trail.number: trail for _, trail in replayed.trails}
@@ -144,7 +144,7 @@ def _check_file(found: Survey, trail: Trail, chain: _Chain) -> None:
         found.doubt(place, "is no part of the chain of records")
 
 
-def _check_waiting(found: Survey, connection: sqlite3.Connection, chain: _Chain) -> None:
+def _check_waiting(found: Survey, connection: Connection, chain: _Chain) -> None:
     """The records that no segment has, up to the newest one."""
     known = chain.at.number if chain.at else 0
     try:

@@ -7,16 +7,16 @@ A connection is opened when one is needed, by whichever thread needs it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from pathlib import Path
 from typing import Final
 
 from lakzegel_server.database import Database
-from lakzegel_server.schema import row_digest
+from lakzegel_server.index.engine import Connection
+from lakzegel_server.index.place import Place
+from lakzegel_server.schema import put, row_digest
 
 _COLUMNS: Final = "number, start, size, annexes_from, annexes, tokens_from, tokens, note, bytes"
 
@@ -68,7 +68,7 @@ class Package:
 class Packages:
     """The rows of one DATA."""
 
-    path: Path
+    path: Place
 
     def now(self) -> Mark:
         """How many annexes and tokens there are; the size is 0."""
@@ -94,14 +94,14 @@ class Packages:
     def keep(self, package: Package) -> None:
         """Remember how a hand-over is."""
         with self._changing() as change:
-            change.execute(_put("packages", 11), package.columns())
+            change.execute(put("packages"), package.columns())
 
     def finish(self, package: Package) -> None:
         """It is whole, unless ``again`` began anew meanwhile."""
         with self._changing() as change:
             known = "SELECT 1 FROM packages WHERE number = ?"
             if change.execute(known, (package.number,)).fetchone() is not None:
-                change.execute(_put("packages", 11), package.columns())
+                change.execute(put("packages"), package.columns())
                 _hand(change, package.number, package.end)
 
     def forget(self, package: Package) -> None:
@@ -137,12 +137,12 @@ class Packages:
             return list(found)
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _reading(self) -> Iterator[Connection]:
         with closing(Database.open_readonly(self.path)) as database:
             yield database.connection
 
     @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
+    def _changing(self) -> Iterator[Connection]:
         with closing(Database.open(self.path)) as database, database.transaction() as change:
             yield change
 
@@ -154,13 +154,9 @@ def grown(package: Package, later: Package) -> Package:
     )
 
 
-def _hand(change: sqlite3.Connection, number: int, mark: Mark) -> None:
+def _hand(change: Connection, number: int, mark: Mark) -> None:
     row = (1, number, mark.size, mark.annexes, mark.tokens)
-    change.execute(_put("handed", 6), (*row, row_digest(*row)))
-
-
-def _put(table: str, columns: int) -> str:
-    return f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})"  # noqa: S608 - likewise
+    change.execute(put("handed"), (*row, row_digest(*row)))
 
 
 def _package(row: tuple[int, int, int, int, int, int, int, bytes, int, int]) -> Package:

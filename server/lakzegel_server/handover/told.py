@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from lakzegel_server.database import Database
-from lakzegel_server.schema import row_digest
+from lakzegel_server.index.place import Place
+from lakzegel_server.schema import put, row_digest
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """The rows of one DATA."""
 
-    path: Path
+    path: Place
 
     def size(self, place: str) -> int:
         """Entries that this place knows of; 0 when it was never told."""
@@ -33,4 +33,4 @@ class Told:
         row = (place, size, row_digest(place, size))
         opened = closing(Database.open(self.path))
         with opened as database, database.transaction() as change:
-            change.execute("INSERT OR REPLACE INTO told VALUES (?, ?, ?)", row)
+            change.execute(put("told"), row)

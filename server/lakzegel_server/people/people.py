@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_server.accounts import Account, Way
 from lakzegel_server.database import Database
 from lakzegel_server.errors import BusyError, DeniedError, SignOnError, TooManyError
+from lakzegel_server.index.place import Place
 from lakzegel_server.people import breakglass, sessions
 from lakzegel_server.people.begunlogins import BegunLogins
 from lakzegel_server.people.records import NOTHING, Action, Event, Thing, Who
@@ -67,7 +67,7 @@ class People:
     @classmethod
     def open(
         cls,
-        path: Path,
+        path: Place,
         clock: Callable[[], float],
         trail: AuditTrail,
         login: Login | None,

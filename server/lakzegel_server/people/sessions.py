@@ -10,12 +10,12 @@ import base64
 import hashlib
 import hmac
 import secrets
-import sqlite3
 from dataclasses import dataclass, field
 from typing import Final
 
 from lakzegel_server.accounts import Account, AccountRole, Way
 from lakzegel_server.database import Database
+from lakzegel_server.index.engine import Connection
 from lakzegel_server.schema import row_digest
 
 ID_SIZE: Final = 32  # bytes
@@ -75,7 +75,7 @@ def begin(database: Database, account: Account, proof: str, *, now: float) -> Se
     return session
 
 
-def find(connection: sqlite3.Connection, cookie: str, *, now: float) -> Session | None:
+def find(connection: Connection, cookie: str, *, now: float) -> Session | None:
     """The session of a cookie, unless it is over; whether its account stands is for others."""
     raw = _raw(cookie)
     if raw is None:

@@ -96,7 +96,7 @@ class AuditTrail:
         """Write a record down, durably.
 
         Raises:
-            OSError, sqlite3.Error: it could not be.
+            OSError, FAILURES: it could not be.
         """
         if self._append([event]) >= FULL:
             self._full()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +10,9 @@ from enum import IntEnum
 
 from lakzegel_core.encoding import format_time
 from lakzegel_server.database import Database
+from lakzegel_server.index.engine import Connection
 from lakzegel_server.people.records import BEGINNING, Event, encode, hash_of
-from lakzegel_server.schema import row_digest
+from lakzegel_server.schema import put, row_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def append(database: Database, events: Iterable[Event], *, now: float) -> int:
         return insert(change, events, now=now)
 
 
-def insert(change: sqlite3.Connection, events: Iterable[Event], *, now: float) -> int:
+def insert(change: Connection, events: Iterable[Event], *, now: float) -> int:
     """The same within somebody else's transaction."""
     head, at = read_head(change), format_time(datetime.fromtimestamp(int(now), UTC))
     number, previous = head.number, head.hash
@@ -63,7 +63,7 @@ def insert(change: sqlite3.Connection, events: Iterable[Event], *, now: float) -
     return int(change.execute("SELECT count(*) FROM trail").fetchone()[0])
 
 
-def read_head(connection: sqlite3.Connection) -> Head:
+def read_head(connection: Connection) -> Head:
     """The newest record's place; the beginning where there is none."""
     row = connection.execute("SELECT number, hash, settings FROM trail_head").fetchone()
     return Head() if row is None else Head(*row)
@@ -77,7 +77,7 @@ def remember_settings(database: Database, settings: str) -> bool:
     return bool(head.settings) and head.settings != settings
 
 
-def waiting(connection: sqlite3.Connection, limit: int) -> list[tuple[int, bytes]]:
+def waiting(connection: Connection, limit: int) -> list[tuple[int, bytes]]:
     """The oldest records that no segment has."""
     rows = connection.execute("SELECT number, record FROM trail ORDER BY number LIMIT ?", (limit,))
     return [(number, record.encode()) for number, record in rows]
@@ -87,18 +87,14 @@ def add_segment(database: Database, segment: Segment) -> None:
     """Remember a segment whose file is durable, in place of another of its number."""
     row = _row(segment)
     with database.transaction() as change:
-        change.execute(
-            "INSERT OR REPLACE INTO trail_segments VALUES (?, ?, ?, ?, ?)", (*row, row_digest(*row))
-        )
+        change.execute(put("trail_segments"), (*row, row_digest(*row)))
 
 
 def finish_segment(database: Database, segment: Segment) -> None:
     """Its entry is in the log: its records are its own from now on."""
     row = _row(Segment(segment.number, segment.note, segment.last, State.SEALED))
     with database.transaction() as change:
-        change.execute(
-            "INSERT OR REPLACE INTO trail_segments VALUES (?, ?, ?, ?, ?)", (*row, row_digest(*row))
-        )
+        change.execute(put("trail_segments"), (*row, row_digest(*row)))
         change.execute("DELETE FROM trail WHERE number <= ?", (segment.last,))
 
 
@@ -108,7 +104,7 @@ def drop_segment(database: Database, segment: Segment) -> None:
         change.execute("DELETE FROM trail_segments WHERE number = ?", (segment.number,))
 
 
-def segments(connection: sqlite3.Connection) -> list[Segment]:
+def segments(connection: Connection) -> list[Segment]:
     """Every segment, in order."""
     rows = connection.execute(
         "SELECT number, note, last, state FROM trail_segments ORDER BY number"
@@ -120,11 +116,9 @@ def _row(segment: Segment) -> tuple[int, bytes, int, int]:
     return segment.number, segment.note, segment.last, int(segment.state)
 
 
-def _write_head(change: sqlite3.Connection, head: Head) -> None:
+def _write_head(change: Connection, head: Head) -> None:
     row = (1, head.number, head.hash, head.settings)
-    change.execute(
-        "INSERT OR REPLACE INTO trail_head VALUES (?, ?, ?, ?, ?)", (*row, row_digest(*row))
-    )
+    change.execute(put("trail_head"), (*row, row_digest(*row)))
 
 
 def _digest(number: int, text: str) -> bytes:

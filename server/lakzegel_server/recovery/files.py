@@ -39,7 +39,7 @@ class Files:
 
         Raises:
             NoAnswerError: the office does not answer now.
-            OSError, sqlite3.Error: it cannot be stored.
+            OSError, FAILURES: it cannot be stored.
         """
         lacking = self._annexes(office)
         self._held(office)

@@ -60,7 +60,7 @@ def follow(
     Raises:
         ForkFoundError: the office's log is not the continuation of ours.
         NoAnswerError: the office cannot give what it should have, now.
-        BusyError, DamageError, OSError, sqlite3.Error: it cannot be taken over here.
+        BusyError, DamageError, OSError, FAILURES: it cannot be taken over here.
     """
     target = signed.checkpoint
     log.complete()  # what was committed before a disk was full, or before this process ended

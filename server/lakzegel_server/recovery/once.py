@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from lakzegel_server.errors import ConfigError, ReadOnlyError
+from lakzegel_server.index.opening import is_made
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery import evidence
@@ -21,7 +22,7 @@ def require_index(layout: Layout, settings: Settings) -> None:
     Raises:
         ConfigError: the log's keys are there and its index is not: to begin anew would be a fork.
     """
-    if not layout.database.exists() and settings.office is None:
+    if settings.office is None and not is_made(layout.database):
         raise ConfigError(
             f"{layout.database}: is gone; restore a backup, or name the office in settings.toml"
         )

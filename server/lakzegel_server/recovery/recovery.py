@@ -8,7 +8,6 @@ standing that they decide on is the log's; `desk.recovery` tells the rest to met
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_server.chores import Chores
 from lakzegel_server.errors import ServerError
 from lakzegel_server.housekeeping import sweep_unsealed
+from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery import evidence
@@ -43,7 +43,7 @@ SUSPICION_PAUSE: Final = 60.0  # seconds between questions that others caused
 FILES_EVERY: Final = 3600.0
 CHORE: Final = "recovery"
 FILES_CHORE: Final = "recovered-files"
-_EXPECTED: Final = (ServerError, LakzegelError, OSError, sqlite3.Error)
+_EXPECTED: Final = (ServerError, LakzegelError, OSError, *FAILURES)
 _log: Final = logging.getLogger(__name__)
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +12,7 @@ from lakzegel_core.errors import LakzegelError, TimestampError
 from lakzegel_core.timenames import Name
 from lakzegel_core.timerenewal import MAX_TOKENS, Renewed, list_text, parse_list
 from lakzegel_core.timetoken import open_token
+from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.timestamping.authority import Authority
 from lakzegel_server.timestamping.kept import Kept, Row
 from lakzegel_server.timestamping.log import Log
@@ -60,7 +60,7 @@ class Renewer:
                 due = self._due()
         except TimestampError as error:
             reason = error.reason
-        except (OSError, sqlite3.Error, LakzegelError):
+        except (OSError, *FAILURES, LakzegelError):
             reason, due = "storage", []
         if reason is not None and reason != self.state.reason:
             _log.warning("timestamps could not be renewed: %s", reason)

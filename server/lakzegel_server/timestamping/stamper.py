@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 from lakzegel_core.errors import TimestampError
 from lakzegel_core.timenames import Name
 from lakzegel_core.timetoken import open_token
+from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.timestamping.authority import Authority
 from lakzegel_server.timestamping.kept import Kept, Row
 from lakzegel_server.timestamping.log import Log, Shown
@@ -71,7 +71,7 @@ class Stamper:
             row = self._stamp(shown)
         except TimestampError as error:
             self._fail(error.reason)
-        except (OSError, sqlite3.Error):
+        except (OSError, *FAILURES):
             self._fail("storage")
         else:
             self._succeed(row)

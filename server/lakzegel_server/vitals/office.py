@@ -6,17 +6,17 @@ Kept over a restart, written at most once a minute, without waiting for the disk
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_server.accounts import Account, AccountRole, Way
 from lakzegel_server.database import Database
-from lakzegel_server.schema import row_digest
+from lakzegel_server.index.engine import FAILURES
+from lakzegel_server.index.place import Place
+from lakzegel_server.schema import put, row_digest
 
 EVERY: Final = 60  # seconds; how exact a restart leaves it
 FETCHES: Final = frozenset(
@@ -51,10 +51,10 @@ class Visits:
         self.last = Visit(int(clock()), came=False)
 
     @classmethod
-    def open(cls, path: Path, clock: Callable[[], float]) -> Self:
+    def open(cls, path: Place, clock: Callable[[], float]) -> Self:
         """What was remembered, with a connection of its own."""
         database = Database.open(path)
-        database.connection.execute("PRAGMA synchronous=NORMAL")
+        database.relax()
         visits = cls(database, clock)
         row = database.connection.execute("SELECT at, came FROM office_visit").fetchone()
         if row is None:
@@ -66,7 +66,7 @@ class Visits:
 
     def close(self) -> None:
         """Write down what is known, and close the connection."""
-        with suppress(sqlite3.Error):
+        with suppress(*FAILURES):
             self.write()
         with self._lock:
             self._database.close()
@@ -96,7 +96,5 @@ class Visits:
         last = self.last
         row = (1, last.at, int(last.came))
         with self._lock, self._database.transaction() as change:
-            change.execute(
-                "INSERT OR REPLACE INTO office_visit VALUES (?, ?, ?, ?)", (*row, row_digest(*row))
-            )
+            change.execute(put("office_visit"), (*row, row_digest(*row)))
         self._written = last.at

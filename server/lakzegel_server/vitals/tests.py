@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,9 +14,10 @@ from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.chores import Chores
 from lakzegel_server.database import Database
+from lakzegel_server.index.engine import FAILURES, code_of
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
-from lakzegel_server.schema import row_digest
+from lakzegel_server.schema import put, row_digest
 from lakzegel_server.vitals.probes import FailedError, Test
 
 LOCKED_SECONDS: Final = 2.0  # as long may somebody else be writing
@@ -53,16 +53,13 @@ class Receiver:
     def database(self) -> str:
         """A transaction is durable."""
         began = time.perf_counter()
-        uri = f"{self.layout.database.absolute().as_uri()}?mode=rw"
         now = int(self.clock())
         try:
-            opened = sqlite3.connect(uri, uri=True, timeout=LOCKED_SECONDS, isolation_level=None)
-            with closing(opened) as connection:
-                connection.execute("PRAGMA synchronous=FULL")
-                row = (1, now, row_digest(1, now))
-                connection.execute("INSERT OR REPLACE INTO probe VALUES (?, ?, ?)", row)
-        except sqlite3.Error as error:
-            raise FailedError(f"index.sqlite cannot be written: {_code(error)}") from None
+            opened = Database.open_briefly(self.layout.database, LOCKED_SECONDS)
+            with closing(opened) as database:
+                database.connection.execute(put("probe"), (1, now, row_digest(1, now)))
+        except FAILURES as error:
+            raise FailedError(f"the index cannot be written: {code_of(error)}") from None
         return f"a transaction in {(time.perf_counter() - began) * 1000:.0f} ms"
 
     def disk(self) -> str:
@@ -131,7 +128,3 @@ class Receiver:
             behind = max(EARLIEST, signed) - now
             raise FailedError(f"the clock is {behind} s behind what this receiver signed by it")
         return "not behind what was signed by it"
-
-
-def _code(error: sqlite3.Error) -> str:
-    return str(getattr(error, "sqlite_errorname", type(error).__name__))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -19,6 +18,7 @@ from starlette.routing import Route
 from lakzegel_core.errors import ConsistencyError, LakzegelError
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import DeniedError, ServerError
+from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.problems import document, problem
 from lakzegel_server.web.counted import counted, counted_refusal
 from lakzegel_server.web.headers import Headers
@@ -29,7 +29,7 @@ from lakzegel_server.web.refusals import refusal_page
 from lakzegel_server.web.routes import RULES, Rule
 from lakzegel_server.web.telling import tell_denial, tell_success
 
-_EXPECTED: Final = (LakzegelError, ServerError, OSError, sqlite3.Error)
+_EXPECTED: Final = (LakzegelError, ServerError, OSError, *FAILURES)
 _NAMES: Final = {404: "missing", 405: "method"}
 _log: Final = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A real PostgreSQL of the tests' own: one cluster for all their processes, a schema a test.
+
+It runs as a user who may do nothing else, listens on a socket only, and ends with the last process
+that uses it.
+"""
+
+import fcntl
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lakzegel_server.index.place import Address
+
+OPTIONS = (
+    "-c listen_addresses='' -c unix_socket_directories={folder} -c shared_buffers=16MB"
+    " -c max_connections=100 -c autovacuum=off -c max_wal_size=64MB -c min_wal_size=32MB"
+)
+
+
+def programs():
+    """The folder of the newest server that is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=_version)
+    if found:
+        return found[-1].parent
+    known = shutil.which("postgres")
+    return Path(known).parent if known else None
+
+
+def _version(path):
+    return int(path.parts[-3]) if path.parts[-3].isdecimal() else 0
+
+
+class Cluster:
+    """A server and its data, below one folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.data = folder / "data"
+        self.bin = programs()
+
+    @classmethod
+    def make(cls):
+        """One in a new folder, which other users may enter: the server is one of them."""
+        folder = Path(tempfile.mkdtemp(prefix="lakzegel-pg-"))
+        made = cls(folder)
+        folder.chmod(0o755)
+        user = _user()
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        made.run("initdb", "-D", made.data, "-A", "trust", "-U", "postgres", "--no-sync",
+                 "--locale=C.UTF-8", "-E", "UTF8")  # fmt: skip
+        made.start()
+        return made
+
+    def start(self, *more):
+        """Start it; ready when this returns."""
+        options = " ".join([OPTIONS.format(folder=self.folder), *more])
+        self.run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start")
+
+    def stop(self, mode="fast"):
+        """Stop it: ``fast`` ends connections, ``immediate`` is as a power cut."""
+        self.run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
+
+    def end(self):
+        """Stop it, and leave nothing."""
+        self.run("pg_ctl", "-D", self.data, "-m", "immediate", "stop", check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(self, program, *arguments, check=True):
+        """Run one of its programs as its user."""
+        user = _user()
+        drop = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        subprocess.run(
+            [*(drop if user else ()), self.bin / program, *map(str, arguments)],
+            check=check,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            timeout=60,
+        )
+
+    def url(self, database="postgres"):
+        """Where it answers to a superuser."""
+        return f"postgresql:///{database}?host={self.folder}&user=postgres"
+
+    def address(self, schema):
+        """An index in a schema of its own."""
+        with psycopg.connect(self.url(), autocommit=True) as link:
+            link.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        return Address(f"{self.url()}&options=-csearch_path%3D{schema}")
+
+    def drop(self, schema):
+        """Take it away, and whoever still has it open."""
+        with psycopg.connect(self.url(), autocommit=True) as link:
+            link.execute(f"DROP SCHEMA {schema} CASCADE")
+
+    def ask(self, sql, *parameters):
+        """The rows of a question by a superuser."""
+        with psycopg.connect(self.url(), autocommit=True) as link:
+            return link.execute(sql, parameters or None).fetchall()
+
+
+def _user():
+    """Whoever the server runs as where the tests run as root, which it refuses."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    return pytest.skip("no user to run PostgreSQL as")
+
+
+@contextmanager
+def shared(base):
+    """The cluster that all processes of one run share; ``base`` is a folder that they all know.
+
+    Each holds a lock on it that the system takes back; who gets it alone at the end is the last.
+    """
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed (tests/soak/install.sh)")
+    base.mkdir(parents=True, exist_ok=True)
+    with (base / "users").open("a") as users, (base / "door").open("a") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        known = base / "cluster"
+        if not known.exists():
+            known.write_text(str(Cluster.make().folder))
+        fcntl.flock(users, fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        cluster = Cluster(Path(known.read_text()))
+        try:
+            yield cluster
+        finally:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                known.unlink()
+                cluster.end()
