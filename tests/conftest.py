@@ -40,6 +40,7 @@ settings.load_profile("suite")
 
 
 def pytest_addoption(parser):
+    parser.addoption("--index", choices=("sqlite", "postgresql"), help="of receivers in tests")
     parser.addoption("--screenshots", type=Path, help="leave pictures of the pages there")
 
 

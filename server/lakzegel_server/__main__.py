@@ -14,7 +14,7 @@ from typing import Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands import account, backup, check, handover, init, link, publish, serve
 from lakzegel_server.errors import ConfigError, DamageError, ServerError
-from lakzegel_server.index.engine import FAILURES
+from lakzegel_server.index.engine import FAILURES, LOST, IndexFault
 
 FOUND: Final = 1
 USAGE: Final = 2
@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def explain(error: Exception) -> tuple[str, int]:
     """The line and the exit code that an error ends a command with."""
+    if isinstance(error, IndexFault):
+        return str(error), UNREACHABLE if error.state == LOST else INTERNAL
     if isinstance(error, FAILURES):
         return f"index.sqlite: {error}; run 'lakzegel-server check'", INTERNAL
     if isinstance(error, PermissionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,7 @@ class Layout:
     """The paths of one receiver."""
 
     data: Path
-    index: Address | None = None  # where the index is, when it is no file below DATA
+    index: Address | None = field(default=None, kw_only=True)  # of an index that is no file
 
     @property
     def config(self) -> Path:

@@ -30,6 +30,7 @@ from lakzegel_server.settings_section import (
     Section,
     ServerUrl,
 )
+from lakzegel_server.settings_stores import StoreSettings
 from lakzegel_server.settings_timestamps import Timestamps
 from lakzegel_server.settings_vitals import Healthz, Metrics
 from lakzegel_server.settings_watch import WatchSettings
@@ -65,6 +66,7 @@ class Settings(Section):
     webhook: Webhooks = ()
     alerts: AlertSettings = AlertSettings()
     handover: HandoverSettings = HandoverSettings()
+    stores: StoreSettings = StoreSettings()
 
 
 def load(layout: Layout) -> Settings:

@@ -327,10 +327,11 @@ class World:
     client: Client
     desk: object
     tokens: dict
+    index: object = None  # an address, when the index is no file
 
     @property
     def layout(self):
-        return Layout(self.data)
+        return Layout(self.data, index=self.index)
 
     def rests(self, seconds=20):
         """Whether the receiver answers nobody any more, within so long."""
@@ -409,10 +410,10 @@ def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None, settings=
             del APPLICATIONS[desk.log]
 
 
-def make_receiver(data, office):
+def make_receiver(data, office, index=None):
     """A new DATA whose log holds the office's delegation, with an account a role."""
     signer = create(data, ORIGIN, os.urandom(64))
-    layout = Layout(data)
+    layout = Layout(data, index=index)
     log = LogState.open(layout, signer, clock=lambda: NOW)
     assert log.append([office.delegation()]) == [0]
     log.close()
@@ -428,22 +429,30 @@ def make_receiver(data, office):
 
 
 @contextmanager
-def world_at(data, **more):
+def world_at(data, index=None, **more):
     office = Office()
-    layout, signer, tokens = make_receiver(data, office)
+    layout, signer, tokens = make_receiver(data, office, index)
     with serving(layout, signer, **more) as (url, desk):
         client = Client(url, signer.keys)
         try:
-            yield World(data, office, signer.keys, client, desk, tokens)
+            yield World(data, office, signer.keys, client, desk, tokens, index)
         finally:
             client.close()
 
 
 @pytest.fixture
-def world(tmp_path):
-    with world_at(tmp_path / "data") as made:
+def index(request):
+    """Where the index of every receiver here is: a file, or as ``--index postgresql`` says."""
+    if request.config.option.index == "postgresql":
+        return request.getfixturevalue("address")
+    return None
+
+
+@pytest.fixture
+def world(tmp_path, index):
+    with world_at(tmp_path / "data", index) as made:
         yield made
-    assert [str(d) for d in check(Layout(tmp_path / "data")).doubts] == []
+    assert made.doubts() == []
 
 
 @pytest.fixture
@@ -474,9 +483,9 @@ def hands():
 
 
 @pytest.fixture
-def timed(tmp_path, hands):
+def timed(tmp_path, hands, index):
     """A receiver whose clock a test sets, up for long enough; what it kept is sound in the end."""
-    with world_at(tmp_path / "data", clock=hands) as world:
+    with world_at(tmp_path / "data", index, clock=hands) as world:
         world.desk.fleet.began -= GRACE
         yield world
     assert world.doubts() == []

@@ -13,6 +13,7 @@ from lakzegel_server import accounts
 from lakzegel_server.accounts import AccountRole, Way
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.commands.indexed import index_of
+from lakzegel_server.commands.placed import layout_of
 from lakzegel_server.database import Database
 from lakzegel_server.durable import create
 from lakzegel_server.errors import ConfigError
@@ -52,7 +53,7 @@ def run_add(arguments: argparse.Namespace) -> int:
     """Make the account and hand over its token."""
     secret = secrets.token_bytes(accounts.SECRET_SIZE)
     now = format_time(datetime.now(UTC))
-    with index_of(arguments.data) as database:
+    with index_of(layout_of(arguments)) as database:
         role = AccountRole(arguments.role)
         token = accounts.add(database, arguments.name, role, secret=secret, now=now)
         _tell(database, Action.ADD, role, arguments.name)
@@ -76,7 +77,7 @@ def run_renew(arguments: argparse.Namespace) -> int:
     secret = secrets.token_bytes(accounts.SECRET_SIZE)
     now = format_time(datetime.now(UTC))
     token, file = accounts.token_of(arguments.name, secret), arguments.token_file
-    with index_of(arguments.data) as database:
+    with index_of(layout_of(arguments)) as database:
         if file is not None:
             _write(file, token)
         try:
@@ -102,7 +103,7 @@ def _write(path: Path, token: str) -> None:
 def run_break_glass(arguments: argparse.Namespace) -> int:
     """Make the account and show what it is opened with."""
     now = format_time(datetime.now(UTC))
-    with index_of(arguments.data) as database:
+    with index_of(layout_of(arguments)) as database:
         role = AccountRole(arguments.role)
         shown = breakglass.add(database, arguments.name, role, now=now)
         _tell(database, Action.ADD, role, arguments.name, Way.BREAK_GLASS)
@@ -114,7 +115,7 @@ def run_break_glass(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print every account, or those of one role."""
-    with index_of(arguments.data) as database:
+    with index_of(layout_of(arguments)) as database:
         for account in accounts.listing(database):
             if arguments.role in {None, account.role}:
                 way = "" if account.way is Way.TOKEN else f" {account.way}"
@@ -124,7 +125,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_remove(arguments: argparse.Namespace) -> int:
     """Take the account away."""
-    with index_of(arguments.data) as database:
+    with index_of(layout_of(arguments)) as database:
         known = {account.name: account for account in accounts.listing(database)}
         found = known.get(arguments.name)
         if found is None or arguments.role not in {None, found.role}:

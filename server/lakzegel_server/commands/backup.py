@@ -12,6 +12,7 @@ from lakzegel_server.backup.making import back_up
 from lakzegel_server.backup.restoring import restore
 from lakzegel_server.commands.check import printable
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
+from lakzegel_server.commands.placed import layout_of
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout, load_log_keys, load_origin
 
@@ -34,7 +35,7 @@ def add(commands: Commands) -> None:
 
 def run_backup(arguments: argparse.Namespace) -> int:
     """Make the backup; 1 when DATA lacks a file that its log names."""
-    layout = Layout(arguments.data)
+    layout = layout_of(arguments)
     load_origin(layout)
     now = datetime.now(UTC).replace(microsecond=0)
     made = back_up(layout, load_log_keys(layout), arguments.out, at=now, secret=arguments.keys)
@@ -50,7 +51,7 @@ def run_backup(arguments: argparse.Namespace) -> int:
 
 def run_restore(arguments: argparse.Namespace) -> int:
     """Restore; 1 when a file is missing or damaged."""
-    layout = Layout(arguments.data)
+    layout = layout_of(arguments)
     manifest, faults = restore(arguments.out, layout)
     for place in faults:
         print(f"lakzegel-server: {place}: missing or damaged in the backup", file=sys.stderr)

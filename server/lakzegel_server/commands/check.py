@@ -10,9 +10,9 @@ from contextlib import suppress
 from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
+from lakzegel_server.commands.placed import layout_of
 from lakzegel_server.fsck.remembered import remember
 from lakzegel_server.fsck.run import Report, check
-from lakzegel_server.layout import Layout
 
 
 def add(commands: Commands) -> None:
@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check DATA and print a line a doubt."""
-    layout = Layout(arguments.data)
+    layout = layout_of(arguments)
     report = check(layout, arguments.since)
     size, root = report.tree
     if not report.doubts and root and arguments.since in {0, None}:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from lakzegel_server.commands.placed import add_places
+
 Run = Callable[[argparse.Namespace], int]
 FINE, FOUND, REFUSED = 0, 1, 1
 
@@ -26,11 +28,12 @@ class Commands(Protocol):
 
 
 def command(commands: Commands, name: str, run: Run, text: str) -> argparse.ArgumentParser:
-    """The parser of a command, with the argument that all have."""
+    """The parser of a command, with the arguments that all have."""
     parser = commands.add_parser(name, help=text, description=text)
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="the receiver's folder"
     )
+    add_places(parser)
     parser.set_defaults(run=run)
     return parser
 

@@ -9,10 +9,11 @@ import json
 from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
+from lakzegel_server.commands.placed import layout_of
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.handover.packages import Packages, Step
-from lakzegel_server.layout import Layout, load_origin
+from lakzegel_server.layout import load_origin
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.operator import operator
 from lakzegel_server.people.records import Action, Event, Thing
@@ -35,7 +36,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Begin again when told so; then print how it stands."""
-    layout = Layout(arguments.data)
+    layout = layout_of(arguments)
     load_origin(layout)
     require_index(layout, load(layout))
     packages = Packages(layout.database)

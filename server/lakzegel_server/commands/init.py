@@ -7,6 +7,9 @@ import argparse
 import secrets
 
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
+from lakzegel_server.commands.placed import placed
+from lakzegel_server.errors import ConfigError
+from lakzegel_server.index.opening import is_made
 from lakzegel_server.layout import Layout, create
 from lakzegel_server.logkey.opening import opener
 from lakzegel_server.logstate import LogState
@@ -30,8 +33,11 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make DATA, print the verifier keys and what comes next."""
-    layout = Layout(arguments.data)
-    token = opener(load(layout), make=True)
+    settings = load(Layout(arguments.data))
+    layout = placed(arguments, settings)
+    if layout.index is not None and is_made(layout.index):
+        raise ConfigError(f"{layout.index}: already holds an index; give another schema")
+    token = opener(settings, make=True)
     signer = create(layout.data, arguments.name, secrets.token_bytes(_SEEDS), token=token)
     trailkey.ensure(layout, arguments.name, secrets.token_bytes(trailkey.SEED_SIZE))
     LogState.open(layout, signer, clock=wall_clock).close()

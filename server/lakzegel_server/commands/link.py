@@ -11,6 +11,7 @@ from lakzegel_core.encoding import format_time
 from lakzegel_server import links
 from lakzegel_server.commands.common import FINE, Commands, command
 from lakzegel_server.commands.indexed import index_of
+from lakzegel_server.commands.placed import layout_of
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings import load
 
@@ -30,7 +31,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make, list or revoke."""
     now = datetime.now(UTC).replace(microsecond=0)
-    with index_of(arguments.data) as database:
+    with index_of(layout_of(arguments)) as database:
         if arguments.list:
             for link in links.listing(database):
                 print(_line(link, now))

@@ -20,6 +20,7 @@ from lakzegel_core.errors import LakzegelError, LimitError
 from lakzegel_core.limits import MAX_NOTE
 from lakzegel_core.tiles import decode_entries
 from lakzegel_server.commands.common import FINE, REFUSED, Commands, command, wall_clock
+from lakzegel_server.commands.placed import layout_of
 from lakzegel_server.counter import Answer, hand_over
 from lakzegel_server.database import Database
 from lakzegel_server.errors import BusyError, ConfigError, MisplacedError
@@ -46,7 +47,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish, print kind and index; 1 when the log refuses it."""
-    layout = Layout(arguments.data)
+    layout = layout_of(arguments)
     load_origin(layout)
     settings = load(layout)
     require_index(layout, settings)

@@ -13,6 +13,7 @@ from typing import Final
 from lakzegel_server import memory, serving
 from lakzegel_server.alerting.observed import observe
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
+from lakzegel_server.commands.placed import placed
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
 from lakzegel_server.layout import Layout, load_signer
@@ -45,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a line a bad request fills a disk
-    layout = Layout(arguments.data)
-    settings = load(layout)
+    settings = load(Layout(arguments.data))
+    layout = placed(arguments, settings)
     signer = load_signer(layout, token=opener(settings))
     require_index(layout, settings)
     endpoint = _endpoint(arguments)
