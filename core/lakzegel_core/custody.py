@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Final, Self
 
 from lakzegel_core import (
     admission,
     batch,
+    custody_devices,
     custody_rules,
     delegation,
     enrolment,
@@ -29,14 +29,16 @@ from lakzegel_core import (
     withdrawal,
 )
 from lakzegel_core.admission import Admission
-from lakzegel_core.batch import Header, State
+from lakzegel_core.batch import Header
+from lakzegel_core.custody_admissions import Admissions
+from lakzegel_core.custody_chains import Leaps, Links
+from lakzegel_core.custody_kept import Kept
 from lakzegel_core.custody_state import (
     AdmissionState,
     CheckedEntry,
     DelegationEntry,
     DeviceState,
-    EpochState,
-    HeadState,
+    KeyringState,
     PolicyEntry,
     TrailEntry,
 )
@@ -70,15 +72,16 @@ class Custody:
         self.origin = origin
         self.size = 0
         self.devices: dict[str, DeviceState] = {}
-        self.admissions: dict[bytes, AdmissionState] = {}
-        self._by_token: dict[tuple[str, bytes], list[AdmissionState]] = {}
+        self.admissions = Admissions()
         self.policies: dict[bytes, PolicyEntry] = {}
         self.delegation: DelegationEntry | None = None
-        self.keyrings: dict[tuple[str, int, int], tuple[int, bytes]] = {}
+        self.keyrings: dict[tuple[str, int, int], KeyringState] = {}
         self.marks: dict[tuple[str, str], Mark] = {}
         self.succession: Succession | None = None
         self.trail: TrailEntry | None = None
         self.register = KeyRegister()
+        self.kept = Kept()
+        self._chains = Links()
         self._pinned = None if pinned is None else tuple(pinned)
         self._threshold = threshold
         self._checkers: dict[str, Checker] = {
@@ -103,6 +106,28 @@ class Custody:
     ) -> Self:
         """An empty log. ``pinned`` None trusts the first delegation: the receiver only."""
         return cls(origin, pinned, threshold)
+
+    @classmethod
+    def resume(
+        cls,
+        origin: str,
+        entries: Iterable[tuple[int, bytes]],
+        size: int,
+        *,
+        pinned: Sequence[VerifierKey] | None,
+        threshold: int | None,
+    ) -> Self:
+        """The custody of a log of ``size``, by those of its entries that it still rests on.
+
+        Whether they are all of those is for ``savepoint.py`` to see.
+        """
+        custody = cls(origin, pinned, threshold)
+        custody._chains = Leaps()
+        for index, data in entries:
+            custody.apply(data, index=index)
+        custody._chains = Links()
+        custody.size = size
+        return custody
 
     def check(self, data: bytes) -> CheckedEntry:
         """The entry, proven against everything before it; nothing changes.
@@ -130,6 +155,7 @@ class Custody:
 
         The receiver does so once the entry is durable, so that nothing has to be undone.
         """
+        self.kept.add(self.size, checked.entry, self.trail)
         self._take(checked)
         self.size += 1
 
@@ -146,7 +172,7 @@ class Custody:
 
         Found at once, however many admissions the log has.
         """
-        return tuple(self._by_token.get((name, key_id), ()))
+        return self.admissions.of_token(name, key_id)
 
     def require_delegation(self) -> Delegation:
         """The delegation in force.
@@ -165,7 +191,7 @@ class Custody:
         device = self._device(peeked.device)
         key = custody_rules.header_key(device, peeked)
         header = batch.open_header(data, key)
-        custody_rules.require_next(device, header, hashlib.sha256(data).digest())
+        self._chains.header(device, header, hashlib.sha256(data).digest())
         warnings = list(custody_rules.clock_warnings(device, header))
         warnings += custody_rules.term_warnings(self.marks.get((hold.TERM, device.custody)))
         known = self.policies.get(header.policy)
@@ -248,7 +274,7 @@ class Custody:
         found = keyringchange.open_keyring_change(data, self.require_delegation().approval)
         self._device(found.device)
         place = (found.device, found.epoch, found.batch)
-        custody_rules.require_generation(self.keyrings.get(place), found)
+        self._chains.keyring(self.keyrings.get(place), found)
         return found, ()
 
     def _check_mark(self, data: bytes, kind: str) -> tuple[Entry, tuple[str, ...]]:
@@ -267,7 +293,7 @@ class Custody:
         self.require_delegation()
         key = self.trail.trail.key if self.trail else trail.peek_trail(data).key
         found = trail.open_trail(data, key)
-        custody_rules.require_next_trail(self.trail, found, hashlib.sha256(data).digest())
+        self._chains.trail(self.trail, found, hashlib.sha256(data).digest())
         self._check_roles([RoleKey(Role.TRAIL, found.key)])
         return found, ()
 
@@ -289,7 +315,7 @@ class Custody:
     def _take(self, checked: CheckedEntry) -> None:
         entry = checked.entry
         if isinstance(entry, Header):
-            self._take_header(checked, entry)
+            custody_devices.send(self.devices[entry.device], entry, checked.id, self.size)
         elif isinstance(entry, Delegation):
             self.delegation = DelegationEntry(checked.data, entry, self.size)
             for role_key in entry.role_keys():
@@ -297,9 +323,10 @@ class Custody:
         elif isinstance(entry, Enrolment):
             self._take_enrolment(checked, entry)
         elif isinstance(entry, Admission):
-            self._take_admission(checked, entry)
+            self.admissions.add(checked.id, entry, self.size)
+            self.register.add(RoleKey(Role.TOKEN, entry.token))
         elif isinstance(entry, Withdrawal):
-            self._take_withdrawal(entry)
+            self.admissions.withdraw(entry, self.size)
         else:
             self._take_other(checked)
 
@@ -312,7 +339,7 @@ class Custody:
             self.devices[entry.device].revocation_index = self.size
         elif isinstance(entry, KeyringChange):
             place = (entry.device, entry.epoch, entry.batch)
-            self.keyrings[place] = (entry.generation, entry.new)
+            self.keyrings[place] = KeyringState(entry.generation, entry.new, self.size)
         elif isinstance(entry, Mark):
             self.marks[entry.kind, entry.name] = entry
         elif isinstance(entry, Succession):
@@ -321,47 +348,11 @@ class Custody:
             self.trail = TrailEntry(checked.id, entry, self.size)
             self.register.add(RoleKey(Role.TRAIL, entry.key))
 
-    def _take_admission(self, checked: CheckedEntry, found: Admission) -> None:
-        state = AdmissionState(checked.id, found, self.size)
-        self.admissions[checked.id] = state
-        token = found.token
-        self._by_token.setdefault((token.name, token.key_id), []).append(state)
-        self.register.add(RoleKey(Role.TOKEN, token))
-
-    def _take_withdrawal(self, found: Withdrawal) -> None:
-        for one in found.admissions:
-            state = self.admissions[one]
-            if state.withdrawn is None:
-                state.withdrawn = self.size
-
-    def _take_header(self, checked: CheckedEntry, header: Header) -> None:
-        device = self.devices[header.device]
-        head = HeadState(header.batch, checked.id, header.closed, self.size)
-        device.current = replace(device.current, head=head)
-        device.final = header.state is State.FINAL
-
     def _take_enrolment(self, checked: CheckedEntry, found: Enrolment) -> None:
         state = self.admissions[found.admission]
-        device = self.devices.get(found.device)
-        epoch = EpochState(
-            epoch=found.epoch,
-            enrolment_id=checked.id,
-            header_key=found.header,
-            witness_key=found.witness,
-            annex=found.annex,
-            index=self.size,
-            reason=found.reason,
-            enrolled=found.enrolled,
+        custody_devices.enrol(
+            self.devices, found, checked.id, custody=state.admission.custody, index=self.size
         )
-        if device is not None and found.reason.by_old_key:
-            epoch = replace(epoch, inherited=device.current.inherited + 1)
-        if device is None:
-            self.devices[found.device] = DeviceState(
-                found.device, found.group, state.admission.custody, epoch
-            )
-        else:
-            device.closed_epochs.append(device.current)
-            device.current = epoch
         if not found.reason.by_old_key:
             state.used += 1
         for role_key in found.role_keys():

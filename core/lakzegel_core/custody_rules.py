@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 
 from lakzegel_core import note
 from lakzegel_core.batch import Header
-from lakzegel_core.custody_state import AdmissionState, DeviceState, TrailEntry
+from lakzegel_core.custody_state import AdmissionState, DeviceState, KeyringState, TrailEntry
 from lakzegel_core.encoding import b64
 from lakzegel_core.enrolment import Enrolment, Reason
 from lakzegel_core.errors import (
@@ -70,10 +70,21 @@ def require_next(device: DeviceState, header: Header, batch_id: bytes) -> None:
             expected=f"batch {header.batch} after {b64(previous)}",
             found=f"one after {b64(header.previous)}",
         )
+    require_sending(device, header)
+
+
+def require_sending(device: DeviceState, header: Header) -> None:
+    """Return when the device may send batches yet.
+
+    Raises:
+        RevokedError, ChainError.
+    """
+    where = f"device {device.name} epoch {header.epoch} batch {header.batch}"
     if device.revocation is not None:
         raise RevokedError(f"{where}: the device was revoked ({device.revocation.reason})")
     if device.final:
-        raise ChainError(f"{where}: the custody ended with batch {expected - 1}")
+        last = -1 if device.head is None else device.head.batch
+        raise ChainError(f"{where}: the custody ended with batch {last}")
 
 
 def clock_warnings(device: DeviceState, header: Header) -> Iterator[str]:
@@ -217,14 +228,14 @@ def require_revocable(device: DeviceState, found: Revocation) -> None:
         )
 
 
-def require_generation(known: tuple[int, bytes] | None, found: KeyringChange) -> None:
+def require_generation(known: KeyringState | None, found: KeyringChange) -> None:
     """Return when a keyring change follows the keyring in force.
 
     Raises:
         GapError: another generation is next.
         ForkError: it replaces a keyring that is not in force.
     """
-    generation, current = known or (0, found.old)
+    generation, current = (0, found.old) if known is None else (known.generation, known.sha256)
     if found.generation != generation + 1:
         raise GapError(
             found.device,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from lakzegel_core.admission import Admission
 from lakzegel_core.age import Recipient
@@ -133,6 +134,14 @@ class DelegationEntry:
     data: bytes
     delegation: Delegation
     index: int
+
+
+class KeyringState(NamedTuple):
+    """The keyring in force of a batch: how often it was changed, and the SHA-256 of its file."""
+
+    generation: int
+    sha256: bytes
+    logged: int  # the index of the newest change
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,5 +28,6 @@ MAX_POLICY: Final = 60_000  # bytes of TOML; leaves room for the signatures in o
 MAX_ANNEX: Final = 2**20  # bytes of an annex
 MAX_INHERITED: Final = 128  # epochs in a row without a token; a proof of one item shows them all
 MAX_WITHDRAWN: Final = 1_000  # admissions of one withdrawal: 55 bytes each, and a note's limit
+MAX_SAVEPOINT_HEAD: Final = 4_096  # bytes before a savepoint's entries: the edge of 2^40 has 2,000
 MAX_TREE: Final = 2**40  # entries of a log
 MAX_TIMESTAMP: Final = 2**63 - 1  # POSIX seconds (C2SP tlog-cosignature)

@@ -112,7 +112,7 @@ def _settle_one(layout: Layout, log: LogState, waiting: Path) -> None:
     name, digest, _ = waiting.name.split(".")
     with _one_at_a_time, suppress(FileNotFoundError):  # the same request, at the same time
         with log.looking() as custody:
-            in_force = {found for _, found in custody.keyrings.values()}
+            in_force = {one.sha256 for one in custody.keyrings.values()}
         if bytes.fromhex(digest) in in_force:
             waiting.replace(layout.keyring(name))
         else:
