@@ -23,6 +23,7 @@ WIDTH: Final = 256
 HEIGHT: Final = 8
 MAX_LEVEL: Final = 5  # 256^5 = 2^40 = MAX_TREE
 ENTRIES: Final = -1  # the "level" of entry bundles
+_MAX_TILES: Final = 256  # that a reader holds, 20 KB each; a proof needs two on each level at most
 ReadTile = Callable[[str], bytes]
 _TILE: Final = re.compile(
     r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,4}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z"
@@ -308,6 +309,8 @@ class HashReader:
     def _tile(self, level: int, index: int) -> list[bytes]:
         key = (level, index)
         if key not in self._tiles:
+            if len(self._tiles) >= _MAX_TILES:  # else whoever asks for every proof fills memory
+                del self._tiles[next(iter(self._tiles))]
             count = self.size >> (HEIGHT * level)
             width = min(WIDTH, count - index * WIDTH)
             path = tile_path(level, index, width)
