@@ -37,6 +37,7 @@ from lakzegel_server.waiting import Waiting
 from lakzegel_server.witnessing.witnesses import Witnesses
 from lakzegel_server.workers import Workers
 
+SAVE_SECONDS: Final = 60.0  # how often it looks whether a savepoint is due
 _log: Final = logging.getLogger(__name__)
 
 
@@ -217,6 +218,7 @@ def _give_chores(chores: Chores, log: LogState, books: _Books, others: _Others) 
     chores.add("arrivals", TEND_SECONDS, lambda: books.fleet.tend(log))
     chores.add("office", EVERY, books.visits.tend)
     chores.add("refusals", FLUSH_SECONDS, books.register.flush)
+    chores.add("savepoint", SAVE_SECONDS, log.save)
 
 
 def _begin(

@@ -109,6 +109,11 @@ class Layout:
         return self.data / "timestamps"
 
     @property
+    def savepoint(self) -> Path:
+        """Where the next start goes on from; may be absent."""
+        return self.data / "savepoint"
+
+    @property
     def lock(self) -> Path:
         """Taken while entries are sequenced."""
         return self.data / "sequence.lock"

@@ -14,6 +14,7 @@ before it was set back is taken over from those who saw it (`recovery/`).
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,14 +31,16 @@ from lakzegel_core.note import Signature
 from lakzegel_core.tiles import HashReader
 from lakzegel_server.committed import Committed
 from lakzegel_server.database import Database, open_turns
-from lakzegel_server.errors import BusyError, DamageError
+from lakzegel_server.errors import BusyError, DamageError, ServerError
 from lakzegel_server.grouping import Group, Outcome, choose
 from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.savepoints import Savepoints
 from lakzegel_server.signing import Signing
 from lakzegel_server.standing import SEALING, Standing
 
 PATIENCE: Final = 2.0  # seconds that whoever reads waits for a signature that is being made
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class LogState:
         self._clock = clock
         self._database = database
         self._committed = Committed(self.store, database)
+        self._savepoints = Savepoints(layout.savepoint, layout.incoming, self.store)
         self._turns = open_turns(layout.database, layout.lock)
         self._turn = threading.Lock()
         self._guard = threading.Condition()  # over a lock that one thread may take again
@@ -88,6 +92,7 @@ class LogState:
         """Make everything durable and close the database."""
         with self.turn():
             self._committed.make_durable(self._shown.checkpoint.size)
+        self.save(ending=True)
         self._database.close()
         self._turns.close()
 
@@ -209,6 +214,17 @@ class LogState:
             with self.turn():
                 self._committed.make_durable(self._shown.checkpoint.size)
 
+    def save(self, *, ending: bool = False) -> None:
+        """Write down where the next start may go on from, when enough was appended since."""
+        try:
+            with self.reading() as (custody, shown):
+                if not self._savepoints.is_due(shown.checkpoint.size, ending=ending):
+                    return
+                made = self._savepoints.begin(custody, self._database.tree())
+            self._savepoints.write(made)
+        except (LakzegelError, ServerError, OSError) as error:
+            _log.warning("no savepoint could be written: %s", error)
+
     def add_witness(self, checkpoint: Checkpoint, signatures: Sequence[Signature]) -> bool:
         """Merge witnesses' lines when they are about the newest checkpoint."""
         with self.turn():
@@ -287,7 +303,7 @@ class LogState:
         stated = self._signing.newest()
         self.stated = stated.size
         self._committed.repair(tree.size)
-        found = self._replay(tree.size, Frontier())
+        found = self._replay_from_savepoint(tree) or self._replay(tree.size, Frontier())
         if found.to_hashes() != tree.to_hashes() or self.store.root(tree.size) != tree.root():
             raise DamageError(
                 f"log: entries and tiles do not give the root of the {tree.size} entries that"
@@ -299,6 +315,19 @@ class LogState:
                 " index.sqlite has; keep that file, and restore a backup of the whole of DATA"
             )
         self._show()
+
+    def _replay_from_savepoint(self, tree: Frontier) -> Frontier | None:
+        """The committed tree's edge, when a savepoint leads there; else nothing was taken in."""
+        restored = self._savepoints.load(self.origin, tree)
+        if restored is None:
+            return None
+        self._custody = restored.custody
+        try:
+            return self._replay(tree.size, restored.edge)
+        except DamageError as error:
+            self._savepoints.distrust(error)
+            self._custody = Custody.start(self.origin, pinned=None, threshold=None)
+            return None
 
     def _replay(self, size: int, frontier: Frontier) -> Frontier:
         """Take in committed entries from where the custody is; the frontier grows with them."""

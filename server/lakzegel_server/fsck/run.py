@@ -21,6 +21,7 @@ from lakzegel_server.fsck.keys import check_keys
 from lakzegel_server.fsck.log import CHECKPOINT, LogCheck
 from lakzegel_server.fsck.remembered import recall
 from lakzegel_server.fsck.rows import check_rows
+from lakzegel_server.fsck.savepoint import check_savepoint
 from lakzegel_server.fsck.stored import (
     check_annexes,
     check_batches,
@@ -79,6 +80,7 @@ def check(layout: Layout, since: int | None = 0) -> Report:
             check_held(found, rows, replayed.custody, replayed)
             check_timestamps(found, rows, keys, store)
             check_trail(found, connection, replayed)
+            check_savepoint(found, keys.origin, rows.tree, store)
             if not replayed.whole:
                 check_entry_files(found, rows)
     check_batches(found, replayed, since)  # the index is let go: this may take hours
