@@ -27,11 +27,11 @@ class Keyed:
     """HMAC-SHA256 under one key, which is scheduled once and not for each of many messages."""
 
     def __init__(self, key: bytes) -> None:
-        self._begun = HMAC(key, SHA256())
+        self._begin = HMAC(key, SHA256()).copy
 
     def digest(self, message: bytes) -> bytes:
         """Return the 32 bytes that only the holder of the key can compute."""
-        begun = self._begun.copy()
+        begun = self._begin()
         begun.update(message)
         return begun.finalize()
 

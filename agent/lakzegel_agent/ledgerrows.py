@@ -106,14 +106,7 @@ class FileState(NamedTuple):
 
     def pack(self) -> bytes:
         """Return the bytes that a row remembers."""
-        length, base = len(self.path), b""
-        if self.base is not None:
-            length |= _HAS_BASE
-            stretches = self.base.stretches
-            base = _BASE.pack(*self.base[:-1], len(stretches))
-            base += b"".join(_STRETCH.pack(*stretch) for stretch in stretches)
-        head = _HEAD.pack(self.version + 1, self.mode, self.mtime, self.size, length)
-        return b"".join((head, self.path, base, self.segments))
+        return pack_state(*self)
 
     @classmethod
     def unpack(cls, data: bytes) -> "FileState":
@@ -132,6 +125,25 @@ class FileState(NamedTuple):
             base = Base(epoch, batch, item, commitment, stretches)
             start = end
         return cls(path, version - 1, mode, mtime, size, data[start:], base)
+
+
+def pack_state(
+    path: bytes,
+    version: int,
+    mode: int,
+    mtime: int,
+    size: int,
+    segments: bytes,
+    base: Base | None,
+) -> bytes:
+    """Return what a `FileState` of these packs to: one is written for every file of a pass."""
+    length, built = len(path), b""
+    if base is not None:
+        length |= _HAS_BASE
+        built = _BASE.pack(*base[:-1], len(base.stretches))
+        built += b"".join(_STRETCH.pack(*stretch) for stretch in base.stretches)
+    head = _HEAD.pack(version + 1, mode, mtime, size, length)
+    return b"".join((head, path, built, segments))
 
 
 class KnownFile(NamedTuple):

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from lakzegel_core.errors import DecryptError, FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 KEY_SIZE: Final = 32
 SALT_SIZE: Final = 24
@@ -37,7 +37,7 @@ TAG: Final = 16
 PREFIX: Final = SALT_SIZE + COMMITMENT_SIZE
 SEALED_CHUNK: Final = CHUNK + TAG
 _DERIVED: Final = Struct(f"{KEY_SIZE}s12s{COMMITMENT_SIZE}s")  # key, base nonce, commitment
-_SHORT: Final = 65_536  # plaintext bytes that are copied sooner than put together chunk by chunk
+_SHORT: Final = 131_072  # plaintext bytes that are copied sooner than put together chunk by chunk
 _INFO: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 _HASH: Final = SHA512()
 
@@ -58,20 +58,35 @@ def seal_parts(key: bytes, salt: bytes, context: bytes, parts: Sequence[bytes]) 
     cipher = AESGCM(derived)
     length = sum(map(len, parts))
     if length < CHUNK:
-        return salt + commitment + cipher.encrypt(nonce, b"".join(parts), None)
-    base = int.from_bytes(nonce, "big")
+        return b"".join((salt, commitment, cipher.encrypt(nonce, b"".join(parts), None)))
+    if length <= _SHORT:
+        chunks = _seal_short(cipher, int.from_bytes(nonce, "big"), b"".join(parts))
+        return b"".join((salt, commitment, *chunks))
     sealed = _allocate(sealed_length(length))
     with sealed.getbuffer() as target:
         target[:PREFIX] = salt + commitment
-        for number, chunk in enumerate(_chunks(parts, length)):
-            start = PREFIX + number * SEALED_CHUNK
-            cipher.encrypt_into(
-                (base ^ number).to_bytes(12, "big"),
-                chunk,
-                None,
-                target[start : start + len(chunk) + TAG],
-            )
+        _seal_long(cipher, int.from_bytes(nonce, "big"), _chunks(parts, length), target[PREFIX:])
     return sealed.getvalue()
+
+
+def _seal_short(cipher: AESGCM, base: int, plaintext: bytes) -> list[bytes]:
+    """The sealed chunks of a plaintext of a few."""
+    view, encrypt = memoryview(plaintext), cipher.encrypt
+    return [
+        encrypt((base ^ number).to_bytes(12, "big"), view[start : start + CHUNK], None)
+        for number, start in enumerate(range(0, len(plaintext) + 1, CHUNK))
+    ]
+
+
+def _seal_long(
+    cipher: AESGCM, base: int, chunks: Iterable[bytes | memoryview], target: memoryview
+) -> None:
+    """Seal each chunk to its place."""
+    start = 0
+    for number, chunk in enumerate(chunks):
+        end = start + len(chunk) + TAG
+        cipher.encrypt_into((base ^ number).to_bytes(12, "big"), chunk, None, target[start:end])
+        start = end
 
 
 def open_(key: bytes, context: bytes, ciphertext: bytes) -> bytes:
@@ -147,10 +162,6 @@ def _allocate(length: int) -> BytesIO:
 
 def _chunks(parts: Sequence[bytes], length: int) -> Iterator[bytes | memoryview]:
     """The plaintext in chunks: views of one part where a chunk lies in it, small joins else."""
-    if length <= _SHORT:
-        whole = memoryview(b"".join(parts))
-        yield from (whole[start : start + CHUNK] for start in range(0, length + 1, CHUNK))
-        return
     views = iter(parts)
     view = memoryview(b"")
     for number in range(length // CHUNK + 1):

@@ -42,6 +42,7 @@ _COMPRESSED: Final = (
     b"ID3",
     b"\xff\xfb",  # MP3
 )
+_FIRST: Final = frozenset(start[0] for start in _COMPRESSED)
 _mine: Final = threading.local()
 _FTYP: Final = b"ftyp"  # at byte 4: MP4, MOV, HEIC, M4A
 _WEBP: Final = b"WEBP"  # at byte 8
@@ -107,9 +108,9 @@ def _decoder() -> zstandard.ZstdDecompressor:
 
 def _worth_trying(payload: bytes, compress: Compress) -> bool:
     length = len(payload)
-    if length < MIN_COMPRESSED or payload.startswith(_COMPRESSED):
+    if length < MIN_COMPRESSED or (payload[0] in _FIRST and payload.startswith(_COMPRESSED)):
         return False
-    if payload[4:8] == _FTYP or payload[8:12] == _WEBP:
+    if payload.startswith(_FTYP, 4) or payload.startswith(_WEBP, 8):
         return False
     if length < SAMPLED_FROM:
         return True

@@ -33,10 +33,13 @@ class Place:
 
     def context(self) -> bytes:
         """The encryption context: sealed bytes open in this place and nowhere else."""
-        return (
-            f"lakzegel.nl/item/v1\n{self.origin}\n{self.device}\n"
-            f"{self.epoch}\n{self.batch}\n{self.index}\n"
-        ).encode()
+        before = before_index(self.origin, self.device, self.epoch, self.batch)
+        return before + b"%d\n" % self.index
+
+
+def before_index(origin: str, device: str, epoch: int, batch: int) -> bytes:
+    """What the encryption contexts of a batch's items begin with."""
+    return f"lakzegel.nl/item/v1\n{origin}\n{device}\n{epoch}\n{batch}\n".encode()
 
 
 def commitment_of(core: bytes, context: bytes) -> bytes:

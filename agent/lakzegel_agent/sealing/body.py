@@ -19,8 +19,9 @@ from lakzegel_agent.sealing.jobs import Job, Setup
 from lakzegel_agent.spool import Spool
 from lakzegel_core.age import Recipient
 from lakzegel_core.encoding import JsonValue
-from lakzegel_core.item import Members, Place, SealedItem, seal_item
+from lakzegel_core.item import ItemSealer, Members
 from lakzegel_core.keyring import Keyring, seal_keyring
+from lakzegel_core.limits import DIGEST
 from lakzegel_core.merkle import leaf_hash, root_of
 
 
@@ -39,8 +40,14 @@ class Body:
         self.size = 0
         self._setup = setup
         self._job = job
-        self._batch = (setup.origin, setup.device, setup.epoch, job.batch)
-        self._compress = compress
+        self._seal = ItemSealer(
+            setup.origin,
+            setup.device,
+            setup.epoch,
+            job.batch,
+            random=os.urandom,
+            compress=compress,
+        ).seal
         self._manifest: list[bytes] = []
         self._keys: list[bytes] = []
         self._spool = Spool(Path(os.fsdecode(setup.spool)))
@@ -54,27 +61,19 @@ class Body:
 
     def add(
         self, kind: str, source: str, payload: bytes, context: Mapping[str, JsonValue] | Members
-    ) -> tuple[int, SealedItem]:
-        """Seal one item; return its index and what it was sealed to."""
+    ) -> tuple[int, bytes, bytes]:
+        """Seal one item; return its index, its commitment and its payload's SHA-256."""
         index = self.items
-        item = seal_item(
-            kind=kind,
-            source=source,
-            payload=payload,
-            context=context,
-            place=Place(*self._batch, index),
-            random=os.urandom,
-            compress=self._compress,
-        )
-        self._manifest.append(item.entry.to_bytes())
-        self._keys.append(item.key)
+        ciphertext, entry, key, digest = self._seal(index, kind, source, payload, context)
+        self._manifest.append(entry)
+        self._keys.append(key)
         try:
-            self._file.write(item.ciphertext)
+            self._file.write(ciphertext)
         except OSError as error:
             raise _refusal(error) from error
-        self.size += len(item.ciphertext)
+        self.size += len(ciphertext)
         self.items = index + 1
-        return index, item
+        return index, entry[-DIGEST:], digest
 
     def close(self) -> tuple[bytes, bytes]:
         """Return contents and the keyring's SHA-256, once body and keyring are written.

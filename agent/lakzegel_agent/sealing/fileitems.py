@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The items that a file becomes: its segments and its capture (docs/spec/item.md §4)."""
 
+from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Sequence
 from json.encoder import encode_basestring
 
 from lakzegel_agent.ledgercipher import Cipher
-from lakzegel_agent.ledgerrows import OWN, SEGMENT, FileState, sizes_of
+from lakzegel_agent.ledgerrows import OWN, SEGMENT, pack_state, sizes_of
 from lakzegel_agent.sealing.bases import itself
 from lakzegel_agent.sealing.body import Body
 from lakzegel_agent.sealing.jobs import (
@@ -35,7 +36,9 @@ class Writer:
         self._epoch = setup.epoch
         self._batch = job.batch
         self._cipher = cipher
-        self._seen = f',"seen":"{job.seen}"'
+        self._seen = f',"seen":"{job.seen}"'.encode()
+        self._of: tuple[object, ...] = ()  # whose members these are: a file's capture has the same
+        self._said = b""
 
     def segments(
         self,
@@ -46,18 +49,19 @@ class Writer:
     ) -> Iterator[bytes]:
         """Yield the packed row of each piece, sealed now unless it is known."""
         label, reader, _, _ = self._sources[unit.source]
-        context = Members(members(unit.name, told.mtime, unit.path, reader))
+        self._of = (unit.name, told.mtime, unit.path, reader)
+        context = self._said = members(unit.name, told.mtime, unit.path, reader)
         for piece in pieces:
             row = known.row(piece)
             if row is None:
-                index, item = self.body.add("segment", label, piece, context)
+                index, commitment, digest = self.body.add("segment", label, piece, context)
                 row = SEGMENT.pack(
                     self._epoch,
                     self._batch,
                     index,
                     len(piece),
-                    item.entry.commitment,
-                    self._cipher.segment(item.digest),
+                    commitment,
+                    self._cipher.segment(digest),
                 )
             yield row
 
@@ -65,24 +69,27 @@ class Writer:
         """Seal a file's capture; return its row in the ledger, encrypted."""
         source, path, name, (size, mtime, _, _, mode), version, grew, rows, base, unread = unit
         label, reader, _, _ = self._sources[source]
-        said = members(name, mtime, path, reader, grew=grew) + self._seen
-        context = Members(f'{said},"unread":{unread}' if unread else said)
-        index, item = self.body.add("capture", label, capture_payload(unit), context)
+        if not grew and self._of == (name, mtime, path, reader):
+            said = self._said + self._seen
+        else:
+            said = members(name, mtime, path, reader, grew=grew) + self._seen
+        context = Members(b'%b,"unread":%d' % (said, unread) if unread else said)
+        index, commitment, _ = self.body.add("capture", label, capture_payload(unit), context)
         if base is None:
-            count, commitment = len(rows) // SEGMENT.size, item.entry.commitment
+            count = len(rows) // SEGMENT.size
             base = itself(self._epoch, self._batch, index, commitment, count)
-        state = FileState(path, version, mode, mtime, size, rows, base)
-        return self._cipher.seal(state.pack(), name)
+        return self._cipher.seal(pack_state(path, version, mode, mtime, size, rows, base), name)
 
 
-def members(name: bytes, mtime: int, path: bytes, reader: str, *, grew: bool = False) -> str:
+def members(name: bytes, mtime: int, path: bytes, reader: str, *, grew: bool = False) -> Members:
     """Return the members of an item's context, in their order, but for ``seen``, the last."""
     try:
         place = f'"path":{encode_basestring(path.decode())}'
     except UnicodeDecodeError:
         place = f'"path64":"{b64(path)}"'
     grown = '"grew":true,' if grew else ""
-    return f'"file":"{name.hex()}",{grown}"mtime":"{mtime}",{place},"reader":"{reader}"'
+    said = f'"file":"{name.hex()}",{grown}"mtime":"{mtime}",{place},"reader":"{reader}"'
+    return Members(said.encode())
 
 
 def capture_payload(unit: CaptureUnit) -> bytes:
@@ -93,25 +100,38 @@ def capture_payload(unit: CaptureUnit) -> bytes:
     """
     _, _, name, (size, mtime, _, _, mode), version, _, packed, base, _ = unit
     if base is None:
-        start, rows = "", _named(packed)
+        start, rows = b"", _named(packed)
     else:
         epoch, batch, index, commitment, stretches = base
-        start = f'"base":[{epoch},{batch},{index},"{b64(commitment)}"],'
-        rows = ",".join(_stretches(packed, stretches))
-    return (
-        f'{{{start}"file":"{name.hex()}","mode":{mode},"mtime":"{mtime}",'
-        f'"segments":[{rows}],"size":{size},"version":{version}}}'
-    ).encode()
-
-
-def _named(packed: bytes) -> str:
-    return ",".join(
-        f'[{epoch},{batch},{index},{length},"{b64(commitment)}"]'
-        for epoch, batch, index, length, commitment, _ in SEGMENT.iter_unpack(packed)
+        start = b'"base":[%d,%d,%d,"%b"],' % (
+            epoch,
+            batch,
+            index,
+            b2a_base64(commitment, newline=False),
+        )
+        rows = b",".join(_stretches(packed, stretches))
+    return b'{%b"file":"%b","mode":%d,"mtime":"%d","segments":[%b],"size":%d,"version":%d}' % (
+        start,
+        name.hex().encode(),
+        mode,
+        mtime,
+        rows,
+        size,
+        version,
     )
 
 
-def _stretches(packed: bytes, stretches: Iterable[tuple[int, int]]) -> Iterator[str]:
+def _named(packed: bytes) -> bytes:
+    return b",".join(
+        [
+            b'[%d,%d,%d,%d,"%b"]'
+            % (epoch, batch, index, length, b2a_base64(commitment, newline=False))
+            for epoch, batch, index, length, commitment, _ in SEGMENT.iter_unpack(packed)
+        ]
+    )
+
+
+def _stretches(packed: bytes, stretches: Iterable[tuple[int, int]]) -> Iterator[bytes]:
     """Yield what is named by the base, and the segments that are not."""
     start = 0
     for first, many in stretches:
@@ -119,4 +139,4 @@ def _stretches(packed: bytes, stretches: Iterable[tuple[int, int]]) -> Iterator[
         if first == OWN:
             yield _named(rows)
         else:
-            yield f"[{first},{many},{sum(sizes_of(rows))}]"
+            yield b"[%d,%d,%d]" % (first, many, sum(sizes_of(rows)))

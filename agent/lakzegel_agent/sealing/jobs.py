@@ -59,7 +59,7 @@ class Stat(NamedTuple):
 
         Another one where the file was not read ``whole``: a look at everything takes it for new.
         """
-        text = _STAT.pack(*self[:-1])  # all but the mode
+        text = _STAT.pack(*self[:4])  # all but the mode
         return _keyed(key).digest(text if whole else text + _END)[:_MARK]
 
     @classmethod

@@ -28,7 +28,7 @@ from lakzegel_agent.sealing.known import Known
 from lakzegel_agent.sealing.surveys import ConversationUnit
 from lakzegel_core.item import Members
 
-_BEHIND: Final = '"mtime":'  # the member that follows; what precedes it has no text of others
+_BEHIND: Final = b'"mtime":'  # the member that follows; what precedes it has no text of others
 
 
 class LabellingWriter(Writer):
@@ -61,7 +61,7 @@ class LabellingWriter(Writer):
             if row is None:
                 seen = self._scanner.look(piece, reader)
                 context = Members(with_labels(said, seen.labels))
-                index, item = self.body.add("segment", label, piece, context)
+                index, commitment, digest = self.body.add("segment", label, piece, context)
                 if seen.labels or seen.bare:
                     self.labelled.append(Labelled(unit.source, index, *seen))
                 row = SEGMENT.pack(
@@ -69,16 +69,16 @@ class LabellingWriter(Writer):
                     self._batch,
                     index,
                     len(piece),
-                    item.entry.commitment,
-                    self._cipher.segment(item.digest),
+                    commitment,
+                    self._cipher.segment(digest),
                 )
             yield row
 
 
-def with_labels(said: str, labels: Sequence[str]) -> str:
+def with_labels(said: bytes, labels: Sequence[str]) -> bytes:
     """Return the members of a context with labels put in at their place (item.md §2)."""
     if not labels:
         return said
-    named = ",".join(f'"{label}"' for label in labels)
+    named = ",".join(f'"{label}"' for label in labels).encode()
     before, behind, after = said.partition(_BEHIND)
-    return f'{before}"labels":[{named}],{behind}{after}'
+    return b'%b"labels":[%b],%b%b' % (before, named, behind, after)

@@ -124,12 +124,26 @@ def require_unchanged(file: OpenFile, *, lenient: bool) -> bool:
 
 def _expected(descriptor: int, expected: Stat, *, lenient: bool) -> OpenFile:
     told = os.fstat(descriptor)
+    if _is_as(told, expected):
+        return OpenFile(descriptor, expected, told)
     if not stat.S_ISREG(told.st_mode):
         raise MissedError(CHANGED)
     found = Stat.of(told)
     if not lenient and found[:4] != expected[:4]:
         raise MissedError(CHANGED)
     return OpenFile(descriptor, found, told)
+
+
+def _is_as(told: os.stat_result, expected: Stat) -> bool:
+    """Whether a regular file is told to be as expected, mode and all: what nearly each one is."""
+    size, mtime, ctime, inode, mode = expected
+    return (
+        told.st_mtime_ns == mtime
+        and told.st_size == size
+        and told.st_ctime_ns == ctime
+        and told.st_ino == inode
+        and told.st_mode == stat.S_IFREG | mode
+    )
 
 
 def _open(path: bytes) -> int:

@@ -172,9 +172,9 @@ class Sealer:
     ) -> UnitResult:
         if isinstance(unit, FileUnit | GrownUnit):
             try:
-                if isinstance(unit, GrownUnit):
-                    return self._grown(unit, writer, room)
-                return self._file(unit, writer, room)
+                if isinstance(unit, FileUnit):
+                    return self._file(unit, writer, room)
+                return self._grown(unit, writer, room)
             except MissedError as missed:
                 return Missed(missed.why)
         if isinstance(unit, RangeUnit):

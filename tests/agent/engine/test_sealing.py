@@ -71,7 +71,7 @@ def test_a_capture_is_canonical_json(version, mtime, mode):
 )
 def test_what_an_item_s_context_says_of_a_file_is_canonical_json(path, mtime, grew):
     text = members(bytes(16), mtime, path, "maildir", grew=grew)
-    value = parse_canonical_json(f"{{{text}}}".encode(), what="context", max_size=2**16)
+    value = parse_canonical_json(b"{%b}" % text, what="context", max_size=2**16)
     assert (value["mtime"], value["reader"]) == (str(mtime), "maildir")
     assert value.get("grew", False) is grew
     assert path == (value["path"].encode() if "path" in value else unb64(value["path64"], what="p"))
