@@ -39,10 +39,11 @@ fix: $(READY)  ## What can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## Ratios to restic, borg, tar|zstd|age and sha256sum; pages of 200,000 mails
+bench: $(READY)  ## Ratios to restic, borg, tar|zstd|age, sha256sum; pages of 200,000 mails; a receiver under load
 	$(BIN)/python -m bench.compare $(BENCH_ARGS)
 	$(BIN)/python -m bench.verify $(VERIFY_ARGS)
 	$(BIN)/python -m bench.collection $(COLLECTION_ARGS)
+	$(BIN)/python -m bench.load $(LOAD_ARGS)
 
 package: $(READY)  ## Wheel, .deb, .rpm, what is in them and their sums, in dist/linux/; SIGN=KEY signs
 	PYTHONPATH=packaging/linux $(BIN)/python -m lakzegel_linux $(if $(SIGN),--sign $(SIGN)) $(PACKAGE_ARGS)

@@ -25,6 +25,7 @@ command -v osslsigncode >/dev/null || wanted="$wanted osslsigncode"
 command -v wixl >/dev/null || wanted="$wanted wixl"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || wanted="$wanted postgresql"
 command -v msibuild >/dev/null || wanted="$wanted msitools"
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted="$wanted nginx-light"
 if [ -z "$wanted" ]; then
     exit 0
 fi
