@@ -14,8 +14,8 @@ from lakzegel_core.manifest import ENTRY_SIZE, ManifestEntry
 from lakzegel_office.batchfile import batch_id, map_file, read_header, read_manifest
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.mirror import read_limited
-from lakzegel_office.replay import HeaderRecord
 
 MISSING = "missing; run pull"
 LET_GO: Final = 2 << 20  # bytes that stay in memory once they were hashed

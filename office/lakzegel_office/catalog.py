@@ -11,12 +11,12 @@ from lakzegel_core.limits import MAX_KEYRING
 from lakzegel_office.batchcheck import check_digest
 from lakzegel_office.batchfile import DestroyedError, OpenBatch, open_batch
 from lakzegel_office.errors import DoubtError, GoneError, UsageError
+from lakzegel_office.headers import HeaderRecord, Headers
 from lakzegel_office.index import IndexedItem, IndexStore
 from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import Opener, OpenTask
-from lakzegel_office.replay import HeaderRecord
 
 
 class Catalog:
@@ -25,7 +25,7 @@ class Catalog:
     def __init__(
         self,
         mirror: Mirror,
-        headers: Sequence[HeaderRecord],
+        headers: Headers,
         store: IndexStore,
         identities: Sequence[Identity],
         certificate: Callable[[ItemId], str],
@@ -45,9 +45,7 @@ class Catalog:
 
     def headers(self, device: str | None = None) -> Iterator[HeaderRecord]:
         """Yield the headers of one device, or of all, in the order of the log."""
-        for record in self._headers:
-            if device is None or record.header.device == device:
-                yield record
+        yield from self._headers if device is None else self._headers.of_device(device)
 
     def items(self, device: str | None = None) -> Iterator[tuple[ItemId, IndexedItem]]:
         """Yield every item that could be opened.
@@ -78,11 +76,9 @@ class Catalog:
         Raises:
             UsageError: there is no such batch or item.
         """
-        wanted = (item.device, item.epoch, item.batch)
-        for record in self._headers:
-            header = record.header
-            if (header.device, header.epoch, header.batch) == wanted and item.index < header.items:
-                return record
+        record = self._headers.find((item.device, item.epoch, item.batch))
+        if record is not None and item.index < record.header.items:
+            return record
         raise UsageError(f"{item}: no such item in the mirror; see: lakzegel-office list")
 
     def has_keyring(self, record: HeaderRecord, digest: bytes) -> bool:

@@ -253,8 +253,9 @@ def replay_mirror(mirror: Mirror, config: Config) -> Replay:
     if not mirror.checkpoint.exists():
         raise UsageError(f"{mirror.root}: no mirror yet; run: lakzegel-office pull")
     checkpoints = Checkpoints.load(mirror, config)
-    replay = Replay.start(config, checkpoints.signed_at)
+    replay = Replay.start(config, mirror, checkpoints.signed_at)
     newest = checkpoints.newest.checkpoint
+    replay.roots.anchor(newest.size, newest.root)
     while replay.size < newest.size:
         for entry in read_bundle(mirror, replay.size // tiles.WIDTH, newest.size):
             replay.feed(entry)

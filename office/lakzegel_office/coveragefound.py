@@ -39,8 +39,8 @@ def coverage_of(found: Verification, catalog: Catalog | None) -> dict[str, Cover
 
 def _has_ended(replay: Replay, device: str) -> bool:
     """Whether nothing more is to be expected: revoked, or its last batch said that it is final."""
-    last = [r.header for r in replay.accepted if r.header.device == device][-1]
-    return replay.custody.devices[device].revoked or last.state == "final"
+    state = replay.custody.devices[device]
+    return state.revoked or state.final
 
 
 def _latest(found: Verification) -> dict[int, datetime]:

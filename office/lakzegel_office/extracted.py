@@ -16,10 +16,11 @@ from typing import Final
 from lakzegel_core.age import Identity
 from lakzegel_core.limits import MAX_BATCH
 from lakzegel_office.extracts import Extract, read_extract
+from lakzegel_office.headers import HeaderRecord, place_of
 from lakzegel_office.home import Home
 from lakzegel_office.mirror import read_limited
 from lakzegel_office.names import ItemId
-from lakzegel_office.replay import HeaderRecord, Replay, place_of
+from lakzegel_office.replay import Replay
 
 DEED: Final = "verklaring.xml"
 KEPT: Final = 8  # extracts that stay open

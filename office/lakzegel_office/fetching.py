@@ -16,9 +16,9 @@ from lakzegel_office.annexes import own_annex
 from lakzegel_office.batchcheck import check_batch, check_digest
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import MissingError, UnreachableError
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.home import Home
 from lakzegel_office.mirror import Mirror
-from lakzegel_office.replay import HeaderRecord
 from lakzegel_office.transport import Receiver
 
 ATTEMPTS: Final = 3  # downloads of one file, where the connection breaks off

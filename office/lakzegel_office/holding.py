@@ -17,9 +17,10 @@ from lakzegel_core.held import Held, open_held
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.index import Failure
 from lakzegel_office.mirror import Mirror, read_limited
-from lakzegel_office.replay import HeaderRecord, Replay
+from lakzegel_office.replay import Replay
 
 MAX_NAMED: Final = 4096  # items that one finding lists; more are "all of the batch"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What a verified log proves of each device, in a line."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,8 @@ from typing import Final
 
 from lakzegel_core.encoding import format_time
 from lakzegel_core.enrolment import Reason
-from lakzegel_office.replay import Change, HeaderRecord, Replay
+from lakzegel_office.headers import Change
+from lakzegel_office.replay import Replay
 from lakzegel_office.verification import Verification
 
 _WHY: Final = {
@@ -138,14 +140,18 @@ def proven_devices(found: Verification) -> Iterator[DeviceProof]:
     replay = found.replay
     if replay is None:
         return
-    counts = _counts(replay)
+    stamped = _stamped(found, replay)
+    changes: defaultdict[str, list[Change]] = defaultdict(list)
+    for change in replay.changes:
+        changes[change.change.device].append(change)
     findings = [f.device for rows in replay.findings.values() for _, f in rows]
     for name in sorted(replay.custody.devices):
         state = replay.custody.devices[name]
         epochs = []
         for epoch in (*state.closed_epochs, state.current):
-            batches, items = counts.get((name, epoch.epoch), (0, 0))
             head = epoch.head
+            batches = head.batch + 1 if head is not None else 0
+            items = replay.items[name, epoch.epoch]
             epochs.append(
                 EpochProof(
                     epoch.epoch,
@@ -164,27 +170,28 @@ def proven_devices(found: Verification) -> Iterator[DeviceProof]:
             replay.clock_back[name],
             state.revoked,
             sum(1 for d in found.doubts if d.batch is not None and d.batch.split("/")[0] == name),
-            _outside(found, [r for r in replay.accepted if r.header.device == name]),
-            Disposals(tuple(one for one in replay.changes if one.change.device == name)),
+            _outside(found, stamped[name]),
+            Disposals(tuple(changes[name])),
             state.custody,
         )
 
 
-def _outside(found: Verification, records: list[HeaderRecord]) -> Outside:
-    """Return who else saw the log, and what a token of time says of these batches."""
+def _outside(found: Verification, stamped: int) -> Outside:
+    """Return who else saw the log, and what a token of time says of a device's batches."""
     names = tuple(sorted({c.key.name for c in found.cosigned}))
     if found.times.newest is None:
         return Outside(names, 0, None)
-    size, token = found.times.newest
-    stamped = sum(1 for record in records if record.index < size)
+    _, token = found.times.newest
     return Outside(names, stamped, datetime.fromtimestamp(token.at, UTC))
 
 
-def _counts(replay: Replay) -> dict[tuple[str, int], tuple[int, int]]:
-    """Return batches and items of each device's epoch."""
-    counts: dict[tuple[str, int], tuple[int, int]] = {}
-    for record in replay.accepted:
-        key = (record.header.device, record.header.epoch)
-        batches, items = counts.get(key, (0, 0))
-        counts[key] = (batches + 1, items + record.header.items)
+def _stamped(found: Verification, replay: Replay) -> Counter[str]:
+    """Return how many batches of each device are older than the newest token of time."""
+    counts: Counter[str] = Counter()
+    if found.times.newest is not None:
+        size, _ = found.times.newest
+        for record in replay.accepted:
+            if record.index >= size:
+                break
+            counts[record.header.device] += 1
     return counts

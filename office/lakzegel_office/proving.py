@@ -16,8 +16,9 @@ from lakzegel_core.note import parse
 from lakzegel_core.revocation import Revocation
 from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.checkpoints import Checkpoints
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.mirror import Mirror, read_bundle, read_limited
-from lakzegel_office.replay import HeaderRecord, Replay
+from lakzegel_office.replay import Replay
 from lakzegel_office.stamps import Stamps
 
 

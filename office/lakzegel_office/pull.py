@@ -12,7 +12,7 @@ A step that finds something goes on with what is not concerned; whatever is not 
 by the next pull.
 """
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -24,6 +24,7 @@ from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError, RefusedError
 from lakzegel_office.fetching import Fetcher
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.holding import Misfit, misfits
 from lakzegel_office.home import Home
 from lakzegel_office.index import Failure, IndexStore
@@ -32,14 +33,7 @@ from lakzegel_office.mirror import Mirror, read_bundle
 from lakzegel_office.opening import OpenTask, start_worker, work
 from lakzegel_office.publishing import Publisher
 from lakzegel_office.references import References
-from lakzegel_office.replay import (
-    BatchPlace,
-    HeaderRecord,
-    Replay,
-    annexes_of,
-    destroyed_in,
-    keyring_of,
-)
+from lakzegel_office.replay import Replay, annexes_of, destroyed_in, keyring_of
 from lakzegel_office.spread import in_turn, spread
 from lakzegel_office.timefetch import TimeFetcher
 from lakzegel_office.transport import Receiver
@@ -93,9 +87,8 @@ class Puller:
         self._index_key = vault.load(INDEX)
         self._store = IndexStore(home.state, self._index_key)
         self._checkpoints: Checkpoints | None = None
-        self._replay = Replay.start(config, self._signed_at)
-        self._references = References(self._store, self._destroyed_in)
-        self._known = 0  # accepted headers that `_references` knows
+        self._replay = Replay.start(config, self._mirror, self._signed_at)
+        self._references = References(self._store, self._replay)
         self._opened: dict[str, tuple[Failure, ...]] = {}
         self._missing: dict[str, Doubt] = {}
         self._told: set[tuple[str, str]] = set()  # findings that this pull sent: batch, code
@@ -146,8 +139,7 @@ class Puller:
         mirrored = sync.newest()
         if mirrored is not None and mirrored.checkpoint.size != self._replay.size:
             self._opened.clear()
-            self._references = References(self._store, self._destroyed_in)
-            self._known = 0
+            self._references = References(self._store, self._replay)
 
     def _signed_at(self, size: int) -> int | None:
         return self._checkpoints.signed_at(size) if self._checkpoints is not None else None
@@ -156,15 +148,13 @@ class Puller:
         """Replay the entries that are new, from the mirror, and compare the root once more."""
         self._checkpoints = Checkpoints.load(self._mirror, self._config)
         replay = self._replay
+        replay.roots.anchor(size, root)
         while replay.size < size:
             bundle, start = divmod(replay.size, tiles.WIDTH)
             for entry in read_bundle(self._mirror, bundle, size)[start:]:
                 replay.feed(entry)
         if replay.root(size) != root:
             raise DoubtError("mirror/log: not the log that was signed; run: lakzegel-office verify")
-        for record in replay.accepted[self._known :]:
-            self._references.know(record)
-        self._known = len(replay.accepted)
 
     def _bring_in(self, fetcher: Fetcher, report: PullReport) -> None:
         """Steps 3 and 4 for everything that is not opened yet."""
@@ -189,9 +179,6 @@ class Puller:
                 self._store.mark(result.batch_id, result.items, failures)
                 self._opened[result.batch_id] = failures
             self._progress(f"opened {done}/{len(todo)} batches, {report.opened} items")
-
-    def _destroyed_in(self, place: BatchPlace) -> Container[int]:
-        return self._replay.destroyed.get(place, {})
 
     def _replace_keyrings(self, fetcher: Fetcher) -> None:
         """Bring in each keyring that was changed; its batch's index goes first, for its words."""

@@ -2,10 +2,11 @@
 """Checking captures that name what was sealed in other batches of the same device."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lakzegel_office.capture import BaseRef, SegmentRef
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.index import Failure, IndexedItem, IndexStore
 from lakzegel_office.opening import (
     CAPTURE_CODE,
@@ -14,29 +15,22 @@ from lakzegel_office.opening import (
     mismatch,
     place_of,
 )
-from lakzegel_office.replay import HeaderRecord
+from lakzegel_office.replay import Replay
 
 KEPT: Final = 32  # batches whose items are held in memory
 BASES: Final = 8  # captures that others build on, held in memory: one has some MB
 NO_BATCH: Final = "the log holds no such batch"
-Place = tuple[str, int, int]  # device, epoch, batch
 
 
 class References:
     """Looks up what other batches hold."""
 
-    def __init__(self, store: IndexStore, destroyed: Callable[[Place], Container[int]]) -> None:
-        """Begin knowing no batch; `destroyed` says which items of one the log says are gone."""
+    def __init__(self, store: IndexStore, replay: Replay) -> None:
+        """Keep the index of what was opened, and the log."""
         self._store = store
-        self._destroyed = destroyed
-        self._batches: dict[Place, str] = {}
+        self._replay = replay
         self._recent: OrderedDict[str, Mapping[int, IndexedItem]] = OrderedDict()
         self._built_on: OrderedDict[tuple[str, int], IndexedItem | None] = OrderedDict()
-
-    def know(self, record: HeaderRecord) -> None:
-        """Take note of a batch that the log holds."""
-        header = record.header
-        self._batches[(header.device, header.epoch, header.batch)] = record.batch_id
 
     def failures(self, record: HeaderRecord, result: OpenResult) -> Sequence[Failure] | None:
         """Return the captures that name what is not there; None where that cannot be told yet."""
@@ -92,10 +86,12 @@ class References:
             del self._built_on[key]
 
     def _is_destroyed(self, record: HeaderRecord, named: SegmentRef | BaseRef) -> bool:
-        return named.index in self._destroyed((record.header.device, named.epoch, named.batch))
+        place = (record.header.device, named.epoch, named.batch)
+        return named.index in self._replay.destroyed[place]
 
     def _batch(self, record: HeaderRecord, named: SegmentRef | BaseRef) -> str | None:
-        return self._batches.get((record.header.device, named.epoch, named.batch))
+        found = self._replay.accepted.find((record.header.device, named.epoch, named.batch))
+        return found.batch_id if found is not None else None
 
     def _base(self, batch_id: str, index: int) -> IndexedItem | None:
         key = (batch_id, index)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_office.doubts import Doubt
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.home import Home
 from lakzegel_office.index import IndexStore
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.opening import OpenResult, OpenTask, start_worker, work
 from lakzegel_office.pull import SPREAD_FROM
 from lakzegel_office.references import References
-from lakzegel_office.replay import HeaderRecord, Replay, destroyed_in
+from lakzegel_office.replay import Replay, destroyed_in
 from lakzegel_office.spread import in_turn, spread
 
 LEFT: Final = 86_400  # seconds after which nobody works in such a folder any more
@@ -45,10 +46,8 @@ def _reopen(
     key = urandom(32)
     store = IndexStore(scratch, key)
     store.make_folders()
-    references = References(store, lambda place: replay.destroyed.get(place, {}))
+    references = References(store, replay)
     present = [record for record in replay.accepted if _is_here(mirror, record)]
-    for record in replay.accepted:
-        references.know(record)
     tasks = (
         OpenTask(
             r.batch_id,

@@ -8,7 +8,6 @@ Core's replay decides what an entry may be. To it the office adds, from its own 
 - *first change*: the keyring that it replaces is the header's.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,22 +15,30 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lakzegel_core.age import Recipient
-from lakzegel_core.batch import Header, peek_header
 from lakzegel_core.custody import Custody
-from lakzegel_core.encoding import format_time
 from lakzegel_core.enrolment import Enrolment
-from lakzegel_core.entries import kind_of
 from lakzegel_core.errors import ChainError, ForkError, LakzegelError
 from lakzegel_core.finding import Finding
 from lakzegel_core.followed import followed
 from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
-from lakzegel_core.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from lakzegel_core.policy import Policy
 from lakzegel_core.quorum import Quorum
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
+from lakzegel_office.headers import (
+    Changes,
+    Destroyed,
+    Entries,
+    HeaderRecord,
+    Headers,
+    place_of,
+    record_of,
+)
+from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
+from lakzegel_office.places import BatchPlace, Places
+from lakzegel_office.roots import Roots
 
 SKEW: Final = timedelta(minutes=10)  # what an honest device's clock may be behind the log's
 SEEN_CODE: Final = "seen-mismatch"
@@ -40,36 +47,7 @@ POLICY_CODE: Final = "policy-unknown"  # core's warning; the office makes it a f
 TERM_CODE: Final = "after-term"  # likewise
 CLOCK_WARNING: Final = "clock-back"
 
-BatchPlace = tuple[str, int, int]  # device, epoch, number
 SignedAt = Callable[[int], int | None]  # POSIX time before which no log of that size was signed
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderRecord:
-    """A header that custody accepted: its place in the log and its batch's name."""
-
-    index: int
-    batch_id: str
-    header: Header
-
-    @property
-    def name(self) -> str:
-        """How a message names the batch."""
-        return f"{self.header.device}/{self.header.epoch}/{self.header.batch}"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A keyring change that custody accepted, and its place in the log."""
-
-    index: int
-    change: KeyringChange
-
-    def __str__(self) -> str:
-        """Return how a person finds the certificate."""
-        said = self.change.certificate
-        name = said.hex() if said is not None else "none"
-        return f"certificate {name}, entry {self.index} of {format_time(self.change.at)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,41 +71,49 @@ class Problem:
 class Replay:
     """The log so far."""
 
-    def __init__(self, custody: Custody, signed_at: SignedAt) -> None:
+    def __init__(
+        self, custody: Custody, mirror: Mirror, signed_at: SignedAt, places: Places | None = None
+    ) -> None:
         """Begin before the first entry; `signed_at` comes from the kept checkpoints."""
         self.custody = custody
-        self.accepted: list[HeaderRecord] = []
+        self.places = Places.passing() if places is None else places
+        self.roots = Roots(mirror)
+        self.entries = Entries(mirror)
+        self.accepted = Headers(self.entries, self.places, self.roots.require_entry, self._is_known)
+        self.changes = Changes(self.entries)
+        self.destroyed = Destroyed(custody, self.places, self.changes)
         self.problems: list[Problem] = []
         self.findings: dict[bytes, list[tuple[int, Finding]]] = {}
-        self.changes: list[Change] = []
         self.marks: list[tuple[int, Mark]] = []
-        self.destroyed: dict[BatchPlace, dict[int, Change]] = {}  # by batch, of each item
-        self._placed: dict[BatchPlace, HeaderRecord] = {}
         self.clock_back: Counter[str] = Counter()  # by device; told, no doubt: order is the chain's
-        self.size = 0
+        self.items: Counter[tuple[str, int]] = Counter()  # sealed, by device and epoch
         self._signed_at = signed_at
-        self._frontier = Frontier()
-        self._roots: list[bytes] = [EMPTY_ROOT]
 
     @classmethod
-    def start(cls, config: Config, signed_at: SignedAt) -> "Replay":
+    def start(
+        cls, config: Config, mirror: Mirror, signed_at: SignedAt, places: Places | None = None
+    ) -> "Replay":
         """Begin with the policy keys that are pinned."""
         custody = Custody.start(
             config.origin, pinned=config.policy_keys, threshold=config.threshold
         )
-        return cls(custody, signed_at)
+        return cls(custody, mirror, signed_at, places)
+
+    @property
+    def size(self) -> int:
+        """How many entries were taken."""
+        return self.roots.size
 
     def root(self, size: int) -> bytes:
         """Return the root that this log had at a size up to its own."""
-        return self._roots[size]
+        return self.roots.at(size)
 
     def feed(self, entry: bytes) -> None:
         """Take the next entry; what does not fit is noted in `problems`."""
         index = self.size
-        record = _record(index, entry)
-        self._frontier.append(leaf_hash(entry))
-        self._roots.append(self._frontier.root())
-        self.size += 1
+        record = record_of(index, entry)
+        self.roots.append(entry)
+        self.entries.size = self.size
         try:
             checked = self.custody.check(entry)
             self._require_replaced(checked.entry)
@@ -135,6 +121,8 @@ class Replay:
             self.custody.take(checked)
         except LakzegelError as error:
             self.problems.append(Problem(index, error.code, str(error), record, refused=True))
+            if record is not None:
+                self.accepted.refused.add(index)
             return
         if record is not None:
             self._take_header(record, checked.warnings)
@@ -159,6 +147,14 @@ class Replay:
                 return index
         return None
 
+    def _is_known(self, place: BatchPlace) -> bool:
+        """Tell whether custody accepted a batch's header: chains have no gaps."""
+        device, number, batch = place
+        state = self.custody.devices.get(device)
+        epochs = () if state is None else (state.current, *state.closed_epochs)
+        heads = (epoch.head for epoch in epochs if epoch.epoch == number)
+        return any(head is not None and batch <= head.batch for head in heads)
+
     def _require_replaced(self, entry: object) -> None:
         """Return when a keyring change is of a batch of this log, and follows its keyring.
 
@@ -168,7 +164,7 @@ class Replay:
         """
         if not isinstance(entry, KeyringChange):
             return
-        record = self._placed.get((entry.device, entry.epoch, entry.batch))
+        record = self.accepted.find((entry.device, entry.epoch, entry.batch))
         name = f"keyring change of {entry.device}/{entry.epoch}/{entry.batch}"
         if record is None:
             raise ChainError(f"{name}: the log holds no such batch")
@@ -185,15 +181,13 @@ class Replay:
         elif isinstance(entry, Mark):
             self.marks.append((index, entry))
         elif isinstance(entry, KeyringChange):
-            change = Change(index, entry)
-            self.changes.append(change)
-            gone = self.destroyed.setdefault((entry.device, entry.epoch, entry.batch), {})
-            for item in entry.destroyed:
-                gone.setdefault(item, change)
+            self.changes.add(index)
+            place = entry.device, entry.epoch, entry.batch
+            self.places.add(place, entry.generation, index)
 
     def _take_header(self, record: HeaderRecord, warnings: Sequence[str]) -> None:
-        self.accepted.append(record)
-        self._placed[place_of(record)] = record
+        self.accepted.add(record)
+        self.items[record.header.device, record.header.epoch] += record.header.items
         seen = record.header.seen
         self._check_seen(record.index, seen.size, seen.root, record)
         self._check_time(record)
@@ -209,7 +203,8 @@ class Replay:
     def _check_seen(self, index: int, size: int, root: bytes, record: HeaderRecord | None) -> None:
         if size > index:
             what = f"saw a log of {size} entries before there was one"
-        elif root != self._roots[size]:
+        elif root != self.roots.at(size):
+            self.roots.require_proven(size)
             what = f"saw another log of {size} entries than the mirror holds: two views"
         else:
             return
@@ -225,29 +220,14 @@ class Replay:
             self.problems.append(Problem(record.index, TIME_CODE, what, record))
 
 
-def _record(index: int, entry: bytes) -> HeaderRecord | None:
-    """Return what an entry says when it is a header; nothing is verified yet."""
-    try:
-        if kind_of(entry) != "batch":
-            return None
-        return HeaderRecord(index, hashlib.sha256(entry).hexdigest(), peek_header(entry))
-    except LakzegelError:
-        return None
-
-
-def place_of(record: HeaderRecord) -> BatchPlace:
-    """Return the device, epoch and number of a batch."""
-    return record.header.device, record.header.epoch, record.header.batch
-
-
 def destroyed_in(replay: Replay, record: HeaderRecord) -> frozenset[int]:
     """Return the items of a batch of which the log says that they were destroyed."""
-    return frozenset(replay.destroyed.get(place_of(record), ()))
+    return frozenset(replay.destroyed[place_of(record)])
 
 
 def gone(replay: Replay, item: ItemId) -> str:
     """Return by which certificate and entry of the log an item was destroyed, or that none is."""
-    change = replay.destroyed.get((item.device, item.epoch, item.batch), {}).get(item.index)
+    change = replay.destroyed[item.device, item.epoch, item.batch].get(item.index)
     return str(change or "no entry of the log says so; run: lakzegel-office verify")
 
 

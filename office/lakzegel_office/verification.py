@@ -21,9 +21,10 @@ from lakzegel_office.checkpoints import Checkpoints, kept_in, office_cosigners, 
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.holding import check_held
 from lakzegel_office.mirror import Mirror, read_bundle, read_limited
-from lakzegel_office.replay import HeaderRecord, Replay, annexes_of, keyring_of, quorums_of
+from lakzegel_office.replay import Replay, annexes_of, keyring_of, quorums_of
 from lakzegel_office.spread import in_turn, spread
 from lakzegel_office.timestamps import Times, check_timestamps
 from lakzegel_office.treecheck import TreeCheck
@@ -111,7 +112,8 @@ class Verifier:
             DoubtError: the entries are not those that the log signed.
         """
         newest = checkpoints.newest.checkpoint
-        replay = Replay.start(self._config, checkpoints.signed_at)
+        replay = Replay.start(self._config, self._mirror, checkpoints.signed_at)
+        replay.roots.anchor(newest.size, newest.root)
         wrong: dict[str, str] = {}
         tree = TreeCheck(lambda path, expected: self._compare_tile(path, expected, wrong))
         for bundle in range(-(-newest.size // tiles.WIDTH)):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from lakzegel_core.enrolment import Reason
@@ -26,6 +27,7 @@ KEYRINGS: Final = frozenset({"decrypt", "keyring", "not-destroyed", "destroyed"}
 CHAINS: Final = frozenset({"chain", "epoch"})
 PULL: Final = "pull-failing"
 MISSING: Final = frozenset({"missing", "not-as-sealed", "digest-mismatch", "unreadable"})
+SOME: Final = 256  # batches, of those without a token of time the oldest, that are looked at
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,6 +140,7 @@ def _of_time(mirror: Mirror, replay: Replay, now: datetime, limits: Limits) -> I
         return
     sizes = [name.number for name in names_in(mirror) if not name.renewal]
     newest = max(sizes, default=0)
-    later = [one.header.closed for one in replay.accepted if one.index >= newest]
-    if later and now - min(later).astimezone(UTC) > limits.timestamp:
+    later = islice(replay.accepted.since(newest), SOME)  # the oldest of those without a token
+    oldest = min((one.header.closed for one in later), default=None)
+    if oldest is not None and now - oldest.astimezone(UTC) > limits.timestamp:
         yield Condition("timestamp-missing")

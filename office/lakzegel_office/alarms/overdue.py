@@ -29,13 +29,13 @@ class Overdue:
 
     def read(self, replay: Replay) -> None:
         """Read the batches that are new; one that is not opened yet is waited for."""
-        for record in replay.accepted[self._read :]:
+        for record in replay.accepted.since(self._read):
             lines = self._store.read(record.batch_id)
             if lines is None:
                 return
             for line in lines:
                 self._take(record.header.device, line)
-            self._read += 1
+            self._read = record.index + 1
 
     def _take(self, device: str, line: IndexedItem) -> None:
         payload = line.payload

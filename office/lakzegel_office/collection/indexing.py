@@ -28,10 +28,10 @@ from lakzegel_office.collection.scrubbing import Scrubber
 from lakzegel_office.collection.threads import Threads
 from lakzegel_office.collection.units import Units
 from lakzegel_office.collection.writing import FileRow, Writer
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.index import IndexedItem
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import OpenTask, capture_of
-from lakzegel_office.replay import HeaderRecord
 from lakzegel_office.spread import in_turn, spread
 
 SPREAD_FROM: Final = 1500  # items; fewer are not worth a process's start

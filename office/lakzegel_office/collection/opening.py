@@ -36,10 +36,11 @@ from lakzegel_office.commands.evidence import catalog_from, identities
 from lakzegel_office.destroying.tombs import tombs_of
 from lakzegel_office.errors import DoubtError, GoneError
 from lakzegel_office.extracted import Extracts, extracts_in_force
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import OpenTask
-from lakzegel_office.replay import HeaderRecord, Replay, destroyed_in, keyring_of
+from lakzegel_office.replay import Replay, destroyed_in, keyring_of
 from lakzegel_office.vault import INDEX
 
 KEPT: Final = 8  # batches that stay open, mapped: the next unit is most often in one of them
@@ -210,7 +211,7 @@ class _Opener:
 
     def _is_destroyed(self, item: ItemId) -> bool:
         place = (item.device, item.epoch, item.batch)
-        return item.index in self.replay.destroyed.get(place, {})
+        return item.index in self.replay.destroyed[place]
 
     def _is_here(self, record: HeaderRecord) -> bool:
         name = record.batch_id

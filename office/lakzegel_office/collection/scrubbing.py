@@ -18,7 +18,7 @@ from lakzegel_core.keyring import DESTROYED
 from lakzegel_office.collection.database import Connection
 from lakzegel_office.collection.facets import forget_unused
 from lakzegel_office.collection.rowlists import MISSING, ordered
-from lakzegel_office.replay import HeaderRecord
+from lakzegel_office.headers import HeaderRecord
 
 _SCRUB: Final = (
     "UPDATE unit SET gone = 1, undated = 1, at = 0, at_text = '', sender = NULL, subject = '',"

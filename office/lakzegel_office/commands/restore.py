@@ -14,10 +14,11 @@ from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.errors import UsageError
+from lakzegel_office.headers import HeaderRecord, place_of
 from lakzegel_office.index import IndexedItem
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
-from lakzegel_office.replay import HeaderRecord, Replay, destroyed_in, place_of
+from lakzegel_office.replay import Replay, destroyed_in
 from lakzegel_office.restore import Restored, batch_places, restore
 from lakzegel_office.restoreplan import Plan, make_plan
 
@@ -78,7 +79,7 @@ def _restore_device(
             ItemId(device, record.header.epoch, record.header.batch, 0),
             mirror.batch(record.batch_id),
             mirror.keyring(record.batch_id),
-            {n: str(change) for n, change in replay.destroyed.get(place_of(record), {}).items()},
+            {n: str(change) for n, change in replay.destroyed[place_of(record)].items()},
         )
         for record in catalog.headers(device)
     )

@@ -26,9 +26,10 @@ from lakzegel_office.destroying.lists import DestructionList
 from lakzegel_office.destroying.staging import draft_folder, folder_of
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.extracted import DEED
+from lakzegel_office.headers import HeaderRecord, place_of
 from lakzegel_office.keys.approving import two_persons
 from lakzegel_office.mirror import read_limited
-from lakzegel_office.replay import HeaderRecord, Replay, keyring_of, place_of
+from lakzegel_office.replay import Replay, keyring_of
 from lakzegel_office.review.book import Book
 
 

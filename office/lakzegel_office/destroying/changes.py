@@ -23,9 +23,10 @@ from lakzegel_office.destroying.approvers import approver_key
 from lakzegel_office.destroying.deed import Done
 from lakzegel_office.errors import DoubtError, UsageError
 from lakzegel_office.extracted import extract_name
+from lakzegel_office.headers import HeaderRecord, place_of
 from lakzegel_office.mirror import read_limited
 from lakzegel_office.names import ItemId
-from lakzegel_office.replay import HeaderRecord, Replay, keyring_of, place_of
+from lakzegel_office.replay import Replay, keyring_of
 from lakzegel_office.transport import Receiver
 
 

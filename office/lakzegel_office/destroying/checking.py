@@ -31,7 +31,8 @@ from lakzegel_office.extracted import DEED
 from lakzegel_office.home import Home
 from lakzegel_office.journal import Journal
 from lakzegel_office.mirror import Mirror, read_bundle, read_limited
-from lakzegel_office.replay import BatchPlace, Replay
+from lakzegel_office.places import BatchPlace
+from lakzegel_office.replay import Replay
 
 _IN: Final = f"{{{SPACE}}}"
 _FOLDER: Final = re.compile(rf"([1-9][0-9]*)-([1-9][0-9]*|draft)|{REWRAP}-[a-z0-9-]+")

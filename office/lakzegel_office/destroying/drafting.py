@@ -14,7 +14,7 @@ from lakzegel_core.encoding import b64, canonical_json, parse_canonical_json, un
 from lakzegel_core.errors import LakzegelError
 from lakzegel_office.collection.model import Unit
 from lakzegel_office.errors import DoubtError
-from lakzegel_office.replay import BatchPlace
+from lakzegel_office.places import BatchPlace
 
 NAME: Final = "ontwerp.json"
 KIND: Final = "lakzegel.nl/disposal-draft/v1"

@@ -29,6 +29,7 @@ from lakzegel_office.destroying.staging import folder_of
 from lakzegel_office.destroying.withdrawing import keep_execution
 from lakzegel_office.errors import UsageError
 from lakzegel_office.extracts import MAX_EXTRACT, MAX_SEALED
+from lakzegel_office.headers import HeaderRecord, place_of
 from lakzegel_office.keys.periodkeys import (
     Erasure,
     PeriodKey,
@@ -38,7 +39,7 @@ from lakzegel_office.keys.periodkeys import (
 )
 from lakzegel_office.keys.periods import Period, State, recipients_digest
 from lakzegel_office.mirror import Mirror, read_limited
-from lakzegel_office.replay import HeaderRecord, Replay, keyring_of, place_of
+from lakzegel_office.replay import Replay, keyring_of
 from lakzegel_office.transport import Receiver
 
 REWRAP: Final = "rewrap"

@@ -23,7 +23,8 @@ from lakzegel_office.extracts import Extract, Range
 from lakzegel_office.index import IndexedItem
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import capture_of
-from lakzegel_office.replay import BatchPlace, Replay
+from lakzegel_office.places import BatchPlace
+from lakzegel_office.replay import Replay
 
 _SHOWN: Final = 5  # ids that a refusal names
 
@@ -131,7 +132,7 @@ class Planner:
         return tuple(sorted(item for item in items if not self._is_gone(item)))
 
     def _is_gone(self, item: ItemId) -> bool:
-        gone = self._replay.destroyed.get((item.device, item.epoch, item.batch), {})
+        gone = self._replay.destroyed[item.device, item.epoch, item.batch]
         return item.index in gone
 
     def _is_lost(self, item: ItemId) -> bool:

@@ -38,12 +38,13 @@ from lakzegel_office.extracts import (
     read_extract,
     without_names,
 )
+from lakzegel_office.headers import HeaderRecord, place_of
 from lakzegel_office.home import Home
 from lakzegel_office.keys.periodkeys import opened_by, period_keys
 from lakzegel_office.keys.periods import recipients_digest
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.names import ItemId
-from lakzegel_office.replay import HeaderRecord, Replay, keyring_of, place_of
+from lakzegel_office.replay import Replay, keyring_of
 
 ANNEX: Final = "bijlage.age"
 _ANNEX_KIND: Final = "lakzegel.nl/disposal-annex/v1"
@@ -145,7 +146,7 @@ class Drafter:
         periods: set[str] = set()
         found = []
         for place, items in plan.by_batch().items():
-            record = next(r for r in self._replay.accepted if place_of(r) == place)
+            record = self._catalog.find(ItemId(*place, 0))
             found.append(self._keyring(part, record, items))
             periods |= self._periods(record)
         return {"keyrings": tuple(found), "periods": tuple(sorted(periods))}

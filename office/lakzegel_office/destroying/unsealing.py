@@ -26,9 +26,10 @@ from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.extracted import extract_name
 from lakzegel_office.extracts import MAX_EXTRACT, open_extract
+from lakzegel_office.headers import place_of
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.names import ItemId
-from lakzegel_office.replay import Replay, place_of
+from lakzegel_office.replay import Replay
 
 _SLACK: Final = 65_536  # bytes of an age header
 

@@ -17,12 +17,13 @@ from lakzegel_core.keyring import Keyring, open_keyring
 from lakzegel_office import durable
 from lakzegel_office.commands.common import Office
 from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.keys.periods import ESCROW, RECORDS, Period, State
 from lakzegel_office.keys.shares import Group, OneShare, combine, split
 from lakzegel_office.keys.sheets import Sheet, read_sheet
 from lakzegel_office.mirror import Mirror, read_limited
-from lakzegel_office.replay import HeaderRecord, Replay
+from lakzegel_office.replay import Replay
 
 SAMPLE: Final = 20  # keyrings
 

@@ -25,10 +25,11 @@ from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from
 from lakzegel_office.config import judge_keys
 from lakzegel_office.errors import DoubtError, UsageError
+from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.proving import Prover
-from lakzegel_office.replay import HeaderRecord, Replay
+from lakzegel_office.replay import Replay
 from lakzegel_office.stamps import Stamps
 
 
