@@ -90,6 +90,23 @@ def replace_file(
         sync_folder(path.parent)
 
 
+def new_file(path: Path, data: bytes, *, work: Path) -> None:
+    """Put ``data`` at a path that nobody else has, durably: the whole of it, or nothing.
+
+    Raises:
+        FileExistsError: something is there.
+    """
+    part = work / f"{secrets.token_hex(16)}.part"
+    try:
+        with create(part) as file:
+            write_all(file, data)
+            os.fsync(file.fileno())
+        os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def write_all(file: IO[bytes], data: bytes | memoryview) -> None:
     """Write every byte to an unbuffered file, however often the system takes only some."""
     rest = memoryview(data)

@@ -4,6 +4,8 @@
     ServerError
     ├── ConfigError     DATA or the command line is wrong: exit code 2
     ├── DamageError     DATA is not what the log says: exit code 1, 503
+    │   ├── ClashError  a name that is put once gives other bytes already: 503
+    │   └── KeptError   a store has kept what it was to forget: 503
     ├── BusyError       try again later: 503
     │   ├── SlowError   the sender is slower than a receiver can wait for: 503
     │   ├── LogKeyError the token with the log's key does not sign: 503
@@ -43,6 +45,14 @@ class DamageError(ServerError):
     """DATA is not what the log says."""
 
     code: ClassVar[str] = "damage"
+
+
+class ClashError(DamageError):
+    """A name that is put once gives other bytes already; they are as they were."""
+
+
+class KeptError(DamageError):
+    """A store has kept what it was to forget."""
 
 
 class BusyError(ServerError):

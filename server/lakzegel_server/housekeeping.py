@@ -7,10 +7,11 @@ import hashlib
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.held import Held, open_held
-from lakzegel_server.durable import sync_folder
+from lakzegel_core.limits import MAX_ANNEX, MAX_NOTE
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
+from lakzegel_server.stores import names
 
 
 def sweep_unfinished(layout: Layout) -> int:
@@ -29,21 +30,22 @@ def sweep_unsealed(layout: Layout, register: Register) -> int:
     does not know yet.
     """
     count = 0
-    for folder in (layout.batches, layout.keyrings):
-        for path in folder.iterdir():
-            name = path.name.partition(".")[0]
+    stores = layout.stores
+    for store, prefix in ((stores.objects, names.BATCHES), (stores.keyrings, names.KEYRINGS)):
+        for place in list(store.names(prefix)):
+            name = place.removeprefix(prefix).partition(".")[0]
             if is_id(name) and register.index_of(bytes.fromhex(name)) is None:
-                path.unlink()
-                count += 1
-        sync_folder(folder)
+                count += store.remove(place)
     return count
 
 
 def adopt(layout: Layout, log: LogState, register: Register) -> None:
     """Remember annexes and a held statement that were stored a moment before a crash."""
-    for path in layout.annexes.iterdir():
-        if is_id(path.name) and hashlib.sha256(path.read_bytes()).hexdigest() == path.name:
-            register.keep_annex(path.name)
+    objects = layout.stores.objects
+    for place in objects.names(names.ANNEXES):
+        name, data = place.removeprefix(names.ANNEXES), objects.read(place, MAX_ANNEX)
+        if is_id(name) and hashlib.sha256(data).hexdigest() == name:
+            register.keep_annex(name)
     found = read_held(layout, log)
     if found is not None and found[0].size > register.held_size():
         register.keep_held(found[0].size, hashlib.sha256(found[1]).digest())
@@ -52,7 +54,7 @@ def adopt(layout: Layout, log: LogState, register: Register) -> None:
 def read_held(layout: Layout, log: LogState) -> tuple[Held, bytes] | None:
     """The held statement that is stored, when the office signed it; and its bytes."""
     try:
-        data = layout.held.read_bytes()
+        data = layout.stores.documents.read(names.HELD, MAX_NOTE)
         with log.reading() as (custody, _):
             return open_held(data, custody.require_delegation().held), data
     except (FileNotFoundError, LakzegelError):

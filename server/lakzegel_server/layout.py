@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from lakzegel_core.keys import Algorithm, Signer, SigningKey, VerifierKey, check
 from lakzegel_server.durable import FOLDER, make_folder, replace_file, sync_folder
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.place import Address, Place
+from lakzegel_server.stores.stores import Stores
 
 _SEED: Final = 32
 ED25519: Final = "log.ed25519"
@@ -28,10 +29,20 @@ FOLDERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of one receiver."""
+    """The paths of one receiver, and the stores of what does not lie at one.
+
+    Paths below `batches`, `keyrings`, `annexes`, `trail` and the like are where the stores of an
+    embedded receiver put what they keep; whoever reads or writes that asks ``stores``.
+    """
 
     data: Path
     index: Address | None = field(default=None, kw_only=True)  # of an index that is no file
+    given: InitVar[Stores | None] = field(default=None, kw_only=True)
+    stores: Stores = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self, given: Stores | None) -> None:
+        """Without other stores, everything lies below DATA."""
+        object.__setattr__(self, "stores", given or Stores.below(self.data))
 
     @property
     def config(self) -> Path:

@@ -29,6 +29,7 @@ from lakzegel_core.tiles import (
 )
 from lakzegel_server.durable import replace_file, sync_files, sync_folder
 from lakzegel_server.errors import DamageError
+from lakzegel_server.stores.reading import FileReading
 
 PUBLIC: Final = 0o644
 _TRIES: Final = 3  # between looking and reading, a partial tile may have become wider
@@ -58,6 +59,21 @@ class LogStore:
             except FileNotFoundError:
                 continue
         return self._read(path)
+
+    def open(self, path: str) -> FileReading:
+        """A full tile, to be read block by block.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        return FileReading((self.folder / path).open("rb", buffering=0))
+
+    def size(self, path: str) -> int | None:
+        """How many bytes a full tile has; None when it is not there."""
+        try:
+            return (self.folder / path).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def append(self, old_size: int, entries: Sequence[bytes]) -> bytes:
         """Write the tiles of a grown log; its new root. Not durable before ``sync``."""

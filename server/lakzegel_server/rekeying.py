@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from lakzegel_core.batch import Header, batch_id, peek_header, split_header
@@ -27,16 +26,16 @@ from lakzegel_core.keyring import check_recipients
 from lakzegel_core.keyringchange import KIND, KeyringChange
 from lakzegel_core.limits import MAX_HEADER, MAX_KEYRING, MAX_NOTE
 from lakzegel_core.note import parse
-from lakzegel_server.durable import replace_file, sync_folder
 from lakzegel_server.errors import LostError, MissingError
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
+from lakzegel_server.stores import names
+from lakzegel_server.stores.protocols import Keyrings
 
 _LENGTH: Final = 2  # bytes before the note
 MAX_BODY: Final = _LENGTH + MAX_NOTE + MAX_KEYRING
-NEXT: Final = ".next"
 _one_at_a_time: Final = threading.Lock()  # or an older one could be put over a newer one
 
 
@@ -81,14 +80,15 @@ def replace_keyring(
     if register.index_of(hashlib.sha256(new.note).digest()) is None:
         with log.reading() as (custody, _):
             custody.check(new.note)
-    waiting = layout.next_keyring(new.name, new.digest.hex())
-    replace_file(waiting, new.keyring, work=layout.incoming)
+    keyrings = layout.stores.keyrings
+    waiting = names.next_keyring(new.name, new.digest.hex())
+    keyrings.supersede(waiting, new.keyring)
     try:
         index = sequencer.submit(new.note).result()
     except LakzegelError:
-        waiting.unlink(missing_ok=True)
+        keyrings.remove(waiting)
         raise
-    _settle_one(layout, log, waiting)
+    _settle_one(keyrings, log, waiting)
     return index
 
 
@@ -103,21 +103,21 @@ def placing(log: LogState, header: Header, digest: bytes) -> Iterator[bool]:
 
 def settle(layout: Layout, log: LogState) -> None:
     """At a start: put each keyring that waits and is in force in its place; remove the others."""
-    for path in list(layout.keyrings.glob(f"*{NEXT}")):
-        _settle_one(layout, log, path)
+    keyrings = layout.stores.keyrings
+    for waiting in list(keyrings.waiting()):
+        _settle_one(keyrings, log, waiting)
 
 
-def _settle_one(layout: Layout, log: LogState, waiting: Path) -> None:
+def _settle_one(keyrings: Keyrings, log: LogState, waiting: str) -> None:
     """Put a keyring that waits in its place where it is in force; remove it where it is not."""
-    name, digest, _ = waiting.name.split(".")
+    name, digest, _ = waiting.removeprefix(names.KEYRINGS).split(".")
     with _one_at_a_time, suppress(FileNotFoundError):  # the same request, at the same time
         with log.looking() as custody:
             in_force = {one.sha256 for one in custody.keyrings.values()}
         if bytes.fromhex(digest) in in_force:
-            waiting.replace(layout.keyring(name))
+            keyrings.promote(waiting, names.keyring(name))
         else:
-            waiting.unlink()
-        sync_folder(layout.keyrings)
+            keyrings.remove(waiting)
 
 
 def _change(new: Replacement) -> KeyringChange:
@@ -142,7 +142,7 @@ def _header(layout: Layout, register: Register, name: str) -> Header:
     if register.index_of(bytes.fromhex(name)) is None:
         raise MissingError("no batch has this name")
     try:
-        with layout.batch(name).open("rb") as file:
+        with layout.stores.objects.open(names.batch(name)) as file:
             note = split_header(file.read(MAX_HEADER))
     except FileNotFoundError:
         note = None

@@ -18,13 +18,13 @@ from lakzegel_core.errors import (
     LakzegelError,
     SizeMismatchError,
 )
-from lakzegel_server import durable
 from lakzegel_server.blockfile import BlockFile
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.rekeying import placing
 from lakzegel_server.sealable import require_seen
+from lakzegel_server.stores import names
 
 UNKNOWN: Final = "-"
 
@@ -51,7 +51,8 @@ class Upload:
     ) -> None:
         """Nothing came yet; ``admit`` hears of the device that signed, and may refuse it."""
         self._name = name
-        self._layout = layout
+        self._stores = layout.stores
+        self._places = (names.keyring(name), names.batch(name))
         self._log = log
         self._register = register
         self._admit = admit
@@ -114,10 +115,9 @@ class Upload:
         for file in (self._keyring, self._batch):
             if file is not None:
                 file.finish()
-        targets = (self._layout.keyring(self._name), self._layout.batch(self._name))
-        moves = list(zip(self._work, targets, strict=True))
+        moves = list(zip(self._work, self._places, strict=True))
         with placing(self._log, header, header.keyring) as counts:
-            durable.settle(moves if counts else moves[1:])  # or a destroyed key would be back
+            self._stores.settle(moves if counts else moves[1:])  # or a destroyed key would be back
         return header
 
     def abandon(self) -> None:
@@ -129,8 +129,9 @@ class Upload:
     def discard(self) -> None:
         """Take away what was finished, unless the log has it after all."""
         if self._register.index_of(bytes.fromhex(self._name)) is None:
-            self._layout.batch(self._name).unlink(missing_ok=True)
-            self._layout.keyring(self._name).unlink(missing_ok=True)
+            keyring, batch = self._places
+            self._stores.objects.remove(batch)
+            self._stores.keyrings.remove(keyring)
 
     def _close(self) -> None:
         for file in (self._keyring, self._batch):
@@ -176,13 +177,18 @@ class Upload:
         """Take a sealed batch again only where its files were lost and its keyring is in force."""
         self.proven = True
         self.sealed = index
-        here = self._layout.batch(self._name).exists() and self._layout.keyring(self._name).exists()
+        here = self._is_here()
         with self._log.reading() as (custody, _):
             changed = (header.device, header.epoch, header.batch) in custody.keyrings
         self._admit(header.device)
         if here or changed:
             raise AlreadySealedError(index, header)
         return header
+
+    def _is_here(self) -> bool:
+        keyring, batch = self._places
+        there = self._stores.objects.size(batch), self._stores.keyrings.size(keyring)
+        return None not in there
 
 
 def _signed(device: DeviceState | None, header: Header, note: bytes) -> bool:

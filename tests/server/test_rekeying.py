@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from lakzegel_core.receipt import verify_receipt
-from lakzegel_server import rekeying
+from lakzegel_server import durable, rekeying
 from lakzegel_server.database import Database
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.records import Action
@@ -113,7 +113,7 @@ def test_a_disk_that_is_full_leaves_a_keyring_that_the_log_names(world, sealed, 
     change = Change(world, sealed, 1)
     for name in ("replace_file", "sync_folder"):
         with monkeypatch.context() as broken:
-            broken.setattr(rekeying, name, fail)
+            broken.setattr(durable, name, fail)
             assert send(world, sealed, change).status_code == 507
         assert send(world, sealed, change).status_code == 200
         assert lies(world, sealed) == [change.keyring]

@@ -15,6 +15,7 @@ import requests
 from lakzegel_core.encoding import b64, unb64
 from lakzegel_core.errors import FormatError
 from lakzegel_core.trail import peek_trail
+from lakzegel_server import durable
 from lakzegel_server.__main__ import main
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
@@ -293,7 +294,7 @@ def test_a_crash_at_any_step_of_sealing_ends_in_one_whole_trail(kit, tmp_path, m
 
     with kit.world_at(tmp_path / "data") as world:
         world.enrol()
-        desk, place = world.desk, trail if step == "replace_file" else trailrows
+        desk, place = world.desk, durable if step == "replace_file" else trailrows
         before = len(records(world))
         with monkeypatch.context() as patch:
             patch.setattr(desk.sequencer if step == "submit" else place, step, crash)

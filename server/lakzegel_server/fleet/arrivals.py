@@ -23,6 +23,7 @@ from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.schema import put, row_digest
+from lakzegel_server.stores import names
 
 DETAIL: Final = timedelta(days=35)  # that single arrivals are kept; and the newest of each device
 KEPT: Final = timedelta(days=400)  # that days are kept
@@ -175,7 +176,7 @@ class Arrivals:
     def _of(self, header: Header, name: str, index: int, now: datetime) -> Arrival:
         """An arrival that nobody saw: by the device's clock, and the file that lies there."""
         try:
-            size = self._layout.batch(name).stat().st_size
+            size = self._layout.stores.objects.size(names.batch(name)) or 0
         except OSError:
             size = 0
         at = min(header.closed, now)

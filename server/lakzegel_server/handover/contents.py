@@ -7,10 +7,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, Self
 
 from lakzegel_core import entries
 from lakzegel_core.tiles import WIDTH, entries_path
@@ -18,29 +16,48 @@ from lakzegel_core.timenames import ROOTS, Name
 from lakzegel_server.handover.packages import Package, Packages
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.stores import names
+from lakzegel_server.stores.protocols import Reading
+from lakzegel_server.stores.reading import BytesReading
 
 _log: Final = logging.getLogger(__name__)
 
 
+class Source(Protocol):
+    """Where bytes of files are."""
+
+    def open(self, name: str, /) -> Reading:
+        """What has this name."""
+        ...
+
+    def size(self, name: str, /) -> int | None:
+        """How many bytes it has; None when nothing has this name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file: its bytes, or where they lie in DATA."""
+    """One file: its bytes, or the store and the name that give them."""
 
     name: str
-    source: bytes | Path
+    source: bytes | tuple[Source, str]
+    size: int  # bytes, when it was looked for
 
-    def exists(self) -> bool:
-        """Whether the bytes are there."""
-        return isinstance(self.source, bytes) or self.source.is_file()
+    @classmethod
+    def of(cls, name: str, data: bytes) -> Self:
+        """A file of these bytes."""
+        return cls(name, data, len(data))
 
-    @property
-    def size(self) -> int:
-        """How many bytes; 0 for what is gone."""
+    def open(self) -> Reading:
+        """Its bytes, from the first one on.
+
+        Raises:
+            OSError: they are gone, or cannot be read now.
+        """
         if isinstance(self.source, bytes):
-            return len(self.source)
-        with suppress(FileNotFoundError):
-            return self.source.stat().st_size
-        return 0
+            return BytesReading(self.source)
+        store, place = self.source
+        return store.open(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +70,40 @@ class Contents:
 
     def files(self, package: Package) -> list[File]:
         """Every file but ``ready``, by name; what DATA has lost is not among them."""
-        found = [File("checkpoint", package.note)]
+        objects = self.layout.stores.objects
+        found: list[File | None] = [File.of("checkpoint", package.note)]
         found += self._bundles(package)
         found += self._batches(package)
-        found += (File(f"{n}.annex", self.layout.annex(n)) for n in self.packages.annexes(package))
+        for name in self.packages.annexes(package):
+            found.append(_stored(f"{name}.annex", objects, names.annex(name)))
         found += self._tokens(package)
-        there = [file for file in found if file.exists()]
+        there = [file for file in found if file is not None]
         if len(there) < len(found):
             lost = len(found) - len(there)
             _log.warning("hand-over %d: %d files are lost here; run 'check'", package.number, lost)
         return sorted(there, key=lambda file: file.name)
 
-    def _bundles(self, package: Package) -> Iterator[File]:
+    def _bundles(self, package: Package) -> Iterator[File | None]:
         size = package.end.size
         if package.start.size < size:
             for index in range(package.start.size // WIDTH, -(-size // WIDTH)):
                 width = min(WIDTH, size - index * WIDTH)
                 path = entries_path(index, width)
-                whole = width == WIDTH  # a first hand-over has more of those than memory holds
-                source = self.store.folder / path if whole else self.store.read(path)
-                yield File(f"entries-{index}", source)
+                if width < WIDTH:
+                    yield File.of(f"entries-{index}", self.store.read(path))
+                else:  # a first hand-over has more of those than memory holds
+                    yield _stored(f"entries-{index}", self.store, path)
 
-    def _batches(self, package: Package) -> Iterator[File]:
+    def _batches(self, package: Package) -> Iterator[File | None]:
+        stores = self.layout.stores
         for data in self.store.entries(package.start.size, package.end.size):
             if entries.kind_of(data) == entries.BATCH:
                 name = hashlib.sha256(data).hexdigest()
-                for path in (self.layout.batch(name), self.layout.keyring(name)):
-                    yield File(path.name, path)
+                yield _stored(f"{name}.batch", stores.objects, names.batch(name))
+                yield _stored(f"{name}.keyring", stores.keyrings, names.keyring(name))
 
-    def _tokens(self, package: Package) -> Iterator[File]:
+    def _tokens(self, package: Package) -> Iterator[File | None]:
+        objects = self.layout.stores.objects
         rows = self.packages.tokens(package)
         listed = []
         for text, at, expires, root in rows:
@@ -97,9 +119,16 @@ class Contents:
                 }
             )
             for file in (name.stamped, name.answer):
-                yield File(file, self.layout.timestamps / file)
+                yield _stored(file, objects, names.timestamp(file))
         for root in sorted({row[3] for row in rows}):
-            yield File(f"{root}.pem", self.layout.timestamps / ROOTS / f"{root}.pem")
+            file = f"{root}.pem"
+            yield _stored(file, objects, names.timestamp(f"{ROOTS}/{file}"))
         if listed:
             body = json.dumps({"timestamps": listed, "more": False})
-            yield File("timestamps", body.encode())
+            yield File.of("timestamps", body.encode())
+
+
+def _stored(name: str, store: Source, place: str) -> File | None:
+    """A file whose bytes a store has; None when it does not."""
+    size = store.size(place)
+    return None if size is None else File(name, (store, place), size)

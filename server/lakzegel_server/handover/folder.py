@@ -188,9 +188,9 @@ def deliver(share: Share, name: str, files: list[File]) -> None:
 
 def _make_ready(done: Share, text: bytes) -> None:
     if done.has(READY):
-        done.compare(File(READY, text))
+        done.compare(File.of(READY, text))
         return
-    done.write(File(f".{READY}", text))
+    done.write(File.of(f".{READY}", text))
     done.rename(f".{READY}", READY)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import stat
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import IO, Final
 
 from lakzegel_server.durable import sync_open_file, write_all
 from lakzegel_server.handover.contents import File
+from lakzegel_server.stores.protocols import Reading
 
 BLOCK: Final = 2**20  # bytes read at a time
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -121,10 +121,10 @@ class Share:
 
     def write(self, file: File) -> str:
         """The SHA-256 (hex) of a file that is there now, durably; what began is gone on with."""
-        with _source(file) as source:
+        with file.open() as source:
             found = self._resume(file.name, source)
-            if found is None:
-                source.seek(0)
+        if found is None:
+            with file.open() as source:
                 self.remove(file.name)
                 found = _copy(source, self._create(file.name), hashlib.sha256())
         return found
@@ -135,7 +135,7 @@ class Share:
         Raises:
             ForeignError: it is not.
         """
-        with _source(file) as source:
+        with file.open() as source:
             wanted = _digest(source)
             try:
                 fd = os.open(file.name, _OLD & ~os.O_RDWR, dir_fd=self._fd)
@@ -149,7 +149,7 @@ class Share:
     def _create(self, name: str) -> IO[bytes]:
         return os.fdopen(os.open(name, _NEW, _MODE, dir_fd=self._fd), "wb", buffering=0)
 
-    def _resume(self, name: str, source: IO[bytes]) -> str | None:
+    def _resume(self, name: str, source: Reading) -> str | None:
         """Go on where a file ends, when that is how it should begin; None when it is not."""
         try:
             fd = os.open(name, _OLD, dir_fd=self._fd)
@@ -168,7 +168,7 @@ class Share:
         return None
 
 
-def _copy(source: IO[bytes], target: IO[bytes], hashed: hashlib._Hash) -> str:
+def _copy(source: Reading, target: IO[bytes], hashed: hashlib._Hash) -> str:
     """Write what is left of the source, durably."""
     with target:
         with suppress(OSError):  # where modes are the mount's
@@ -180,7 +180,7 @@ def _copy(source: IO[bytes], target: IO[bytes], hashed: hashlib._Hash) -> str:
     return hashed.hexdigest()
 
 
-def _digest(file: IO[bytes]) -> str:
+def _digest(file: Reading | IO[bytes]) -> str:
     hashed = hashlib.sha256()
     while block := file.read(BLOCK):
         hashed.update(block)
@@ -191,12 +191,3 @@ def _is_own(file: IO[bytes]) -> bool:
     """Whether it is a regular file under this name alone."""
     found = os.fstat(file.fileno())
     return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
-
-
-@contextmanager
-def _source(file: File) -> Iterator[IO[bytes]]:
-    if isinstance(file.source, bytes):
-        yield io.BytesIO(file.source)
-        return
-    with file.source.open("rb") as opened:
-        yield opened

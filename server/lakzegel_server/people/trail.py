@@ -22,7 +22,6 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import SigningKey
 from lakzegel_core.trail import Trail, sign_trail
 from lakzegel_server.database import Database
-from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import DamageError
 from lakzegel_server.layout import Layout
 from lakzegel_server.limiting import Bucket
@@ -40,6 +39,7 @@ from lakzegel_server.people.records import (
 from lakzegel_server.people.segmentfile import MAX_RECORDS, SALT, SegmentFile, moments
 from lakzegel_server.people.trailrows import Segment, State
 from lakzegel_server.sequencer import Sequencer
+from lakzegel_server.stores import names
 
 TEND_SECONDS: Final = 60.0  # what was counted is written down at least this often
 FULL: Final = 256  # records that make a segment at once
@@ -266,7 +266,7 @@ class AuditTrail:
         number = before.trail.number + 1 if before else 0
         lines = tuple(line for _, line in waiting)
         data = SegmentFile(number, secrets.token_bytes(SALT), lines).to_bytes()
-        replace_file(self._layout.segment(number), data, work=self._layout.incoming)
+        self._layout.stores.objects.supersede(names.segment(number), data)
         since, until = moments([parse(line).at for line in lines])
         entry = Trail(
             origin=log.origin,
@@ -293,8 +293,9 @@ class AuditTrail:
             return
         with self._sealing, self._lock:
             known = {s.number for s in trailrows.segments(self._database.connection)}
-            for path in self._layout.trail.iterdir():
-                name = path.name.removesuffix(".jsonl")
+            objects = self._layout.stores.objects
+            for place in list(objects.names(names.TRAIL)):
+                name = place.removeprefix(names.TRAIL).removesuffix(".jsonl")
                 if name.isdecimal() and int(name) > max(known, default=-1):
-                    path.unlink()
+                    objects.remove(place)
             self._swept = True

@@ -16,7 +16,9 @@ from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.records import SELF, Action, Event, Thing
+from lakzegel_server.people.segmentfile import MAX_SEGMENT
 from lakzegel_server.people.trailrows import Segment, State
+from lakzegel_server.stores import names
 
 
 def unknown_entries(log: LogState, database: Database) -> list[bytes]:
@@ -28,15 +30,15 @@ def unknown_entries(log: LogState, database: Database) -> list[bytes]:
 def take_in(layout: Layout, database: Database, note: bytes, *, now: float) -> None:
     """Remember the segment of an entry, with its records where they are here."""
     entry = peek_trail(note)
-    path = layout.segment(entry.number)
+    objects, place = layout.stores.objects, names.segment(entry.number)
     try:
-        here = hashlib.sha256(path.read_bytes()).digest() == entry.records
+        here = hashlib.sha256(objects.read(place, MAX_SEGMENT)).digest() == entry.records
     except FileNotFoundError:
         here = False
     state = State.BACK if here else State.LOST
     trailrows.add_segment(database, Segment(entry.number, note, 0, state))
     if not here:
-        path.unlink(missing_ok=True)
+        objects.remove(place)
         lost = Event(SELF, Action.LOSE, Thing.SEGMENT, id=str(entry.number), count=entry.count)
         trailrows.append(database, [lost], now=now)
 

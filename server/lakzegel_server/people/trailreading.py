@@ -19,10 +19,11 @@ from lakzegel_core.errors import FormatError
 from lakzegel_core.trail import peek_trail
 from lakzegel_server.layout import Layout
 from lakzegel_server.people.records import FIELDS
-from lakzegel_server.people.segmentfile import parse_segment
+from lakzegel_server.people.segmentfile import MAX_SEGMENT, parse_segment
 from lakzegel_server.people.trail import AuditTrail
 from lakzegel_server.people.trailrows import Segment, State
 from lakzegel_server.register import Register
+from lakzegel_server.stores import names
 
 MOST_READ: Final = 50_000  # records that one question looks at
 _LAST: Final = 2**53
@@ -126,7 +127,7 @@ class TrailReader:
     """Reads one receiver's trail."""
 
     def __init__(self, layout: Layout, register: Register, trail: AuditTrail) -> None:
-        self._layout = layout
+        self._objects = layout.stores.objects
         self._register = register
         self._trail = trail
 
@@ -172,8 +173,8 @@ class TrailReader:
         index = self._register.index_of(hashlib.sha256(segment.note).digest())
         lines = self._lines(segment, entry.records)
         if lines is None:
-            path = self._layout.segment(segment.number)
-            lost = segment.state is State.LOST or not path.exists()
+            place = names.segment(segment.number)
+            lost = segment.state is State.LOST or self._objects.size(place) is None
             found.gaps.append(Gap(segment.number, index, entry.count, since, until, lost))
             return
         for line in reversed(lines):
@@ -184,7 +185,7 @@ class TrailReader:
     def _lines(self, segment: Segment, digest: bytes) -> tuple[bytes, ...] | None:
         """What a segment's file holds, when it is the one that the log tells of."""
         try:
-            data = self._layout.segment(segment.number).read_bytes()
+            data = self._objects.read(names.segment(segment.number), MAX_SEGMENT)
         except FileNotFoundError:
             return None
         if segment.state is State.LOST or hashlib.sha256(data).digest() != digest:

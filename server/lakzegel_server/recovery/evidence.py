@@ -7,8 +7,9 @@ import hashlib
 
 from lakzegel_core.checkpoint import LogKeys, SignedCheckpoint, open_checkpoint
 from lakzegel_core.errors import LakzegelError
-from lakzegel_server.durable import replace_file
+from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_server.layout import Layout
+from lakzegel_server.stores import names
 
 
 def keep(layout: Layout, *checkpoints: bytes) -> None:
@@ -18,13 +19,13 @@ def keep(layout: Layout, *checkpoints: bytes) -> None:
         OSError: they cannot be stored.
     """
     for data in checkpoints:
-        path = layout.evidence / hashlib.sha256(data).hexdigest()
-        replace_file(path, data, work=layout.incoming)
+        place = names.evidence(hashlib.sha256(data).hexdigest())
+        layout.stores.documents.replace(place, data)
 
 
 def is_kept(layout: Layout) -> bool:
     """Whether this log is known to have forked."""
-    return layout.evidence.is_dir() and any(layout.evidence.iterdir())
+    return any(layout.stores.documents.names(names.EVIDENCE))
 
 
 def keep_ahead(layout: Layout, checkpoint: bytes) -> None:
@@ -33,13 +34,13 @@ def keep_ahead(layout: Layout, checkpoint: bytes) -> None:
     Raises:
         OSError: it cannot be stored.
     """
-    replace_file(layout.ahead, checkpoint, work=layout.incoming)
+    layout.stores.documents.replace(names.AHEAD, checkpoint)
 
 
 def ahead(layout: Layout, keys: LogKeys) -> SignedCheckpoint | None:
     """The checkpoint that is kept so; None when none is, or it is damaged."""
     try:
-        return open_checkpoint(layout.ahead.read_bytes(), keys)
+        return open_checkpoint(layout.stores.documents.read(names.AHEAD, MAX_CHECKPOINT), keys)
     except (FileNotFoundError, LakzegelError, ValueError):
         return None
 

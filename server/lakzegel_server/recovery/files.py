@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import IO, Final
 
 from lakzegel_core import entries
@@ -14,13 +13,15 @@ from lakzegel_core.batch import BatchStream, Header, batch_id, peek_header
 from lakzegel_core.errors import DigestMismatchError, LakzegelError
 from lakzegel_core.held import open_held
 from lakzegel_core.limits import MAX_ANNEX, MAX_KEYRING, MAX_NOTE
-from lakzegel_server.durable import create, replace_file, settle, write_all
+from lakzegel_server.durable import create, write_all
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery.sources import NotThereError, Office
 from lakzegel_server.register import Register
 from lakzegel_server.rekeying import placing
 from lakzegel_server.sealable import require_seen
+from lakzegel_server.stores import names
+from lakzegel_server.stores.protocols import Keeping
 
 BLOCK: Final = 2**20  # bytes read at a time
 Changed = dict[tuple[str, int, int], tuple[int, bytes]]
@@ -67,11 +68,11 @@ class Files:
     # batches and keyrings
 
     def _has_batch(self, name: str, header: Header, *, fresh: bool) -> bool:
-        path = self._layout.batch(name)
+        objects, place = self._layout.stores.objects, names.batch(name)
         if not fresh:
-            return path.exists()
+            return objects.size(place) is not None
         try:
-            with path.open("rb", buffering=0) as file:
+            with objects.open(place) as file:
                 _check_batch(name, header, iter(lambda: file.read(BLOCK), b""))
         except (FileNotFoundError, LakzegelError):
             return False
@@ -82,7 +83,7 @@ class Files:
         try:
             with office.blocks(f"/v1/batches/{name}") as blocks, create(work) as file:
                 _check_batch(name, header, _written(blocks, file))
-            settle([(work, self._layout.batch(name))])
+            self._layout.stores.objects.settle([(work, names.batch(name))])
         except (NotThereError, LakzegelError):
             return False
         finally:
@@ -90,10 +91,10 @@ class Files:
         return True
 
     def _has_keyring(self, name: str, wanted: bytes, *, fresh: bool) -> bool:
-        path = self._layout.keyring(name)
+        keyrings, place = self._layout.stores.keyrings, names.keyring(name)
         if not fresh:
-            return path.exists()
-        return _digest_of(path) == wanted
+            return keyrings.size(place) is not None
+        return _digest_of(keyrings, place, MAX_KEYRING) == wanted
 
     def _fetch_keyring(self, office: Office, name: str, header: Header, wanted: bytes) -> bool:
         data = self._get(office, f"/v1/keyrings/{name}", MAX_KEYRING)
@@ -101,7 +102,7 @@ class Files:
             return False
         with placing(self._log, header, wanted) as counts:
             if counts:
-                replace_file(self._layout.keyring(name), data, work=self._layout.incoming)
+                self._layout.stores.keyrings.supersede(names.keyring(name), data)
         return counts
 
     # annexes and the held statement
@@ -110,15 +111,15 @@ class Files:
         with self._log.looking() as custody:
             policies = [entry.policy for entry in custody.policies.values()]
         wanted = {digest for policy in policies for digest in policy.annexes.values()}
-        lacking = 0
+        objects, lacking = self._layout.stores.objects, 0
         for digest in sorted(wanted):
-            path = self._layout.annex(digest.hex())
-            if _digest_of(path) != digest:
+            place = names.annex(digest.hex())
+            if _digest_of(objects, place, MAX_ANNEX) != digest:
                 data = self._get(office, f"/v1/annexes/{digest.hex()}", MAX_ANNEX)
                 if data is None or hashlib.sha256(data).digest() != digest:
                     lacking += 1
                     continue
-                replace_file(path, data, work=self._layout.incoming)
+                objects.supersede(place, data)
             self._register.keep_annex(digest.hex())
         return lacking
 
@@ -134,7 +135,7 @@ class Files:
             return  # not of this log, or of more of it than there is: nothing to keep
         with self._log.turn():
             if held.size > self._register.held_size():
-                replace_file(self._layout.held, data, work=self._layout.incoming)
+                self._layout.stores.documents.replace(names.HELD, data)
                 self._register.keep_held(held.size, hashlib.sha256(data).digest())
 
     def _get(self, office: Office, path: str, limit: int) -> bytes | None:
@@ -169,8 +170,8 @@ def _written(blocks: Iterator[bytes], file: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _digest_of(path: Path) -> bytes | None:
+def _digest_of(store: Keeping, place: str, limit: int) -> bytes | None:
     try:
-        return hashlib.sha256(path.read_bytes()).digest()
+        return hashlib.sha256(store.read(place, limit)).digest()
     except FileNotFoundError:
         return None

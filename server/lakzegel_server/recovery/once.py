@@ -14,6 +14,7 @@ from lakzegel_server.recovery.following import ForkFoundError, compare
 from lakzegel_server.recovery.sources import Office
 from lakzegel_server.recovery.witnesses import witnesses_of
 from lakzegel_server.settings import Settings
+from lakzegel_server.stores import names
 
 
 def require_index(layout: Layout, settings: Settings) -> None:
@@ -52,7 +53,7 @@ def require_newest(layout: Layout, log: LogState, settings: Settings) -> None:
             " start 'serve', which catches up"
         )
     asked = settings.office is not None or bool(witnesses)
-    if not asked and layout.restored.exists():
+    if not asked and layout.stores.documents.exists(names.RESTORED):
         raise ReadOnlyError(
             f"{layout.restored}: DATA was restored from a backup, and nobody is named who could"
             " tell what was sealed since; name the office in settings.toml"

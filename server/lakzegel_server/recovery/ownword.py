@@ -15,6 +15,7 @@ from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery import evidence
 from lakzegel_server.recovery.following import ForkFoundError, proven_root
+from lakzegel_server.stores import names
 
 
 class OwnWord:
@@ -56,7 +57,7 @@ class OwnWord:
 
     def is_beyond(self, tree: Checkpoint) -> bool:
         """Whether a tree is more than is known to be signed, or is kept nowhere yet."""
-        return tree.size > self._log.stated or not self._layout.ahead.exists()
+        return tree.size > self._log.stated or not self._layout.stores.documents.exists(names.AHEAD)
 
     def keep_beyond(self) -> None:
         """Keep a signed checkpoint beyond DATA's tree until DATA has that very tree.
@@ -86,7 +87,7 @@ class OwnWord:
             DamageError: DATA was set back.
         """
         stated, here = self._log.stated, self._log.edge().size
-        if self._layout.restored.exists():
+        if self._layout.stores.documents.exists(names.RESTORED):
             raise DamageError(
                 f"{self._layout.restored}: DATA was restored from a backup, and nobody is named who"
                 " could tell what was sealed since; name the office in settings.toml, or take that"

@@ -35,6 +35,7 @@ from lakzegel_server.register import Register
 from lakzegel_server.rekeying import settle
 from lakzegel_server.settings import Settings, runtime_folder
 from lakzegel_server.standing import SEALING, Phase, Standing
+from lakzegel_server.stores import names
 
 TICK: Final = 1.0  # seconds; how often it looks whether there is something to do
 FIRST_PAUSE: Final = 1.0  # seconds before it asks again; doubles
@@ -293,8 +294,8 @@ class Recovery:
         if self._continuity is not None:
             self._continuity.note(self._state.shown.checkpoint)
         self._before_sealing(self._state)
-        for done in (self._layout.restored, self._layout.ahead):
-            done.unlink(missing_ok=True)
+        for done in (names.RESTORED, names.AHEAD):
+            self._layout.stores.documents.remove(done)
         self._state.stand(SEALING)
         if self._chores is not None:
             self._chores[FILES_CHORE].wake()
@@ -338,7 +339,7 @@ class Recovery:
 
     def _is_continuous(self) -> bool:
         """Whether DATA has all that this machine showed until just now."""
-        if self._layout.restored.exists():
+        if self._layout.stores.documents.exists(names.RESTORED):
             return False
         shown = self._continuity.newest() if self._continuity else None
         here = self._state.edge().size

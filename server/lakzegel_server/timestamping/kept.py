@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Final, Self
 
 from cryptography.x509 import Certificate
 
 from lakzegel_core.errors import TimestampError
 from lakzegel_core.timenames import ANSWER_END, ROOTS, Name, place_of
+from lakzegel_core.timerenewal import MAX_LIST
 from lakzegel_core.timetoken import MAX_ANSWER, Token, fingerprint, open_token, pem
 from lakzegel_server.database import Database
-from lakzegel_server.durable import FOLDER, replace_file, sync_folder
 from lakzegel_server.errors import DamageError
 from lakzegel_server.layout import Layout
 from lakzegel_server.schema import row_digest
-from lakzegel_server.timestamping.roots import read_roots
+from lakzegel_server.stores import names
+from lakzegel_server.timestamping.roots import MAX_FILE, parse_roots
 
 _log: Final = logging.getLogger(__name__)
 
@@ -96,61 +98,53 @@ class Kept:
 
     def keep(self, name: Name, stamped: bytes, answer: bytes, token: Token) -> Row:
         """The row of a token that is durable, with its root and what it is over."""
-        folder, work = self._layout.timestamps, self._layout.incoming
+        objects = self._layout.stores.objects
         row = Row.of(str(name), stamped, answer, token)
-        for path in (folder, folder / ROOTS):
-            path.mkdir(exist_ok=True, mode=FOLDER)
-        replace_file(self._root(row.root), pem(token.root), work=work)
-        replace_file(folder / name.stamped, stamped, work=work)
-        replace_file(folder / name.answer, answer, work=work)
+        objects.supersede(_root(row.root), pem(token.root))
+        objects.supersede(names.timestamp(name.stamped), stamped)  # a crash may have left one
+        objects.supersede(names.timestamp(name.answer), answer)
         self._remember(row)
         return row
 
     def read_stamped(self, row: Row) -> bytes:
         """What a token is over."""
-        return (self._layout.timestamps / row.named.stamped).read_bytes()
+        return self._layout.stores.objects.read(names.timestamp(row.named.stamped), MAX_LIST)
 
     def tidy(self) -> int:
         """Remember whole tokens that a crash left without a row, remove what is not whole.
 
         What cannot be read now may be whole: then nothing is removed, until a later start.
         """
-        folder = self._layout.timestamps
-        if not folder.is_dir():
-            return 0
+        objects = self._layout.stores.objects
         known = {row.name for row in self.rows()}
         try:
-            for path in folder.glob(f"*{ANSWER_END}"):
-                if path.stem not in known:
-                    self._adopt(path.stem)
+            places = objects.names(names.TIMESTAMPS)
+            found = [place.removeprefix(names.TIMESTAMPS) for place in places]
+            for name in found:
+                if name.endswith(ANSWER_END) and name.removesuffix(ANSWER_END) not in known:
+                    self._adopt(name.removesuffix(ANSWER_END), found)
         except OSError as error:
             _log.warning("a timestamp cannot be read: %s", error.strerror)
             return 0
         rows = self.rows()
         wanted = {row.name for row in rows} | {row.root for row in rows}
-        files = [path for path in folder.rglob("*") if path.is_file() and is_own(path, folder)]
-        gone = [path for path in files if path.stem not in wanted]
-        for path in gone:
-            path.unlink()
-        if gone:
-            sync_folder(folder)
-        return len(gone)
+        gone = [name for name in found if is_own(name) and PurePosixPath(name).stem not in wanted]
+        return sum(objects.remove(names.timestamp(name)) for name in gone)
 
-    def _adopt(self, name: str) -> None:
-        folder = self._layout.timestamps
+    def _adopt(self, name: str, found: Sequence[str]) -> None:
+        objects = self._layout.stores.objects
         with suppress(ValueError, FileNotFoundError, TimestampError):
             files = Name.parse(name)
-            stamped = (folder / files.stamped).read_bytes()
-            answer = (folder / files.answer).read_bytes()[: MAX_ANSWER + 1]
-            token = open_token(answer, stamped, self._roots(), nonce=None)
+            stamped = objects.read(names.timestamp(files.stamped), MAX_LIST)
+            answer = objects.read(names.timestamp(files.answer), MAX_ANSWER)
+            token = open_token(answer, stamped, self._roots(found), nonce=None)
             self._remember(Row.of(name, stamped, answer, token))
 
-    def _roots(self) -> list[Certificate]:
-        paths = sorted((self._layout.timestamps / ROOTS).glob("*.pem"))
-        return [root for path in paths for root in read_roots(path)]
-
-    def _root(self, name: str) -> Path:
-        return self._layout.timestamps / ROOTS / f"{name}.pem"
+    def _roots(self, found: Sequence[str]) -> list[Certificate]:
+        objects = self._layout.stores.objects
+        places = sorted(name for name in found if name.startswith(f"{ROOTS}/"))
+        data = [(name, objects.read(names.timestamp(name), MAX_FILE)) for name in places]
+        return [root for name, one in data for root in parse_roots(one, f"timestamps/{name}")]
 
     def _remember(self, row: Row) -> None:
         opened = closing(Database.open(self._layout.database))
@@ -158,6 +152,10 @@ class Kept:
             change.execute("INSERT INTO timestamps VALUES (?, ?, ?, ?, ?, ?, ?)", row.columns())
 
 
-def is_own(path: Path, folder: Path) -> bool:
+def is_own(name: str) -> bool:
     """Whether a file is named as these are; others are for `check` to name."""
-    return place_of(path.name) == path.relative_to(folder).as_posix()
+    return place_of(name.rpartition("/")[2]) == name
+
+
+def _root(name: str) -> str:
+    return names.timestamp(f"{ROOTS}/{name}.pem")

@@ -24,16 +24,26 @@ def read_roots(path: Path) -> tuple[Certificate, ...]:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE + 1)
-        roots = load_pem_x509_certificates(data)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
+    return parse_roots(data, str(path))
+
+
+def parse_roots(data: bytes, place: str) -> tuple[Certificate, ...]:
+    """The roots of PEM text that lies at a place.
+
+    Raises:
+        ConfigError: it holds anything but self-signed certificates, or too much.
+    """
+    try:
+        roots = load_pem_x509_certificates(data)
     except ValueError:
-        raise ConfigError(f"{path}: holds no certificates in PEM") from None
+        raise ConfigError(f"{place}: holds no certificates in PEM") from None
     if len(data) > MAX_FILE or len(roots) > MAX_ROOTS:
-        raise ConfigError(f"{path}: more than {MAX_ROOTS} certificates")
+        raise ConfigError(f"{place}: more than {MAX_ROOTS} certificates")
     for root in roots:
         try:
             root.verify_directly_issued_by(root)
         except (ValueError, TypeError, InvalidSignature):
-            raise ConfigError(f"{path}: holds a certificate that is no root") from None
+            raise ConfigError(f"{place}: holds a certificate that is no root") from None
     return tuple(dict.fromkeys(roots))

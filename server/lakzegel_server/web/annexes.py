@@ -11,8 +11,8 @@ from starlette.responses import Response
 from lakzegel_core.errors import DigestMismatchError
 from lakzegel_core.limits import MAX_ANNEX
 from lakzegel_server.desk import Desk
-from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import MissingError
+from lakzegel_server.stores import names
 from lakzegel_server.web.requests import BINARY, id_to_find, id_to_store, read_body
 
 
@@ -26,9 +26,9 @@ async def put_annex(desk: Desk, request: Request) -> Response:
 
 async def get_annex(desk: Desk, request: Request) -> Response:
     """An annex."""
-    path = desk.layout.annex(id_to_find(request))
+    place = names.annex(id_to_find(request))
     try:
-        data = await desk.workers.run(path.read_bytes)
+        data = await desk.workers.run(desk.layout.stores.objects.read, place, MAX_ANNEX)
     except FileNotFoundError:
         raise MissingError("no annex has this name") from None
     return Response(data, media_type=BINARY)
@@ -38,5 +38,5 @@ def _store(desk: Desk, name: str, data: bytes) -> None:
     if hashlib.sha256(data).hexdigest() != name:
         raise DigestMismatchError("annex: its SHA-256 is not its name")
     with desk.log.turn():
-        replace_file(desk.layout.annex(name), data, work=desk.layout.incoming)
+        desk.layout.stores.objects.supersede(names.annex(name), data)
         desk.register.keep_annex(name)

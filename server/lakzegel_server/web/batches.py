@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import DamageError, LostError, MissingError
+from lakzegel_server.stores import names
+from lakzegel_server.stores.protocols import Keeping, Reading
 from lakzegel_server.web.origin import sender
 from lakzegel_server.web.receipts import receipt
 from lakzegel_server.web.requests import (
@@ -44,30 +44,29 @@ async def put_batch(desk: Desk, request: Request) -> Response:
 async def get_batch(desk: Desk, request: Request) -> Response:
     """A batch file."""
     name = id_to_find(request)
-    return await _stream(desk, name, desk.layout.batch(name))
+    return await _stream(desk, name, desk.layout.stores.objects, names.batch(name))
 
 
 async def get_keyring(desk: Desk, request: Request) -> Response:
     """A keyring file."""
     name = id_to_find(request)
-    return await _stream(desk, name, desk.layout.keyring(name))
+    return await _stream(desk, name, desk.layout.stores.keyrings, names.keyring(name))
 
 
-async def _stream(desk: Desk, name: str, path: Path) -> Response:
+async def _stream(desk: Desk, name: str, store: Keeping, place: str) -> Response:
     index = await desk.workers.run(desk.register.index_of, bytes.fromhex(name))
     if index is None:
         raise MissingError("no batch has this name")
     try:
-        file = await desk.workers.run(path.open, "rb", 0)
+        file = await desk.workers.run(store.open, place)
     except FileNotFoundError:
-        raise LostError(f"{path.parent.name}/{path.name}: lost here; run 'check'") from None
-    size = os.fstat(file.fileno()).st_size
-    return StreamingResponse(
-        _blocks(desk, file, size), media_type=BINARY, headers={"Content-Length": str(size)}
-    )
+        raise LostError(f"{place}: lost here; run 'check'") from None
+    length = {"Content-Length": str(file.size)}
+    return StreamingResponse(_blocks(desk, file), media_type=BINARY, headers=length)
 
 
-async def _blocks(desk: Desk, file: IO[bytes], size: int) -> AsyncIterator[bytes]:
+async def _blocks(desk: Desk, file: Reading) -> AsyncIterator[bytes]:
+    size = file.size
     with file:
         while size > 0:
             block = await desk.workers.run(file.read, min(BLOCK, size))

@@ -14,12 +14,13 @@ from lakzegel_core.custody import Custody
 from lakzegel_core.custody_state import AdmissionState, DeviceState
 from lakzegel_core.encoding import b64
 from lakzegel_core.errors import EpochError, FormatError, NotAdmittedError
-from lakzegel_core.limits import MAX_HEADER
+from lakzegel_core.limits import MAX_ANNEX, MAX_HEADER
 from lakzegel_core.query import Query, open_query, peek_query
 from lakzegel_server.desk import Desk
 from lakzegel_server.housekeeping import read_held
 from lakzegel_server.logstate import Shown
 from lakzegel_server.people.records import Action, Event
+from lakzegel_server.stores import names
 from lakzegel_server.web.receipts import consistency
 from lakzegel_server.web.requests import old_size, read_body
 from lakzegel_server.web.telling import who
@@ -140,7 +141,8 @@ def _annex(desk: Desk, digest: bytes | None) -> str | None:
     if digest is None:
         return None
     try:
-        return b64(desk.layout.annex(digest.hex()).read_bytes())
+        place = names.annex(digest.hex())
+        return b64(desk.layout.stores.objects.read(place, MAX_ANNEX))
     except FileNotFoundError:
         return None
 

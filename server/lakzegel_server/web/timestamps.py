@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import FormatError
 from lakzegel_core.timenames import Name, place_of
+from lakzegel_core.timerenewal import MAX_LIST
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import LostError, MissingError
+from lakzegel_server.stores import names
 from lakzegel_server.timestamping.kept import Row
 from lakzegel_server.web.requests import BINARY
 
@@ -35,7 +37,8 @@ async def get_timestamp(desk: Desk, request: Request) -> Response:
     if place is None or not await desk.workers.run(desk.timestamps.kept.has, name):
         raise MissingError("no timestamp has this name")
     try:
-        data = await desk.workers.run((desk.layout.timestamps / place).read_bytes)
+        read = desk.layout.stores.objects.read
+        data = await desk.workers.run(read, names.timestamp(place), MAX_LIST)
     except FileNotFoundError:
         raise LostError(f"timestamps/{place}: lost here; run 'check'") from None
     return Response(data, media_type=BINARY)

@@ -14,7 +14,9 @@ from lakzegel_core.errors import FormatError
 from lakzegel_core.trail import peek_trail
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import DamageError, LostError, MissingError
+from lakzegel_server.people.segmentfile import MAX_SEGMENT
 from lakzegel_server.people.trailrows import Segment, State
+from lakzegel_server.stores import names
 
 LINES: Final = "application/x-ndjson"
 
@@ -62,9 +64,9 @@ def _read(desk: Desk, number: int) -> bytes:
     if number > newest:
         raise MissingError("no segment has this number")
     known = next((one for one in desk.trail.segments() if one.number == number), None)
-    place = f"trail/{number}.jsonl"
+    place = names.segment(number)
     try:
-        data = desk.layout.segment(number).read_bytes()
+        data = desk.layout.stores.objects.read(place, MAX_SEGMENT)
     except FileNotFoundError:
         data = b""
     if known is None or not data:

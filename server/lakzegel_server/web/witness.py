@@ -17,10 +17,10 @@ from lakzegel_core.limits import MAX_CHECKPOINT, MAX_NOTE
 from lakzegel_core.note import Signature, parse
 from lakzegel_server.cosigners import Identity, cosigners
 from lakzegel_server.desk import Desk
-from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import MissingError
 from lakzegel_server.logstate import LogState
 from lakzegel_server.sealable import require_seen
+from lakzegel_server.stores import names
 from lakzegel_server.web.requests import TEXT, read_body
 
 
@@ -49,7 +49,7 @@ async def post_held(desk: Desk, request: Request) -> Response:
 async def get_held(desk: Desk, _request: Request) -> Response:
     """The office's newest held statement."""
     try:
-        data = await desk.workers.run(desk.layout.held.read_bytes)
+        data = await desk.workers.run(desk.layout.stores.documents.read, names.HELD, MAX_NOTE)
     except FileNotFoundError:
         raise MissingError("the office has not stated yet what it holds") from None
     return Response(data, media_type=TEXT)
@@ -96,7 +96,7 @@ def _take_held(desk: Desk, data: bytes) -> None:
     _require_tree(desk.log, held.checkpoint)
     with desk.log.turn():
         if held.size > desk.register.held_size():
-            replace_file(desk.layout.held, data, work=desk.layout.incoming)
+            desk.layout.stores.documents.replace(names.HELD, data)
             desk.register.keep_held(held.size, hashlib.sha256(data).digest())
 
 

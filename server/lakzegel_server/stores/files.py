@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Objects and keyrings as files below DATA: the embedded receiver's stores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from lakzegel_server import durable
+from lakzegel_server.errors import ClashError
+from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
+from lakzegel_server.stores.protocols import Moves
+from lakzegel_server.stores.reading import FileReading
+
+
+class FileStore:
+    """Files below one folder, each put there whole; work in progress lies in ``work``."""
+
+    locked = False
+
+    def __init__(self, root: Path, work: Path) -> None:
+        self._root = root
+        self._work = work
+
+    def put(self, name: str, data: bytes) -> None:
+        """Put the file there; whoever puts another one at the same time is seen."""
+        path = self._path(name)
+        if not path.exists():
+            durable.make_folder(path.parent)
+            with suppress(FileExistsError):
+                durable.new_file(path, data, work=self._work)
+                return
+        with path.open("rb") as file:
+            if file.read(len(data) + 1) != data:
+                raise ClashError(f"{name}: other bytes lie there; run 'lakzegel-server check'")
+        durable.sync_files([path])  # whoever put it there may not have got so far
+        durable.sync_folder(path.parent)
+
+    def supersede(self, name: str, data: bytes) -> None:
+        """Put the file there, in the place of another."""
+        durable.replace_file(self._path(name), data, work=self._work)
+
+    def settle(self, moves: Moves) -> None:
+        """Move files to their names."""
+        durable.settle([(work, self._path(name)) for work, name in moves])
+
+    def open(self, name: str) -> FileReading:
+        """The file."""
+        return FileReading(self._path(name).open("rb", buffering=0))
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The file's bytes."""
+        with self._path(name).open("rb") as file:
+            return file.read(limit + 1)
+
+    def size(self, name: str) -> int | None:
+        """The file's length."""
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Every regular file below a folder."""
+        for folder, _, files in os.walk(self._root / checked_prefix(prefix)):
+            for file in files:
+                yield Path(folder, file).relative_to(self._root).as_posix()
+
+    def changed(self, name: str) -> float | None:
+        """The file's time."""
+        try:
+            return self._path(name).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name: str) -> bool:
+        """Take the file away."""
+        path = self._path(name)
+        with suppress(FileNotFoundError):
+            path.unlink()
+            durable.sync_folder(path.parent)
+        return True
+
+    def _path(self, name: str) -> Path:
+        return self._root / checked(name)
+
+
+class KeyringFiles(FileStore):
+    """Keyrings as files: to replace one is to rename another over it."""
+
+    def waiting(self) -> Iterator[str]:
+        """The files named so."""
+        for path in (self._root / KEYRINGS).glob(f"*{NEXT}"):
+            yield f"{KEYRINGS}{path.name}"
+
+    def promote(self, waiting: str, name: str) -> None:
+        """Rename the one that waits."""
+        path = self._path(name)
+        self._path(waiting).replace(path)
+        durable.sync_folder(path.parent)
+
+
+class FileDocuments:
+    """Documents as files below DATA."""
+
+    def __init__(self, root: Path, work: Path) -> None:
+        self._root = root
+        self._work = work
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The file's bytes."""
+        with self._path(name).open("rb") as file:
+            return file.read(limit + 1)
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put the file there, durably."""
+        durable.replace_file(self._path(name), data, work=self._work)
+
+    def exists(self, name: str) -> bool:
+        """Whether the file is there."""
+        return self._path(name).exists()
+
+    def remove(self, name: str) -> None:
+        """Take the file away."""
+        self._path(name).unlink(missing_ok=True)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """The files of a folder."""
+        folder = self._root / checked_prefix(prefix)
+        with suppress(FileNotFoundError):
+            for path in folder.iterdir():
+                yield f"{prefix}{path.name}"
+
+    def _path(self, name: str) -> Path:
+        return self._root / checked(name)

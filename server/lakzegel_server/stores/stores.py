@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""All stores of one receiver, opened once where a command begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from lakzegel_server.stores.files import FileDocuments, FileStore, KeyringFiles
+from lakzegel_server.stores.names import KEYRINGS
+from lakzegel_server.stores.protocols import Documents, Keyrings, Moves, Objects
+
+INCOMING = "incoming"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the bytes of one receiver are; ``files`` when all of them lie below its DATA."""
+
+    objects: Objects
+    keyrings: Keyrings
+    documents: Documents
+    files: FileStore | None = None
+
+    @classmethod
+    def below(cls, data: Path) -> Self:
+        """Everything as files below DATA."""
+        work = data / INCOMING
+        files = FileStore(data, work)
+        return cls(files, KeyringFiles(data, work), FileDocuments(data, work), files)
+
+    def settle(self, moves: Moves) -> None:
+        """Return when written files are durable under their names, keyrings as others."""
+        if self.files is not None:  # one sync a folder, whatever goes there
+            self.files.settle(moves)
+            return
+        self.keyrings.settle(_of(moves, keyrings=True))
+        self.objects.settle(_of(moves, keyrings=False))
+
+
+def _of(moves: Moves, *, keyrings: bool) -> Sequence[tuple[Path, str]]:
+    return [move for move in moves if move[1].startswith(KEYRINGS) is keyrings]
