@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What an S3 store must be before a receiver keeps anything there (docs/spec/stores.md §4, 5)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from lakzegel_server.errors import ConfigError
+from lakzegel_server.stores.place import S3Place
+from lakzegel_server.stores.s3 import S3Keyrings, S3Objects
+from lakzegel_server.stores.s3client import (
+    ExistsError,
+    RefusalError,
+    S3Client,
+    StoreError,
+    checksum,
+)
+from lakzegel_server.stores.s3reading import S3Reading
+from lakzegel_server.stores.secret import Credentials
+
+KIND: Final = "lakzegel.nl/store/v1"
+MARK: Final = "store"
+_MAX_MARK: Final = 1024
+_NO_LOCK: Final = frozenset(
+    {"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"}
+)
+_TRIAL: Final = timedelta(days=1)
+
+
+def open_objects(
+    place: S3Place, credentials: Credentials | None, origin: str, clock: Callable[[], float]
+) -> S3Objects:
+    """The objects of a log in a bucket that locks them.
+
+    Raises:
+        ConfigError: the bucket does not, or is not this log's.
+        StoreError: it cannot be asked now.
+    """
+    if place.retain_days is None:
+        raise ConfigError(f"{place}: needs retain-days: how long what is put there is locked")
+    client = S3Client.connect(place, credentials)
+    _require_bucket(client)
+    if _versioning(client) != "Enabled" or not _has_lock(client):
+        raise ConfigError(
+            f"{place}: has no Object Lock; make a bucket with it, for one cannot get it later"
+        )
+    _require_compliance(client, _mark(origin, "objects"), clock)
+    return S3Objects(client, clock)
+
+
+def open_keyrings(place: S3Place, credentials: Credentials | None, origin: str) -> S3Keyrings:
+    """The keyrings of a log in a bucket that forgets.
+
+    Raises:
+        ConfigError: the bucket keeps what is deleted, or is not this log's.
+        StoreError: it cannot be asked now.
+    """
+    if place.retain_days is not None:
+        raise ConfigError(f"{place}: keyrings are not locked; take retain-days away")
+    client = S3Client.connect(place, credentials)
+    _require_bucket(client)
+    status = _versioning(client)
+    if status is not None:
+        raise ConfigError(
+            f"{place}: versioning is {status.lower()}, so it keeps what is deleted; keyrings need"
+            " a bucket that never had versions"
+        )
+    if _has_lock(client):
+        raise ConfigError(f"{place}: has Object Lock; keyrings need a bucket that forgets")
+    keyrings = S3Keyrings(client)
+    _require_mark(client, _mark(origin, "keyrings"), {})
+    trial = f"keyrings/trial-{secrets.token_hex(8)}"
+    keyrings.put(trial, b"to be forgotten\n")
+    if not keyrings.remove(trial) or keyrings.size(trial) is not None:
+        raise ConfigError(f"{place}: what was deleted is still there; keyrings cannot be kept so")
+    return keyrings
+
+
+def _require_bucket(client: S3Client) -> None:
+    try:
+        client.ask("head_bucket")
+    except RefusalError as error:
+        where = f"{client.place}"
+        if error.status == 404:  # noqa: PLR2004 - as HTTP has it
+            raise ConfigError(f"{where}: there is no such bucket") from None
+        raise ConfigError(f"{where}: {error.strerror}") from None
+
+
+def _versioning(client: S3Client) -> str | None:
+    found: str | None = client.ask("get_bucket_versioning").get("Status")
+    return found
+
+
+def _has_lock(client: S3Client) -> bool:
+    try:
+        found = client.ask("get_object_lock_configuration")
+    except RefusalError as error:
+        if error.code in _NO_LOCK:
+            return False
+        raise
+    return bool(found["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled")
+
+
+def _mark(origin: str, kind: str) -> bytes:
+    return f"{KIND}\nlog {origin}\nkind {kind}\n".encode()
+
+
+def _require_mark(client: S3Client, mark: bytes, terms: dict[str, Any]) -> None:
+    """Return when the store is marked as this log's; one that nobody marked is, now."""
+    try:
+        client.ask(
+            "put_object",
+            MARK,
+            Body=mark,
+            ChecksumSHA256=checksum(mark),
+            IfNoneMatch="*",
+            **terms,
+        )
+    except ExistsError:
+        with S3Reading.open(client, MARK) as reading:
+            if reading.read(_MAX_MARK) != mark:
+                raise ConfigError(
+                    f"{client.place}: is another log's, or was made for other things; give a"
+                    " prefix of its own"
+                ) from None
+
+
+def _require_compliance(client: S3Client, mark: bytes, clock: Callable[[], float]) -> None:
+    """Return when the mark is locked as every object is to be; that is tried only once."""
+    until = datetime.fromtimestamp(int(clock()), UTC) + _TRIAL
+    terms = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+    _require_mark(client, mark, terms)
+    found = client.ask("head_object", MARK)
+    if found.get("ObjectLockMode") != "COMPLIANCE":
+        raise ConfigError(f"{client.place}: does not lock in compliance mode")
+    if found["ObjectLockRetainUntilDate"] <= datetime.fromtimestamp(clock(), UTC):
+        return  # it was tried before, by whoever put it
+    with suppress(StoreError):
+        client.ask("delete_object", MARK, VersionId=found["VersionId"])
+        raise ConfigError(f"{client.place}: let a locked object be deleted; it locks nothing")
