@@ -6,6 +6,7 @@ A log of ten million entries does not fit in memory as objects; what is kept are
 
 import hashlib
 from array import array
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -202,19 +203,23 @@ class Changes:
     def __init__(self, entries: Entries) -> None:
         """Begin with none."""
         self._entries = entries
-        self._indices = array("Q")
+        self.indices = array("Q")
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self._indices)
+        return len(self.indices)
 
     def __iter__(self) -> Iterator[Change]:
         """Yield each, read from the mirror."""
-        return map(self.at, self._indices)
+        return map(self.at, self.indices)
+
+    def since(self, index: int) -> Iterator[Change]:
+        """Yield each from an entry of the log on."""
+        return map(self.at, self.indices[bisect_left(self.indices, index) :])
 
     def add(self, index: int) -> None:
         """Take the next one in."""
-        self._indices.append(index)
+        self.indices.append(index)
 
     def at(self, index: int) -> Change:
         """Return the one that is this entry of the log.

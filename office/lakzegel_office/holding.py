@@ -57,13 +57,18 @@ class Misfit:
         return max(known) if len(known) == len(places) else None
 
 
-def misfits(replay: Replay, opened: Mapping[str, Sequence[Failure]]) -> Iterator[Misfit]:
-    """Yield everything about sealed batches that does not fit, in the order of the log."""
+def misfits_in(replay: Replay, failed: Mapping[int, Sequence[Failure]]) -> Iterator[Misfit]:
+    """Yield everything about sealed batches that does not fit: of headers, then of what was opened.
+
+    `failed` has by its header's place in the log what did not fit of a batch.
+    """
     for problem in replay.problems:
         if problem.record is not None:
             yield Misfit(problem.record, problem.code, (), problem.what)
-    for record in replay.accepted:
-        failures = opened.get(record.batch_id, ())
+    for index in sorted(failed):
+        record, failures = replay.accepted.at(index), failed[index]
+        if record is None:
+            continue
         for code in dict.fromkeys(failure.code for failure in failures):
             same = [failure for failure in failures if failure.code == code]
             items = [failure.index for failure in same if failure.index is not None]

@@ -94,7 +94,7 @@ class IndexStore:
         pieces.append(compressor.flush())
         salt = os.urandom(cobblestone.SALT_SIZE)
         sealed = cobblestone.seal(self._key, salt, batch_id.encode(), b"".join(pieces))
-        _replace(self._index / batch_id, sealed)
+        replace_cache(self._index / batch_id, sealed)
 
     def read(self, batch_id: str) -> Iterator[IndexedItem] | None:
         """Return a batch's items in order, or None where it must be opened (again)."""
@@ -119,7 +119,7 @@ class IndexStore:
         text = json.dumps({"failures": rows, "format": _FORMAT, "items": items})
         salt = os.urandom(cobblestone.SALT_SIZE)
         sealed = cobblestone.seal(self._key, salt, _mark_context(batch_id), text.encode())
-        _replace(self._opened / batch_id, sealed)
+        replace_cache(self._opened / batch_id, sealed)
 
     def opened(self, batch_id: str) -> tuple[Failure, ...] | None:
         """Return what did not fit, or None where the batch has not been opened here."""
@@ -137,8 +137,8 @@ def _mark_context(batch_id: str) -> bytes:
     return f"opened {batch_id}".encode()
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Whole or not at all for other processes; after a power cut it may be missing or torn.
+def replace_cache(path: Path, data: bytes) -> None:
+    """Leave it whole or not at all for other processes; a power cut may tear it or take it.
 
     A torn index does not decrypt and a torn mark does not parse, so no fsync is spent on them.
     Two programs may do it at once, a pull and a search.

@@ -19,13 +19,17 @@ from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_office import durable
 from lakzegel_office.checkpoints import keep_checkpoint, tidy_checkpoints
 from lakzegel_office.config import Config
+from lakzegel_office.edge import belongs, too_many
 from lakzegel_office.errors import DoubtError, ForkedError
 from lakzegel_office.home import Home
+from lakzegel_office.index import replace_cache
 from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.transport import Receiver
 from lakzegel_office.witness.parties import office_state
 from lakzegel_office.witness.state import MAX_EVIDENCE, Signed
 
+_TIDIED: Final = "tidied"  # below state/: the size at which the log was tidied last
+_MAX_TIDIED: Final = 32  # bytes
 STEP: Final = 16 * tiles.WIDTH  # entries that are in memory at a time
 
 
@@ -39,6 +43,7 @@ class LogSync:
         self._config = config
         self._receiver = receiver
         self._witness = office_state(home, config)
+        self._tidied: int | None = None  # the size at which there were no other tiles
 
     def newest(self) -> SignedCheckpoint | None:
         """Return the newest mirrored checkpoint, verified again, or None before the first pull.
@@ -86,12 +91,25 @@ class LogSync:
         mirrored = self.newest()
         size = mirrored.checkpoint.size if mirrored is not None else 0
         tidy_checkpoints(self._mirror, size)
-        wanted = set(tiles.paths_for(size))
-        for name in list(self._mirror.files("log")):
-            path = name.removeprefix("log/")
-            if path != name and path not in wanted and _is_tile(path):
-                self._mirror.tile(path).unlink()
-                _drop_empty(self._mirror.tile(path).parent)
+        for path in self._surplus(size):
+            self._mirror.tile(path).unlink()
+            _drop_empty(self._mirror.tile(path).parent)
+        if self._tidied != size:
+            replace_cache(self._home.state / _TIDIED, b"%d\n" % size)
+            self._tidied = size
+
+    def _surplus(self, size: int) -> list[str]:
+        """Return the tiles that are not of this size, in the order in which they may go.
+
+        Beyond where the log was tidied last nothing is looked at; where nobody knows, everything.
+        """
+        if self._tidied is None:
+            self._tidied = _read_size(self._home.state / _TIDIED)
+        if self._tidied is not None and self._tidied <= size:
+            return too_many(self._mirror, self._tidied, size)
+        paths = [name.removeprefix("log/") for name in self._mirror.files("log")]
+        found = [path for path in paths if _is_tile(path) and not belongs(path, size)]
+        return sorted(found, key=lambda path: tiles.parse_tile_path(path).index, reverse=True)
 
     def _refuse_other_past(self, old: Checkpoint, whose: str, served: SignedCheckpoint) -> None:
         new = served.checkpoint
@@ -132,7 +150,7 @@ class LogSync:
                     f"fork: this office cosigned another log of {before.size} entries than the "
                     f"receiver serves; kept as {kept} beside the one below witness/logs"
                 )
-        staging.settle(set(tiles.paths_for(new.size)), self._mirror.tile)
+        staging.settle(new.size, self._mirror.tile)
         keep_checkpoint(self._mirror, self._config, served)
         self.tidy()
 
@@ -182,11 +200,20 @@ class _Staging:
             path.write_bytes(data)
             self._names[name] = None
 
-    def settle(self, wanted: set[str], place: Callable[[str], Path]) -> None:
-        """Bring the files of the new size to their places, durably."""
+    def settle(self, size: int, place: Callable[[str], Path]) -> None:
+        """Bring the files of the new size to their places, durably, in rising order."""
         for name in self._names:
-            if name in wanted:
+            if belongs(name, size):
                 durable.settle(self._folder / name, place(name))
+
+
+def _read_size(path: Path) -> int | None:
+    """Return the number that a file has; it may be thrown away."""
+    try:
+        text = read_limited(path, _MAX_TIDIED).decode("ascii")
+    except (OSError, DoubtError, UnicodeDecodeError):
+        return None
+    return int(text) if text.strip().isdecimal() and text.endswith("\n") else None
 
 
 def _is_tile(path: str) -> bool:

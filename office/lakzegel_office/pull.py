@@ -12,38 +12,33 @@ A step that finds something goes on with what is not concerned; whatever is not 
 by the next pull.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from lakzegel_core import tiles
 from lakzegel_core.finding import sign_finding
+from lakzegel_office.backlog import Backlog
+from lakzegel_office.bringing import Bringing, Progress
 from lakzegel_office.checkpoints import Checkpoints
 from lakzegel_office.config import Config
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.errors import DoubtError, RefusedError
 from lakzegel_office.fetching import Fetcher
-from lakzegel_office.headers import HeaderRecord
-from lakzegel_office.holding import Misfit, misfits
+from lakzegel_office.holding import Misfit
 from lakzegel_office.home import Home
-from lakzegel_office.index import Failure, IndexStore
+from lakzegel_office.index import IndexStore
 from lakzegel_office.logsync import LogSync
 from lakzegel_office.mirror import Mirror, read_bundle
-from lakzegel_office.opening import OpenTask, start_worker, work
 from lakzegel_office.publishing import Publisher
-from lakzegel_office.references import References
-from lakzegel_office.replay import Replay, annexes_of, destroyed_in, keyring_of
-from lakzegel_office.spread import in_turn, spread
+from lakzegel_office.replay import Replay
 from lakzegel_office.timefetch import TimeFetcher
 from lakzegel_office.transport import Receiver
 from lakzegel_office.vault import INDEX, Vault
 from lakzegel_office.witness.parties import office_state
 
 ROUNDS: Final = 8  # times that findings of this pull may make the log grow before it stops
-SPREAD_FROM: Final = 1500  # items; fewer are not worth a process's start
-
-Progress = Callable[[str], None]
 
 
 @dataclass(slots=True)
@@ -88,9 +83,8 @@ class Puller:
         self._store = IndexStore(home.state, self._index_key)
         self._checkpoints: Checkpoints | None = None
         self._replay = Replay.start(config, self._mirror, self._signed_at)
-        self._references = References(self._store, self._replay)
-        self._opened: dict[str, tuple[Failure, ...]] = {}
-        self._missing: dict[str, Doubt] = {}
+        self._bringing = self._bring(Backlog())
+        self._times = TimeFetcher(home, config, receiver)
         self._told: set[tuple[str, str]] = set()  # findings that this pull sent: batch, code
 
     def run(self) -> PullReport:
@@ -112,17 +106,21 @@ class Puller:
         for _ in range(ROUNDS):
             signed = sync.advance()
             self._follow_log(signed.checkpoint.size, signed.checkpoint.root)
-            self._bring_in(fetcher, report)
+            report.opened += self._bringing.run(fetcher, self._identities)
             if not self._send_findings(report):
                 break
         report.doubts += [p.doubt(excepted=False) for p in self._replay.problems if not p.record]
-        report.doubts += self._missing.values()
-        report.doubts += TimeFetcher(self._home, self._config, self._receiver).run(self._replay)
+        report.doubts += self._bringing.missing.values()
+        report.doubts += self._times.run(self._replay)
         state = office_state(self._home, self._config)
         publisher = Publisher(self._config, self._vault, self._receiver, self._mirror, state)
-        holes = [r.index for r in self._replay.accepted if r.batch_id not in self._opened]
+        backlog = self._bringing.backlog
         report.held = publisher.publish(
-            signed, self._replay, holes, list(misfits(self._replay, self._opened)), report.doubts
+            signed,
+            self._replay,
+            sorted(backlog.waiting),
+            list(backlog.misfits(self._replay)),
+            report.doubts,
         )
         report.size = signed.checkpoint.size
         report.batches = len(self._replay.accepted)
@@ -135,11 +133,15 @@ class Puller:
         return self._replay
 
     def _follow_others(self, sync: LogSync) -> None:
-        """Let go of what this process knows of batches, where another one pulled meanwhile."""
+        """Let go of what this process read of batches, where another one pulled meanwhile."""
         mirrored = sync.newest()
         if mirrored is not None and mirrored.checkpoint.size != self._replay.size:
-            self._opened.clear()
-            self._references = References(self._store, self._replay)
+            self._bringing.look_again()
+
+    def _bring(self, backlog: Backlog) -> Bringing:
+        return Bringing(
+            self._mirror, self._home.state, self._index_key, self._replay, backlog, self._progress
+        )
 
     def _signed_at(self, size: int) -> int | None:
         return self._checkpoints.signed_at(size) if self._checkpoints is not None else None
@@ -156,73 +158,10 @@ class Puller:
         if replay.root(size) != root:
             raise DoubtError("mirror/log: not the log that was signed; run: lakzegel-office verify")
 
-    def _bring_in(self, fetcher: Fetcher, report: PullReport) -> None:
-        """Steps 3 and 4 for everything that is not opened yet."""
-        self._missing.clear()
-        self._replace_keyrings(fetcher)
-        for digest in annexes_of(self._replay):
-            doubt = fetcher.annex(digest)
-            if doubt is not None:
-                self._missing[digest] = doubt
-        todo = [record for record in self._replay.accepted if not self._is_opened(record)]
-        records = {record.batch_id: record for record in todo}
-        tasks = self._tasks(fetcher, todo)
-        run = spread if sum(r.header.items for r in todo) >= SPREAD_FROM else in_turn
-        arguments = (self._identities, self._home.state, self._index_key)
-        results = run(tasks, work, prepare=start_worker, arguments=arguments)
-        for done, result in enumerate(results, 1):
-            report.opened += result.items
-            record = records[result.batch_id]
-            wrong = self._references.failures(record, result)
-            if wrong is not None:
-                failures = (*result.failures, *wrong)
-                self._store.mark(result.batch_id, result.items, failures)
-                self._opened[result.batch_id] = failures
-            self._progress(f"opened {done}/{len(todo)} batches, {report.opened} items")
-
-    def _replace_keyrings(self, fetcher: Fetcher) -> None:
-        """Bring in each keyring that was changed; its batch's index goes first, for its words."""
-        for record in self._replay.accepted:
-            name = record.batch_id
-            expected = keyring_of(self._replay, record)
-            if expected == record.header.keyring or not self._mirror.keyring(name).exists():
-                continue
-            if not fetcher.has_keyring(name, expected):
-                self._store.forget(name)
-                self._references.forget(name)
-                self._opened.pop(name, None)
-                doubt = fetcher.batch(record, expected)
-                if doubt is not None:
-                    self._missing[name] = doubt
-
-    def _is_opened(self, record: HeaderRecord) -> bool:
-        """Tell whether a batch is here and was opened, by this process or an earlier one."""
-        name = record.batch_id
-        if not (self._mirror.batch(name).exists() and self._mirror.keyring(name).exists()):
-            self._opened.pop(name, None)
-            return False
-        if name not in self._opened:
-            failures = self._store.opened(name)
-            if failures is None:
-                return False
-            self._opened[name] = failures
-        return True
-
-    def _tasks(self, fetcher: Fetcher, todo: list[HeaderRecord]) -> Iterator[OpenTask]:
-        """Yield each batch as soon as it is in the mirror."""
-        for record in todo:
-            doubt = fetcher.batch(record, keyring_of(self._replay, record))
-            name = record.batch_id
-            if doubt is not None:
-                self._missing[name] = doubt
-                continue
-            batch, keyring = self._mirror.batch(name), self._mirror.keyring(name)
-            yield OpenTask(name, batch, keyring, destroyed_in(self._replay, record))
-
     def _send_findings(self, report: PullReport) -> bool:
         """Step 5; tell whether the log grew by it."""
         grown = False
-        for misfit in misfits(self._replay, self._opened):
+        for misfit in self._bringing.backlog.misfits(self._replay):
             if misfit.excepted_at(self._replay) is not None:
                 continue
             grown |= self._send_finding(misfit, report)

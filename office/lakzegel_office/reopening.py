@@ -9,13 +9,13 @@ from os import urandom
 from pathlib import Path
 from typing import Final
 
+from lakzegel_office.bringing import SPREAD_FROM
 from lakzegel_office.doubts import Doubt
 from lakzegel_office.headers import HeaderRecord
 from lakzegel_office.home import Home
 from lakzegel_office.index import IndexStore
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.opening import OpenResult, OpenTask, start_worker, work
-from lakzegel_office.pull import SPREAD_FROM
 from lakzegel_office.references import References
 from lakzegel_office.replay import Replay, destroyed_in
 from lakzegel_office.spread import in_turn, spread

@@ -238,10 +238,15 @@ def keyring_of(replay: Replay, record: HeaderRecord) -> bytes:
     return changed[1] if changed is not None else header.keyring
 
 
-def annexes_of(replay: Replay) -> list[str]:
-    """Return the SHA-256 (hex) of every annex that a policy, a hold or a term in the log names."""
-    digests = [raw.hex() for policy in replay.policies() for raw in policy.annexes.values()]
-    digests += [mark.annex.hex() for _, mark in replay.marks if mark.annex is not None]
+def annexes_of(replay: Replay, since: int = 0) -> list[str]:
+    """Return the SHA-256 (hex) of every annex that a policy, a hold or a term in the log names.
+
+    Of entries from `since` on alone.
+    """
+    entries = [entry for entry in replay.custody.policies.values() if entry.index >= since]
+    digests = [raw.hex() for entry in entries for raw in entry.policy.annexes.values()]
+    marks = [mark for index, mark in replay.marks if index >= since]
+    digests += [mark.annex.hex() for mark in marks if mark.annex is not None]
     return list(dict.fromkeys(digests))
 
 

@@ -50,6 +50,7 @@ class TimeFetcher:
         self._config = config
         self._receiver = receiver
         self._mirror = Mirror(home.mirror)
+        self._seen_whole = False  # by this process; nothing else takes a token away
 
     def run(self, replay: Replay) -> list[Doubt]:
         """Have every token over what is mirrored; return why one cannot be had.
@@ -59,7 +60,8 @@ class TimeFetcher:
         """
         judge = Judge(self._mirror, self._config, replay)
         doubts = []
-        newest = self._newest() if self._is_whole() else 0
+        self._seen_whole = self._seen_whole or self._is_whole()
+        newest = self._newest() if self._seen_whole else 0
         try:
             listed = list(self._listed(max(newest - OVERLAP, 0)))
         except MissingError:

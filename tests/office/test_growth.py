@@ -12,6 +12,8 @@ from lakzegel_office.errors import DoubtError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.places import HEADER, Places
 from lakzegel_office.roots import Roots
+from tests.office.conftest import make_world
+from tests.office.counting import opened_below
 
 SIZES = (1, 2, 255, 256, 257, 300, 511, 512, 700)
 
@@ -152,3 +154,73 @@ def test_what_is_in_memory_of_a_log_is_bounded(world, device, monkeypatch):
     assert len(replay.accepted._parsed) == 2
     assert [record.header.batch for record in replay.accepted] == list(range(5))
     assert len(replay.accepted._parsed) == 2
+
+
+@pytest.fixture(scope="module", params=[20, 200], ids=["small", "tenfold"])
+def sized(request, tmp_path_factory):
+    """An office that pulled so many batches of one device; another one is enrolled and silent."""
+    world = make_world(tmp_path_factory.mktemp("growth"))
+    device, silent = world.enrol(), world.enrol("secretaris")
+    for number in range(request.param):
+        device.send_files({f"cur/{number}": b"x"})
+    silent.send_files({"cur/1": b"x"})
+    assert world.pull().clean
+    return world, device, request.param
+
+
+costs = {}
+
+
+def same_at_both_sizes(name, size, found):
+    """Compare what a piece of work opened with what it did at the other size."""
+    costs.setdefault(name, {})[size] = found["files"], found["folders"]
+    if len(costs[name]) == 2:
+        (small, listed), (large, listed_too) = costs[name][20], costs[name][200]
+        assert abs(large - small) <= 12, costs[name]  # a tile more here and there
+        assert abs(listed_too - listed) <= 2, costs[name]
+
+
+def test_a_turn_of_a_following_pull_costs_what_is_new(sized):
+    world, device, size = sized
+    puller = world.puller()
+    puller.run()
+    for number in range(3):
+        device.send_files({f"new/{number}": b"y"})
+    with opened_below(world.home.root) as found:
+        report = puller.run()
+    assert report.clean
+    assert (report.fetched, report.held) == (3, len(world.receiver.log))
+    assert found["files"] < 100, found
+    same_at_both_sizes("turn", size, found)
+
+
+def test_what_a_killed_pull_left_beyond_the_edge_goes_and_nothing_else(world, device):
+    for number in range(3):
+        device.send_files({f"cur/{number}": b"x"})
+    world.pull()
+    log = world.home.mirror / "log"
+    before = sorted(path for path in log.rglob("*") if path.is_file())
+    size = len(world.receiver.log)
+    for name in ("tile/0/000", f"tile/0/000.p/{size + 1}", "tile/0/001", "tile/0/002.p/7"):
+        (log / name).parent.mkdir(parents=True, exist_ok=True)
+        (log / name).write_bytes(b"half a pull")
+    for name in ("tile/1/000.p/3", "tile/entries/000", f"tile/0/000.p/{size - 1}"):
+        (log / name).parent.mkdir(parents=True, exist_ok=True)
+        (log / name).write_bytes(b"half a pull")
+    assert world.pull().clean
+    assert sorted(path for path in log.rglob("*") if path.is_file()) == before
+    assert world.run("verify", "--quiet") == 0
+
+
+def test_tidying_looks_at_everything_where_nobody_knows_how_far_it_was(world, device):
+    for number in range(300):
+        world.receiver.append(b"noise %d" % number)
+    device.send_files({"cur/1": b"x"})
+    world.pull()
+    log = world.home.mirror / "log"
+    old = log / "tile/0/000.p/9"
+    old.parent.mkdir()
+    old.write_bytes(b"of long ago")
+    (world.home.state / "tidied").write_text("1")  # torn: without its line's end
+    world.pull()
+    assert not old.parent.exists()

@@ -75,7 +75,7 @@ def test_what_a_receiver_has_in_its_log_gives_a_terminal_no_commands(world, devi
 
 
 def test_many_items_are_opened_in_two_processes(world, device, monkeypatch):
-    monkeypatch.setattr("lakzegel_office.pull.SPREAD_FROM", 60)  # what is many
+    monkeypatch.setattr("lakzegel_office.bringing.SPREAD_FROM", 60)  # what is many
     for number in range(6):
         device.send_files({f"cur/{number}-{i}": b"x%d" % i for i in range(6)})
     report = world.pull()

@@ -11,6 +11,7 @@ from typing import Final
 
 from lakzegel_core.enrolment import Reason
 from lakzegel_core.errors import LakzegelError
+from lakzegel_core.followed import followed
 from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_core.quorum import require_quorum
 from lakzegel_office.alarms.settings import Limits
@@ -106,8 +107,9 @@ def _of_annexes(replay: Replay) -> Iterator[Condition]:
 
     They capture nothing before a policy with another one is signed.
     """
+    policies = followed(replay.custody)
     for name, device in replay.custody.devices.items():
-        entry = replay.custody.policy_for(name)
+        entry = policies.get(name)
         if device.revoked or device.final or entry is None or name not in entry.policy.annexes:
             continue
         lost = device.current.reason is Reason.UNREADABLE

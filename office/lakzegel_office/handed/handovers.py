@@ -2,15 +2,18 @@
 """Which hand-overs lie in a folder, and how far they reach (docs/spec/handover.md §2)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_core import tiles
+from lakzegel_core.timenames import ANSWER_END, place_of
 from lakzegel_office.errors import RefusedError, UnreachableError
 from lakzegel_office.handed.folder import TAKEN, Folder
+from lakzegel_office.replay import Replay, annexes_of
 
+_FILES: Final = ("batch", "keyring")
 READY: Final = "ready"
 CHECKPOINT: Final = "checkpoint"
 LATE: Final = 3600  # seconds after its `ready` a hand-over must be complete
@@ -119,3 +122,18 @@ def refuse_unknown(name: str) -> str:
     if not _LINE.match(f"{'0' * 64}  {name}"):
         raise RefusedError(f"{name!r}: no name of a file of a hand-over")
     return name
+
+
+def named(replay: Replay, names: Sequence[str]) -> list[str]:
+    """Return which of these files the log names, or are tokens."""
+    wanted = set(names)
+    found: set[str] = set()
+    for record in replay.accepted:
+        found |= wanted & {f"{record.batch_id}.{end}" for end in _FILES}
+    found |= {f"{digest}.annex" for digest in annexes_of(replay)} & wanted
+    return [name for name in names if name in found or is_token(name)]
+
+
+def is_token(name: str) -> bool:
+    """Tell whether a file is called like a token of time."""
+    return name.endswith(ANSWER_END) and place_of(name) is not None

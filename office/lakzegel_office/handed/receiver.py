@@ -15,7 +15,7 @@ from typing import Final
 from lakzegel_core import limits, tiles
 from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_core.errors import LakzegelError
-from lakzegel_core.timenames import ANSWER_END, Name, place_of
+from lakzegel_core.timenames import Name
 from lakzegel_core.timerenewal import MAX_LIST
 from lakzegel_office import durable
 from lakzegel_office.config import Config
@@ -33,6 +33,8 @@ from lakzegel_office.handed.handovers import (
     LATE,
     HandedOver,
     Survey,
+    is_token,
+    named,
     ready,
     refuse_unknown,
     survey,
@@ -40,10 +42,9 @@ from lakzegel_office.handed.handovers import (
 from lakzegel_office.handed.replies import Replies
 from lakzegel_office.home import Home
 from lakzegel_office.mirror import MAX_BUNDLE, Mirror, read_limited
-from lakzegel_office.replay import Replay, annexes_of
+from lakzegel_office.replay import Replay
 from lakzegel_office.transport import MAX_PAGE
 
-_FILES: Final = ("batch", "keyring")
 LOOK: Final = 1.0  # seconds between two looks whether something new lies there
 
 
@@ -199,15 +200,14 @@ class FolderReceiver:
         Raises:
             DoubtError: a checkpoint there was signed by the log and is of another one.
         """
-        named = {f"{record.batch_id}.{end}" for record in replay.accepted for end in _FILES}
-        named |= {f"{digest}.annex" for digest in annexes_of(replay)}
         found = []
         for leftover in () if keep else self._found.taken:
             self._folder.clear(leftover)
         for one in self._found.complete:
             if one.size > replay.size:
                 continue
-            lacking = [name for name in sorted(one.files) if self._lacks(name, named)]
+            absent = [name for name in sorted(one.files) if self._is_absent(name)]
+            lacking = named(replay, absent) if absent else []
             lacking += [] if self._is_of_this_log(one, replay) else [CHECKPOINT]
             if lacking:
                 what = f"stays, for {len(lacking)} of its files did not verify: {lacking[0]}"
@@ -236,18 +236,17 @@ class FolderReceiver:
             f" mirrored one; kept as state/{kept}"
         )
 
-    def _lacks(self, name: str, named: set[str]) -> bool:
-        """Tell whether a file is wanted and is not in the mirror."""
+    def _is_absent(self, name: str) -> bool:
+        """Tell whether a file is none of the mirror's; it may be one that does not belong there."""
         stem, _, end = name.rpartition(".")
-        if name in named:
-            place = {
-                "batch": self._mirror.batch,
-                "keyring": self._mirror.keyring,
-                "annex": self._mirror.annex,
-            }[end](stem)
-            return not place.exists()
-        token = f".{end}" == ANSWER_END and place_of(name) is not None
-        return token and not self._mirror.timestamp(name).exists()
+        places = {
+            "batch": self._mirror.batch,
+            "keyring": self._mirror.keyring,
+            "annex": self._mirror.annex,
+        }
+        if end in places:
+            return not places[end](stem).exists()
+        return is_token(name) and not self._mirror.timestamp(name).exists()
 
     def _mirrored(self) -> int:
         try:
