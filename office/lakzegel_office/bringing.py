@@ -36,17 +36,18 @@ class Bringing:
         """Keep the log, what is left to do of it, and where things go."""
         self.backlog = backlog
         self.missing: dict[str, Doubt] = {}
+        self._lost = False  # the index of a batch that was opened before
         self._mirror = mirror
         self._state = state
         self._index_key = index_key
         self._store = IndexStore(state, index_key)
         self._replay = replay
-        self._references = References(self._store, replay)
+        self._references = References(self._store, replay, self._open_again)
         self._progress = progress
 
     def look_again(self) -> None:
         """Let go of what was read of batches: another process may have opened them anew."""
-        self._references = References(self._store, self._replay)
+        self._references = References(self._store, self._replay, self._open_again)
 
     def run(self, fetcher: Fetcher, identities: Sequence[str]) -> int:
         """Do what can be done of the backlog; return how many items were opened."""
@@ -59,12 +60,22 @@ class Bringing:
                 del self.backlog.annexes[digest]
             else:
                 self.missing[digest] = doubt
+        items = self._open(fetcher, identities)
+        while self._lost:
+            self._lost = False
+            items += self._open(fetcher, identities)
+        return items
+
+    def _open_again(self, record: HeaderRecord) -> None:
+        """Take note that what was kept of an older batch is gone, so that it is opened anew."""
+        if record.index not in self.backlog.waiting:
+            self.backlog.again(record)
+            self._lost = True
+
+    def _open(self, fetcher: Fetcher, identities: Sequence[str]) -> int:
         todo = [index for index in sorted(self.backlog.waiting) if not self._is_opened(index)]
         if not todo:
             return 0
-        return self._open(fetcher, identities, todo)
-
-    def _open(self, fetcher: Fetcher, identities: Sequence[str], todo: list[int]) -> int:
         under_way: deque[HeaderRecord] = deque()
         arguments = (list(identities), self._state, self._index_key)
         run = spread if self._is_much(todo) else in_turn

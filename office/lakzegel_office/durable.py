@@ -114,6 +114,11 @@ def append_at(descriptor: int, size: int, data: bytes) -> None:
         raise
 
 
+def sync_disk() -> None:
+    """Make everything durable that was written so far: for what counts on thousands of files."""
+    os.sync()
+
+
 def sync_folders(paths: Iterable[Path]) -> None:
     """Make the names of these files durable."""
     for folder in {path.parent for path in paths}:

@@ -78,6 +78,7 @@ class IndexStore:
 
     def __init__(self, state: Path, key: bytes) -> None:
         """Keep the folders' place and the key; `make_folders` before the first write."""
+        self._state = state
         self._index = state / "index"
         self._opened = state / "opened"
         self._key = key
@@ -112,6 +113,20 @@ class IndexStore:
             for path in folder.glob(f"{batch_id}*"):  # what a kill left unfinished too
                 path.unlink(missing_ok=True)
         sync_folders([self._opened / batch_id, self._index / batch_id])
+
+    def keep(self, name: str, value: Mapping[str, Any]) -> None:
+        """Keep a small value of a command's own below `state/`."""
+        salt = os.urandom(cobblestone.SALT_SIZE)
+        text = json.dumps(value, separators=(",", ":")).encode()
+        replace_cache(self._state / name, cobblestone.seal(self._key, salt, name.encode(), text))
+
+    def kept(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what `keep` kept, None where that is lost."""
+        try:
+            data = read_limited(self._state / name, MAX_MARK)
+            return json.loads(cobblestone.open_(self._key, name.encode(), data))
+        except (OSError, LakzegelError, DoubtError, ValueError):
+            return None
 
     def mark(self, batch_id: str, items: int, failures: Iterable[Failure]) -> None:
         """State that a batch was opened, how many items of it did, and what did not fit."""

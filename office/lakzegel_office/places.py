@@ -52,20 +52,22 @@ class Places:
 
     @classmethod
     def kept(cls, path: Path) -> Self:
-        """Return the one that lies there; a damaged one, or of another version, begins anew."""
-        for last in (False, True):
-            connection = sqlite3.connect(path, timeout=_TIMEOUT, check_same_thread=False)
-            try:
-                if connection.execute("PRAGMA user_version").fetchone()[0] in {0, _VERSION}:
-                    connection.execute("PRAGMA journal_mode=WAL")
-                    return cls._prepared(connection)
-            except sqlite3.DatabaseError:
-                if last:
-                    connection.close()
-                    raise
-            connection.close()
-            remove(path)
-        raise sqlite3.DatabaseError(f"{path}: cannot be made")  # pragma: no cover - see above
+        """Return the one that lies there; a damaged one, or of another version, begins anew.
+
+        Where none can be had, one that is gone with the process.
+        """
+        for _ in range(2):
+            with suppress(sqlite3.Error, OSError):
+                connection = sqlite3.connect(path, timeout=_TIMEOUT, check_same_thread=False)
+                try:
+                    if connection.execute("PRAGMA user_version").fetchone()[0] in {0, _VERSION}:
+                        connection.execute("PRAGMA journal_mode=WAL")
+                        return cls._prepared(connection)
+                except sqlite3.DatabaseError:
+                    pass
+                connection.close()
+                remove(path)
+        return cls.passing()
 
     @classmethod
     def reading(cls, path: Path) -> Self | None:
@@ -85,7 +87,7 @@ class Places:
 
     @classmethod
     def _prepared(cls, connection: sqlite3.Connection) -> Self:
-        connection.execute("PRAGMA synchronous=OFF")  # what a crash takes is read from the log
+        connection.execute("PRAGMA synchronous=NORMAL")  # what a crash takes is read from the log
         connection.execute(f"PRAGMA cache_size={_PAGES}")
         connection.executescript(_SCHEMA)
         connection.execute(f"PRAGMA user_version={_VERSION}")
@@ -136,6 +138,12 @@ class Places:
             yield entry
             last = entry
         yield from (entry for _, entry in own if entry > last)
+
+    def settle(self) -> None:
+        """Have what was taken note of on disk, durably."""
+        self.flush()
+        with suppress(sqlite3.DatabaseError):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Write what waits, and let go."""

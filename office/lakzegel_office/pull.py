@@ -19,6 +19,7 @@ from typing import Final
 
 from lakzegel_core import tiles
 from lakzegel_core.finding import sign_finding
+from lakzegel_office import durable, memory
 from lakzegel_office.backlog import Backlog
 from lakzegel_office.bringing import Bringing, Progress
 from lakzegel_office.checkpoints import Checkpoints
@@ -30,7 +31,9 @@ from lakzegel_office.holding import Misfit
 from lakzegel_office.home import Home
 from lakzegel_office.index import IndexStore
 from lakzegel_office.logsync import LogSync
+from lakzegel_office.memory import PULLED, Memory, Sealed
 from lakzegel_office.mirror import Mirror, read_bundle
+from lakzegel_office.places import Places
 from lakzegel_office.publishing import Publisher
 from lakzegel_office.replay import Replay
 from lakzegel_office.timefetch import TimeFetcher
@@ -38,6 +41,8 @@ from lakzegel_office.transport import Receiver
 from lakzegel_office.vault import INDEX, Vault
 from lakzegel_office.witness.parties import office_state
 
+STRIDE: Final = 64  # bundles between two lines of progress
+PLACES: Final = "places.db"  # below state/
 ROUNDS: Final = 8  # times that findings of this pull may make the log grow before it stops
 
 
@@ -69,8 +74,13 @@ class Puller:
         receiver: Receiver,
         identities: Callable[[], list[str]],
         progress: Progress,
+        *,
+        whole: bool = False,
     ) -> None:
-        """Keep the parties; `identities` are the recipients' secrets for the workers, as of now."""
+        """Keep the parties; `identities` are the recipients' secrets for the workers, as of now.
+
+        `whole`: begin with the first entry and look at every file, whatever was remembered.
+        """
         self._home = home
         self._config = config
         self._vault = vault
@@ -82,8 +92,14 @@ class Puller:
         self._index_key = vault.load(INDEX)
         self._store = IndexStore(home.state, self._index_key)
         self._checkpoints: Checkpoints | None = None
+        context = f"pulled {config.origin}".encode()
+        self._memory = Memory(home, config, PULLED, Sealed(self._index_key, context))
+        self._remembered = None if whole else self._memory.read()
+        self._saved = 0  # the size that a later process would go on from
+        self._entries = 0  # how many entries that takes
         self._replay = Replay.start(config, self._mirror, self._signed_at)
         self._bringing = self._bring(Backlog())
+        self._places: Places | None = None
         self._times = TimeFetcher(home, config, receiver)
         self._told: set[tuple[str, str]] = set()  # findings that this pull sent: batch, code
 
@@ -101,6 +117,7 @@ class Puller:
         self._told.clear()  # what the log does not hold by now is a doubt again, and sent again
         sync = LogSync(self._home, self._config, self._receiver)
         sync.tidy()
+        self._begin()
         self._follow_others(sync)
         fetcher = Fetcher(self._home, self._receiver)
         for _ in range(ROUNDS):
@@ -125,6 +142,7 @@ class Puller:
         report.size = signed.checkpoint.size
         report.batches = len(self._replay.accepted)
         report.fetched = fetcher.fetched.batches
+        self._remember(report.held)
         return report
 
     @property
@@ -143,6 +161,37 @@ class Puller:
             self._mirror, self._home.state, self._index_key, self._replay, backlog, self._progress
         )
 
+    def _begin(self) -> None:
+        """Before the first pull: go on from where an earlier process came, if it did."""
+        if self._replay.size or self._places is not None:
+            return
+        self._places = Places.kept(self._home.state / PLACES)
+        known, self._remembered = self._remembered, None
+        replay = None
+        if known is not None and self._mirror.checkpoint.exists():
+            self._checkpoints = Checkpoints.load(self._mirror, self._config)
+            replay = self._memory.resume(known, self._signed_at, self._places)
+        if known is None or replay is None:
+            self._replay = Replay.start(self._config, self._mirror, self._signed_at, self._places)
+            self._bringing = self._bring(Backlog())
+            return
+        self._replay, self._saved, self._entries = replay, known.size, known.entries
+        self._bringing = self._bring(Backlog.from_json(known.says["backlog"], known.size))
+
+    def _remember(self, held: int) -> None:
+        """Have a later process go on from here, where enough is new; all of it is durable first."""
+        new = self._replay.size - self._saved
+        if new < max(memory.EVERY, self._entries // memory.SHARE):
+            return
+        self._replay.places.settle()
+        durable.sync_disk()
+        backlog = self._bringing.backlog
+        backlog.take(self._replay)
+        self._entries = self._memory.write(
+            self._replay, {"backlog": backlog.to_json(self._replay, held)}
+        )
+        self._saved = self._replay.size
+
     def _signed_at(self, size: int) -> int | None:
         return self._checkpoints.signed_at(size) if self._checkpoints is not None else None
 
@@ -155,6 +204,9 @@ class Puller:
             bundle, start = divmod(replay.size, tiles.WIDTH)
             for entry in read_bundle(self._mirror, bundle, size)[start:]:
                 replay.feed(entry)
+            if bundle % STRIDE == STRIDE - 1:
+                self._progress(f"replayed {replay.size}/{size} entries")
+                self._remember(0)
         if replay.root(size) != root:
             raise DoubtError("mirror/log: not the log that was signed; run: lakzegel-office verify")
 

@@ -2,7 +2,7 @@
 """Checking captures that name what was sealed in other batches of the same device."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from lakzegel_office.capture import BaseRef, SegmentRef
@@ -25,8 +25,11 @@ NO_BATCH: Final = "the log holds no such batch"
 class References:
     """Looks up what other batches hold."""
 
-    def __init__(self, store: IndexStore, replay: Replay) -> None:
-        """Keep the index of what was opened, and the log."""
+    def __init__(
+        self, store: IndexStore, replay: Replay, unopened: Callable[[HeaderRecord], None]
+    ) -> None:
+        """Keep the index of what was opened, and the log; `unopened` hears what is not there."""
+        self._unopened = unopened
         self._store = store
         self._replay = replay
         self._recent: OrderedDict[str, Mapping[int, IndexedItem]] = OrderedDict()
@@ -49,11 +52,12 @@ class References:
             segment = reference.segment
             if self._is_destroyed(record, segment):
                 continue
-            batch_id = self._batch(record, segment)
+            other = self._batch(record, segment)
             why: str | None = NO_BATCH
-            if batch_id is not None:
-                items = self._items(batch_id)
+            if other is not None:
+                items = self._items(other.batch_id)
                 if items is None:
+                    self._unopened(other)
                     return False
                 why = mismatch(segment, reference.file, items.get(segment.index))
             if why is not None:
@@ -68,12 +72,13 @@ class References:
         for built in result.built:
             if self._is_destroyed(record, built.base):
                 continue
-            batch_id = self._batch(record, built.base)
+            other = self._batch(record, built.base)
             why: str | None = NO_BATCH
-            if batch_id is not None:
-                if self._store.opened(batch_id) is None:
+            if other is not None:
+                if self._store.opened(other.batch_id) is None:
+                    self._unopened(other)
                     return False
-                why = base_mismatch(built, self._base(batch_id, built.base.index))
+                why = base_mismatch(built, self._base(other.batch_id, built.base.index))
             if why is not None:
                 text = f"builds on item {place_of(built.base)}, but {why}"
                 failures.setdefault(built.item, Failure(built.item, CAPTURE_CODE, text))
@@ -89,9 +94,8 @@ class References:
         place = (record.header.device, named.epoch, named.batch)
         return named.index in self._replay.destroyed[place]
 
-    def _batch(self, record: HeaderRecord, named: SegmentRef | BaseRef) -> str | None:
-        found = self._replay.accepted.find((record.header.device, named.epoch, named.batch))
-        return found.batch_id if found is not None else None
+    def _batch(self, record: HeaderRecord, named: SegmentRef | BaseRef) -> HeaderRecord | None:
+        return self._replay.accepted.find((record.header.device, named.epoch, named.batch))
 
     def _base(self, batch_id: str, index: int) -> IndexedItem | None:
         key = (batch_id, index)

@@ -46,7 +46,7 @@ def _reopen(
     key = urandom(32)
     store = IndexStore(scratch, key)
     store.make_folders()
-    references = References(store, replay)
+    references = References(store, replay, lambda _: None)
     present = [record for record in replay.accepted if _is_here(mirror, record)]
     tasks = (
         OpenTask(

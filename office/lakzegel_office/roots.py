@@ -14,8 +14,8 @@ from lakzegel_core.merkle import (
     Frontier,
     leaf_hash,
     verify_consistency,
-    verify_inclusion,
 )
+from lakzegel_core.proventiles import ProvenTiles
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.mirror import Mirror
 
@@ -35,7 +35,7 @@ class Roots:
         self._anchor = (0, EMPTY_ROOT)
         self._reader: tiles.HashReader | None = None
         self._asked = 0
-        self._proven: set[int] = set()  # level-0 tiles that the reader has and that are the log's
+        self._proven: ProvenTiles | None = None
 
     @property
     def frontier(self) -> Frontier:
@@ -50,7 +50,7 @@ class Roots:
     def anchor(self, size: int, root: bytes) -> None:
         """Have tiles read as those of the log of that size that was signed and is mirrored."""
         if (size, root) != self._anchor:
-            self._anchor, self._reader = (size, root), None
+            self._anchor, self._reader, self._proven = (size, root), None, None
 
     def begin_at(self, size: int, root: bytes) -> None:
         """Go on from that size, its right edge read from the tiles.
@@ -113,20 +113,15 @@ class Roots:
     def require_entry(self, index: int, entry: bytes) -> None:
         """Return when an entry is the one that the signed log has at a place.
 
-        The proof of one entry holds for all of its tile, so that neighbours cost a hash.
+        Tiles are proven once, so that neighbours cost a hash.
 
         Raises:
             DoubtError: it is not: its bundle, or a hash tile, was damaged.
         """
         try:
-            reader = self._tiles()
-            leaf, tile = reader.leaf(index), index // tiles.WIDTH
-            if tile not in self._proven:
-                proof = reader.inclusion(index)
-                size, root = self._anchor
-                verify_inclusion(index=index, size=size, leaf=leaf, proof=proof, root=root)
-                self._proven.add(tile)
-            if leaf != leaf_hash(entry):
+            if self._proven is None:
+                self._proven = ProvenTiles(*self._anchor, self._mirror.read_log)
+            if self._proven.leaf(index) != leaf_hash(entry):
                 raise InclusionError("not the one whose hash the log signed")
         except LakzegelError as error:
             what = f"mirror/log, entry {index}: {error}; run: lakzegel-office verify"
@@ -138,5 +133,4 @@ class Roots:
         if self._reader is None or self._asked >= QUESTIONS:
             size = self._anchor[0]
             self._reader, self._asked = tiles.HashReader(size, self._mirror.read_log), 0
-            self._proven.clear()
         return self._reader

@@ -315,16 +315,17 @@ class World:
         self.receiver.keyrings[name] = sealed
         (self.home.mirror / "keyrings" / f"{name}.keyring").write_bytes(sealed)
 
-    def puller(self):
+    def puller(self, *, whole=False):
         def texts():
             keys = period_keys(self.vault, self.config.periods)
             return [key.identity.to_text() for key in keys]
 
-        return Puller(self.home, self.config, self.vault, self.receiver, texts, lambda _: None)
+        parties = (self.home, self.config, self.vault, self.receiver, texts)
+        return Puller(*parties, lambda _: None, whole=whole)
 
-    def pull(self):
+    def pull(self, *, whole=False):
         with self.home.exclusive():
-            return self.puller().run()
+            return self.puller(whole=whole).run()
 
     def enrol(self, name="minister", *, custody="default"):
         token = new_key(f"{ORIGIN}/token/{os.urandom(4).hex()}")

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from lakzegel_core.encoding import b64
 from lakzegel_office.index import IndexedItem, IndexStore
 from lakzegel_office.replay import Replay
+
+_NAME: Final = "overdue"  # below state/; may be thrown away
 
 
 class Overdue:
@@ -29,13 +32,34 @@ class Overdue:
 
     def read(self, replay: Replay) -> None:
         """Read the batches that are new; one that is not opened yet is waited for."""
+        if self._read == 0:
+            self._resume(replay)
+        before = self._read
         for record in replay.accepted.since(self._read):
             lines = self._store.read(record.batch_id)
             if lines is None:
-                return
+                break
             for line in lines:
                 self._take(record.header.device, line)
             self._read = record.index + 1
+        if self._read != before:
+            self._keep(replay)
+
+    def _resume(self, replay: Replay) -> None:
+        """Go on from where an earlier process came, in this very log."""
+        kept = self._store.kept(_NAME)
+        try:
+            size, due = int(kept["size"]), kept["due"]
+            if 0 < size <= replay.size and b64(replay.root(size)) == kept["root"]:
+                self._due = {(str(d), str(s)): str(since) for d, s, since in due}
+                self._read = size
+        except (TypeError, ValueError, KeyError):
+            return
+
+    def _keep(self, replay: Replay) -> None:
+        due = [[*key, since] for key, since in self._due.items()]
+        root = b64(replay.root(self._read))
+        self._store.keep(_NAME, {"due": due, "root": root, "size": self._read})
 
     def _take(self, device: str, line: IndexedItem) -> None:
         payload = line.payload

@@ -63,6 +63,8 @@ def add(commands: Commands) -> None:
         metavar="SECONDS",
         help="between two where the receiver does not say that the log grew (default 5)",
     )
+    text = "begin with the log's first entry and look for every file, whatever was remembered"
+    parser.add_argument("--whole", action="store_true", help=text)
     parser.add_argument("--json", action="store_true", help="the result as JSON")
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -124,6 +126,7 @@ def _puller(office: Office, receiver: Receiver, arguments: argparse.Namespace) -
         receiver,
         lambda: [identity.to_text() for identity in identities(as_now(office))],
         _silent if arguments.quiet or arguments.json else say,
+        whole=arguments.whole,
     )
 
 

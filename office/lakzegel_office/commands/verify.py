@@ -21,6 +21,7 @@ from lakzegel_office.doubts import Doubt
 from lakzegel_office.former import check_former
 from lakzegel_office.home import Home
 from lakzegel_office.keys.standing import standing
+from lakzegel_office.memory import PULLED
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.proven import DeviceProof, Outside, proven_devices
 from lakzegel_office.reopening import reopen
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         found = _verify(home, progress)
         certificates = _disposals(home, found)
         found.doubts += check_beside(home, read_config(home.config), found)
+        if any(not doubt.excepted for doubt in found.doubts):
+            (home.state / PULLED).unlink(missing_ok=True)  # the next pull looks for everything
     opened = _reopen(office, found) if office is not None else None
     if office is not None and found.replay is not None:
         found.doubts += SealedCheck(office, found.replay, certificates).run()
