@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from lakzegel_agent.errors import ChangedError
 from lakzegel_agent.exclusion import Excluder, Narrowing
@@ -34,7 +34,8 @@ _FIRST: Final = 8 * 1024  # bytes in which a head nearly always ends
 _COUNT: Final = 64  # bytes in which the line ends with which an .emlx begins
 _BEFORE: Final = 64  # bytes before a mail by which its place is known again
 _LINE: Final = 256  # bytes of a separator line
-_FOLDERS: Final = (b"new", b"cur")
+_FOLDERS: Final = (b"new/", b"cur/")
+_BELOW: Final = (b"/new/", b"/cur/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,7 @@ class Walked:
     why: str = ""  # why there may be more
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     name: bytes
     path: bytes
     told: os.stat_result
@@ -120,23 +120,24 @@ def _files(
     accounts = [one.accounts for one in around.policy.sources if one.name == source.name]
     narrowing = Narrowing(source.kind, accounts[0] if accounts else ())
     left_out = Excluder(around.excluded, root, narrowing)
-    key = _KEYS[source.kind]
+    key, only, first = _KEYS[source.kind], source.only, since.timestamp()
+    salt, below = source.name.encode() + b"\0", root + b"/"
     for path in walk(root, most=MAX_ENTRIES):
         if isinstance(path, str):
             walked.why = path
             continue
         name = key(path)
-        if name is None or (source.only is not None and not source.only(path)) or left_out(path):
+        if name is None or (only is not None and not only(path)) or left_out(path):
             continue
         try:
-            told = os.lstat(root + b"/" + path)
+            told = os.lstat(below + path)
         except FileNotFoundError:
             continue
         except OSError:  # a folder may tell its names and let nobody at its files
             walked.why = UNREADABLE
             continue
-        if stat.S_ISREG(told.st_mode) and told.st_mtime >= since.timestamp():
-            yield _File(_digest(source.name.encode() + b"\0" + name), path, told)
+        if told.st_mtime >= first and stat.S_ISREG(told.st_mode):
+            yield _File(_digest(salt + name), path, told)
 
 
 def _of_box(
@@ -220,8 +221,8 @@ def _digest(name: bytes) -> bytes:
 
 def _in_maildir(path: bytes) -> bytes | None:
     """Return the name of a mail without its flags, None for what is no mail or not delivered."""
-    folder = path.rpartition(b"/")[0].rpartition(b"/")[2]
-    return MAILDIR.history(path) if folder in _FOLDERS else None
+    folder = path[: path.rfind(b"/") + 1]
+    return MAILDIR.history(path) if folder.endswith(_BELOW) or folder in _FOLDERS else None
 
 
 def _ending(*endings: bytes) -> Callable[[bytes], bytes | None]:

@@ -12,8 +12,9 @@ from typing import ClassVar, Final
 from lakzegel_agent.readers.base import SMALL, OpaqueReader, Reader, bounded, opaque
 from lakzegel_agent.view import View
 
-_MAIL: Final = re.compile(rb"(?s)((?:.*/)?)(?:new|cur)/([^/]+?)(?:[:;!]2,[^/]*)?")
-_IN_DELIVERY: Final = re.compile(rb"(?s)(?:.*/)?tmp/[^/]+")
+_FLAGS: Final = re.compile(rb"[:;!]2,")  # where they begin in a mail's name
+_MAILS: Final = (b"new", b"cur")
+_BELOW: Final = (b"/new", b"/cur")
 
 
 class MaildirReader(OpaqueReader):
@@ -23,18 +24,27 @@ class MaildirReader(OpaqueReader):
 
     def exclude(self, path: bytes) -> str | None:
         """Return ``in-delivery`` for what lies in ``tmp/``."""
-        return "in-delivery" if _IN_DELIVERY.fullmatch(path) else None
+        return "in-delivery" if b"tmp/" in path and _folder(path) == b"tmp" else None
 
     def history(self, path: bytes) -> bytes:
         """Return where the mail would lie without flags."""
-        mail = _MAIL.fullmatch(path)
-        return mail[1] + b"cur/" + mail[2] if mail else path
+        folder, _, name = path.rpartition(b"/")
+        if not name or (folder not in _MAILS and not folder.endswith(_BELOW)):
+            return path
+        flags = _FLAGS.search(name, 1)
+        return folder[:-3] + b"cur/" + (name if flags is None else name[: flags.start()])
 
     def cut(self, path: bytes, view: View) -> Iterator[int]:
         """Yield the end of the mail, or the blocks of what is none."""
         # what is small is one segment whatever its name, and a mail nearly always is
-        mail = view.size > SMALL and _MAIL.fullmatch(path)
+        mail = view.size > SMALL and _folder(path) in _MAILS
         return bounded((), view.size) if mail else opaque(view.size)
+
+
+def _folder(path: bytes) -> bytes:
+    """Return the name of the folder that a file lies in, none where it has no name itself."""
+    above, _, name = path.rpartition(b"/")
+    return above[above.rfind(b"/") + 1 :] if name else b""
 
 
 READER: Final[Reader] = MaildirReader()

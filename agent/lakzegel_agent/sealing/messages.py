@@ -11,6 +11,8 @@ import pickle
 import struct
 from typing import IO, Final
 
+from lakzegel_agent.sealing.parcels import packed, unpacked
+
 LENGTH: Final = struct.Struct(">I")
 MAX_MESSAGE: Final = 2**28  # bytes; a file of 150,000 segments has some 15 MB of rows
 
@@ -21,7 +23,7 @@ def send(stream: IO[bytes], message: object) -> None:
     Raises:
         OSError: the other end is gone.
     """
-    data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    data = pickle.dumps(packed(message), pickle.HIGHEST_PROTOCOL)
     stream.write(LENGTH.pack(len(data)) + data)
     stream.flush()
 
@@ -41,7 +43,6 @@ def receive(stream: IO[bytes]) -> object | None:
     if len(data) < length:
         return None
     try:
-        message: object = pickle.loads(data)  # noqa: S301  # from our own parent or child
+        return unpacked(pickle.loads(data))  # noqa: S301  # from our own parent or child
     except Exception:  # noqa: BLE001  # garbage may raise anything
         return None
-    return message

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The parts that seal: seams, captures' text, and what a sealing process carries."""
 
+import io
 import os
 import subprocess
 import sys
@@ -13,7 +14,20 @@ from lakzegel_agent.exclusion import excluder
 from lakzegel_agent.ledgerrows import SEGMENT, FileState
 from lakzegel_agent.readers.base import MAX_SEGMENT_CUT, OpaqueReader
 from lakzegel_agent.sealing.fileitems import capture_payload, members
-from lakzegel_agent.sealing.jobs import CaptureUnit, Stat
+from lakzegel_agent.sealing.jobs import (
+    CaptureUnit,
+    Done,
+    FileUnit,
+    Job,
+    JobResult,
+    Missed,
+    ObservationUnit,
+    RangeUnit,
+    Said,
+    Same,
+    Stat,
+)
+from lakzegel_agent.sealing.messages import receive, send
 from lakzegel_agent.sealing.reading import MissedError, opened
 from lakzegel_agent.sealing.seams import coarser, ends_of
 from lakzegel_agent.spool import Spool
@@ -81,6 +95,27 @@ def test_what_an_item_s_context_says_of_a_file_is_canonical_json(path, mtime, gr
 def test_a_row_remembers_a_file_exactly(path, version, mtime):
     state = FileState(path, version, 0o644, mtime, 7, b"s" * SEGMENT.size)
     assert FileState.unpack(state.pack()) == state
+
+
+def test_a_job_and_its_result_come_out_of_a_pipe_as_they_went_in():
+    told = Stat(7, 8, 9, 10, 0o644)
+    units = (
+        ObservationUnit(3, "device", b"{}"),
+        FileUnit(0, b"a", bytes(16), told, None, again=False, patient=True, lenient=False),
+        RangeUnit(0, b"b", bytes(16), told, lenient=True, ranges=((0, 7),)),
+        FileUnit(1, b"c", bytes(16), told, b"secret", again=True, patient=False, lenient=True),
+    )
+    results = (Said(), Done(b"mark", b"row", 7, grew=True), Missed("changed"), Same(b"mark", 7))
+    for sent in (
+        Job(1, "token", "2026-11-24T02:00:00Z", 2**20, units),
+        JobResult(1, "token", results, 4, b"contents", b"manifest", b"keyring", 1, 2),
+    ):
+        stream = io.BytesIO()
+        send(stream, sent)
+        stream.seek(0)
+        found = receive(stream)
+        assert found == sent
+        assert repr(found) == repr(sent)  # of the same types, all the way down
 
 
 def test_a_fifo_or_a_link_in_a_file_s_place_is_not_opened_as_one(tmp_path):

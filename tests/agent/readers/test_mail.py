@@ -3,8 +3,11 @@
 
 import contextlib
 import mailbox
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakzegel_agent.readers import reader_of
 from lakzegel_agent.view import View
@@ -112,6 +115,17 @@ def test_flags_and_reading_leave_a_mail_the_same():
     assert history(b"cur/1.a:2,S") != history(b".Verzonden/cur/1.a:2,S")
     assert history(b"cur/1.a:2,S") != history(b"cur/1.b:2,S")
     assert history(b"cur/1.a\n:2,S") == history(b"cur/1.a\n")
+
+
+@given(st.lists(st.sampled_from(["new", "cur", "tmp", "/", "a", ":2,", ";2,S", "2,", "\n"])))
+def test_the_name_of_a_mail_ends_where_its_first_flags_begin(parts):
+    path = "".join(parts)
+    mail = re.fullmatch(r"(?s)((?:.*/)?)(?:new|cur)/([^/]+?)(?:[:;!]2,[^/]*)?", path)
+    expected = f"{mail[1]}cur/{mail[2]}" if mail else path
+    reader = reader_of("maildir")
+    assert reader.history(path.encode()) == expected.encode()
+    in_delivery = re.fullmatch(r"(?s)(?:.*/)?tmp/[^/]+", path)
+    assert reader.exclude(path.encode()) == ("in-delivery" if in_delivery else None)
 
 
 def test_no_history_of_a_mail_is_the_path_of_something_else():
