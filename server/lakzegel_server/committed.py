@@ -65,14 +65,19 @@ class Committed:
         start = self._database.pending_start()
         return start is not None and size - start > MAX_PENDING
 
+    def is_waiting(self, size: int) -> bool:
+        """Whether there are tiles that could be made durable."""
+        start = self._database.pending_start()
+        return start is not None and start < self._store.settled(size)
+
     def make_durable(self, size: int) -> None:
         """Make the tiles below ``size`` durable, and forget that they were pending."""
-        start = self._database.pending_start()
-        if start is None:
+        start, end = self._database.pending_start(), self._store.settled(size)
+        if start is None or start >= end:
             return
         if self._unsynced:  # the system takes pages that it could not write for clean: no
             self.write_tiles(self._database.tree(), start)  # second sync would notice
         self._unsynced = True
         self._store.sync(start, size)
         self._unsynced = False
-        self._database.forget_pending(size)
+        self._database.forget_pending(end)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 PRIVATE: Final = 0o600
+PUBLIC: Final = 0o644
 FOLDER: Final = 0o700
 LARGE: Final = 2**22  # bytes
 

@@ -58,7 +58,7 @@ class LogState:
     def __init__(
         self, layout: Layout, signer: LogSigner, database: Database, clock: Callable[[], float]
     ) -> None:
-        self.store = LogStore(layout.log, layout.incoming)
+        self.store = LogStore.of(layout.stores, layout.log, layout.incoming)
         self.keys = signer.keys
         self.origin = self.keys.origin
         self._signing = Signing(self.store, signer, clock)
@@ -209,8 +209,8 @@ class LogState:
     def settle(self) -> None:
         """Make the tiles durable; for moments when nothing else waits."""
         with self._guard:
-            start = self._database.pending_start()
-        if start is not None:
+            waiting = self._committed.is_waiting(self._shown.checkpoint.size)
+        if waiting:
             with self.turn():
                 self._committed.make_durable(self._shown.checkpoint.size)
 

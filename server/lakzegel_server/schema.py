@@ -93,6 +93,11 @@ CREATE TABLE IF NOT EXISTS packages (
 CREATE TABLE IF NOT EXISTS handed (
     one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL, size INTEGER NOT NULL,
     annexes INTEGER NOT NULL, tokens INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS documents (
+    name TEXT PRIMARY KEY, size INTEGER NOT NULL, data BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS edge_tiles (
+    level INTEGER PRIMARY KEY, number INTEGER NOT NULL, width INTEGER NOT NULL,
+    data BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT INTO tree VALUES (1, 0, x'') ON CONFLICT (one) DO NOTHING;
 """
 DIGESTED: Final = (
@@ -120,6 +125,8 @@ DIGESTED: Final = (
     "lives",
     "packages",
     "handed",
+    "documents",
+    "edge_tiles",
 )
 
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\)\s*STRICT;", re.DOTALL)

@@ -50,8 +50,9 @@ class Signing:
     def sign(self, checkpoint: Checkpoint) -> bytes:
         """Sign, and leave it there unless a larger one lies there, which shows what is lacking."""
         data = self._signed(checkpoint)
-        if checkpoint.size >= self.stated:
-            self._store.write_checkpoint(data)
+        left = checkpoint.size < self.stated or self._store.write_checkpoint(data)
+        if not left and not self.newest().size:  # it states more, and this log never signed it
+            self._store.replace_checkpoint(data)
         return data
 
     def test(self, checkpoint: Checkpoint) -> None:

@@ -175,7 +175,7 @@ class _Copying:
         self._index(moment.index)
         named = [*_annexes(moment.index), *_timestamps(moment.index), *_trail(moment.index)]
         moment.index.execute("ROLLBACK")  # or its journal would grow until all batches are read
-        store = LogStore(self._layout.log, self._layout.incoming)
+        store = LogStore.of(self._layout.stores, self._layout.log, self._layout.incoming)
         self._tiles(store, moment.tree.size)
         for data in store.entries(0, moment.tree.size):
             if entries.kind_of(data) == entries.BATCH:

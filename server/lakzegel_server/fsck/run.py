@@ -71,7 +71,7 @@ def check(layout: Layout, since: int | None = 0) -> Report:
             return Report(0, 0, len(found.files), tuple(found.doubts))
         check_evidence(found, keys)
         rows = check_rows(found, connection)
-        store = LogStore(layout.log, layout.incoming)
+        store = LogStore.of(layout.stores, layout.log, layout.incoming)
         replayed = LogCheck(found, keys, rows, store).run(checkpoint)
         recalled = recall(found, replayed.roots)
         since = recalled if since is None else since

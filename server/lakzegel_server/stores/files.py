@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_server import durable
 from lakzegel_server.errors import ClashError
 from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
 from lakzegel_server.stores.protocols import Moves
 from lakzegel_server.stores.reading import FileReading
+from lakzegel_server.stores.sized import size_of
 
 
 class FileStore:
@@ -108,15 +110,33 @@ class FileDocuments:
     def __init__(self, root: Path, work: Path) -> None:
         self._root = root
         self._work = work
+        self._seen: tuple[str, bytes] | None = None
 
     def read(self, name: str, limit: int) -> bytes:
         """The file's bytes."""
         with self._path(name).open("rb") as file:
-            return file.read(limit + 1)
+            data = file.read(limit + 1)
+        self._seen = (name, data)  # whoever advances it has just looked, in the same turn
+        return data
 
     def replace(self, name: str, data: bytes) -> None:
         """Put the file there, durably."""
         durable.replace_file(self._path(name), data, work=self._work)
+
+    def advance(self, name: str, data: bytes) -> bool:
+        """Put the file there where that is of no larger log, not durably."""
+        seen, self._seen = self._seen, None
+        known = self._peek(name) if seen is None or seen[0] != name else seen[1]
+        if size_of(data) < size_of(known):
+            return False
+        durable.replace_file(
+            self._path(name), data, work=self._work, sync=False, mode=durable.PUBLIC
+        )
+        return True
+
+    def settle(self, name: str) -> None:
+        """Sync the file; its folder is the tiles' own."""
+        durable.sync_files([self._path(name)])
 
     def exists(self, name: str) -> bool:
         """Whether the file is there."""
@@ -135,3 +155,10 @@ class FileDocuments:
 
     def _path(self, name: str) -> Path:
         return self._root / checked(name)
+
+    def _peek(self, name: str) -> bytes:
+        try:
+            with self._path(name).open("rb") as file:
+                return file.read(MAX_CHECKPOINT)
+        except FileNotFoundError:
+            return b""

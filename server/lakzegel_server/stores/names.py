@@ -11,6 +11,7 @@ KEYRINGS: Final = "keyrings/"
 ANNEXES: Final = "annexes/"
 TRAIL: Final = "trail/"
 TIMESTAMPS: Final = "timestamps/"
+TILES: Final = "log/"
 EVIDENCE: Final = "evidence/"
 NEXT: Final = ".next"  # a keyring that waits for its entry
 

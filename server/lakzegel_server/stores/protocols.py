@@ -8,7 +8,7 @@ a disk as of a store; whatever returned is durable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -149,6 +149,18 @@ class Documents(Protocol):
         """Return when it is this, durably: after a crash the old one or the new one."""
         ...
 
+    def advance(self, name: str, data: bytes) -> bool:
+        """Whether this checkpoint is the one that is read now; not where a larger one is.
+
+        At any time it is the old one or the new one, after a power cut perhaps an older one:
+        until ``settle`` it need not be durable.
+        """
+        ...
+
+    def settle(self, name: str) -> None:
+        """Return when what is there is durable; FileNotFoundError where nothing is."""
+        ...
+
     def exists(self, name: str) -> bool:
         """Whether there is such a document."""
         ...
@@ -159,4 +171,41 @@ class Documents(Protocol):
 
     def names(self, prefix: str) -> Iterator[str]:
         """Every name that begins so; ``prefix`` ends with a slash."""
+        ...
+
+
+class Tiles(Protocol):
+    """The tiles of one log; a tile of any width that was ever written can be read for ever."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a tile, from a wider one where it grew into that.
+
+        Raises:
+            FileNotFoundError: it was never written, or is lost.
+            FormatError: the path is none, or a wider tile is damaged.
+        """
+        ...
+
+    def open(self, path: str) -> Reading:
+        """A full tile, to be read block by block.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        ...
+
+    def size(self, path: str) -> int | None:
+        """How many bytes a full tile has; None when it is not there."""
+        ...
+
+    def write(self, tiles: Mapping[str, bytes]) -> None:
+        """Take tiles in; they can be read, and a crash may take them until ``sync``."""
+        ...
+
+    def settled(self, size: int) -> int:
+        """Below which entry ``sync`` makes everything durable, in a log of this size."""
+        ...
+
+    def sync(self, start: int, size: int) -> None:
+        """Return when the tiles of entries from ``start`` to ``settled(size)`` are durable."""
         ...

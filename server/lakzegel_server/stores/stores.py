@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from lakzegel_server.stores.files import FileDocuments, FileStore, KeyringFiles
+from lakzegel_server.stores.filetiles import TileFiles
 from lakzegel_server.stores.names import KEYRINGS
-from lakzegel_server.stores.protocols import Documents, Keyrings, Moves, Objects
+from lakzegel_server.stores.protocols import Documents, Keyrings, Moves, Objects, Tiles
 
 INCOMING = "incoming"
 
@@ -22,6 +23,7 @@ class Stores:
     objects: Objects
     keyrings: Keyrings
     documents: Documents
+    tiles: Tiles
     files: FileStore | None = None
 
     @classmethod
@@ -29,7 +31,13 @@ class Stores:
         """Everything as files below DATA."""
         work = data / INCOMING
         files = FileStore(data, work)
-        return cls(files, KeyringFiles(data, work), FileDocuments(data, work), files)
+        return cls(
+            objects=files,
+            keyrings=KeyringFiles(data, work),
+            documents=FileDocuments(data, work),
+            tiles=TileFiles(data / "log", work),
+            files=files,
+        )
 
     def settle(self, moves: Moves) -> None:
         """Return when written files are durable under their names, keyrings as others."""

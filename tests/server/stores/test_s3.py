@@ -47,7 +47,11 @@ def test_an_object_is_locked_until_its_term_ends(s3_objects, object_bucket):
     )
     with pytest.raises(ClientError, match="AccessDenied"):
         object_bucket.admin.put_object_retention(
-            **place, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC)}
+            **place,
+            Retention={
+                "Mode": "GOVERNANCE",
+                "RetainUntilDate": found["RetainUntilDate"] + timedelta(days=1),
+            },
         )
 
 

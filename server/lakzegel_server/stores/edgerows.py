@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What the index has of tiles that are not full: ``pending`` and ``edge_tiles`` (stores.md §6)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from lakzegel_core.tiles import TileId
+from lakzegel_server.database import Database
+from lakzegel_server.schema import put, row_digest
+
+_KEEP: Final = (
+    f"{put('edge_tiles')} WHERE edge_tiles.number < excluded.number"
+    " OR (edge_tiles.number = excluded.number AND edge_tiles.width <= excluded.width)"
+)
+
+
+class EdgeRows:
+    """A connection of its own, opened when it is needed; for any thread."""
+
+    def __init__(self, opening: Callable[[], Database]) -> None:
+        self._opening = opening
+        self._database: Database | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+                self._database = None
+
+    def keep(self, tiles: Sequence[tuple[TileId, bytes]]) -> None:
+        """Remember partial tiles; an older one does not take a newer one's place."""
+        with self._lock, self._index().transaction() as change:
+            for tile, data in tiles:
+                row = (tile.level, tile.index, tile.width, data)
+                change.execute(_KEEP, (*row, row_digest(*row)))
+
+    def tile(self, level: int) -> tuple[TileId, bytes] | None:
+        """The newest partial tile of a level."""
+        wanted = "SELECT number, width, data FROM edge_tiles WHERE level = ?"
+        with self._lock:
+            found = self._index().connection.execute(wanted, (level,)).fetchone()
+        return None if found is None else (TileId(level, found[0], found[1]), bytes(found[2]))
+
+    def entries(self, start: int, count: int) -> list[bytes] | None:
+        """So many entries from ``start`` on, when all of them are pending."""
+        wanted = "SELECT data FROM pending WHERE idx >= ? AND idx < ? ORDER BY idx"
+        with self._lock:
+            found = self._index().connection.execute(wanted, (start, start + count)).fetchall()
+        return [bytes(row[0]) for row in found] if len(found) == count else None
+
+    def _index(self) -> Database:
+        if self._database is None:
+            self._database = self._opening()
+        return self._database
