@@ -103,6 +103,11 @@ class Cluster:
         with psycopg.connect(self.url(), autocommit=True) as link:
             link.execute(f"DROP SCHEMA {schema} CASCADE")
 
+    def within(self, address, sql):
+        """Do something to an index behind its program's back."""
+        with psycopg.connect(address.url, autocommit=True) as link:
+            link.execute(sql)
+
     def ask(self, sql, *parameters):
         """The rows of a question by a superuser."""
         with psycopg.connect(self.url(), autocommit=True) as link:

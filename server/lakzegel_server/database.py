@@ -55,7 +55,7 @@ class Database:
     """One connection to an index."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     @classmethod
     def open(cls, place: Place) -> Self:
@@ -89,25 +89,25 @@ class Database:
     @property
     def connection(self) -> Connection:
         """Where statements go; outside a transaction each is one by itself."""
-        return self._engine.connection
+        return self.engine.connection
 
     @property
     def name(self) -> str:
         """What a message calls the index: no user, no password."""
-        return self._engine.name
+        return self.engine.name
 
     def close(self) -> None:
         """Close."""
-        self._engine.close()
+        self.engine.close()
 
     def relax(self) -> None:
         """From now on commits wait for no disk: a crash may take the newest, whole ones."""
-        self._engine.relax()
+        self.engine.relax()
 
     @contextmanager
     def transaction(self, purpose: str = WRITING) -> Iterator[Connection]:
         """One durable, all-or-nothing change; of a purpose there is one at a time."""
-        engine = self._engine
+        engine = self.engine
         try:
             engine.begin(purpose)
             yield engine.connection
@@ -120,10 +120,10 @@ class Database:
     def snapshot(self) -> Iterator[Connection]:
         """One moment, whatever others change meanwhile."""
         try:
-            self._engine.begin_reading()
-            yield self._engine.connection
+            self.engine.begin_reading()
+            yield self.engine.connection
         finally:
-            self._engine.rollback()
+            self.engine.rollback()
 
     def tree(self) -> Frontier:
         """The committed tree's right edge."""

@@ -414,6 +414,8 @@ def make_receiver(data, office, index=None):
     """A new DATA whose log holds the office's delegation, with an account a role."""
     signer = create(data, ORIGIN, os.urandom(64))
     layout = Layout(data, index=index)
+    if index is not None:
+        layout.settings.write_text(f'[stores]\ndatabase = "{index.url}"\n')
     log = LogState.open(layout, signer, clock=lambda: NOW)
     assert log.append([office.delegation()]) == [0]
     log.close()

@@ -27,6 +27,7 @@ class Survey:
     live: bool  # another process serves this DATA
     claimed: set[str] = field(default_factory=set)
     doubts: list[Doubt] = field(default_factory=list)
+    index: str = "index.sqlite"  # what doubts about the index are said of
 
     def doubt(self, place: str, what: str) -> None:
         """Name what is wrong."""

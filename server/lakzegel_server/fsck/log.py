@@ -30,7 +30,7 @@ from lakzegel_core.tiles import (
 from lakzegel_core.trail import Trail
 from lakzegel_server.cosigners import cosigners
 from lakzegel_server.fsck.doubts import Survey
-from lakzegel_server.fsck.rows import INDEX, Rows
+from lakzegel_server.fsck.rows import Rows
 from lakzegel_server.logstore import LogStore
 
 CHECKPOINT: Final = "log/checkpoint"
@@ -72,6 +72,9 @@ class LogCheck:
             self._lines(checkpoint_data, shown, replayed.custody, whole=replayed.whole)
         return replayed
 
+    def _doubt(self, what: str) -> None:
+        self._found.doubt(self._found.index, what)
+
     def _checkpoint(self, data: bytes | None) -> Checkpoint | None:
         if data is None:
             return None
@@ -96,7 +99,7 @@ class LogCheck:
                     self._replay(tile, data, replayed, frontier)
                 leaves.append(leaf or stated or b"")
         if self._rows and set(self._rows.entries) != set(range(size)):
-            self._found.doubt(INDEX, f"table entries: not exactly the {size} entries of the log")
+            self._doubt(f"table entries: not exactly the {size} entries of the log")
         return leaves
 
     def _hashes(self, tile: TileId) -> list[bytes | None]:
@@ -120,9 +123,9 @@ class LogCheck:
             self._found.doubt(f"log/{tile.path}", f"entry {index} is not the one that was sealed")
             return None
         if other_id:
-            self._found.doubt(INDEX, f"table entries: entry {index} is not the log's")
+            self._doubt(f"table entries: entry {index} is not the log's")
         if rows and rows.pending.get(index, data) != data:
-            self._found.doubt(INDEX, f"table pending: entry {index} is not the log's")
+            self._doubt(f"table pending: entry {index} is not the log's")
         return leaf
 
     def _bundle(self, tile: TileId) -> list[bytes] | list[None]:
@@ -214,7 +217,7 @@ class LogCheck:
                 " do not give that",
             )
         if self._rows and self._rows.tree.to_hashes() != frontier.to_hashes():
-            self._found.doubt(INDEX, "table tree: not the edge of the log's entries")
+            self._doubt("table tree: not the edge of the log's entries")
 
     def _lines(self, data: bytes, shown: Checkpoint, custody: Custody, *, whole: bool) -> None:
         """Besides the log's, only lines of cosigners that the log names, and all of them hold."""

@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`index.sqlite`: sound as a database, of our schema, every row as it was written."""
+"""The index: sound as a database, of our schema, every row as it was written."""
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.merkle import Frontier
 from lakzegel_server.fsck.doubts import Survey
-from lakzegel_server.index.engine import FAILURES, Connection
-from lakzegel_server.schema import DIGESTED, SCHEMA, VERSION, row_digest
+from lakzegel_server.fsck.indexed import Indexed
+from lakzegel_server.index.engine import FAILURES
+from lakzegel_server.schema import DIGESTED, VERSION, row_digest
 from lakzegel_server.timestamping.kept import Row
 
 INDEX: Final = "index.sqlite"
-_SHOWN_PROBLEMS: Final = 5
 _HASH: Final = 32
-_MASTER: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
 
 
 @dataclass(slots=True)
@@ -37,79 +35,63 @@ class Rows:
         return min(self.pending, default=self.tree.size)
 
 
-def check_rows(found: Survey, connection: sqlite3.Connection) -> Rows | None:
+def check_rows(found: Survey, index: Indexed) -> Rows | None:
     """The rows, when the index can be read at all."""
-    if not found.claim(INDEX):
+    if found.index == INDEX and not found.claim(INDEX):
         return None
-    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     try:
-        return _read(found, connection)
+        return _read(found, index)
     except (*FAILURES, LakzegelError, TypeError, ValueError, OverflowError) as error:
-        found.doubt(INDEX, f"cannot be read: {error}")
+        found.doubt(found.index, f"cannot be read: {error}")
         return None
 
 
-def _read(found: Survey, connection: Connection) -> Rows:
-    problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
-    for problem in [] if problems == ["ok"] else problems[:_SHOWN_PROBLEMS]:
-        found.doubt(INDEX, problem.replace("\n", " "))
-    _check_length(found, connection)
-    _check_schema(found, connection)
-    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+def _read(found: Survey, index: Indexed) -> Rows:
+    for problem in index.problems():
+        found.doubt(found.index, problem.replace("\n", " "))
+    _check_schema(found, index)
+    there = index.tables()
     for table in DIGESTED:
         if table in there:
-            _check_digests(found, connection, table)
-    rows = _log_rows(connection)
-    rows.annexes = {str(row[0]) for row in connection.execute("SELECT id FROM annexes")}
-    held = connection.execute("SELECT size, sha256 FROM held").fetchall()
+            _check_digests(found, index, table)
+    rows = _log_rows(index)
+    rows.annexes = {str(row[0]) for row in index.rows("SELECT id FROM annexes")}
+    held = index.connection.execute("SELECT size, sha256 FROM held").fetchall()
     if held and isinstance(held[0][0], int):  # of another type it was named above
         rows.held = (held[0][0], held[0][1])
     if "timestamps" in there:  # an index of an earlier version has not, yet
-        rows.timestamps = _timestamps(connection)
+        rows.timestamps = _timestamps(index)
     return rows
 
 
-def _timestamps(connection: Connection) -> list[Row]:
+def _timestamps(index: Indexed) -> list[Row]:
     """Rows that can be looked at; one of other types was named as changed."""
-    found = connection.execute("SELECT * FROM timestamps")
-    return [Row(*r[:-1]) for r in found if isinstance(r[0], str) and isinstance(r[3], str)]
+    found = index.rows("SELECT name, at, expires, root, stamped, token FROM timestamps")
+    return [Row(*r) for r in found if isinstance(r[0], str) and isinstance(r[3], str)]
 
 
-def _log_rows(connection: Connection) -> Rows:
-    ((one, size, edge),) = connection.execute("SELECT one, size, edge FROM tree").fetchall()
+def _log_rows(index: Indexed) -> Rows:
+    ((one, size, edge),) = index.connection.execute("SELECT one, size, edge FROM tree").fetchall()
     if one != 1:
         raise ValueError("the row of the tree is not number 1")
     tree = Frontier.from_hashes(size, [edge[i : i + _HASH] for i in range(0, len(edge), _HASH)])
-    entries = dict(connection.execute("SELECT idx, id FROM entries"))
-    pending = dict(connection.execute("SELECT idx, data FROM pending"))
+    entries = {row[0]: row[1] for row in index.rows("SELECT idx, id FROM entries")}
+    pending = {row[0]: row[1] for row in index.rows("SELECT idx, data FROM pending")}
     return Rows(tree, entries, pending)
 
 
-def _check_length(found: Survey, connection: Connection) -> None:
-    """Whole pages: SQLite itself takes what is missing of its last one for zeros."""
-    (page,) = connection.execute("PRAGMA page_size").fetchone()
-    if (found.data / INDEX).stat().st_size % page:
-        found.doubt(INDEX, "breaks off within a page")
+def _check_schema(found: Survey, index: Indexed) -> None:
+    version = index.version()
+    if version > VERSION:
+        found.doubt(found.index, f"of version {version}; this lakzegel-server knows {VERSION}")
+    elif (version == VERSION) != index.is_of_our_schema():  # an older one has others until a start
+        found.doubt(found.index, "has other tables than a receiver's index of its version")
 
 
-def _check_schema(found: Survey, connection: Connection) -> None:
-    fresh = sqlite3.connect(":memory:")
-    try:
-        fresh.executescript(SCHEMA)
-        same = connection.execute(_MASTER).fetchall() == fresh.execute(_MASTER).fetchall()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            found.doubt(INDEX, f"of version {version}; this lakzegel-server knows {VERSION}")
-        elif (version == VERSION) != same:  # an older one has other tables until the next start
-            found.doubt(INDEX, "has other tables than a receiver's index of its version")
-    finally:
-        fresh.close()
-
-
-def _check_digests(found: Survey, connection: Connection, table: str) -> None:
-    for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name of ours
+def _check_digests(found: Survey, index: Indexed, table: str) -> None:
+    for row in index.rows(f"SELECT * FROM {table}"):  # noqa: S608 - a name of ours
         if not _holds(row):
-            found.doubt(INDEX, f"table {table}: a row was changed")
+            found.doubt(found.index, f"table {table}: a row was changed")
 
 
 def _holds(row: tuple[Any, ...]) -> bool:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,11 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_core.limits import MAX_CHECKPOINT
-from lakzegel_server.database import BUSY_SECONDS, Database
+from lakzegel_server.database import Database, open_turns
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fsck.doubts import Doubt, Survey
 from lakzegel_server.fsck.evidence import check_evidence
 from lakzegel_server.fsck.files import check_modes, check_rest, is_served, survey
+from lakzegel_server.fsck.indexed import Indexed, open_indexed
 from lakzegel_server.fsck.keys import check_keys
 from lakzegel_server.fsck.log import CHECKPOINT, LogCheck
 from lakzegel_server.fsck.remembered import recall
@@ -64,13 +63,13 @@ def check(layout: Layout, since: int | None = 0) -> Report:
     if not layout.data.is_dir() or not (layout.config.exists() or layout.log.is_dir()):
         raise ConfigError(f"{layout.data}: no receiver here; give the folder that 'init' made")
     live = is_served(layout)
-    with _snapshot(layout, live=live) as (found, connection, checkpoint):
+    with _snapshot(layout, live=live) as (found, index, checkpoint):
         check_modes(found, layout)
         keys = check_keys(found)
         if keys is None:
             return Report(0, 0, len(found.files), tuple(found.doubts))
         check_evidence(found, keys)
-        rows = check_rows(found, connection)
+        rows = check_rows(found, index)
         store = LogStore.of(layout.stores, layout.log, layout.incoming)
         replayed = LogCheck(found, keys, rows, store).run(checkpoint)
         recalled = recall(found, replayed.roots)
@@ -79,12 +78,12 @@ def check(layout: Layout, since: int | None = 0) -> Report:
             check_annexes(found, rows)
             check_held(found, rows, replayed.custody, replayed)
             check_timestamps(found, rows, keys, store)
-            check_trail(found, connection, replayed)
+            check_trail(found, index, replayed)
             check_savepoint(found, keys.origin, rows.tree, store)
             if not replayed.whole:
                 check_entry_files(found, rows)
     check_batches(found, replayed, since)  # the index is let go: this may take hours
-    if live:
+    if live or layout.index is not None:  # another receiver may be about to seal
         _pass_over_uploads(found, layout)
     check_rest(found)
     size = replayed.custody.size
@@ -99,44 +98,23 @@ def check(layout: Layout, since: int | None = 0) -> Report:
 
 
 @contextmanager
-def _snapshot(
-    layout: Layout, *, live: bool
-) -> Iterator[tuple[Survey, sqlite3.Connection, bytes | None]]:
+def _snapshot(layout: Layout, *, live: bool) -> Iterator[tuple[Survey, Indexed, bytes | None]]:
     """Files, index and checkpoint of one moment; only for that moment does the log wait."""
-    connection = _connect(layout, live=live)
+    index = open_indexed(layout, live=live)
+    turns = open_turns(layout.database, layout.lock)
     try:
-        with layout.lock.open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with turns.turn():
             found = survey(layout, live=live)
+            found.index = index.name
             with suppress(
                 *FAILURES, ValueError
             ):  # whoever reads the rows meets it again, and names it
-                connection.execute("BEGIN")
-                connection.execute("SELECT size FROM tree").fetchone()
+                index.begin()
             checkpoint = found.read(CHECKPOINT, MAX_CHECKPOINT)
-        yield found, connection, checkpoint
+        yield found, index, checkpoint
     finally:
-        connection.close()
-
-
-def _connect(layout: Layout, *, live: bool) -> sqlite3.Connection:
-    """A connection that changes nothing.
-
-    Not even by being opened: no journal is made beside a sound index that nobody has open.
-    """
-    if layout.index is not None:
-        raise ConfigError(f"{layout.index}: check reads an index in a file only")
-    if not layout.index_file.exists():
-        return sqlite3.connect(":memory:")
-    journal = layout.index_file.with_name(f"{layout.index_file.name}-wal")
-    quiet = not live and not (journal.exists() and journal.stat().st_size)
-    query = "mode=ro&immutable=1" if quiet else "mode=ro"
-    return sqlite3.connect(
-        f"{layout.index_file.absolute().as_uri()}?{query}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-    )
+        turns.close()
+        index.close()
 
 
 def _pass_over_uploads(found: Survey, layout: Layout) -> None:

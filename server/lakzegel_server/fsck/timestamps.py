@@ -15,7 +15,7 @@ from lakzegel_core.timenames import ROOTS, Name
 from lakzegel_core.timerenewal import MAX_LIST, parse_list
 from lakzegel_core.timetoken import MAX_ANSWER, MAX_ROOT, fingerprint, open_token, pem
 from lakzegel_server.fsck.doubts import Survey
-from lakzegel_server.fsck.rows import INDEX, Rows
+from lakzegel_server.fsck.rows import Rows
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.timestamping.kept import Row
 
@@ -31,7 +31,7 @@ def check_timestamps(found: Survey, rows: Rows, keys: LogKeys, store: LogStore) 
         try:
             name = row.named
         except ValueError as error:
-            found.doubt(INDEX, f"table timestamps: {error}")
+            found.doubt(found.index, f"table timestamps: {error}")
             continue
         limit = MAX_LIST if name.renewal else MAX_CHECKPOINT
         stamped = _file(found, f"{FOLDER}/{name.stamped}", row.stamped, limit)
@@ -109,4 +109,4 @@ def _check_token(found: Survey, row: Row, answer: bytes, stamped: bytes, root: C
         found.doubt(place, str(error))
         return
     if (token.at, token.expires) != (row.at, row.expires):
-        found.doubt(INDEX, f"table timestamps: {row.name} has another time than its token")
+        found.doubt(found.index, f"table timestamps: {row.name} has another time than its token")

@@ -12,8 +12,8 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_core.trail import Trail, peek_trail, trail_key_name
 from lakzegel_server.fsck.doubts import Survey
+from lakzegel_server.fsck.indexed import Indexed
 from lakzegel_server.fsck.log import Replayed
-from lakzegel_server.fsck.rows import INDEX
 from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.records import BEGINNING, hash_of, parse
@@ -23,7 +23,7 @@ from lakzegel_server.people.trailrows import Head, Segment, State
 
 _KEY: Final = f"keys/{TRAIL_KEY}"
 _MAX_KEY: Final = 8_192  # bytes
-_ALL: Final = -1
+_ALL: Final = 2**62
 
 
 class _Chain:
@@ -47,22 +47,17 @@ class _Chain:
         return (placed.number, placed.previous) == (before.number + 1, b64(before.hash))
 
 
-def check_trail(found: Survey, connection: Connection, replayed: Replayed) -> None:
+def check_trail(found: Survey, index: Indexed, replayed: Replayed) -> None:
     """Every segment is what the log says, and every record follows the one before."""
     _check_key(found, replayed)
-    if not replayed.trails and not _has_tables(connection):
+    if not replayed.trails and "trail_segments" not in index.tables():
         return  # an index of an earlier version, which had no trail
     try:
-        _check_records(found, connection, replayed)
+        _check_records(found, index.connection, replayed)
     except (*FAILURES, TypeError, ValueError) as error:
-        found.doubt(INDEX, f"the trail cannot be read: {error}")
+        found.doubt(found.index, f"the trail cannot be read: {error}")
     if found.live:  # a file is durable before its row
         found.claimed.update(p for p in found.files if p.startswith("trail/"))
-
-
-def _has_tables(connection: Connection) -> bool:
-    found = "SELECT 1 FROM sqlite_master WHERE name = 'trail_segments'"
-    return connection.execute(found).fetchone() is not None
 
 
 def _check_records(found: Survey, connection: Connection, replayed: Replayed) -> None:
@@ -73,7 +68,7 @@ def _check_records(found: Survey, connection: Connection, replayed: Replayed) ->
     for entry_id, trail in replayed.trails:
         segment = notes.get(trail.number)
         if segment is not None and hashlib.sha256(segment.note).digest() != entry_id:
-            found.doubt(INDEX, f"table trail_segments: {trail.number} is not the log's")
+            found.doubt(found.index, f"table trail_segments: {trail.number} is not the log's")
         state = State.SEALED if segment is None else segment.state
         if state is not State.LOST:
             _check_file(found, trail, chain)
@@ -111,13 +106,13 @@ def _check_unsealed(found: Survey, segment: Segment, replayed: Replayed, chain: 
     """A segment whose entry is not in the log: only while it is on its way there."""
     place = f"trail/{segment.number}.jsonl"
     if segment.state is not State.WAITING and replayed.whole:
-        found.doubt(INDEX, f"table trail_segments: the log has no segment {segment.number}")
+        found.doubt(found.index, f"table trail_segments: the log has no segment {segment.number}")
     if (found.data / place).exists():
         found.files.add(place)
     try:
         trail = peek_trail(segment.note)
     except LakzegelError as error:
-        found.doubt(INDEX, f"table trail_segments: {segment.number}: {error}")
+        found.doubt(found.index, f"table trail_segments: {segment.number}: {error}")
         return
     _check_file(found, trail, chain)
 
@@ -151,9 +146,9 @@ def _check_waiting(found: Survey, connection: Connection, chain: _Chain) -> None
         lines = [line for number, line in trailrows.waiting(connection, _ALL) if number > known]
         follows = chain.take_all(lines)
     except LakzegelError as error:
-        found.doubt(INDEX, f"table trail: {error}")
+        found.doubt(found.index, f"table trail: {error}")
         return
     head = trailrows.read_head(connection)
     ends = chain.at is None or (chain.at.number, chain.at.hash) == (head.number, head.hash)
     if not follows or not ends:
-        found.doubt(INDEX, "table trail: the records are no chain up to the newest")
+        found.doubt(found.index, "table trail: the records are no chain up to the newest")

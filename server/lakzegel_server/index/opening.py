@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Final, cast
 
 from lakzegel_server.errors import ConfigError
-from lakzegel_server.index.engine import Engine
-from lakzegel_server.index.place import Place
+from lakzegel_server.index.engine import Connection, Engine
+from lakzegel_server.index.place import Address, Place
 from lakzegel_server.index.sqlite import SqliteIndex
 from lakzegel_server.index.turns import FileTurns, Turns
 
@@ -77,6 +77,15 @@ def is_made(place: Place) -> bool:
         return engine.version() > 0
     finally:
         engine.close()
+
+
+def has_shape(address: Address, connection: Connection, schema: str) -> bool:
+    """Whether the tables in PostgreSQL are those that this schema makes.
+
+    Raises:
+        IndexFault: that cannot be told.
+    """
+    return bool(_load("shape").is_same(address, connection, schema))
 
 
 def _load(name: str) -> ModuleType:

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A check of a receiver whose index is in PostgreSQL finds what one of a file finds."""
+
+import pytest
+
+from lakzegel_server.__main__ import main
+from lakzegel_server.fsck.run import check
+
+OTHER = "has other tables than a receiver's index of its version"
+CHANGES = {  # what is done to an index, what undoes it, and what is said of it
+    "UPDATE accounts SET role = 'audit' WHERE name = 'it-person'": (
+        "UPDATE accounts SET role = 'it' WHERE name = 'it-person'",
+        "table accounts: a row was changed",
+    ),
+    "ALTER TABLE told ADD COLUMN more BIGINT": ("ALTER TABLE told DROP COLUMN more", OTHER),
+    "ALTER TABLE told ALTER size DROP NOT NULL": (
+        "ALTER TABLE told ALTER size SET NOT NULL",
+        OTHER,
+    ),
+    'ALTER TABLE told ALTER place TYPE TEXT COLLATE "C.utf8"': (
+        'ALTER TABLE told ALTER place TYPE TEXT COLLATE "C"',
+        OTHER,
+    ),
+    "ALTER TABLE tree DROP CONSTRAINT tree_one_check": (
+        "ALTER TABLE tree ADD CHECK (one = 1)",
+        OTHER,
+    ),
+    "CREATE RULE quiet AS ON DELETE TO sessions DO INSTEAD NOTHING": (
+        "DROP RULE quiet ON sessions",
+        OTHER,
+    ),
+    "ALTER TABLE accounts ENABLE ROW LEVEL SECURITY": (
+        "ALTER TABLE accounts DISABLE ROW LEVEL SECURITY",
+        OTHER,
+    ),
+    "CREATE TRIGGER quiet BEFORE UPDATE ON told FOR EACH ROW"
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger()": ("DROP TRIGGER quiet ON told", OTHER),
+    "DROP INDEX arrivals_by_device": (None, OTHER),
+    "UPDATE entries SET id = sha256(id)": (None, "table entries: entry 0 is not the log's"),
+}
+
+
+@pytest.fixture
+def receiver(kit, tmp_path, address):
+    return kit.make_receiver(tmp_path / "data", kit.Office(), address)[0]
+
+
+def test_every_change_of_a_row_or_a_table_is_named(receiver, cluster):
+    place = str(receiver.index)
+    assert check(receiver).doubts == ()
+    for change, (undo, what) in CHANGES.items():
+        cluster.within(receiver.index, change)
+        assert (place, what) in [(d.place, d.what) for d in check(receiver).doubts], change
+        if undo is not None:
+            cluster.within(receiver.index, undo)
+            assert check(receiver).doubts == (), undo
+
+
+def test_a_table_of_somebody_elses_in_the_schema_is_passed_over(receiver, cluster):
+    cluster.within(receiver.index, "CREATE TABLE theirs (a INTEGER)")
+    assert check(receiver).doubts == ()
+
+
+def test_a_server_that_is_away_is_no_doubt_but_an_answer_that_cannot_be_had(receiver, capsys):
+    url = "postgresql://127.0.0.1:1/none"
+    assert main(["check", "--data", str(receiver.data), "--database", url]) == 3
+    assert "postgresql://127.0.0.1:1/none" in capsys.readouterr().err
