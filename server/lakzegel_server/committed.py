@@ -42,7 +42,7 @@ class Committed:
 
     def entries(self, start: int, size: int) -> Iterator[bytes]:
         """Committed entries: from tiles where those are durable, else from the database."""
-        pending = self._database.pending(start)
+        pending = [row for row in self._database.pending(start) if row[0] < size]
         durable = pending[0][0] if pending else size
         yield from self._store.entries(start, max(start, durable))
         yield from (data for _, data in pending)
@@ -53,7 +53,7 @@ class Committed:
         Raises:
             DamageError: they do not give the tree's root.
         """
-        pending = self._database.pending(start)
+        pending = [row for row in self._database.pending(start) if row[0] < tree.size]
         if pending and self._store.append(pending[0][0], [d for _, d in pending]) != tree.root():
             raise DamageError(
                 f"log: the tiles do not give the root of the {tree.size} entries that"

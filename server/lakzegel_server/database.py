@@ -134,19 +134,19 @@ class Database:
         """How many entries are committed."""
         return int(self.connection.execute("SELECT size FROM tree").fetchone()[0])
 
-    def commit(self, old_size: int, entries: Sequence[bytes]) -> bool:
-        """Append entries by compare-and-swap on the size; False when somebody else was first."""
+    def commit(self, known: Frontier, entries: Sequence[bytes]) -> bool:
+        """Append entries by compare-and-swap on the tree; False when somebody else was first."""
         with self.transaction(SEQUENCING) as change:
             tree = self.tree()
-            if tree.size != old_size:
+            if (tree.size, tree.to_hashes()) != (known.size, known.to_hashes()):
                 return False
             rows = []
             for data in entries:
                 rows.append((tree.size, hashlib.sha256(data).digest(), data))
                 tree.append(leaf_hash(data))
             swapped = change.execute(
-                "UPDATE tree SET size = ?, edge = ? WHERE size = ?",
-                (tree.size, b"".join(tree.to_hashes()), old_size),
+                "UPDATE tree SET size = ?, edge = ? WHERE size = ? AND edge = ?",
+                (tree.size, _joined(tree), known.size, _joined(known)),
             )
             if swapped.rowcount != 1:
                 return False
@@ -176,3 +176,7 @@ class Database:
         """Drop entries whose tiles are durable."""
         with self.transaction() as change:
             change.execute("DELETE FROM pending WHERE idx < ?", (below,))
+
+
+def _joined(tree: Frontier) -> bytes:
+    return b"".join(tree.to_hashes())

@@ -115,6 +115,16 @@ class Layout:
         return self.data / "restored"
 
     @property
+    def shown(self) -> Path:
+        """The newest checkpoint that this receiver showed, where others work on its index too."""
+        return self.data / "shown"
+
+    @property
+    def shared(self) -> bool:
+        """Whether other receivers may be at work on the same index (docs/spec/stores.md §7)."""
+        return self.index is not None
+
+    @property
     def timestamps(self) -> Path:
         """Tokens over checkpoints, with their roots."""
         return self.data / "timestamps"

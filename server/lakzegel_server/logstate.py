@@ -31,13 +31,13 @@ from lakzegel_core.note import Signature
 from lakzegel_core.tiles import HashReader
 from lakzegel_server.committed import Committed
 from lakzegel_server.database import Database, open_turns
-from lakzegel_server.errors import BusyError, DamageError, ServerError
+from lakzegel_server.errors import BusyError, DamageError, ReadOnlyError, ServerError
 from lakzegel_server.grouping import Group, Outcome, choose
 from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.savepoints import Savepoints
 from lakzegel_server.signing import Signing
-from lakzegel_server.standing import SEALING, Standing
+from lakzegel_server.standing import SEALING, Phase, Standing
 
 PATIENCE: Final = 2.0  # seconds that whoever reads waits for a signature that is being made
 _log: Final = logging.getLogger(__name__)
@@ -61,12 +61,13 @@ class LogState:
         self.store = LogStore.of(layout.stores, layout.log, layout.incoming)
         self.keys = signer.keys
         self.origin = self.keys.origin
-        self._signing = Signing(self.store, signer, clock)
+        self._signing = Signing(self.store, signer, clock, layout)
         self._clock = clock
         self._database = database
         self._committed = Committed(self.store, database)
         self._savepoints = Savepoints(layout.savepoint, layout.incoming, self.store)
         self._turns = open_turns(layout.database, layout.lock)
+        self._queue = threading.Lock()  # of this process's threads that want the turn
         self._turn = threading.Lock()
         self._guard = threading.Condition()  # over a lock that one thread may take again
         self._is_signing = False  # others look meanwhile, and what is committed is not shown yet
@@ -74,6 +75,8 @@ class LogState:
         self._before: list[Callable[[Checkpoint], None]] = []
         self._standing = SEALING
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
+        self._edge = Frontier()  # of what the custody took in: the index must never have another
+        self._lost: bytes | None = None  # what was shown and the index has no more
         self._shown = Shown(Checkpoint(self.origin, 0, self.store.root(0)), b"", self._reader(0))
 
     @classmethod
@@ -90,11 +93,13 @@ class LogState:
 
     def close(self) -> None:
         """Make everything durable and close the database."""
-        with self.turn():
-            self._committed.make_durable(self._shown.checkpoint.size)
-        self.save(ending=True)
-        self._database.close()
-        self._turns.close()
+        try:
+            with self.turn():
+                self._committed.make_durable(self._shown.checkpoint.size)
+            self.save(ending=True)
+        finally:
+            self._database.close()
+            self._turns.close()
 
     # what is shown
 
@@ -124,6 +129,20 @@ class LogState:
     @stated.setter
     def stated(self, size: int) -> None:
         self._signing.stated = size
+
+    @property
+    def lost(self) -> bytes | None:
+        """The checkpoint that was shown before the index went back; None as nearly always."""
+        return self._lost
+
+    def forget_lost(self) -> None:
+        """It is kept where it counts."""
+        self._lost = None
+
+    @property
+    def word(self) -> bytes | None:
+        """The newest checkpoint that is known to have been signed and lies here."""
+        return self._signing.word()
 
     @property
     def now(self) -> datetime:
@@ -172,7 +191,7 @@ class LogState:
 
         Whoever only reads goes on while another process has its turn.
         """
-        with self._turn, self._turns.turn(), self._guard:
+        with self._queue, self._turns.turn(), self._turn, self._guard:
             yield
 
     def test_keys(self) -> None:
@@ -202,7 +221,9 @@ class LogState:
         """Take in what another process appended, show what could not be shown before."""
         if self._is_signing:
             return  # it is being shown
-        if self._standing.sealing and self._database_size() != self._shown.checkpoint.size:
+        if not self._standing.sealing or self._is_newest():
+            return
+        if not self._adopt():
             with self.turn():
                 self._catch_up()
 
@@ -220,10 +241,19 @@ class LogState:
             with self.reading() as (custody, shown):
                 if not self._savepoints.is_due(shown.checkpoint.size, ending=ending):
                     return
-                made = self._savepoints.begin(custody, self._database.tree())
+                made = self._savepoints.begin(custody, self._edge.copy())
             self._savepoints.write(made)
         except (LakzegelError, ServerError, OSError) as error:
             _log.warning("no savepoint could be written: %s", error)
+
+    def see_lines(self) -> None:
+        """Show witnesses' lines that came to another receiver of the same log."""
+        with self._guard:
+            shown = self._shown
+            if shown.data and self._is_shown() and not self._is_signing:
+                data = self._signing.adopt(shown.checkpoint)
+                if data is not None:
+                    self._shown = Shown(shown.checkpoint, data, shown.reader)
 
     def add_witness(self, checkpoint: Checkpoint, signatures: Sequence[Signature]) -> bool:
         """Merge witnesses' lines when they are about the newest checkpoint."""
@@ -232,7 +262,7 @@ class LogState:
             self._catch_up()
             if checkpoint != self._shown.checkpoint:
                 return False
-            data = self._shown.data
+            data = self._signing.adopt(checkpoint) or self._shown.data
             try:
                 for signature in signatures:
                     data = add_cosignature(data, signature)
@@ -250,7 +280,7 @@ class LogState:
             DamageError: the custody refuses one.
         """
         with self.turn():
-            if not self._database.commit(self._custody.size, entries):
+            if not self._database.commit(self._edge, entries):
                 raise BusyError("the log grew while it was being caught up")
             self._complete()
 
@@ -290,11 +320,12 @@ class LogState:
         if not taken:
             return
         data = [checked.data for checked, _ in taken.values()]
-        if not self._database.commit(self._custody.size, data):
+        if not self._database.commit(self._edge, data):
             raise BusyError("another receiver was first; try again")
         for checked, places in taken.values():
             outcomes.update(dict.fromkeys(places, self._custody.size))
             self._custody.take(checked)
+            self._edge.append(leaf_hash(checked.data))
 
     # state
 
@@ -303,8 +334,8 @@ class LogState:
         stated = self._signing.newest()
         self.stated = stated.size
         self._committed.repair(tree.size)
-        found = self._replay_from_savepoint(tree) or self._replay(tree.size, Frontier())
-        if found.to_hashes() != tree.to_hashes() or self.store.root(tree.size) != tree.root():
+        replayed = self._replay_from_savepoint(tree) or self._replay(tree)
+        if not replayed or self.store.root(tree.size) != tree.root():
             raise DamageError(
                 f"log: entries and tiles do not give the root of the {tree.size} entries that"
                 " index.sqlite committed; run 'lakzegel-server check'"
@@ -316,44 +347,96 @@ class LogState:
             )
         self._show()
 
-    def _replay_from_savepoint(self, tree: Frontier) -> Frontier | None:
-        """The committed tree's edge, when a savepoint leads there; else nothing was taken in."""
+    def _replay_from_savepoint(self, tree: Frontier) -> bool:
+        """Whether a savepoint leads to the committed tree; else nothing was taken in."""
         restored = self._savepoints.load(self.origin, tree)
         if restored is None:
-            return None
-        self._custody = restored.custody
+            return False
+        self._custody, self._edge = restored.custody, restored.edge
         try:
-            return self._replay(tree.size, restored.edge)
+            return self._replay(tree)
         except DamageError as error:
             self._savepoints.distrust(error)
-            self._custody = Custody.start(self.origin, pinned=None, threshold=None)
-            return None
+            self._start_anew()
+            return False
 
-    def _replay(self, size: int, frontier: Frontier) -> Frontier:
-        """Take in committed entries from where the custody is; the frontier grows with them."""
-        for data in self._committed.entries(self._custody.size, size):
-            frontier.append(leaf_hash(data))
+    def _start_anew(self) -> None:
+        self._custody = Custody.start(self.origin, pinned=None, threshold=None)
+        self._edge = Frontier()
+
+    def _replay(self, tree: Frontier) -> bool:
+        """Take in committed entries from where the custody is; whether they lead to that tree."""
+        for data in self._committed.entries(self._custody.size, tree.size):
             try:
                 self._custody.apply(data)
             except LakzegelError as error:
                 raise DamageError(f"log: entry {self._custody.size}: {error}") from None
-        return frontier
+            self._edge.append(leaf_hash(data))
+        return self._edge.to_hashes() == tree.to_hashes()
+
+    def _follow(self, tree: Frontier) -> None:
+        """Take in what others committed.
+
+        Raises:
+            ReadOnlyError: the index is not the continuation of what this process knows.
+        """
+        try:
+            if tree.size >= self._edge.size and self._replay(tree):
+                return
+        except DamageError:
+            self._set_back(tree)
+            raise
+        self._set_back(tree)
+        raise ReadOnlyError("the index went back; nothing is sealed until what it lost is there")
+
+    def _set_back(self, tree: Frontier) -> None:
+        """Be read-only from now on, with the log that the index has (docs/spec/stores.md §9)."""
+        was = self._shown
+        _log.error(
+            "the index has %d entries, which do not continue the %d that were shown: it went back",
+            tree.size,
+            was.checkpoint.size,
+        )
+        detail = f"this log showed {was.checkpoint.size} entries, the index has {tree.size}"
+        self._standing = Standing(Phase.ASKING, detail, was.checkpoint.size)
+        self.stated = max(self.stated, was.checkpoint.size)
+        self._lost = was.data or self._lost
+        self._start_anew()
+        checkpoint = Checkpoint(self.origin, tree.size, tree.root())
+        is_beginning = tree.size < was.checkpoint.size and self.root(tree.size) == checkpoint.root
+        if not self._replay(tree):
+            raise DamageError("log: entries and tiles do not give the root that the index has")
+        data = self._signing.adopt(checkpoint)
+        if data is None and is_beginning:
+            data = self._sign(checkpoint)
+        self._shown = Shown(checkpoint, data or b"", self._reader(tree.size))
+
+    def _adopt(self) -> bool:
+        """Whether what others committed is taken in and shown by a checkpoint of theirs."""
+        with self._turn, self._guard:
+            self._follow(self._database.tree())
+            checkpoint = Checkpoint(self.origin, self._edge.size, self._edge.root())
+            if checkpoint.size == self._shown.checkpoint.size:
+                return True
+            data = self._signing.adopt(checkpoint)
+            if data is not None:
+                self._reveal(checkpoint, data)
+            return data is not None
 
     def _catch_up(self) -> None:
-        size = self._database.size()
-        if size > self._custody.size:
-            self._replay(size, Frontier())
+        self._follow(self._database.tree())
         self._show()
 
     def _complete(self) -> None:
         tree = self._database.tree()
-        self._replay(tree.size, Frontier())
+        if not self._replay(tree):
+            raise DamageError("log: its entries do not give the root that the index has")
         self._committed.write_tiles(tree, self._shown.checkpoint.size)
         self._committed.make_durable(tree.size)
 
     def _show(self) -> None:
-        """Tiles, then the signed checkpoint, of the committed tree."""
-        tree = self._database.tree()
+        """Tiles, then the signed checkpoint, of the tree that was taken in."""
+        tree = self._edge
         if tree.size == self._shown.checkpoint.size and self._shown.data:
             return
         self._committed.write_tiles(tree, self._shown.checkpoint.size)
@@ -380,13 +463,17 @@ class LogState:
     def _reveal(self, checkpoint: Checkpoint, data: bytes) -> None:
         for prepare in self._before:
             prepare(checkpoint)
+        self._signing.remember(data)
         self._shown = Shown(checkpoint, data, self._reader(checkpoint.size))
         for listener in self._listeners:
             listener()
 
-    def _database_size(self) -> int:
+    def _is_newest(self) -> bool:
+        """Whether what is shown is what is committed."""
         with self._guard:
-            return self._database.size()
+            tree = self._database.tree()
+            shown = self._is_shown() and tree.size == self._shown.checkpoint.size
+            return shown and tree.to_hashes() == self._edge.to_hashes()
 
     def _reader(self, size: int) -> HashReader:
         return self.store.reader(size)

@@ -10,15 +10,20 @@ from collections.abc import Callable
 
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from lakzegel_core.errors import LakzegelError
-from lakzegel_server.layout import LogSigner
+from lakzegel_core.limits import MAX_CHECKPOINT
+from lakzegel_server.durable import replace_file
+from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstore import LogStore
 
 
 class Signing:
     """Signs for one log; ``stated`` is the size of its own newest checkpoint that lay there."""
 
-    def __init__(self, store: LogStore, signer: LogSigner, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: LogStore, signer: LogSigner, clock: Callable[[], float], layout: Layout
+    ) -> None:
         self._store = store
+        self._layout = layout
         self._signer = signer
         self._clock = clock
         self.stated = 0
@@ -30,11 +35,39 @@ class Signing:
 
     def newest(self) -> Checkpoint:
         """The signed checkpoint that lies there; of nothing when there is none, or it is torn."""
-        data = self._store.read_checkpoint()
+        found = (self._opened(data) for data in (self._store.read_checkpoint(), self._remembered()))
+        nothing = Checkpoint(self._signer.keys.origin, 0, self._store.root(0))
+        return max((one for one in found if one), key=lambda one: one.size, default=nothing)
+
+    def word(self) -> bytes | None:
+        """The signed checkpoint of the larger tree, of the two that may lie here."""
+        there, own = self._store.read_checkpoint(), self._remembered()
+        of_there, of_own = self._opened(there), self._opened(own)
+        if of_own is not None and (of_there is None or of_own.size > of_there.size):
+            return own
+        return there
+
+    def remember(self, data: bytes) -> None:
+        """Keep what is about to be shown where no other receiver and no index can take it back.
+
+        Raises:
+            OSError: it cannot be kept.
+        """
+        if self._layout.shared and data:
+            replace_file(self._layout.shown, data, work=self._layout.incoming, sync=False)
+
+    def _remembered(self) -> bytes | None:
+        try:
+            with self._layout.shown.open("rb") as file:
+                return file.read(MAX_CHECKPOINT)
+        except FileNotFoundError:
+            return None
+
+    def _opened(self, data: bytes | None) -> Checkpoint | None:
         try:
             return open_checkpoint(data or b"", self._signer.keys).checkpoint
         except (LakzegelError, ValueError):
-            return Checkpoint(self._signer.keys.origin, 0, self._store.root(0))
+            return None
 
     def adopt(self, checkpoint: Checkpoint) -> bytes | None:
         """The one that lies there, with its witnesses' lines, when it is of this very tree."""

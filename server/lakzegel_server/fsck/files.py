@@ -15,6 +15,7 @@ _LOCKS = ("serve.lock", "sequence.lock")
 _SOCKET = "publish.sock"  # holds nothing; left behind by a receiver that was killed, it is dead
 _JOURNALS = ("index.sqlite-wal", "index.sqlite-shm")
 _SETTINGS = "settings.toml"  # the operator's own; `serve` says when it cannot be read
+_SHOWN = "shown"  # a receiver's own note of what it showed, where it shares its index
 _RESTORED = "restored"  # says when the backup was made; gone once `serve` has caught up
 
 
@@ -79,7 +80,7 @@ def _pass_over_locks(found: Survey) -> None:
         if place in found.files and not (found.data / place).stat().st_size:
             found.claimed.add(place)
     found.claimed.update(
-        place for place in (*_JOURNALS, _SETTINGS, _RESTORED) if place in found.files
+        place for place in (*_JOURNALS, _SETTINGS, _RESTORED, _SHOWN) if place in found.files
     )
     if found.live:
         found.claimed.add("listening")

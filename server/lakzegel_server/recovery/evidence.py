@@ -18,7 +18,7 @@ def keep(layout: Layout, *checkpoints: bytes) -> None:
     Raises:
         OSError: they cannot be stored.
     """
-    for data in checkpoints:
+    for data in filter(None, checkpoints):
         place = names.evidence(hashlib.sha256(data).hexdigest())
         layout.stores.documents.replace(place, data)
 

@@ -66,7 +66,7 @@ class OwnWord:
             OSError: it cannot be kept.
         """
         if self._log.stated > max(self._log.edge().size, self._kept()):
-            data = self._log.store.read_checkpoint()
+            data = self._log.word
             if data is not None:
                 evidence.keep_ahead(self._layout, data)
 

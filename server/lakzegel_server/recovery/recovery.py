@@ -160,6 +160,9 @@ class Recovery:
         """Ask, catch up, and open, as far as there is cause to; called again and again."""
         phase, now = self._state.standing.phase, self._monotonic()
         try:
+            if self._state.lost is not None:  # the index went back
+                self.hear(self._state.lost)
+                self._state.forget_lost()
             if phase is Phase.SEALING:
                 if self._suspected.is_set() and now - self._asked_at >= SUSPICION_PAUSE:
                     self._asked_at = now
@@ -246,7 +249,7 @@ class Recovery:
             detail = f"{who} tells of a log of {known} entries, DATA and the office have {here}"
             self._state.stand(Standing(Phase.SHORT, detail, known))
             _log.error("read-only: %s", detail)
-        elif not enough:
+        elif not enough and self.state.asked:
             detail = "no answer from " + ", ".join(sorted(found.silent))
             self._state.stand(Standing(Phase.ASKING, detail, known))
             _log.warning("read-only: %s", detail)

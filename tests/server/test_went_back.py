@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""An index that went back under a receiver that serves: read-only at once, and never a fork."""
+
+import time
+
+import pytest
+
+from lakzegel_core.checkpoint import open_checkpoint
+from lakzegel_server.database import Database
+from lakzegel_server.layout import load_signer
+from lakzegel_server.logstate import LogState
+from lakzegel_server.standing import Phase
+
+TABLES = {"tree": "(?, ?, ?)", "entries": "(?, ?)", "pending": "(?, ?)"}
+
+
+class Index:
+    """The rows that say what the log is, put aside and put back by somebody else."""
+
+    def __init__(self, layout):
+        self.place = layout.database
+
+    def rows(self):
+        database = Database.open(self.place)
+        found = {
+            table: list(database.connection.execute(f"SELECT * FROM {table}")) for table in TABLES
+        }
+        database.close()
+        return found
+
+    def put(self, rows):
+        database = Database.open(self.place)
+        with database.transaction() as change:
+            for table, places in TABLES.items():
+                change.execute(f"DELETE FROM {table}")
+                change.executemany(f"INSERT INTO {table} VALUES {places}", rows[table])
+        database.close()
+
+
+@pytest.fixture
+def index(world):
+    return Index(world.layout)
+
+
+def wait_for(phase, world, seconds=20):
+    end = time.monotonic() + seconds
+    while world.desk.log.standing.phase is not phase:
+        assert time.monotonic() < end, world.desk.log.standing
+        time.sleep(0.02)  # a chore's work: nothing to await
+
+
+def test_an_index_that_went_back_stops_sealing_and_forward_again_lets_it_go_on(
+    world, device, index
+):
+    before = index.rows()
+    upload = device.seal()
+    sealed = world.receipt(world.client.put(upload), upload)
+    after, shown = index.rows(), world.client.checkpoint().checkpoint
+    index.put(before)
+    again = device.seal()
+    assert world.client.put(again).json()["title"] == "catching up"
+    assert world.client("GET", "/log/checkpoint").status_code == 503
+    assert world.client("GET", "/v1/health").json()["status"] == "read-only"
+    assert index.rows()["tree"] == before["tree"]
+    wait_for(Phase.SHORT, world)
+    kept = open_checkpoint(world.layout.ahead.read_bytes(), world.keys)
+    assert kept.checkpoint == shown
+    index.put(after)
+    world.desk.recovery._due = 0.0
+    wait_for(Phase.SEALING, world)
+    assert world.receipt(world.client.put(again), again).index == sealed.index + 1
+    assert not world.layout.ahead.exists()
+
+
+def test_an_index_that_went_back_and_grew_another_way_is_seen_by_its_edge(kit, tmp_path):
+    with kit.world_at(tmp_path / "data") as world:
+        device, index = world.enrol(), Index(world.layout)
+        before, checkpoint = index.rows(), world.client("GET", "/log/checkpoint").content
+        first, other = device.seal(advance=False), device.seal([b"iets anders"], advance=False)
+        world.receipt(world.client.put(first), first)
+        shown = world.client.checkpoint().checkpoint
+        index.put(before)
+        (world.layout.log / "checkpoint").write_bytes(checkpoint)
+        elsewhere = LogState.open(world.layout, load_signer(world.layout), clock=time.time)
+        assert elsewhere.append([other.note]) == [shown.size - 1]
+        elsewhere.close()
+        wrong = index.rows()
+        wait_for(Phase.FORKED, world)
+        evidence = [path.read_bytes() for path in world.layout.evidence.iterdir()]
+        assert shown in [open_checkpoint(data, world.keys).checkpoint for data in evidence]
+        assert index.rows()["tree"] == wrong["tree"], "nothing is appended to it"
+
+
+def test_entries_are_appended_to_the_tree_that_they_were_checked_against_and_to_no_other(
+    world, device
+):
+    database = Database.open(world.layout.database)
+    known = database.tree()
+    other = known.copy()
+    world.client.put(device.seal())
+    assert not database.commit(known, [b"an entry"])
+    other.append(bytes(32))
+    assert (other.size, database.size()) == (known.size + 1, known.size + 1)
+    assert not database.commit(other, [b"an entry"]), "of the same size"
+    database.close()
