@@ -3,6 +3,7 @@
 
 import pytest
 
+from lakzegel_core.merkle import Frontier
 from lakzegel_server.database import FAILURES, Database
 from lakzegel_server.schema import put, row_digest
 
@@ -14,10 +15,11 @@ def database(place):
     opened.close()
 
 
-def test_entries_are_appended_by_compare_and_swap_on_the_size(database, place):
-    assert database.commit(0, [b"one", b"two"])
-    assert not database.commit(0, [b"other"])
-    assert database.commit(2, [b"three"])
+def test_entries_are_appended_by_compare_and_swap_on_the_tree(database, place):
+    assert database.commit(Frontier(), [b"one", b"two"])
+    assert not database.commit(Frontier(), [b"other"])
+    assert not database.commit(Frontier.from_hashes(2, [bytes(32)]), [b"other"])
+    assert database.commit(database.tree(), [b"three"])
     again = Database.open_readonly(place)
     assert (again.size(), [data for _, data in again.pending()]) == (3, [b"one", b"two", b"three"])
     assert again.tree().root() == database.tree().root()
@@ -85,7 +87,7 @@ def test_a_moment_that_is_read_stays_what_it_was(database, place):
     reader = Database.open_readonly(place)
     with reader.snapshot() as moment:
         assert moment.execute("SELECT size FROM tree").fetchone() == (0,)
-        database.commit(0, [b"one"])
+        database.commit(Frontier(), [b"one"])
         assert moment.execute("SELECT size FROM tree").fetchone() == (0,)
     assert reader.size() == 1
     reader.close()
