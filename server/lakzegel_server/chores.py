@@ -2,7 +2,8 @@
 """What a receiver does by itself, beside answering: each chore in a thread of its own.
 
 A chore that hangs or fails holds up no other, and no request. What it did is durable or is done
-again: the process may end at any moment.
+again: the process may end at any moment. Where several receivers share an index, a chore that one
+of them does is done by the holder of its lease (docs/spec/stores.md §8).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from lakzegel_server.index.turns import Lease
+
 STOP_SECONDS: Final = 5.0  # all may take this long to end; then the process goes without them
 _log: Final = logging.getLogger(__name__)
 
@@ -20,9 +23,20 @@ _log: Final = logging.getLogger(__name__)
 class Chore:
     """Work that is done again and again, and at once when it is woken."""
 
-    def __init__(self, name: str, every: float, work: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        every: float,
+        work: Callable[[], None],
+        lease: Lease | None = None,
+        take_over: Callable[[], None] = lambda: None,
+    ) -> None:
+        """With a lease, only its holder works; first it takes over what rows say, not memory."""
         self.name = name
         self.failed: str | None = None  # the kind of the newest failure; None after a success
+        self.ours = lease is None  # whether the newest round was this receiver's to do
+        self._lease = lease
+        self._take_over = take_over
         self._every = every
         self._began: float | None = None  # of the round under way
         self._work = work
@@ -68,7 +82,7 @@ class Chore:
             self._woken.clear()
             self._began = time.monotonic()
             try:
-                self._work()
+                self._round()
             except Exception as error:  # noqa: BLE001 - the composition root of a chore
                 self.failed = type(error).__name__
                 _log.warning("%s: %s", self.name, self.failed)
@@ -77,19 +91,50 @@ class Chore:
             self._began = None
             self._woken.wait(self._every)
 
+    def _round(self) -> None:
+        """Do it, where it is this receiver's to do."""
+        if self._lease is not None:
+            had, self.ours = self.ours, self._lease.holds()
+            if not self.ours:
+                return
+            if not had:
+                self.ours = False  # until it took over, or the next round would not
+                self._take_over()
+                self.ours = True
+        self._work()
+
+    def leave(self) -> None:
+        """Leave it to another receiver, where its thread has ended."""
+        if self._lease is not None and not self.alive:
+            self._lease.close()
+
 
 class Chores:
     """All chores of one receiver."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease: Callable[[str], Lease] | None = None) -> None:
+        """None began; ``lease`` is where leases are asked for, if there are other receivers."""
+        self._lease = lease
         self._all: dict[str, Chore] = {}
         self._started = False
 
-    def add(self, name: str, every: float, work: Callable[[], None]) -> Chore:
-        """A new chore, which begins when the others do, or now when they have."""
+    def add(
+        self,
+        name: str,
+        every: float,
+        work: Callable[[], None],
+        *,
+        alone: str = "",
+        take_over: Callable[[], None] = lambda: None,
+    ) -> Chore:
+        """A new chore, which begins when the others do, or now when they have.
+
+        Of several receivers the one that has the lease ``alone`` does it, where that is named.
+        """
         if name in self._all:
             raise ValueError(f"there is a chore {name} already")
-        chore = self._all[name] = Chore(name, every, work)
+        lease = self._lease(alone) if self._lease is not None and alone else None
+        chore = self._all[name] = Chore(name, every, work, lease, take_over)
         if self._started:
             chore.start()
         return chore
@@ -116,3 +161,4 @@ class Chores:
         deadline = time.monotonic() + STOP_SECONDS
         for chore in self._all.values():
             chore.wait(deadline - time.monotonic())
+            chore.leave()

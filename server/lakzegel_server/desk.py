@@ -25,10 +25,12 @@ from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trail as audit
 from lakzegel_server.people.people import People
 from lakzegel_server.people.trail import AuditTrail
+from lakzegel_server.receivers import Receivers
 from lakzegel_server.recovery.recovery import Recovery
 from lakzegel_server.register import FLUSH_SECONDS, Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
+from lakzegel_server.sharedkeys import require_same
 from lakzegel_server.timestamping.desk import Timestamps
 from lakzegel_server.vitals.certificate import Served
 from lakzegel_server.vitals.office import EVERY, Visits
@@ -67,6 +69,7 @@ class Desk:
     waiting: Waiting
     alerts: Alerts
     handover: Handover
+    receivers: Receivers | None  # those that share the index; None where it is a file
 
 
 @contextmanager
@@ -86,11 +89,14 @@ def open_desk(
     """
     with claimed(layout):
         prepare(layout, signer.keys)
+        require_same(layout, signer.keys)
         with ExitStack() as stack:
             desk = _assemble(
                 stack, layout, signer, clock, settings or Settings(), certificate or Served(None)
             )
             desk.vitals.probes.add("certificate", lambda: desk.certificate.test(clock))
+            if desk.receivers is not None:
+                desk.vitals.probes.add("database-clock", desk.receivers.test)
             yield desk
 
 
@@ -107,7 +113,7 @@ def _assemble(
     books = _Books.open(stack, layout, log, clock, settings)
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
-    workers, chores = _kept(stack, Workers()), Chores()
+    workers, chores = _kept(stack, Workers()), Chores(log.lease if layout.shared else None)
     limits = Limits(settings.limits)
     _tidy_up(layout, log, books.register)
     others = _Others.open(stack, layout, log, books, clock, settings)
@@ -137,6 +143,7 @@ def _assemble(
         waiting=Waiting(log),
         alerts=books.alerts,
         handover=others.handover,
+        receivers=_kept(stack, Receivers.open(layout, log, clock)) if layout.shared else None,
     )
 
 
@@ -258,7 +265,11 @@ def _keep_trail(
 ) -> None:
     """Record the start, and have the trail sealed as time goes on."""
     trail.started(layout.settings.read_bytes() if layout.settings.exists() else b"")
-    tend = chores.add("trail", audit.TEND_SECONDS, lambda: trail.tend(log, sequencer))
+    if layout.shared:
+        chores.add("trail-counted", audit.TEND_SECONDS, trail.flush)
+    tend = chores.add(
+        "trail", audit.TEND_SECONDS, lambda: trail.tend(log, sequencer), alone="trail"
+    )
     trail.when_full(tend.wake)
 
 

@@ -27,8 +27,11 @@ def sweep_unsealed(layout: Layout, register: Register) -> int:
     """Take away batches that never reached the log; how many files.
 
     Only of what is known to be the newest log: one that was set back has files of entries that it
-    does not know yet.
+    does not know yet. Where others share the index nothing is: what it does not know yet another
+    receiver may be about to seal (docs/spec/stores.md §7).
     """
+    if layout.shared:
+        return 0
     count = 0
     stores = layout.stores
     for store, prefix in ((stores.objects, names.BATCHES), (stores.keyrings, names.KEYRINGS)):

@@ -33,6 +33,7 @@ from lakzegel_server.committed import Committed
 from lakzegel_server.database import Database, open_turns
 from lakzegel_server.errors import BusyError, DamageError, ReadOnlyError, ServerError
 from lakzegel_server.grouping import Group, Outcome, choose
+from lakzegel_server.index.turns import Lease
 from lakzegel_server.layout import Layout, LogSigner
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.savepoints import Savepoints
@@ -181,6 +182,14 @@ class LogState:
         with self._guard:
             yield self._custody
 
+    @contextmanager
+    def deciding(self) -> Iterator[Custody]:
+        """The custody of all that anybody committed, while nobody commits more."""
+        with self.turn():
+            if self._standing.sealing:
+                self._follow(self._database.tree())
+            yield self._custody
+
     def root(self, size: int) -> bytes:
         """The root that this log had at ``size``, which must not be beyond what is shown."""
         return self._shown.reader.root(size)
@@ -193,6 +202,10 @@ class LogState:
         """
         with self._queue, self._turns.turn(), self._turn, self._guard:
             yield
+
+    def lease(self, name: str) -> Lease:
+        """The right to do what one of all receivers of this log does (docs/spec/stores.md §8)."""
+        return self._turns.lease(name)
 
     def test_keys(self) -> None:
         """Return when the log's keys sign: the checkpoint that is shown, once more and for nobody.

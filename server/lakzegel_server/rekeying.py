@@ -32,7 +32,6 @@ from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.stores import names
-from lakzegel_server.stores.protocols import Keyrings
 
 _LENGTH: Final = 2  # bytes before the note
 MAX_BODY: Final = _LENGTH + MAX_NOTE + MAX_KEYRING
@@ -88,7 +87,7 @@ def replace_keyring(
     except LakzegelError:
         keyrings.remove(waiting)
         raise
-    _settle_one(keyrings, log, waiting)
+    _settle_one(layout, log, waiting)
     return index
 
 
@@ -103,20 +102,23 @@ def placing(log: LogState, header: Header, digest: bytes) -> Iterator[bool]:
 
 def settle(layout: Layout, log: LogState) -> None:
     """At a start: put each keyring that waits and is in force in its place; remove the others."""
-    keyrings = layout.stores.keyrings
-    for waiting in list(keyrings.waiting()):
-        _settle_one(keyrings, log, waiting)
+    for waiting in list(layout.stores.keyrings.waiting()):
+        _settle_one(layout, log, waiting)
 
 
-def _settle_one(keyrings: Keyrings, log: LogState, waiting: str) -> None:
-    """Put a keyring that waits in its place where it is in force; remove it where it is not."""
+def _settle_one(layout: Layout, log: LogState, waiting: str) -> None:
+    """Put a keyring that waits in its place where it is in force; remove it where it is not.
+
+    Where others share the index, one that is not in force stays: its entry may be on its way.
+    """
     name, digest, _ = waiting.removeprefix(names.KEYRINGS).split(".")
-    with _one_at_a_time, suppress(FileNotFoundError):  # the same request, at the same time
-        with log.looking() as custody:
-            in_force = {one.sha256 for one in custody.keyrings.values()}
+    keyrings = layout.stores.keyrings
+    # at the same time there may be the same request, here or at another receiver
+    with _one_at_a_time, log.deciding() as custody, suppress(FileNotFoundError):
+        in_force = {one.sha256 for one in custody.keyrings.values()}
         if bytes.fromhex(digest) in in_force:
             keyrings.promote(waiting, names.keyring(name))
-        else:
+        elif not layout.shared:
             keyrings.remove(waiting)
 
 

@@ -98,6 +98,16 @@ CREATE TABLE IF NOT EXISTS documents (
 CREATE TABLE IF NOT EXISTS edge_tiles (
     level INTEGER PRIMARY KEY, number INTEGER NOT NULL, width INTEGER NOT NULL,
     data BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS shared_keys (
+    name TEXT PRIMARY KEY, vkey TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS receivers (
+    name TEXT PRIMARY KEY, beat INTEGER NOT NULL, started TEXT NOT NULL, version TEXT NOT NULL,
+    size INTEGER NOT NULL, standing TEXT NOT NULL, causes TEXT NOT NULL, settings TEXT NOT NULL,
+    digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS login_keys (
+    one INTEGER PRIMARY KEY CHECK (one = 1), key BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS used_logins (
+    state BLOB PRIMARY KEY, until INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
 INSERT INTO tree VALUES (1, 0, x'') ON CONFLICT (one) DO NOTHING;
 """
 DIGESTED: Final = (
@@ -127,6 +137,10 @@ DIGESTED: Final = (
     "handed",
     "documents",
     "edge_tiles",
+    "shared_keys",
+    "receivers",
+    "login_keys",
+    "used_logins",
 )
 
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\)\s*STRICT;", re.DOTALL)

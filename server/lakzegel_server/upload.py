@@ -18,7 +18,9 @@ from lakzegel_core.errors import (
     LakzegelError,
     SizeMismatchError,
 )
+from lakzegel_core.limits import MAX_KEYRING
 from lakzegel_server.blockfile import BlockFile
+from lakzegel_server.errors import ClashError
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
@@ -51,6 +53,7 @@ class Upload:
     ) -> None:
         """Nothing came yet; ``admit`` hears of the device that signed, and may refuse it."""
         self._name = name
+        self._layout = layout
         self._stores = layout.stores
         self._places = (names.keyring(name), names.batch(name))
         self._log = log
@@ -116,6 +119,9 @@ class Upload:
             if file is not None:
                 file.finish()
         moves = list(zip(self._work, self._places, strict=True))
+        if self._layout.shared:
+            self._stores.settle(moves[1:] if self._has_keyring(header) else moves)
+            return header
         with placing(self._log, header, header.keyring) as counts:
             self._stores.settle(moves if counts else moves[1:])  # or a destroyed key would be back
         return header
@@ -127,11 +133,33 @@ class Upload:
             path.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Take away what was finished, unless the log has it after all."""
+        """Take away what was finished, unless the log has it after all.
+
+        Where others share the index, another receiver may be about to seal the very same: there
+        it stays, and counts when the device sends it again (docs/spec/stores.md §7).
+        """
+        if self._layout.shared:
+            return
         if self._register.index_of(bytes.fromhex(self._name)) is None:
             keyring, batch = self._places
             self._stores.objects.remove(batch)
             self._stores.keyrings.remove(keyring)
+
+    def _has_keyring(self, header: Header) -> bool:
+        """Whether a keyring lies there already: this one, or one that took its place.
+
+        It is put only where there is none, so that no destroyed key comes back, whatever another
+        receiver does at the same moment.
+        """
+        with self._work[0].open("rb") as file:
+            data = file.read(MAX_KEYRING)
+        try:
+            self._stores.keyrings.put(self._places[0], data)
+        except ClashError:
+            self._log.refresh()
+            with self._log.looking() as custody:
+                return (header.device, header.epoch, header.batch) in custody.keyrings
+        return True
 
     def _close(self) -> None:
         for file in (self._keyring, self._batch):

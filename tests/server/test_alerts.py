@@ -374,7 +374,9 @@ def test_a_place_that_is_away_is_asked_once_a_look(tmp_path, decided, relay, hoo
 
 def test_what_waits_is_sent_although_looking_fails(tmp_path, decided, hook):
     with alerting(tmp_path, decided, lambda: 1_800_000_000) as alerts:
-        alerts.store.decide({}, [Alert(Kind.RAISED, "disk", 1, 0, 0)], [*alerts._senders])
+        alerts.store.decide(
+            lambda _: ({}, [Alert(Kind.RAISED, "disk", 1, 0, 0)]), [*alerts._senders]
+        )
         with pytest.raises(OverflowError):
             alerts.work(lambda _: (_ for _ in ()).throw(OverflowError))
     assert len(hook.got) == 1

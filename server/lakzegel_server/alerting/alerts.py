@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Final, Self
 
-from lakzegel_server.alerting.model import Damping, Standing, step
+from lakzegel_server.alerting.model import Alert, Damping, Standing, step
 from lakzegel_server.alerting.senders import MailSender, Sender, WebhookSender
 from lakzegel_server.alerting.store import Message, Store
 from lakzegel_server.chores import Chore, Chores
@@ -65,7 +65,8 @@ class Alerts:
     def begin(self, chores: Chores, observe: Observe) -> None:
         """Look from now on, where there is somebody to tell."""
         if self._senders:
-            self._chore = chores.add("alerts", EVERY, lambda: self.work(observe))
+            work = lambda: self.work(observe)  # noqa: E731 - what a chore is given
+            self._chore = chores.add("alerts", EVERY, work, alone="alerts")
 
     def work(self, observe: Observe) -> None:
         """Look, decide, send what is due; that goes on when looking fails."""
@@ -78,23 +79,25 @@ class Alerts:
     def _look(self, observe: Observe, now: int) -> None:
         found = observe(now)
         with self._turn:
-            before = self.store.standings()
-            after, alerts = step(before, found, self._damping, now=now)
-            if after != before or alerts:
-                self.store.decide(after, alerts, self._senders)
+            self.store.decide(
+                lambda before: step(before, found, self._damping, now=now), self._senders
+            )
 
     def happened(self, cause: str) -> None:
         """Something happened that is over in a moment: it is told at the next look."""
         if cause in self._quiet:
             return
         now = int(self._clock())
-        with self._turn:
-            standings = self.store.standings()
+
+        def seen(standings: Mapping[str, Standing]) -> tuple[dict[str, Standing], list[Alert]]:
             known = standings.get(cause)
             if known is None or not known.told:
                 known = Standing(cause, now, 0, raised=known.raised if known else 0)
-            seen = replace(known, count=known.count + 1, gone=None, until=now + MOMENT_SECONDS)
-            self.store.decide({**standings, cause: seen}, [], ())
+            news = replace(known, count=known.count + 1, gone=None, until=now + MOMENT_SECONDS)
+            return {**standings, cause: news}, []
+
+        with self._turn:
+            self.store.decide(seen, ())
         if self._chore is not None:
             self._chore.wake()
 

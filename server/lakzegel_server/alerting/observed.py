@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -43,25 +43,54 @@ def observe(desk: Desk, now: int) -> dict[str, int]:
     found: Counter[str] = Counter()
     for device in read_fleet(desk, moment).devices:
         found.update(_of_device(desk, device))
-    phase = _PHASES.get(desk.log.standing.phase)
-    if phase is not None:
-        found[phase] = 1
-    found["disk"] = int(shutil.disk_usage(desk.layout.data).free < desk.settings.healthz.free)
-    found.update(_of_witnesses(desk, now))
-    found["tsa-failing"] = sum(
-        one.failing is not None and now - one.failing > max(AWAY_SECONDS, one.every)
-        for one in desk.timestamps.states()
-    )
-    failing = [one.failing_since for one in desk.handover.states() if one.failing_since is not None]
-    found["handover-failing"] = sum(now - began > AWAY_SECONDS for began in failing)
-    found["chore-failing"] = len(list(_chores(desk, is_full=bool(found["disk"]))))
-    found.update(_of_certificate(desk, moment))
+    if desk.receivers is None:
+        found.update(_of_itself(desk, now))
+    else:
+        found.update(desk.receivers.causes())
     found["office-unreachable"] = int(is_office_away(desk, moment))
     if desk.alerts.store.refusals(format_time(moment - SURGE)) >= desk.settings.alerts.refusals:
         found["refusals"] = 1
     found[REFUSED] = refused_enrolments(desk, moment)
     quiet = desk.settings.alerts.quiet
     return {code: count for code, count in found.items() if count and code not in quiet}
+
+
+def own_causes(desk: Desk, clock: Callable[[], float]) -> dict[str, int]:
+    """What one of several receivers finds wrong with itself, for whoever tells of all."""
+    found = _of_itself(desk, int(clock()))
+    if desk.receivers is not None:
+        found.update(desk.receivers.own())
+    return {code: count for code, count in found.items() if count}
+
+
+def _of_itself(desk: Desk, now: int) -> Counter[str]:
+    """Every cause of this receiver's own, with how many parts it is of."""
+    found: Counter[str] = Counter()
+    phase = _PHASES.get(desk.log.standing.phase)
+    if phase is not None:
+        found[phase] = 1
+    found["disk"] = int(shutil.disk_usage(desk.layout.data).free < desk.settings.healthz.free)
+    found.update(_of_witnesses(desk, now))
+    found["tsa-failing"] = sum(
+        one.failing is not None
+        and now - one.failing > max(AWAY_SECONDS, one.every)
+        and _is_ours(desk, f"timestamp-{one.name}")
+        for one in desk.timestamps.states()
+    )
+    found["handover-failing"] = sum(
+        one.failing_since is not None
+        and now - one.failing_since > AWAY_SECONDS
+        and _is_ours(desk, f"handover-{one.name}")
+        for one in desk.handover.states()
+    )
+    found["chore-failing"] = len(list(_chores(desk, is_full=bool(found["disk"]))))
+    found.update(_of_certificate(desk, datetime.fromtimestamp(now, UTC)))
+    return found
+
+
+def _is_ours(desk: Desk, chore: str) -> bool:
+    """Whether what this receiver knows of a chore is new: of several, one does it."""
+    return chore not in desk.chores or desk.chores[chore].ours
 
 
 def refused_enrolments(desk: Desk, now: datetime) -> int:
@@ -104,8 +133,8 @@ def _of_device(desk: Desk, device: DeviceHealth) -> set[str]:
 
 def _of_witnesses(desk: Desk, now: int) -> Iterator[str]:
     """One for each that fails: one that knows another log is told at once, and as that."""
-    for one in desk.witnesses.states():
-        if one.failing_since is None:
+    for number, one in enumerate(desk.witnesses.states()):
+        if one.failing_since is None or not _is_ours(desk, f"witness-{number}"):
             continue
         if one.failure in _ANOTHER_LOG:
             if desk.log.standing.sealing:  # else this one is being made whole, and tells of it

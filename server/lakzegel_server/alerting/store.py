@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
 from lakzegel_server.alerting.model import Alert, Kind, Standing
-from lakzegel_server.database import Database
+from lakzegel_server.database import Connection, Database
 from lakzegel_server.index.place import Place
 from lakzegel_server.schema import row_digest
 
 FIRST_PAUSE: Final = 30  # seconds before what failed is sent again; doubles
 LONGEST_PAUSE: Final = 3600
 _NEVER: Final = -1
+Step = Callable[[Mapping[str, Standing]], tuple[Mapping[str, Standing], Sequence[Alert]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +59,19 @@ class Store:
     def standings(self) -> dict[str, Standing]:
         """Every cause that holds, or held a moment ago."""
         with self._lock:
-            rows = self._database.connection.execute(
-                "SELECT cause, since, count, told, gone, until FROM alerts"
-            ).fetchall()
-        return {
-            cause: Standing(
-                cause,
-                since,
-                count,
-                told > 0,
-                None if gone == _NEVER else gone,
-                until,
-                abs(told),
-            )
-            for cause, since, count, told, gone, until in rows
-        }
+            return _standings(self._database.connection)
 
-    def decide(
-        self, standings: Mapping[str, Standing], alerts: Sequence[Alert], places: Iterable[str]
-    ) -> None:
-        """Remember how causes stand now, together with what is to be told to each place."""
-        wanted = [(place, alert) for alert in alerts for place in places]
+    def decide(self, step: Step, places: Iterable[str]) -> None:
+        """Remember how causes stand after a step, together with what is to be told to each place.
+
+        One change: nobody, at this receiver or another, decides in between.
+        """
         with self._lock, self._database.transaction() as change:
+            before = _standings(change)
+            standings, alerts = step(before)
+            if standings == before and not alerts:
+                return
+            wanted = [(place, alert) for alert in alerts for place in places]
             change.execute("DELETE FROM alerts")
             for one in standings.values():
                 gone = _NEVER if one.gone is None else one.gone
@@ -129,6 +121,22 @@ class Store:
                 "SELECT count(*) FROM refusals WHERE at >= ?", (since,)
             ).fetchone()
         return int(row[0])
+
+
+def _standings(connection: Connection) -> dict[str, Standing]:
+    rows = connection.execute("SELECT cause, since, count, told, gone, until FROM alerts")
+    return {
+        cause: Standing(
+            cause,
+            since,
+            count,
+            told > 0,
+            None if gone == _NEVER else gone,
+            until,
+            abs(told),
+        )
+        for cause, since, count, told, gone, until in rows.fetchall()
+    }
 
 
 def _alert(text: str) -> Alert:

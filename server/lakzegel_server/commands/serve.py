@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_server import memory, serving
-from lakzegel_server.alerting.observed import observe
+from lakzegel_server.alerting.observed import observe, own_causes
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.commands.placed import placed
 from lakzegel_server.desk import open_desk
@@ -63,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{desk.log.origin} at {url}", flush=True)
 
         desk.alerts.begin(desk.chores, partial(observe, desk))
+        if desk.receivers is not None:
+            desk.receivers.begin(desk.chores, partial(own_causes, desk, wall_clock))
         memory.begin()
         try:
             serving.run(build(desk), endpoint, bound, ready)

@@ -69,6 +69,10 @@ class Folder:
         self._lacking: float | None = None  # since when cosigners are waited for
         self.state = PlaceState("folder", self._packages.handed()[1].size)
 
+    def resume(self) -> None:
+        """Go on from what was handed over, by whichever receiver."""
+        self.state = PlaceState(self.state.name, self._packages.handed()[1].size)
+
     def work(self) -> None:
         """Decide on what is new, and hand over what was decided on, where that can be."""
         if not self._log.standing.sealing:

@@ -68,7 +68,8 @@ class Handover(Collector):
     def begin(self, chores: Chores) -> None:
         """Push from now on."""
         for place in self._places:
-            chore = chores.add(f"handover-{place.state.name}", TICK, place.work)
+            name = f"handover-{place.state.name}"
+            chore = chores.add(name, TICK, place.work, alone=name, take_over=place.resume)
             self._log.when_shown(chore.wake)
 
     def states(self) -> tuple[PlaceState, ...]:

@@ -48,6 +48,10 @@ class Hook:
         self._due = monotonic()
         self.state = PlaceState(name, told.size(settings.url))
 
+    def resume(self) -> None:
+        """Go on from how far it was told, by whichever receiver."""
+        self.state = PlaceState(self.state.name, self._told.size(self._settings.url))
+
     def work(self) -> None:
         """Tell of the newest tree, when that is news and it is time."""
         tree = self._log.shown.checkpoint

@@ -56,10 +56,10 @@ class People:
         self._login = login
         secret = read_secret(login.client_secret_file) if login else ""
         self.sign_on = SignOn(login, secret, clock) if login else None
-        self.begun = BegunLogins(clock)
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
+        self.begun = BegunLogins(database, self._lock, clock)
         self._hashing = threading.Lock()
         self._places = threading.BoundedSemaphore(MAX_WAITING)
         self._throttle = Throttle()

@@ -18,11 +18,12 @@ from dataclasses import replace
 from typing import Final, Self
 
 from lakzegel_core.encoding import parse_time
-from lakzegel_core.errors import LakzegelError
+from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.keys import SigningKey
 from lakzegel_core.trail import Trail, sign_trail
+from lakzegel_server import sharedkeys
 from lakzegel_server.database import Database
-from lakzegel_server.errors import DamageError
+from lakzegel_server.errors import ClashError, DamageError
 from lakzegel_server.layout import Layout
 from lakzegel_server.limiting import Bucket
 from lakzegel_server.logstate import LogState
@@ -36,8 +37,16 @@ from lakzegel_server.people.records import (
     Thing,
     parse,
 )
-from lakzegel_server.people.segmentfile import MAX_RECORDS, SALT, SegmentFile, moments
+from lakzegel_server.people.segmentfile import (
+    MAX_RECORDS,
+    MAX_SEGMENT,
+    SALT,
+    SegmentFile,
+    moments,
+    parse_segment,
+)
 from lakzegel_server.people.trailrows import Segment, State
+from lakzegel_server.receivers import are_settings_new
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.stores import names
 
@@ -48,6 +57,7 @@ ALL: Final = -1
 MAX_COUNTED: Final = 256  # different things that are counted apart within that time
 STRANGERS: Final = 256  # records a day that tell apart from where somebody unknown was refused
 _DAY: Final = 86_400.0
+FORGOTTEN_SECONDS: Final = 3600.0  # after which a file whose receiver never named it may go
 FIRST_ENTRY: Final = 2  # the log's second entry may have to be a succession
 Listener = Callable[[Event], None]
 _log: Final = logging.getLogger(__name__)
@@ -74,8 +84,13 @@ class AuditTrail:
     @classmethod
     def open(cls, layout: Layout, origin: str, clock: Callable[[], float]) -> Self:
         """Open a connection of its own; the key is made where there is none."""
-        key = trailkey.ensure(layout, origin, secrets.token_bytes(trailkey.SEED_SIZE))
-        return cls(layout, Database.open(layout.database), key, clock)
+        database = Database.open(layout.database)
+        try:
+            key = _key(layout, database, origin)
+        except BaseException:
+            database.close()
+            raise
+        return cls(layout, database, key, clock)
 
     def close(self) -> None:
         """Close the connection."""
@@ -146,7 +161,10 @@ class AuditTrail:
         """Record a start, and whether the settings are others than at the last one."""
         digest = hashlib.sha256(settings).hexdigest()
         with self._lock:
-            changed = trailrows.remember_settings(self._database, digest)
+            if self._layout.shared:  # each receiver has its own, in its own row
+                changed = are_settings_new(self._database, self._layout, digest)
+            else:
+                changed = trailrows.remember_settings(self._database, digest)
         events = [Event(SELF, Action.START, Thing.RECEIVER)]
         if changed:
             events.append(Event(SELF, Action.CHANGE, Thing.SETTINGS, id=digest))
@@ -169,7 +187,7 @@ class AuditTrail:
             self.flush()
             self.take_back(log)
             self._append([Event(SELF, Action.STOP, Thing.RECEIVER)])
-            while self._has_people() and self.seal(log, sequencer):
+            while self._is_last(log) and self._has_people() and self.seal(log, sequencer):
                 pass
         except Exception as error:  # noqa: BLE001 - the rest of a receiver has to end too
             _log.warning("the trail waits for the next start: %s", type(error).__name__)
@@ -264,9 +282,7 @@ class AuditTrail:
         if not waiting:
             return None
         number = before.trail.number + 1 if before else 0
-        lines = tuple(line for _, line in waiting)
-        data = SegmentFile(number, secrets.token_bytes(SALT), lines).to_bytes()
-        self._layout.stores.objects.supersede(names.segment(number), data)
+        lines, data = self._file(number, tuple(line for _, line in waiting))
         since, until = moments([parse(line).at for line in lines])
         entry = Trail(
             origin=log.origin,
@@ -278,10 +294,53 @@ class AuditTrail:
             until=parse_time(until, what="trail to"),
             key=self._key.verifier,
         )
-        segment = Segment(number, sign_trail(entry, self._key), waiting[-1][0], State.WAITING)
+        last = waiting[len(lines) - 1][0]
+        segment = Segment(number, sign_trail(entry, self._key), last, State.WAITING)
         with self._lock:
-            trailrows.add_segment(self._database, segment)
-        return segment
+            added = trailrows.add_segment(self._database, segment)
+        return segment if added else None
+
+    def _file(self, number: int, lines: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], bytes]:
+        """The records of the segment and its file, which is durable.
+
+        Where others share the index, one may have put it and ended before it said so: then that
+        one is it, for two receivers must never put two under one name.
+
+        Raises:
+            DamageError: what lies there is of other records.
+        """
+        objects, place = self._layout.stores.objects, names.segment(number)
+        data = SegmentFile(number, secrets.token_bytes(SALT), lines).to_bytes()
+        if not self._layout.shared:
+            objects.supersede(place, data)
+            return lines, data
+        try:
+            objects.put(place, data)
+        except ClashError:
+            return self._lying(place, lines, data)
+        return lines, data
+
+    def _lying(
+        self, place: str, lines: tuple[bytes, ...], data: bytes
+    ) -> tuple[tuple[bytes, ...], bytes]:
+        """The segment that lies there, when it is the beginning of what waits."""
+        objects = self._layout.stores.objects
+        there = objects.read(place, MAX_SEGMENT)
+        try:
+            found = parse_segment(there).lines
+        except FormatError:
+            found = ()
+        if found and found == lines[: len(found)]:
+            return found, there
+        put_at = objects.changed(place)
+        if put_at is None or self._clock() - put_at < FORGOTTEN_SECONDS:
+            raise DamageError(f"{place}: is of records that the index does not have")
+        objects.supersede(place, data)  # of an index that went back; nobody is about to name it
+        return lines, data
+
+    def _is_last(self, log: LogState) -> bool:
+        """Whether nobody else is there to seal what waits."""
+        return not self._layout.shared or log.lease("trail").holds()
 
     def _sweep(self, log: LogState) -> None:
         """Take away a file that a crash left before its entry was remembered.
@@ -289,7 +348,7 @@ class AuditTrail:
         Once, and not before this is known to be the newest log: what an index that was set back
         does not know may well be in the log.
         """
-        if self._swept or not log.standing.sealing:
+        if self._swept or self._layout.shared or not log.standing.sealing:
             return
         with self._sealing, self._lock:
             known = {s.number for s in trailrows.segments(self._database.connection)}
@@ -299,3 +358,17 @@ class AuditTrail:
                 if name.isdecimal() and int(name) > max(known, default=-1):
                     objects.remove(place)
             self._swept = True
+
+
+def _key(layout: Layout, database: Database, origin: str) -> SigningKey:
+    """The trail's key: the one that lies here, or a new one where nobody has one.
+
+    Raises:
+        ConfigError: other receivers have another.
+    """
+    if layout.shared:
+        sharedkeys.require_file(layout, database, trailkey.TRAIL_KEY)
+    key = trailkey.ensure(layout, origin, secrets.token_bytes(trailkey.SEED_SIZE))
+    if layout.shared:
+        sharedkeys.require_known(database, trailkey.TRAIL_KEY, key.verifier.to_text())
+    return key

@@ -36,7 +36,8 @@ def take_in(layout: Layout, database: Database, note: bytes, *, now: float) -> N
     except FileNotFoundError:
         here = False
     state = State.BACK if here else State.LOST
-    trailrows.add_segment(database, Segment(entry.number, note, 0, state))
+    if not trailrows.bring_back(database, Segment(entry.number, note, 0, state)):
+        return
     if not here:
         objects.remove(place)
         lost = Event(SELF, Action.LOSE, Thing.SEGMENT, id=str(entry.number), count=entry.count)

@@ -83,11 +83,30 @@ def waiting(connection: Connection, limit: int) -> list[tuple[int, bytes]]:
     return [(number, record.encode()) for number, record in rows]
 
 
-def add_segment(database: Database, segment: Segment) -> None:
-    """Remember a segment whose file is durable, in place of another of its number."""
+def add_segment(database: Database, segment: Segment) -> bool:
+    """Remember a segment whose file is durable; False where another of its number is known.
+
+    Of two receivers that cut one at the same time, the file of the first is the segment.
+    """
     row = _row(segment)
     with database.transaction() as change:
+        if _known(change, segment.number) is not None:
+            return False
         change.execute(put("trail_segments"), (*row, row_digest(*row)))
+    return True
+
+
+def bring_back(database: Database, segment: Segment) -> bool:
+    """Remember a segment by its entry, in place of another of its number; False where it is known.
+
+    Another receiver may have remembered and sealed it since somebody looked.
+    """
+    row = _row(segment)
+    with database.transaction() as change:
+        if _known(change, segment.number) == segment.note:
+            return False
+        change.execute(put("trail_segments"), (*row, row_digest(*row)))
+    return True
 
 
 def finish_segment(database: Database, segment: Segment) -> None:
@@ -101,7 +120,10 @@ def finish_segment(database: Database, segment: Segment) -> None:
 def drop_segment(database: Database, segment: Segment) -> None:
     """The log refused its entry: its records wait again."""
     with database.transaction() as change:
-        change.execute("DELETE FROM trail_segments WHERE number = ?", (segment.number,))
+        change.execute(
+            "DELETE FROM trail_segments WHERE number = ? AND note = ? AND state = ?",
+            (segment.number, segment.note, int(State.WAITING)),
+        )
 
 
 def segments(connection: Connection) -> list[Segment]:
@@ -110,6 +132,12 @@ def segments(connection: Connection) -> list[Segment]:
         "SELECT number, note, last, state FROM trail_segments ORDER BY number"
     )
     return [Segment(number, note, last, State(state)) for number, note, last, state in rows]
+
+
+def _known(connection: Connection, number: int) -> bytes | None:
+    found = connection.execute("SELECT note FROM trail_segments WHERE number = ?", (number,))
+    row = found.fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def _row(segment: Segment) -> tuple[int, bytes, int, int]:

@@ -113,7 +113,7 @@ class Recovery:
             self._fork(fork)
         self._chores = chores
         chores.add(CHORE, TICK, self.work)
-        chores.add(FILES_CHORE, FILES_EVERY, self.fetch_files)
+        chores.add(FILES_CHORE, FILES_EVERY, self.fetch_files, alone=FILES_CHORE)
         if self._continuity is not None:
             self._state.before_shown(self._continuity.note)
             chores.add("continuity", EVERY, self._still_here)

@@ -57,8 +57,10 @@ class Timestamps:
     def add_chores(self, chores: Chores) -> None:
         """Ask from now on."""
         for stamper in self.stampers:
-            chores.add(f"timestamp-{stamper.state.name}", TICK_SECONDS, stamper.turn)
-        chores.add("timestamp-renewal", RENEWAL_SECONDS, self.renewer.turn)
+            name = f"timestamp-{stamper.state.name}"
+            chores.add(name, TICK_SECONDS, stamper.turn, alone=name, take_over=stamper.resume)
+        renewal = "timestamp-renewal"
+        chores.add(renewal, RENEWAL_SECONDS, self.renewer.turn, alone=renewal)
 
     @property
     def renewal(self) -> Renewal:

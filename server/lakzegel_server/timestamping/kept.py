@@ -126,6 +126,8 @@ class Kept:
         except OSError as error:
             _log.warning("a timestamp cannot be read: %s", error.strerror)
             return 0
+        if self._layout.shared:  # what is not whole another receiver may be putting there
+            return 0
         rows = self.rows()
         wanted = {row.name for row in rows} | {row.root for row in rows}
         gone = [name for name in found if is_own(name) and PurePosixPath(name).stem not in wanted]

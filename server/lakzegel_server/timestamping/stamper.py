@@ -56,10 +56,17 @@ class Stamper:
         self._monotonic = monotonic
         self.state = State(authority.name, authority.every)
         self._due = monotonic()
-        newest = kept.newest(authority.name)
+        self.resume()
+
+    def resume(self) -> None:
+        """Go on from what is kept, whoever kept it."""
+        authority = self._authority
+        self.state = State(authority.name, authority.every)
+        self._due = self._monotonic()
+        newest = self._kept.newest(authority.name)
         if newest is not None:
             self._note(newest)
-            self._due += min(max(newest.at + authority.every - clock(), 0.0), authority.every)
+            self._due += min(max(newest.at + authority.every - self._clock(), 0.0), authority.every)
 
     def turn(self) -> None:
         """Ask, when it is time and there is something new; whatever fails is in ``state``."""

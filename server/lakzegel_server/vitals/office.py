@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
 
 from lakzegel_server.accounts import Account, AccountRole, Way
@@ -43,8 +44,11 @@ class Visit:
 class Visits:
     """Those of one office."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float], *, shared: bool = False
+    ) -> None:
         self._database = database
+        self._shared = shared
         self._clock = clock
         self._lock = threading.Lock()
         self._written = 0
@@ -55,7 +59,7 @@ class Visits:
         """What was remembered, with a connection of its own."""
         database = Database.open(path)
         database.relax()
-        visits = cls(database, clock)
+        visits = cls(database, clock, shared=not isinstance(path, Path))
         row = database.connection.execute("SELECT at, came FROM office_visit").fetchone()
         if row is None:
             visits.write()
@@ -87,14 +91,26 @@ class Visits:
         self.last = Visit(int(self._clock()), came=True)
 
     def tend(self) -> None:
-        """Write down what is new: a chore's work."""
+        """Write down what is new: a chore's work. It may have come to another receiver."""
+        if self._shared:
+            self._hear()
         if self.last.at - self._written >= EVERY or not self._written:
             self.write()
 
     def write(self) -> None:
         """Write down when it last came."""
+        if self._shared:
+            self._hear()
         last = self.last
         row = (1, last.at, int(last.came))
         with self._lock, self._database.transaction() as change:
             change.execute(put("office_visit"), (*row, row_digest(*row)))
         self._written = last.at
+
+    def _hear(self) -> None:
+        """Take in that it came to another receiver."""
+        with self._lock:
+            found = self._database.connection.execute("SELECT at, came FROM office_visit")
+            row = found.fetchone()
+        if row is not None and int(row[0]) > self.last.at:
+            self.last, self._written = Visit(int(row[0]), bool(row[1])), int(row[0])

@@ -71,7 +71,7 @@ async def _come_back(desk: Desk, request: Request, address: str) -> Response:
     sealed = request.cookies.get(name + _SUFFIX)
     if sealed is None:
         raise SignOnError("sso-state")
-    begun, wanted = desk.people.begun.open(sealed, asked.get("state", ""))
+    begun, wanted = await desk.workers.run(desk.people.begun.open, sealed, asked.get("state", ""))
     if "error" in asked or "code" not in asked:
         raise SignOnError("sso-provider")
     session = await desk.workers.run(

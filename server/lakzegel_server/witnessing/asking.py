@@ -65,6 +65,7 @@ class Asked:
         suspect: Callable[[str], None],
     ) -> None:
         self._key: VerifierKey = witness.key
+        self.id = f"{witness.key.key_id.hex()}"
         self._line = Line(witness.url, witness.ca_file)
         self._log = log
         self._clock = clock

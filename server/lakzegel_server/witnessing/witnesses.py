@@ -51,7 +51,7 @@ class Witnesses:
     def begin(self, chores: Chores) -> None:
         """Ask from now on; many checkpoints in a moment are one question, about the newest."""
         for number, asked in enumerate(self._asked):
-            chore = chores.add(f"witness-{number}", TICK, asked.work)
+            chore = chores.add(f"witness-{number}", TICK, asked.work, alone=f"witness-{asked.id}")
             self._log.when_shown(chore.wake)
 
     def close(self) -> None:
