@@ -38,7 +38,7 @@ class Index:
 
 
 @pytest.fixture
-def index(world):
+def aside(world):
     return Index(world.layout)
 
 
@@ -50,22 +50,22 @@ def wait_for(phase, world, seconds=20):
 
 
 def test_an_index_that_went_back_stops_sealing_and_forward_again_lets_it_go_on(
-    world, device, index
+    world, device, aside
 ):
-    before = index.rows()
+    before = aside.rows()
     upload = device.seal()
     sealed = world.receipt(world.client.put(upload), upload)
-    after, shown = index.rows(), world.client.checkpoint().checkpoint
-    index.put(before)
+    after, shown = aside.rows(), world.client.checkpoint().checkpoint
+    aside.put(before)
     again = device.seal()
     assert world.client.put(again).json()["title"] == "catching up"
     assert world.client("GET", "/log/checkpoint").status_code == 503
     assert world.client("GET", "/v1/health").json()["status"] == "read-only"
-    assert index.rows()["tree"] == before["tree"]
+    assert aside.rows()["tree"] == before["tree"]
     wait_for(Phase.SHORT, world)
     kept = open_checkpoint(world.layout.ahead.read_bytes(), world.keys)
     assert kept.checkpoint == shown
-    index.put(after)
+    aside.put(after)
     world.desk.recovery._due = 0.0
     wait_for(Phase.SEALING, world)
     assert world.receipt(world.client.put(again), again).index == sealed.index + 1
