@@ -37,7 +37,7 @@ from lakzegel_server.vitals.office import EVERY, Visits
 from lakzegel_server.vitals.vitals import Vitals
 from lakzegel_server.waiting import Waiting
 from lakzegel_server.witnessing.witnesses import Witnesses
-from lakzegel_server.workers import Workers
+from lakzegel_server.workers import SETTLERS, Workers
 
 SAVE_SECONDS: Final = 60.0  # how often it looks whether a savepoint is due
 _log: Final = logging.getLogger(__name__)
@@ -114,11 +114,14 @@ def _assemble(
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
     workers, chores = _kept(stack, Workers()), Chores(log.lease if layout.shared else None)
+    workers, chores = _kept(stack, Workers()), Chores()
+    settlers = _kept(stack, Workers(SETTLERS))
     limits = Limits(settings.limits)
     _tidy_up(layout, log, books.register)
     others = _Others.open(stack, layout, log, books, clock, settings)
     _give_chores(chores, log, books, others)
-    intake = Intake(layout, log, sequencer, books.register, workers, books.fleet.sealed, limits)
+    told = books.fleet.sealed
+    intake = Intake(layout, log, sequencer, books.register, workers, told, limits, settlers)
     _begin(stack, layout, log, sequencer, books, chores)
     return Desk(
         layout=layout,

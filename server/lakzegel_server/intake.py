@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,9 +26,12 @@ from lakzegel_server.upload import AlreadySealedError, Upload
 from lakzegel_server.workers import Workers
 
 MAX_UPLOAD: Final = MAX_BATCH + MAX_KEYRING
-MAX_UPLOADS: Final = 64  # at a time; each holds at most 5 MiB in memory beside its manifest
+MAX_UPLOADS: Final = 64  # large ones at a time; each holds at most 5 MiB beside its manifest
+PATIENCE: Final = 20.0  # seconds that a large one waits for others to end
+SMALL: Final = 2**16  # bytes of an upload that is taken whole, by one thread at one time
 BLOCK: Final = 2**20  # bytes gathered before a thread takes them: as many as are read at once
 _log: Final = logging.getLogger(__name__)
+Answer = Callable[[int, int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,8 @@ class Sealed:
     """A batch that is durable, in the log and shown."""
 
     index: int
-    seen_size: int
     size: int  # bytes of its file; 0 when that was here already
+    answer: bytes
 
 
 class Intake:
@@ -51,17 +55,23 @@ class Intake:
         workers: Workers,
         sealed: Callable[[Header, int, int], None] = lambda _header, _index, _size: None,
         limits: Limits | None = None,
+        settlers: Workers | None = None,
     ) -> None:
-        """Nothing is taken yet; ``sealed`` hears of each batch: header, index, size of the file."""
+        """Nothing is taken yet; ``sealed`` hears of each batch: header, index, size of the file.
+
+        ``settlers`` wait for the disk and for the log, so that ``workers`` need not.
+        """
         self._layout = layout
         self._state = log
         self._sequencer = sequencer
         self._register = register
         self._workers = workers
+        self._settlers = settlers or workers
         self._told = sealed
         self._limits = limits or Limits()
+        self._lock = threading.Lock()  # of the names, and of telling
         self._names: set[str] = set()
-        self._tasks: set[asyncio.Task[int]] = set()
+        self._places = asyncio.Semaphore(MAX_UPLOADS)
 
     @property
     def under_way(self) -> int:
@@ -75,8 +85,11 @@ class Intake:
         length: int | None,
         *,
         host: str | None = None,
+        answer: Answer = lambda _index, _seen: b"",
     ) -> Sealed:
-        """The place of a batch that is durable and sealed; ``host`` is where it comes from.
+        """A batch that is durable and sealed; ``host`` is where it comes from.
+
+        ``answer`` makes what its sender gets, of its index and of the size that its device saw.
 
         Raises:
             LakzegelError: what is wrong with it; it is recorded, and nothing is kept.
@@ -84,44 +97,105 @@ class Intake:
         """
         if length is not None and length > MAX_UPLOAD:
             raise LimitError("upload", f"{length} bytes, at most {MAX_UPLOAD}")
-        with self._limits.upload(host) as ticket, ExitStack() as place:
+        small = length is not None and length <= SMALL
+        with self._limits.upload(None if small else host) as ticket:
             upload = Upload(name, self._layout, self._state, self._register, ticket.admit)
-            try:
-                await self._receive(
-                    upload, body, ticket, lambda: place.enter_context(self._place(name))
-                )
-            except AlreadySealedError as found:
-                return Sealed(found.index, found.header.seen.size, 0)
-            except LakzegelError as refusal:
-                await self._record(upload, name, refusal)
-                raise
-            finally:
-                await self._workers.run(upload.abandon)
-            task = asyncio.create_task(self._seal(upload, name))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            index = await asyncio.shield(task)
-            return Sealed(index, upload.header.seen.size, upload.size)
+            if small:
+                whole = [chunk async for chunk in timed(body)]
+                ticket.count(sum(map(len, whole)))
+                return await self._settlers.run(self._take_whole, upload, name, whole, answer)
+            async with AsyncExitStack() as place:
+                found = await self._receive(upload, name, body, ticket, place)
+                if found is not None:
+                    seen = found.header.seen.size
+                    return Sealed(
+                        found.index, 0, await self._workers.run(answer, found.index, seen)
+                    )
+                return await self._settlers.run(self._settle, upload, name, answer)
+
+    def _take_whole(self, upload: Upload, name: str, whole: list[bytes], answer: Answer) -> Sealed:
+        """The same for one that has come: one thread from its first byte to its answer."""
+        try:
+            upload.feed(whole)
+        except AlreadySealedError as found:
+            upload.abandon()
+            return Sealed(found.index, 0, answer(found.index, found.header.seen.size))
+        except BaseException as error:
+            upload.abandon()
+            if isinstance(error, LakzegelError):
+                record(self._register, upload, name, error)
+            raise
+        with self._named(name):
+            return self._settle(upload, name, answer)
+
+    def _settle(self, upload: Upload, name: str, answer: Answer) -> Sealed:
+        """Make durable what has come, and seal it; it runs to its end whoever went away."""
+        try:
+            header = upload.finish()
+        except LakzegelError as refusal:
+            record(self._register, upload, name, refusal)
+            raise
+        finally:
+            upload.abandon()
+        index = self._seal(upload, name)
+        return Sealed(index, upload.size, answer(index, header.seen.size))
 
     @contextmanager
-    def _place(self, name: str) -> Iterator[None]:
-        """One upload of a batch at a time, and not too many in all."""
-        if name in self._names:
-            raise BusyError(f"batch {name}: is being received already")
-        if len(self._names) >= MAX_UPLOADS:
-            raise BusyError(f"{MAX_UPLOADS} batches are being received; try again")
-        self._names.add(name)
+    def _named(self, name: str) -> Iterator[None]:
+        """One upload of a batch at a time."""
+        with self._lock:
+            if name in self._names:
+                raise BusyError(f"batch {name}: is being received already")
+            self._names.add(name)
         try:
             yield
         finally:
-            self._names.discard(name)
+            with self._lock:
+                self._names.discard(name)
+
+    @asynccontextmanager
+    async def _place(self, name: str) -> AsyncIterator[None]:
+        """Not too many large ones in all; who comes later waits."""
+        with self._named(name):
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._places.acquire()
+            except TimeoutError:
+                raise BusyError(f"{MAX_UPLOADS} batches are being received; try again") from None
+            try:
+                yield
+            finally:
+                self._places.release()
 
     async def _receive(
         self,
         upload: Upload,
+        name: str,
         body: AsyncIterator[bytes],
         ticket: Ticket,
-        take_place: Callable[[], None],
+        place: AsyncExitStack,
+    ) -> AlreadySealedError | None:
+        """Take in all of it, unless it is here already; what is wrong with it is recorded."""
+        try:
+            await self._stream(
+                upload, body, ticket, lambda: place.enter_async_context(self._place(name))
+            )
+        except AlreadySealedError as found:
+            await self._workers.run(upload.abandon)
+            return found
+        except BaseException as error:
+            await self._workers.run(upload.abandon)
+            if isinstance(error, LakzegelError):
+                await self._workers.run(record, self._register, upload, name, error)
+            raise
+        return None
+
+    async def _stream(
+        self,
+        upload: Upload,
+        body: AsyncIterator[bytes],
+        ticket: Ticket,
+        take_place: Callable[[], Awaitable[None]],
     ) -> None:
         """Read the next block while a thread verifies and writes the one before.
 
@@ -139,7 +213,7 @@ class Intake:
                 if not placed:
                     await asyncio.shield(writing)
                     if upload.admitted:
-                        take_place()
+                        await take_place()
                         placed = True
             if writing is not None:
                 await asyncio.shield(writing)
@@ -147,24 +221,21 @@ class Intake:
             if writing is not None:
                 await asyncio.wait({writing})
                 writing.exception()
-        await self._workers.run(upload.finish)
 
-    async def _seal(self, upload: Upload, name: str) -> int:
-        """The index of what is durable now; runs to its end even when the client went away."""
+    def _seal(self, upload: Upload, name: str) -> int:
+        """The index of what is durable now."""
         if upload.sealed is not None:
             return upload.sealed
         try:
-            index = await asyncio.wrap_future(self._sequencer.submit(upload.note))
+            index = self._sequencer.submit(upload.note).result()
         except Exception as error:
-            await self._workers.run(upload.discard)
+            upload.discard()
             if isinstance(error, LakzegelError):
-                await self._record(upload, name, error)
+                record(self._register, upload, name, error)
             raise
-        self._told(upload.header, index, upload.size)
+        with self._lock:
+            self._told(upload.header, index, upload.size)
         return index
-
-    async def _record(self, upload: Upload, name: str, refusal: LakzegelError) -> None:
-        await self._workers.run(record, self._register, upload, name, refusal)
 
 
 def record(register: Register, upload: Upload, name: str, refusal: LakzegelError) -> None:

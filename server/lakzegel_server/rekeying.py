@@ -8,7 +8,6 @@ waits as ``keyrings/<id>.<sha256>.next``; whatever a crash leaves, the log says 
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,11 +30,12 @@ from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
+from lakzegel_server.sharing import SharedLock
 from lakzegel_server.stores import names
 
 _LENGTH: Final = 2  # bytes before the note
 MAX_BODY: Final = _LENGTH + MAX_NOTE + MAX_KEYRING
-_one_at_a_time: Final = threading.Lock()  # or an older one could be put over a newer one
+_placing: Final = SharedLock()  # or an older keyring could be put over a newer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def replace_keyring(
 @contextmanager
 def placing(log: LogState, header: Header, digest: bytes) -> Iterator[bool]:
     """Whether a keyring of this SHA-256 is the batch's in force; none is replaced meanwhile."""
-    with _one_at_a_time:
+    with _placing.shared():
         with log.looking() as custody:
             change = custody.keyrings.get((header.device, header.epoch, header.batch))
         yield digest == (change[1] if change else header.keyring)
@@ -114,7 +114,7 @@ def _settle_one(layout: Layout, log: LogState, waiting: str) -> None:
     name, digest, _ = waiting.removeprefix(names.KEYRINGS).split(".")
     keyrings = layout.stores.keyrings
     # at the same time there may be the same request, here or at another receiver
-    with _one_at_a_time, log.deciding() as custody, suppress(FileNotFoundError):
+    with _placing.alone(), log.deciding() as custody, suppress(FileNotFoundError):
         in_force = {one.sha256 for one in custody.keyrings.values()}
         if bytes.fromhex(digest) in in_force:
             keyrings.promote(waiting, names.keyring(name))

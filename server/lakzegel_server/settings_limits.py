@@ -19,6 +19,6 @@ class LimitSettings(Section):
     device_uploads: Annotated[int, Field(ge=1, le=64)] = 4  # at a time; an agent has one
     device_requests: Count = 3_000  # a minute
     device_bytes: Annotated[Size, Field(ge=2**20)] | None = None  # a day
-    address_uploads: Annotated[int, Field(ge=1, le=64)] = 16  # at a time, before they are proven
+    address_uploads: Annotated[int, Field(ge=1, le=64)] = 16  # large, before proven
     address_requests: Count = 30_000  # a minute, without login; many devices may share an address
     address_links: Count = 20  # personal links that open nothing, in a quarter of an hour

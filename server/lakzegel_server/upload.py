@@ -172,7 +172,7 @@ class Upload:
 
         1. It is the batch that was announced.
         2. It is not sealed already.
-        3. It is signed, and the next of its chain.
+        3. It is signed, and the next of its chain, also where another process appended meanwhile.
         4. What its device saw was this log.
         5. The device does not send more than its share.
         """
@@ -184,6 +184,22 @@ class Upload:
         index = self._register.index_of(entry_id)
         if index is not None:
             return self._restore(header, index)
+        if not self._is_next(note, header):
+            self._log.refresh()
+            self._judge(note, header)
+        self.proven = True
+        self._admit(header.device)
+        return header
+
+    def _is_next(self, note: bytes, header: Header) -> bool:
+        with self._log.reading() as (custody, _), suppress(LakzegelError):
+            custody.check(note)
+            self._require_seen(header)
+            return True
+        return False
+
+    def _judge(self, note: bytes, header: Header) -> None:
+        """Return when it is the next after all; what is wrong with it counts for its signer."""
         with self._log.reading() as (custody, _):
             try:
                 custody.check(note)
@@ -195,8 +211,6 @@ class Upload:
                 raise
             self.proven = True
             self._require_seen(header)
-        self._admit(header.device)
-        return header
 
     def _require_seen(self, header: Header) -> None:
         require_seen(self._log, f"device {header.device}", header.seen.size, header.seen.root)
@@ -205,6 +219,8 @@ class Upload:
         """Take a sealed batch again only where its files were lost and its keyring is in force."""
         self.proven = True
         self.sealed = index
+        if index >= self._log.shown.checkpoint.size:
+            self._log.refresh()  # another process sealed it
         here = self._is_here()
         with self._log.reading() as (custody, _):
             changed = (header.device, header.epoch, header.batch) in custody.keyrings

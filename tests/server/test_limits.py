@@ -81,7 +81,7 @@ def test_a_device_that_floods_leaves_room_for_the_others(limited):
 def test_uploads_that_prove_nothing_hold_up_no_other_address(limited):
     world = limited()
     device = world.enrol()
-    uploads = [device.seal(advance=False) for _ in range(CROWD)]
+    uploads = [device.seal([os.urandom(2**17)], advance=False) for _ in range(CROWD)]
     here = {"X-Forwarded-For": "192.0.2.7"}
     with ExitStack() as stack:
         crowd = [stack.enter_context(begin(world, upload, 100, **here)) for upload in uploads]
@@ -92,6 +92,18 @@ def test_uploads_that_prove_nothing_hold_up_no_other_address(limited):
         world.receipt(answer, upload)
     while world.desk.limits._unproven:
         world.client("GET", "/v1/health")
+
+
+def test_small_uploads_that_prove_nothing_hold_up_not_even_their_own_address(limited):
+    world = limited()
+    device = world.enrol()
+    uploads = [device.seal(advance=False) for _ in range(CROWD)]
+    here = {"X-Forwarded-For": "192.0.2.7"}
+    with ExitStack() as stack:
+        for upload in uploads:
+            stack.enter_context(begin(world, upload, 100, **here))
+        upload = device.seal()
+        world.receipt(world.client.put(upload, **here), upload)
 
 
 def test_a_device_asks_so_often_a_minute_and_the_others_go_on(limited):

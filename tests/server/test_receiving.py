@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A batch comes in: verified while it streams, durable, sealed, answered."""
 
+import asyncio
 import fcntl
 import hashlib
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,6 +15,9 @@ import pytest
 from lakzegel_core.batch import Seen
 from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.receipt import verify_receipt
+from lakzegel_server.intake import SMALL
+from lakzegel_server.layout import load_signer
+from lakzegel_server.logstate import LogState
 
 
 def code(answer):
@@ -196,6 +201,40 @@ def test_batches_that_arrive_together_share_a_checkpoint(world):
     assert len(indices) == 12
     assert len(signed) < 12
     assert len(signed) <= 2
+
+
+def test_a_large_batch_waits_for_a_place_and_a_small_one_needs_none(world):
+    first, second, third = [world.enrol(f"apparaat-{i}") for i in range(3)]
+    places = world.desk.intake._places = asyncio.Semaphore(1)
+    large = [os.urandom(2 * SMALL)]
+    submitted = threading.Semaphore(0)
+    submit = world.desk.sequencer.submit
+    world.desk.sequencer.submit = lambda data: (submit(data), submitted.release())[0]
+    uploads = [first.seal(large), third.seal(), second.seal(large)]
+    with ThreadPoolExecutor(3) as pool:
+        with world.layout.lock.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            answers = [pool.submit(world.client.as_(None).put, one) for one in uploads[:2]]
+            assert submitted.acquire(timeout=10)
+            assert submitted.acquire(timeout=10)
+            answers.append(pool.submit(world.client.as_(None).put, uploads[2]))
+            waits = (time.sleep(0.01) for _ in range(1000))
+            assert any(places._waiters for _ in waits)
+            assert world.desk.intake.under_way == 3
+        for answer, upload in zip(answers, uploads, strict=True):
+            world.receipt(answer.result(), upload)
+
+
+def test_a_batch_of_a_device_that_another_process_let_in_is_sealed(world, kit):
+    tree = world.client.checkpoint().checkpoint
+    device = kit.unsealed_device(world.office, "elders", tree)
+    other = LogState.open(world.layout, load_signer(world.layout), clock=lambda: kit.NOW)
+    outcomes = other.append([device.admission, device.enrolment])
+    other.close()
+    assert outcomes == [tree.size, tree.size + 1]
+    upload = device.seal()
+    assert world.receipt(world.client.put(upload), upload).index == tree.size + 2
+    assert world.desk.register.refusals() == []
 
 
 def test_of_two_batches_that_race_for_a_number_the_loser_leaves_nothing(world, device):

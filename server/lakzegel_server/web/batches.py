@@ -30,15 +30,15 @@ BLOCK: Final = 2**20  # bytes read at a time
 async def put_batch(desk: Desk, request: Request) -> Response:
     """The receipt of a batch; its header's signature is the credential."""
     name, old, length = id_to_store(request), old_size(request), stated_length(request)
-    await desk.workers.run(desk.log.refresh)
-    sealed = await desk.intake.take(
-        name, request.stream(), length, host=sender(desk.settings.web, request)
-    )
+
+    def answer(index: int, seen: int) -> bytes:
+        return receipt(desk.log, index, seen if old is None else old)
+
+    host = sender(desk.settings.web, request)
+    sealed = await desk.intake.take(name, request.stream(), length, host=host, answer=answer)
     if sealed.size:
         desk.vitals.traffic.sealed(sealed.size)
-    since = sealed.seen_size if old is None else old
-    data = await desk.workers.run(receipt, desk.log, sealed.index, since)
-    return Response(data, media_type=TEXT)
+    return Response(sealed.answer, media_type=TEXT)
 
 
 async def get_batch(desk: Desk, request: Request) -> Response:
