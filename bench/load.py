@@ -230,6 +230,8 @@ def _timed(
 ) -> tuple[Outcome, dict[str, float]]:
     """What came of a phase, and what it cost the server."""
     used, own = Used(pids), time.process_time()
+    uploads = sum(map(len, chains))
+    print(f"{uploads:,} batches of {len(chains)} devices", file=sys.stderr, flush=True)
     phase.push(chains, rate)
     engine.every(LOOK, used.look)
     used.begin()
