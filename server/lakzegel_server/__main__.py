@@ -15,6 +15,7 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands import account, backup, check, handover, init, link, publish, serve
 from lakzegel_server.errors import ConfigError, DamageError, ServerError
 from lakzegel_server.index.engine import FAILURES, LOST, IndexFault
+from lakzegel_server.stores.failing import StoreError
 
 FOUND: Final = 1
 USAGE: Final = 2
@@ -61,14 +62,20 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), UNREACHABLE if error.state == LOST else INTERNAL
     if isinstance(error, FAILURES):
         return f"index.sqlite: {error}; run 'lakzegel-server check'", INTERNAL
-    if isinstance(error, PermissionError):
-        return f"{error.filename}: {error.strerror}; run this as the user that owns it", USAGE
     if isinstance(error, OSError):
-        return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
+        return _of_storage(error)
     for kind, code in _CODES:
         if isinstance(error, kind):
             return str(error), code
     return f"internal error: {type(error).__name__}: {error}", INTERNAL
+
+
+def _of_storage(error: OSError) -> tuple[str, int]:
+    if isinstance(error, StoreError):
+        return f"store: {error.strerror}", UNREACHABLE
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: {error.strerror}; run this as the user that owns it", USAGE
+    return f"{error.filename or 'disk'}: {error.strerror or error}", INTERNAL
 
 
 if __name__ == "__main__":

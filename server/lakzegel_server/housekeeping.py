@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from typing import Final
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.held import Held, open_held
@@ -12,6 +14,9 @@ from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.stores import names
+from lakzegel_server.stores.protocols import Keeping
+
+YOUNG_SECONDS: Final = 86_400  # in a store that others use: what they receive may be in between
 
 
 def sweep_unfinished(layout: Layout) -> int:
@@ -34,11 +39,23 @@ def sweep_unsealed(layout: Layout, register: Register) -> int:
         return 0
     count = 0
     stores = layout.stores
-    for store, prefix in ((stores.objects, names.BATCHES), (stores.keyrings, names.KEYRINGS)):
-        for place in list(store.names(prefix)):
-            name = place.removeprefix(prefix).partition(".")[0]
-            if is_id(name) and register.index_of(bytes.fromhex(name)) is None:
-                count += store.remove(place)
+    if not stores.objects.locked:
+        count += _sweep(stores.objects, names.BATCHES, register, alone=not stores.objects_apart)
+    return count + _sweep(
+        stores.keyrings, names.KEYRINGS, register, alone=not stores.keyrings_apart
+    )
+
+
+def _sweep(store: Keeping, prefix: str, register: Register, *, alone: bool) -> int:
+    """Take away what was never sealed; where others put things too, nothing that is young."""
+    count = 0
+    for place in list(store.names(prefix)):
+        name = place.removeprefix(prefix).partition(".")[0]
+        if not is_id(name) or register.index_of(bytes.fromhex(name)) is not None:
+            continue
+        if not alone and time.time() - (store.changed(place) or time.time()) < YOUNG_SECONDS:
+            continue
+        count += store.remove(place)
     return count
 
 

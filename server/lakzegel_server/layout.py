@@ -44,6 +44,10 @@ class Layout:
         """Without other stores, everything lies below DATA."""
         object.__setattr__(self, "stores", given or Stores.below(self.data))
 
+    def with_stores(self, stores: Stores) -> Layout:
+        """The same paths, with these stores."""
+        return Layout(self.data, index=self.index, given=stores)
+
     @property
     def config(self) -> Path:
         """``server.toml``: the origin."""

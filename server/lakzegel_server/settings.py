@@ -96,19 +96,28 @@ def load(layout: Layout) -> Settings:
         raise ConfigError(f"{path}: is nested too deeply") from None
 
 
+def read_private(path: Path, limit: int) -> bytes:
+    """The bytes of a file that only the receiver may read; of a larger one, one more.
+
+    Raises:
+        ConfigError: it is not there, or is open to others.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_mode & _others(path):
+                raise ConfigError(f"{path}: others can open it; take their permissions away")
+            return file.read(limit + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+
+
 def read_secret(path: Path) -> str:
     """The one line of a file that only the receiver may read.
 
     Raises:
         ConfigError: it is not there, is open to others, or holds more than a line.
     """
-    try:
-        with path.open("rb") as file:
-            if path.stat().st_mode & _others(path):
-                raise ConfigError(f"{path}: others can open it; take their permissions away")
-            data = file.read(MAX_SECRET + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    data = read_private(path, MAX_SECRET)
     try:
         text = data.decode().removesuffix("\n")
     except UnicodeDecodeError:

@@ -328,10 +328,11 @@ class World:
     desk: object
     tokens: dict
     index: object = None  # an address, when the index is no file
+    stores: object = None  # when not everything lies below DATA
 
     @property
     def layout(self):
-        return Layout(self.data, index=self.index)
+        return Layout(self.data, index=self.index, given=self.stores)
 
     def rests(self, seconds=20):
         """Whether the receiver answers nobody any more, within so long."""
@@ -410,10 +411,10 @@ def serving(layout, signer, *, clock=lambda: NOW, cert=None, key=None, settings=
             del APPLICATIONS[desk.log]
 
 
-def make_receiver(data, office, index=None):
+def make_receiver(data, office, index=None, stores=None):
     """A new DATA whose log holds the office's delegation, with an account a role."""
     signer = create(data, ORIGIN, os.urandom(64))
-    layout = Layout(data, index=index)
+    layout = Layout(data, index=index, given=stores)
     if index is not None:
         layout.settings.write_text(f'[stores]\ndatabase = "{index.url}"\n')
     log = LogState.open(layout, signer, clock=lambda: NOW)
@@ -431,13 +432,13 @@ def make_receiver(data, office, index=None):
 
 
 @contextmanager
-def world_at(data, index=None, **more):
+def world_at(data, index=None, stores=None, **more):
     office = Office()
-    layout, signer, tokens = make_receiver(data, office, index)
+    layout, signer, tokens = make_receiver(data, office, index, stores)
     with serving(layout, signer, **more) as (url, desk):
         client = Client(url, signer.keys)
         try:
-            yield World(data, office, signer.keys, client, desk, tokens, index)
+            yield World(data, office, signer.keys, client, desk, tokens, index, stores)
         finally:
             client.close()
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """An index in PostgreSQL, as the operator names it to the commands (stores.md §1)."""
 
+from pathlib import Path
+
 import pytest
 
 from lakzegel_server import accounts
@@ -76,7 +78,7 @@ def test_what_is_no_address_is_refused_and_not_repeated(made, url, capsys):
 def test_an_address_shows_server_and_database_alone():
     found = Address.parse(f"postgresql://me:{SECRET}@db.example:5433/log?password={SECRET}")
     assert (str(found), repr(found)) == ("postgresql://db.example:5433/log",) * 2
-    assert SECRET not in repr(Layout(None, index=found))
+    assert SECRET not in repr(Layout(Path("data"), index=found))
 
 
 def test_a_newer_versions_tables_are_refused_and_not_changed(made, address, capsys):

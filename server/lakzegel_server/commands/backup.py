@@ -12,9 +12,10 @@ from lakzegel_server.backup.making import back_up
 from lakzegel_server.backup.restoring import restore
 from lakzegel_server.commands.check import printable
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
-from lakzegel_server.commands.placed import layout_of
+from lakzegel_server.commands.placed import layout_of, placed, stored
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout, load_log_keys, load_origin
+from lakzegel_server.settings import load
 
 
 def add(commands: Commands) -> None:
@@ -35,10 +36,12 @@ def add(commands: Commands) -> None:
 
 def run_backup(arguments: argparse.Namespace) -> int:
     """Make the backup; 1 when DATA lacks a file that its log names."""
-    layout = layout_of(arguments)
+    settings = load(Layout(arguments.data))
+    layout = placed(arguments, settings)
     load_origin(layout)
-    now = datetime.now(UTC).replace(microsecond=0)
-    made = back_up(layout, load_log_keys(layout), arguments.out, at=now, secret=arguments.keys)
+    now, keys = datetime.now(UTC).replace(microsecond=0), load_log_keys(layout)
+    with stored(arguments, settings, layout, changing=False) as whole:
+        made = back_up(whole, keys, arguments.out, at=now, secret=arguments.keys)
     for place in made.missing:
         print(f"lakzegel-server: {place}: missing in {layout.data}; run 'check'", file=sys.stderr)
     manifest = made.manifest

@@ -10,9 +10,11 @@ from contextlib import suppress
 from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
-from lakzegel_server.commands.placed import layout_of
+from lakzegel_server.commands.placed import placed, stored
 from lakzegel_server.fsck.remembered import remember
 from lakzegel_server.fsck.run import Report, check
+from lakzegel_server.layout import Layout
+from lakzegel_server.settings import load
 
 
 def add(commands: Commands) -> None:
@@ -31,8 +33,10 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check DATA and print a line a doubt."""
-    layout = layout_of(arguments)
-    report = check(layout, arguments.since)
+    settings = load(Layout(arguments.data))
+    layout = placed(arguments, settings)
+    with stored(arguments, settings, layout, changing=False) as whole:
+        report = check(whole, arguments.since)
     size, root = report.tree
     if not report.doubts and root and arguments.since in {0, None}:
         with suppress(OSError):  # whoever may only look has checked all the same
@@ -42,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for doubt in report.doubts:
             print(printable(str(doubt)))
+        for orphan in report.orphans:
+            print(f"no doubt: {printable(str(orphan))}")
         print(
             f"{len(report.doubts)} doubts: {report.entries} entries of the log,"
             f" {report.batches} batches, {report.files} files; batches read from entry"
@@ -70,5 +76,6 @@ def _as_json(report: Report) -> dict[str, object]:
         "batches": report.batches,
         "files": report.files,
         "since": report.since,
+        "orphans": [{"place": printable(o.place), "what": o.what} for o in report.orphans],
         "doubts": [{"place": printable(d.place), "what": d.what} for d in report.doubts],
     }

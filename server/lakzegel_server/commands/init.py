@@ -7,7 +7,7 @@ import argparse
 import secrets
 
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
-from lakzegel_server.commands.placed import placed
+from lakzegel_server.commands.placed import placed, stored
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.opening import is_made
 from lakzegel_server.layout import Layout, create
@@ -38,9 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
     if layout.index is not None and is_made(layout.index):
         raise ConfigError(f"{layout.index}: already holds an index; give another schema")
     token = opener(settings, make=True)
-    signer = create(layout.data, arguments.name, secrets.token_bytes(_SEEDS), token=token)
-    trailkey.ensure(layout, arguments.name, secrets.token_bytes(trailkey.SEED_SIZE))
-    LogState.open(layout, signer, clock=wall_clock).close()
+    with stored(arguments, settings, layout, origin=arguments.name) as whole:
+        signer = create(layout.data, arguments.name, secrets.token_bytes(_SEEDS), token=token)
+        trailkey.ensure(layout, arguments.name, secrets.token_bytes(trailkey.SEED_SIZE))
+        LogState.open(whole, signer, clock=wall_clock).close()
     print(signer.keys.ed25519.to_text())
     print(signer.keys.mldsa.to_text())
     print()

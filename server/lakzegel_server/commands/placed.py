@@ -7,15 +7,30 @@ What is given on the command line comes before what `settings.toml` says in ``[s
 from __future__ import annotations
 
 import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.place import Address
-from lakzegel_server.layout import Layout
-from lakzegel_server.settings import Settings, load
+from lakzegel_server.layout import Layout, load_origin
+from lakzegel_server.settings import Settings, load, read_private
+from lakzegel_server.stores.opening import StorePlace, StorePlaces, opened
+from lakzegel_server.stores.place import S3Place
+from lakzegel_server.stores.secret import MAX_FILE, Credentials
+from lakzegel_server.stores.stores import Stores
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
     """Add the options that every command has which opens DATA."""
+    for name, what in (("objects", "batches and tiles"), ("keyrings", "keyrings")):
+        parser.add_argument(
+            f"--{name}",
+            metavar="URL",
+            help=f"{what}, in S3: s3://bucket/prefix?endpoint=https://… (default: [stores] {name}"
+            " of DIR/settings.toml, else below DIR)",
+        )
     parser.add_argument(
         "--database",
         metavar="URL",
@@ -48,3 +63,53 @@ def placed(arguments: argparse.Namespace, settings: Settings) -> Layout:
             " log's? Move the other away"
         )
     return layout
+
+
+@contextmanager
+def stored(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    layout: Layout,
+    *,
+    origin: str | None = None,
+    changing: bool = True,
+) -> Iterator[Layout]:
+    """The layout with its stores open; without ``changing`` only to look at.
+
+    Raises:
+        ConfigError: one is nothing to entrust that to, or DATA has what should be there.
+        StoreError: one cannot be asked now.
+    """
+    given = settings.stores
+    places = StorePlaces(
+        _store(arguments.objects or given.objects, given.objects_credentials),
+        _store(arguments.keyrings or given.keyrings, given.keyrings_credentials),
+    )
+    if places == StorePlaces() and layout.index is None:
+        yield layout  # everything is below DATA
+        return
+    _require_moved(layout, places)
+    own, below = origin or load_origin(layout), Stores.below(layout.data)
+    with opened(below, layout.database, places, own, time.time, changing=changing) as stores:
+        yield layout.with_stores(stores)
+
+
+def _store(url: str | None, credentials: Path | None) -> StorePlace | None:
+    if url is None:
+        return None
+    known = None
+    if credentials is not None:
+        known = Credentials.parse(read_private(credentials, MAX_FILE), credentials)
+    return StorePlace(S3Place.parse(url), known)
+
+
+def _require_moved(layout: Layout, places: StorePlaces) -> None:
+    """Return when nothing lies in DATA that is looked for in a store."""
+    folders = [layout.batches, layout.log / "tile"] if places.objects is not None else []
+    folders += [layout.keyrings] if places.keyrings is not None else []
+    for folder in folders:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise ConfigError(
+                f"{folder}: holds files, but those are in a store now; move them there with"
+                " 'lakzegel-server migrate'"
+            )

@@ -20,7 +20,7 @@ from lakzegel_core.errors import LakzegelError, LimitError
 from lakzegel_core.limits import MAX_NOTE
 from lakzegel_core.tiles import decode_entries
 from lakzegel_server.commands.common import FINE, REFUSED, Commands, command, wall_clock
-from lakzegel_server.commands.placed import layout_of
+from lakzegel_server.commands.placed import layout_of, stored
 from lakzegel_server.counter import Answer, hand_over
 from lakzegel_server.database import Database
 from lakzegel_server.errors import BusyError, ConfigError, MisplacedError
@@ -59,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _refuse(arguments.note, answer)
     answers: list[Answer] = []
     try:
-        _publish(layout, settings, notes, kinds, answers)
+        with stored(arguments, settings, layout) as whole:
+            _publish(whole, settings, notes, kinds, answers)
     finally:  # whatever came after them, these are in the log
         _tell(layout, list(map(_event, notes, kinds, answers)))
     last = answers[-1]

@@ -13,14 +13,14 @@ from typing import Final
 from lakzegel_server import memory, serving
 from lakzegel_server.alerting.observed import observe, own_causes
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
-from lakzegel_server.commands.placed import placed
+from lakzegel_server.commands.placed import placed, stored
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
-from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.layout import Layout, LogSigner, load_signer
 from lakzegel_server.logkey.opening import opener
 from lakzegel_server.manager import inherited_socket
 from lakzegel_server.recovery.once import require_index
-from lakzegel_server.settings import load
+from lakzegel_server.settings import Settings, load
 from lakzegel_server.web.app import build
 
 LISTEN: Final = "127.0.0.1:8440"
@@ -52,6 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
     require_index(layout, settings)
     endpoint = _endpoint(arguments)
     endpoint.check_certificate()
+    with stored(arguments, settings, layout) as whole:
+        _serve(whole, signer, settings, endpoint)
+    return FINE
+
+
+def _serve(
+    layout: Layout, signer: LogSigner, settings: Settings, endpoint: serving.Endpoint
+) -> None:
     opened = open_desk(
         layout, signer, clock=wall_clock, settings=settings, certificate=endpoint.served
     )
@@ -70,7 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
             serving.run(build(desk), endpoint, bound, ready)
         finally:
             layout.listening.unlink(missing_ok=True)
-    return FINE
 
 
 def _endpoint(arguments: argparse.Namespace) -> serving.Endpoint:

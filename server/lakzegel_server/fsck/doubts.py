@@ -6,6 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lakzegel_server.fsck.places import Places
+from lakzegel_server.stores.protocols import Reading
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -20,14 +23,16 @@ class Doubt:
 
 @dataclass(slots=True)
 class Survey:
-    """The files below DATA, those that are accounted for, and the doubts so far."""
+    """The files below DATA and in its stores, those accounted for, and the doubts so far."""
 
     data: Path
     files: set[str]
     live: bool  # another process serves this DATA
+    places: Places
     claimed: set[str] = field(default_factory=set)
     doubts: list[Doubt] = field(default_factory=list)
     index: str = "index.sqlite"  # what doubts about the index are said of
+    orphans: list[Doubt] = field(default_factory=list)  # never sealed, and nothing to be done
 
     def doubt(self, place: str, what: str) -> None:
         """Name what is wrong."""
@@ -41,13 +46,26 @@ class Survey:
             return False
         return True
 
+    def open(self, place: str) -> Reading:
+        """A file, to be read block by block.
+
+        Raises:
+            OSError: it cannot be.
+        """
+        return self.places.open(place)
+
+    def exists(self, place: str) -> bool:
+        """Whether it is there now."""
+        return self.places.exists(place)
+
     def read(self, place: str, limit: int | None = None) -> bytes | None:
         """The bytes of a file that must be there; None, and a doubt, when it cannot be read."""
         if not self.claim(place):
             return None
         try:
-            with (self.data / place).open("rb") as file:
-                return file.read(-1 if limit is None else limit + 1)
+            with self.open(place) as file:
+                wanted = file.size + 1 if limit is None else limit + 1
+                return b"".join(iter(lambda: file.read(wanted), b""))[:wanted]
         except OSError as error:
             self.doubt(place, error.strerror or "cannot be read")
             return None

@@ -6,10 +6,14 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
 from pathlib import Path
 
-from lakzegel_server.fsck.doubts import Survey
+from lakzegel_server.fsck.doubts import Doubt, Survey
+from lakzegel_server.fsck.places import Places
+from lakzegel_server.housekeeping import YOUNG_SECONDS
 from lakzegel_server.layout import FOLDERS, Layout
+from lakzegel_server.stores.protocols import Keeping
 
 _LOCKS = ("serve.lock", "sequence.lock")
 _SOCKET = "publish.sock"  # holds nothing; left behind by a receiver that was killed, it is dead
@@ -33,7 +37,9 @@ def is_served(layout: Layout) -> bool:
 
 def survey(layout: Layout, *, live: bool) -> Survey:
     """Every regular file below DATA; anything else is a doubt."""
-    found = Survey(layout.data, set(), live)
+    places = Places(layout.data, layout.stores)
+    found = Survey(layout.data, set(), live, places)
+    found.files.update(places.names())
     for folder, folders, names in os.walk(layout.data):
         for name in (*folders, *names):
             path = Path(folder, name)
@@ -65,13 +71,27 @@ def check_rest(found: Survey) -> None:
     """Name every file and folder that nothing accounts for."""
     _pass_over_locks(found)
     for place in sorted(found.files - found.claimed):
-        found.doubt(place, _why_unexpected(place))
+        store = found.places.store(place)
+        if store is None or not _is_orphan(found, place, store):
+            found.doubt(place, _why_unexpected(place))
     folders = {str(p) for place in found.claimed for p in Path(place).parents} | set(FOLDERS)
     for folder, names, _ in os.walk(found.data):
         for name in sorted(names):
             place = Path(folder, name).relative_to(found.data).as_posix()
             if place not in folders and not found.live and not _holds_doubt(found, place):
                 found.doubt(place, "no folder of a receiver's")
+
+
+def _is_orphan(found: Survey, place: str, store: Keeping) -> bool:
+    """Whether it is what a receiver could not, or must not yet, remove; it is named as that."""
+    if store is found.places.stores.objects and found.places.stores.objects.locked:
+        found.orphans.append(Doubt(place, "never sealed; the store keeps it until its term ends"))
+        return True
+    at = store.changed(place)
+    if at is None or time.time() - at < YOUNG_SECONDS:
+        found.orphans.append(Doubt(place, "not sealed yet; another receiver may be at it"))
+        return True
+    return False
 
 
 def _pass_over_locks(found: Survey) -> None:

@@ -243,7 +243,7 @@ class LogCheck:
 
     def _read(self, tile: TileId) -> bytes | None:
         place = f"log/{tile.path}"
-        if not self._found.live:
+        if not self._found.live and self._found.places.has_tiles:
             return self._found.read(place)
         self._found.claimed.add(place)
         try:

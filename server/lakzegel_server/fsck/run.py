@@ -49,6 +49,7 @@ class Report:
     doubts: tuple[Doubt, ...]
     tree: tuple[int, bytes] = (0, b"")  # size and root of what was checked
     since: int = 0  # files of entries from here on were read
+    orphans: tuple[Doubt, ...] = ()  # never sealed, and locked where they are
 
 
 def check(layout: Layout, since: int | None = 0) -> Report:
@@ -94,6 +95,7 @@ def check(layout: Layout, since: int | None = 0) -> Report:
         tuple(found.doubts),
         (size, replayed.roots.get(size, b"")),
         since,
+        tuple(found.orphans),
     )
 
 
@@ -126,7 +128,7 @@ def _pass_over_uploads(found: Survey, layout: Layout) -> None:
             for place in waiting:
                 name = place.partition("/")[2].partition(".")[0]
                 known = is_id(name) and database.index_of(bytes.fromhex(name)) is not None
-                if known or not (found.data / place).exists():
+                if known or not found.exists(place):
                     found.files.discard(place)
         finally:
             database.close()

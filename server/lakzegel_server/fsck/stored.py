@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Final
 
 from lakzegel_core.batch import BatchStream, Header, batch_id
@@ -40,7 +39,7 @@ def _check_batch(found: Survey, place: str, entry_id: bytes, header: Header) -> 
 
     stream = BatchStream(same, keyring=False)
     try:
-        with Path(found.data / place).open("rb", buffering=0) as file:
+        with found.open(place) as file:
             while block := file.read(BLOCK):
                 stream.feed(block)
         stream.finish()

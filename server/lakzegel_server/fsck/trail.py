@@ -107,7 +107,7 @@ def _check_unsealed(found: Survey, segment: Segment, replayed: Replayed, chain: 
     place = f"trail/{segment.number}.jsonl"
     if segment.state is not State.WAITING and replayed.whole:
         found.doubt(found.index, f"table trail_segments: the log has no segment {segment.number}")
-    if (found.data / place).exists():
+    if found.exists(place):
         found.files.add(place)
     try:
         trail = peek_trail(segment.note)

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from lakzegel_core.limits import MAX_KEYRING
 from lakzegel_server.errors import ClashError, KeptError
+from lakzegel_server.stores.failing import ExistsError
 from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
 from lakzegel_server.stores.protocols import Moves
-from lakzegel_server.stores.s3client import ExistsError, S3Client, checksum
+from lakzegel_server.stores.s3client import S3Client, checksum
 from lakzegel_server.stores.s3parts import WHOLE, file_checksum, put_in_parts, whole_checksum
 from lakzegel_server.stores.s3reading import S3Reading, checksum_of
 
@@ -28,6 +29,10 @@ class S3Store:
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._client.close()
 
     def put(self, name: str, data: bytes) -> None:
         """Put it where nothing has the name, else compare."""

@@ -10,7 +10,7 @@ import io
 import random
 import time
 from collections.abc import Callable
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -27,6 +27,7 @@ from botocore.exceptions import (
 from botocore.session import Session
 
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.stores.failing import ExistsError, RefusalError, StoreError
 from lakzegel_server.stores.place import S3Place
 from lakzegel_server.stores.secret import Credentials
 
@@ -43,28 +44,6 @@ _DENIED: Final = frozenset({401, 403})
 _CONFLICT: Final = 409
 _EXISTS: Final = 412
 _FULL_STATUS: Final = 507
-
-
-class StoreError(OSError):
-    """The store does not do it now; nothing was acknowledged."""
-
-
-class RefusalError(StoreError):
-    """The store answered, and not as it was asked; ``status`` and ``code`` are its own."""
-
-    status = 0
-    code = ""
-
-    @classmethod
-    def of(cls, number: int, text: str, error: ClientError) -> Self:
-        """What the store said, for people in ``text``."""
-        found = cls(number, text)
-        found.status, found.code = _status(error), _code(error)
-        return found
-
-
-class ExistsError(Exception):
-    """Something has this name already."""
 
 
 class S3Client:
@@ -139,10 +118,11 @@ class S3Client:
             return FileNotFoundError(errno.ENOENT, "not in the store", name)
         if status in _DENIED:
             text = f"the store refuses these credentials ({_plain(code)})"
-            return RefusalError.of(errno.EACCES, text, error)
+            return RefusalError.of(errno.EACCES, text, status=status, code=code)
         if status == _FULL_STATUS or code in _FULL:
-            return RefusalError.of(errno.ENOSPC, "the store has no room", error)
-        return RefusalError.of(errno.EIO, f"the store answers {status} {_plain(code)}", error)
+            return RefusalError.of(errno.ENOSPC, "the store has no room", status=status, code=code)
+        text = f"the store answers {status} {_plain(code)}"
+        return RefusalError.of(errno.EIO, text, status=status, code=code)
 
 
 def unreachable(error: Exception) -> StoreError:

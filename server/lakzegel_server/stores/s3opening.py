@@ -10,15 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from lakzegel_server.errors import ConfigError
+from lakzegel_server.stores.failing import ExistsError, RefusalError, StoreError
 from lakzegel_server.stores.place import S3Place
 from lakzegel_server.stores.s3 import S3Keyrings, S3Objects
-from lakzegel_server.stores.s3client import (
-    ExistsError,
-    RefusalError,
-    S3Client,
-    StoreError,
-    checksum,
-)
+from lakzegel_server.stores.s3client import S3Client, checksum
 from lakzegel_server.stores.s3reading import S3Reading
 from lakzegel_server.stores.secret import Credentials
 
@@ -32,9 +27,14 @@ _TRIAL: Final = timedelta(days=1)
 
 
 def open_objects(
-    place: S3Place, credentials: Credentials | None, origin: str, clock: Callable[[], float]
+    place: S3Place,
+    credentials: Credentials | None,
+    origin: str,
+    clock: Callable[[], float],
+    *,
+    making: bool = True,
 ) -> S3Objects:
-    """The objects of a log in a bucket that locks them.
+    """The objects of a log in a bucket that locks them; without ``making`` it must be marked so.
 
     Raises:
         ConfigError: the bucket does not, or is not this log's.
@@ -48,12 +48,18 @@ def open_objects(
         raise ConfigError(
             f"{place}: has no Object Lock; make a bucket with it, for one cannot get it later"
         )
-    _require_compliance(client, _mark(origin, "objects"), clock)
+    mark = _mark(origin, "objects")
+    if making:
+        _make_mark(client, mark, _trial_terms(clock))
+    _require_mark(client, mark)
+    _require_compliance(client, clock)
     return S3Objects(client, clock)
 
 
-def open_keyrings(place: S3Place, credentials: Credentials | None, origin: str) -> S3Keyrings:
-    """The keyrings of a log in a bucket that forgets.
+def open_keyrings(
+    place: S3Place, credentials: Credentials | None, origin: str, *, making: bool = True
+) -> S3Keyrings:
+    """The keyrings of a log in a bucket that forgets; without ``making`` it must be marked so.
 
     Raises:
         ConfigError: the bucket keeps what is deleted, or is not this log's.
@@ -71,13 +77,19 @@ def open_keyrings(place: S3Place, credentials: Credentials | None, origin: str) 
         )
     if _has_lock(client):
         raise ConfigError(f"{place}: has Object Lock; keyrings need a bucket that forgets")
-    keyrings = S3Keyrings(client)
-    _require_mark(client, _mark(origin, "keyrings"), {})
+    keyrings, mark = S3Keyrings(client), _mark(origin, "keyrings")
+    if making:
+        _make_mark(client, mark, {})
+        _require_forgetting(keyrings, place)
+    _require_mark(client, mark)
+    return keyrings
+
+
+def _require_forgetting(keyrings: S3Keyrings, place: S3Place) -> None:
     trial = f"keyrings/trial-{secrets.token_hex(8)}"
     keyrings.put(trial, b"to be forgotten\n")
     if not keyrings.remove(trial) or keyrings.size(trial) is not None:
         raise ConfigError(f"{place}: what was deleted is still there; keyrings cannot be kept so")
-    return keyrings
 
 
 def _require_bucket(client: S3Client) -> None:
@@ -109,9 +121,9 @@ def _mark(origin: str, kind: str) -> bytes:
     return f"{KIND}\nlog {origin}\nkind {kind}\n".encode()
 
 
-def _require_mark(client: S3Client, mark: bytes, terms: dict[str, Any]) -> None:
-    """Return when the store is marked as this log's; one that nobody marked is, now."""
-    try:
+def _make_mark(client: S3Client, mark: bytes, terms: dict[str, Any]) -> None:
+    """Mark a store that nobody did."""
+    with suppress(ExistsError):
         client.ask(
             "put_object",
             MARK,
@@ -120,25 +132,34 @@ def _require_mark(client: S3Client, mark: bytes, terms: dict[str, Any]) -> None:
             IfNoneMatch="*",
             **terms,
         )
-    except ExistsError:
+
+
+def _require_mark(client: S3Client, mark: bytes) -> None:
+    """Return when the store is marked as this log's, and for these things."""
+    try:
         with S3Reading.open(client, MARK) as reading:
-            if reading.read(_MAX_MARK) != mark:
-                raise ConfigError(
-                    f"{client.place}: is another log's, or was made for other things; give a"
-                    " prefix of its own"
-                ) from None
+            found = reading.read(_MAX_MARK)
+    except FileNotFoundError:
+        raise ConfigError(f"{client.place}: no receiver has kept anything there") from None
+    if found != mark:
+        raise ConfigError(
+            f"{client.place}: is another log's, or was made for other things; give a prefix of"
+            " its own"
+        )
 
 
-def _require_compliance(client: S3Client, mark: bytes, clock: Callable[[], float]) -> None:
-    """Return when the mark is locked as every object is to be; that is tried only once."""
+def _trial_terms(clock: Callable[[], float]) -> dict[str, Any]:
     until = datetime.fromtimestamp(int(clock()), UTC) + _TRIAL
-    terms = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
-    _require_mark(client, mark, terms)
+    return {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+
+
+def _require_compliance(client: S3Client, clock: Callable[[], float]) -> None:
+    """Return when the mark is locked as every object is to be; that is tried while it is new."""
     found = client.ask("head_object", MARK)
     if found.get("ObjectLockMode") != "COMPLIANCE":
         raise ConfigError(f"{client.place}: does not lock in compliance mode")
     if found["ObjectLockRetainUntilDate"] <= datetime.fromtimestamp(clock(), UTC):
-        return  # it was tried before, by whoever put it
+        return  # it was tried before
     with suppress(StoreError):
         client.ask("delete_object", MARK, VersionId=found["VersionId"])
         raise ConfigError(f"{client.place}: let a locked object be deleted; it locks nothing")

@@ -26,6 +26,26 @@ class Stores:
     tiles: Tiles
     files: FileStore | None = None
 
+    @property
+    def objects_apart(self) -> bool:
+        """Whether objects are elsewhere than below DATA."""
+        return not isinstance(self.objects, FileStore)
+
+    @property
+    def keyrings_apart(self) -> bool:
+        """Whether keyrings are."""
+        return not isinstance(self.keyrings, FileStore)
+
+    @property
+    def documents_apart(self) -> bool:
+        """Whether documents are."""
+        return not isinstance(self.documents, FileDocuments)
+
+    @property
+    def tiles_are_files(self) -> bool:
+        """Whether every tile, also one that is not full, is a file of its own."""
+        return isinstance(self.tiles, TileFiles)
+
     @classmethod
     def below(cls, data: Path) -> Self:
         """Everything as files below DATA."""

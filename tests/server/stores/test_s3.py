@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError
 
 from lakzegel_server.errors import ClashError, ConfigError, KeptError
 from lakzegel_server.stores import s3client, s3parts
+from lakzegel_server.stores.failing import StoreError
 from lakzegel_server.stores.place import S3Place
 from lakzegel_server.stores.s3 import S3Objects
-from lakzegel_server.stores.s3client import S3Client, StoreError
+from lakzegel_server.stores.s3client import S3Client
 from lakzegel_server.stores.s3opening import MARK, open_keyrings, open_objects
 from lakzegel_server.stores.secret import Credentials
 from tests.server.stores.conftest import CONNECT, KNOWN, ORIGIN, Bucket

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A whole receiver whose objects are in S3: what people and devices see is what it always was."""
+
+import hashlib
+import os
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from lakzegel_server import housekeeping
+from lakzegel_server.fsck import run
+from lakzegel_server.fsck.run import check
+from lakzegel_server.layout import Layout
+from lakzegel_server.stores.failing import StoreError
+from lakzegel_server.stores.opening import StorePlace, StorePlaces, opened
+from lakzegel_server.stores.s3 import S3Objects
+from lakzegel_server.stores.stores import Stores
+from tests.server.conftest import serving, world_at
+from tests.server.rekeyed import Change
+from tests.server.stores.conftest import KNOWN, ORIGIN
+
+
+class Kept:
+    """Where everything of one receiver is, and how it is opened."""
+
+    def __init__(self, data, index, places):
+        self.data, self.index, self.places = data, index, places
+
+    def open(self, *, changing=True):
+        index = Layout(self.data, index=self.index).database
+        below = Stores.below(self.data)
+        return opened(below, index, self.places, ORIGIN, time.time, changing=changing)
+
+    def report(self):
+        with self.open(changing=False) as stores:
+            return check(Layout(self.data, index=self.index, given=stores))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kept(request, tmp_path, object_bucket, keyring_bucket):
+    index = request.getfixturevalue("address") if request.param == "postgresql" else None
+    places = StorePlaces(
+        StorePlace(object_bucket.place, KNOWN), StorePlace(keyring_bucket.place, KNOWN)
+    )
+    return Kept(tmp_path / "data", index, places)
+
+
+@pytest.fixture
+def world(kept):
+    with kept.open() as stores, world_at(kept.data, kept.index, stores) as made:
+        yield made
+    if kept.index is None:  # `check` reads no other index yet
+        assert [str(doubt) for doubt in kept.report().doubts] == []
+
+
+@pytest.fixture
+def sealed(world):
+    upload = world.enrol().seal([b"een", b"twee" * 1000])
+    world.receipt(world.client.put(upload), upload)
+    return upload
+
+
+def test_a_batch_is_sealed_handed_out_and_locked(world, sealed, object_bucket):
+    records = world.as_("records")
+    assert records("GET", f"/v1/batches/{sealed.name}").content == sealed.batch
+    assert records("GET", f"/v1/keyrings/{sealed.name}").content == sealed.keyring
+    assert world.client.put(sealed).status_code == 200  # again, as after an answer that was lost
+    assert world.left_behind() == [[], [], []]
+    (version,) = object_bucket.versions(f"batches/{sealed.name}")
+    retention = object_bucket.admin.get_object_retention(
+        Bucket=object_bucket.name, Key=version["Key"]
+    )
+    assert retention["Retention"]["Mode"] == "COMPLIANCE"
+
+
+def test_a_keyring_that_is_replaced_is_gone(world, sealed, keyring_bucket):
+    change = Change(world, sealed, 1)
+    answer = world.as_("records")("POST", f"/v1/keyrings/{sealed.name}", change.body)
+    assert answer.status_code == 200
+    got = world.as_("records")("GET", f"/v1/keyrings/{sealed.name}")
+    assert got.content == change.keyring
+    (version,) = keyring_bucket.versions(f"keyrings/{sealed.name}")
+    assert version["VersionId"] == "null"
+    assert keyring_bucket.versions("waiting/") == []
+
+
+def test_annexes_and_held_statements_are_kept(world, kept):
+    data = b"encrypted" * 100
+    name = hashlib.sha256(data).hexdigest()
+    assert world.as_("records")("PUT", f"/v1/annexes/{name}", data).status_code == 204
+    tree = world.client.checkpoint().checkpoint
+    assert world.as_("records")("POST", "/v1/held", world.office.held_note(tree)).status_code < 300
+    assert world.as_("records")("GET", "/v1/held").status_code == 200
+    assert (kept.data / "held").exists() is (kept.index is None)
+    assert not list((kept.data / "annexes").iterdir())
+
+
+def test_a_store_that_fails_is_503_and_nothing_is_sealed(world, monkeypatch):
+    device = world.enrol()
+    size = world.client.checkpoint().checkpoint.size
+    upload = device.seal()
+
+    def fail(*_, **__):
+        raise StoreError(5, "the store answers 503 SlowDown")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Objects, "settle", fail)
+        answer = world.client.put(upload)
+    assert answer.status_code == 503
+    assert answer.json()["retry"]
+    assert "SlowDown" in answer.json()["detail"]
+    assert world.client.checkpoint().checkpoint.size == size
+    world.receipt(world.client.put(upload), upload)
+
+
+def test_a_receiver_that_was_killed_goes_on(kept):
+    with ExitStack() as stack:
+        stores = stack.enter_context(kept.open())
+        world = stack.enter_context(world_at(kept.data, kept.index, stores))
+        device = world.enrol()
+        uploads = [device.seal() for _ in range(3)]
+        for upload in uploads:
+            world.receipt(world.client.put(upload), upload)
+        before = world.client.checkpoint()
+        signer = world.desk.log._signing._signer
+    # nothing of what this process remembered is left: tiles are made of the index
+    with (
+        kept.open() as stores,
+        serving(Layout(kept.data, index=kept.index, given=stores), signer) as (_, desk),
+    ):
+        assert desk.log.root(before.checkpoint.size) == before.checkpoint.root
+        assert desk.log.shown.checkpoint.size >= before.checkpoint.size
+
+
+@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
+def test_what_was_never_sealed_stays_locked_and_check_says_so(kept, monkeypatch):
+    monkeypatch.setattr(run, "PATIENCE_SECONDS", 0.0)
+    orphan = os.urandom(32).hex()
+    with kept.open() as stores, world_at(kept.data, kept.index, stores) as world:
+        stores.objects.put(f"batches/{orphan}.batch", b"never sealed")
+        stores.keyrings.put(f"keyrings/{orphan}.keyring", b"never sealed")
+        assert housekeeping.sweep_unsealed(world.layout, world.desk.register) == 0  # too young
+        report = kept.report()
+        assert report.doubts == ()
+        assert {one.place.partition("/")[0] for one in report.orphans} == {"batches", "keyrings"}
+        monkeypatch.setattr(housekeeping, "YOUNG_SECONDS", -100)
+        assert housekeeping.sweep_unsealed(world.layout, world.desk.register) == 1
+        assert stores.keyrings.size(f"keyrings/{orphan}.keyring") is None
+    (left,) = kept.report().orphans
+    assert left.place == f"batches/{orphan}.batch"
+    assert "until its term ends" in left.what
+
+
+@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
+def test_check_names_what_the_store_lost_or_has_otherwise(kept, object_bucket, keyring_bucket):
+    with kept.open() as stores, world_at(kept.data, kept.index, stores) as world:
+        device = world.enrol()
+        uploads = [device.seal() for _ in range(2)]
+        for upload in uploads:
+            world.receipt(world.client.put(upload), upload)
+    object_bucket.put(f"batches/{uploads[0].name}.batch", b"something else")
+    keyring_bucket.admin.delete_object(
+        Bucket=keyring_bucket.name,
+        Key=f"{keyring_bucket.prefix}/keyrings/{uploads[1].name}.keyring",
+    )
+    found = {doubt.place: doubt.what for doubt in kept.report().doubts}
+    assert found.pop(f"keyrings/{uploads[1].name}.keyring") == "missing"
+    assert list(found) == [f"batches/{uploads[0].name}.batch"]
