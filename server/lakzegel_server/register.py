@@ -19,7 +19,7 @@ from lakzegel_core.encoding import format_time
 from lakzegel_server.database import Database
 from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.index.place import Place
-from lakzegel_server.schema import put, row_digest
+from lakzegel_server.schema import next_number, put, row_digest
 
 MAX_UNPROVEN: Final = 10_000  # refusals of what nobody signed; anybody can cause them
 MAX_PROVEN: Final = 1_000  # of what one device signed
@@ -140,9 +140,11 @@ class Register:
         """Remember that an annex is stored, so that a missing one shows."""
         now = self._now()
         with self._lock, self._database.transaction() as change:
+            (number,) = change.execute(next_number("annexes")).fetchone()
+            row = (name, number, now)
             change.execute(
-                "INSERT INTO annexes VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                (name, now, row_digest(name, now)),
+                "INSERT INTO annexes VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (*row, row_digest(*row)),
             )
 
     def keep_held(self, size: int, sha256: bytes) -> None:

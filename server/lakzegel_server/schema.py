@@ -12,7 +12,7 @@ import re
 from functools import cache
 from typing import Final
 
-VERSION: Final = 1  # of the tables; `upgrading.py` says when it rises
+VERSION: Final = 2  # of the tables; `upgrading.py` says when it rises
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS tree (
     one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, edge BLOB NOT NULL) STRICT;
@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS cosignatures (
     device TEXT PRIMARY KEY, size INTEGER NOT NULL, line TEXT NOT NULL, digest BLOB NOT NULL
     ) STRICT;
 CREATE TABLE IF NOT EXISTS annexes (
-    id TEXT PRIMARY KEY, stored TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+    id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, stored TEXT NOT NULL,
+    digest BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS held (
     one INTEGER PRIMARY KEY CHECK (one = 1), size INTEGER NOT NULL, sha256 BLOB NOT NULL,
     digest BLOB NOT NULL) STRICT;
@@ -53,8 +54,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     proof TEXT NOT NULL, began INTEGER NOT NULL, seen INTEGER NOT NULL, digest BLOB NOT NULL
     ) STRICT;
 CREATE TABLE IF NOT EXISTS timestamps (
-    name TEXT PRIMARY KEY, at INTEGER NOT NULL, expires INTEGER NOT NULL, root TEXT NOT NULL,
-    stamped BLOB NOT NULL, token BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+    name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, at INTEGER NOT NULL,
+    expires INTEGER NOT NULL, root TEXT NOT NULL, stamped BLOB NOT NULL, token BLOB NOT NULL,
+    digest BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS probe (
     one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS trail (
@@ -172,6 +174,11 @@ def _columns(table: str) -> tuple[list[str], list[str]]:
 
 def _name(column: str) -> str:
     return column.split(maxsplit=1)[0]
+
+
+def next_number(table: str) -> str:
+    """The question for the number of the next row, within the change that writes it."""
+    return f"SELECT coalesce(max(number), 0) + 1 FROM {table}"  # noqa: S608 - likewise
 
 
 def row_digest(*columns: str | bytes | int) -> bytes:

@@ -16,10 +16,11 @@ from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.engine import Engine
 from lakzegel_server.index.portable import split
 from lakzegel_server.schema import SCHEMA, VERSION
+from lakzegel_server.upgrades import numbered
 
 UPGRADING: Final = "upgrade"  # the turn of whoever makes tables
 Step = Callable[[Engine], None]
-STEPS: Final[dict[int, Step]] = {}  # by the version that a step leads away from
+STEPS: Final[dict[int, Step]] = {1: numbered}  # by the version that a step leads away from
 
 
 def upgrade(engine: Engine) -> None:

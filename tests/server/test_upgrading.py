@@ -10,6 +10,7 @@ from lakzegel_server.__main__ import main
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
 from lakzegel_server.fsck.run import check
+from lakzegel_server.handover.packages import Mark, Package, Packages
 from lakzegel_server.register import Register
 from lakzegel_server.schema import SCHEMA, VERSION, row_digest
 
@@ -156,3 +157,65 @@ def test_a_step_that_fails_changes_nothing(former, monkeypatch):
     database = Database.open(layout.database)
     accounts.add(database, "new", AccountRole.IT, secret=bytes(32), now="2026-11-24T02:00:00Z")
     database.close()
+
+
+OF_VERSION_1 = """
+CREATE TABLE annexes (id TEXT PRIMARY KEY, stored TEXT NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE timestamps (
+    name TEXT PRIMARY KEY, at INTEGER NOT NULL, expires INTEGER NOT NULL, root TEXT NOT NULL,
+    stamped BLOB NOT NULL, token BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
+PRAGMA user_version = 1;
+"""
+ANNEX = "0" * 63
+
+
+@pytest.fixture
+def first(tmp_path, kit):
+    """A receiver whose index version 1 made: annexes and tokens are known by SQLite's own numbers.
+
+    Of the second annex somebody changed the row.
+    """
+    layout, _, _ = kit.make_receiver(tmp_path / "data", kit.Office())
+    connection = sqlite3.connect(layout.index_file)
+    connection.executescript("DROP TABLE annexes; DROP TABLE timestamps;" + OF_VERSION_1)
+    for rowid, name in ((3, "a"), (4, "b"), (9, "c")):
+        row = (ANNEX + name, "2026-11-24T02:00:00Z")
+        digest = row_digest(*row) if name != "b" else bytes(32)
+        connection.execute(
+            "INSERT INTO annexes (rowid, id, stored, digest) VALUES (?, ?, ?, ?)",
+            (rowid, *row, digest),
+        )
+    row = ("7-a", 5, 6, "root", b"s", b"t")
+    connection.execute(
+        "INSERT INTO timestamps (rowid, name, at, expires, root, stamped, token, digest)"
+        " VALUES (2, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, row_digest(*row)),
+    )
+    connection.commit()
+    connection.close()
+    return layout
+
+
+def test_annexes_and_tokens_of_version_1_keep_the_numbers_that_handovers_know(first):
+    register = Register.open(first.database, lambda: 0)
+    register.keep_annex("d" * 64)
+    register.close()
+    packages = Packages(first.database)
+    assert packages.now() == Mark(0, 10, 2)
+    whole = Package(1, Mark(0, 0, 0), Mark(0, 10, 2), b"", 0)
+    assert packages.annexes(whole) == [*(ANNEX + name for name in "abc"), "d" * 64]
+    rest = Package(1, Mark(0, 4, 2), Mark(0, 9, 2), b"", 0)
+    assert (packages.annexes(rest), packages.tokens(rest)) == ([ANNEX + "c"], [])
+    assert packages.tokens(whole) == [("7-a", 5, 6, "root")]
+
+
+def test_a_row_that_was_changed_before_an_upgrade_is_named_after_it(first, tmp_path):
+    upgraded, fresh = Database.open(first.database), Database.open(tmp_path / "fresh")
+    master = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
+    found = [d.connection.execute(master).fetchall() for d in (upgraded, fresh)]
+    upgraded.close()
+    fresh.close()
+    assert found[0] == found[1]
+    doubts = [doubt.what for doubt in check(first).doubts]
+    assert doubts.count("table annexes: a row was changed") == 1
+    assert "table timestamps: a row was changed" not in doubts

@@ -74,7 +74,7 @@ class Packages:
         """How many annexes and tokens there are; the size is 0."""
         with self._reading() as index:
             annexes, tokens = (
-                index.execute(f"SELECT coalesce(max(rowid), 0) FROM {table}").fetchone()[0]  # noqa: S608 - names of ours
+                index.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()[0]  # noqa: S608 - names of ours
                 for table in ("annexes", "timestamps")
             )
         return Mark(0, annexes, tokens)
@@ -121,7 +121,7 @@ class Packages:
         """The annexes of a hand-over, by the hex of their digests."""
         with self._reading() as index:
             found = index.execute(
-                "SELECT id FROM annexes WHERE rowid > ? AND rowid <= ? ORDER BY id",
+                "SELECT id FROM annexes WHERE number > ? AND number <= ? ORDER BY id",
                 (package.start.annexes, package.end.annexes),
             )
             return [row[0] for row in found]
@@ -130,7 +130,7 @@ class Packages:
         """Name, time, end and root of the tokens of a hand-over."""
         with self._reading() as index:
             found = index.execute(
-                "SELECT name, at, expires, root FROM timestamps WHERE rowid > ? AND rowid <= ?"
+                "SELECT name, at, expires, root FROM timestamps WHERE number > ? AND number <= ?"
                 " ORDER BY name",
                 (package.start.tokens, package.end.tokens),
             )

@@ -23,7 +23,7 @@ from lakzegel_core.timetoken import MAX_ANSWER, Token, fingerprint, open_token, 
 from lakzegel_server.database import Database
 from lakzegel_server.errors import DamageError
 from lakzegel_server.layout import Layout
-from lakzegel_server.schema import row_digest
+from lakzegel_server.schema import next_number, row_digest
 from lakzegel_server.stores import names
 from lakzegel_server.timestamping.roots import MAX_FILE, parse_roots
 
@@ -56,9 +56,9 @@ class Row:
         digests = hashlib.sha256(stamped).digest(), hashlib.sha256(answer).digest()
         return cls(name, token.at, token.expires, fingerprint(token.root), *digests)
 
-    def columns(self) -> tuple[str | int | bytes, ...]:
-        """The row as the table has it."""
-        row = (self.name, self.at, self.expires, self.root, self.stamped, self.token)
+    def columns(self, number: int) -> tuple[str | int | bytes, ...]:
+        """The row as the table has it, where it is the one of this number."""
+        row = (self.name, number, self.at, self.expires, self.root, self.stamped, self.token)
         return (*row, row_digest(*row))
 
 
@@ -151,7 +151,10 @@ class Kept:
     def _remember(self, row: Row) -> None:
         opened = closing(Database.open(self._layout.database))
         with opened as database, database.transaction() as change:
-            change.execute("INSERT INTO timestamps VALUES (?, ?, ?, ?, ?, ?, ?)", row.columns())
+            (number,) = change.execute(next_number("timestamps")).fetchone()
+            change.execute(
+                "INSERT INTO timestamps VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row.columns(number)
+            )
 
 
 def is_own(name: str) -> bool:
