@@ -89,6 +89,8 @@ def _start(folder, log):
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
         "s3.port": s3,
+        "s3.port.lance": 0,  # fixed ports: a second server would end at once
+        "s3.port.iceberg": 0,
         "s3.config": folder / "identities.json",
         "master.port": master,
         "master.volumeSizeLimitMB": 64,
