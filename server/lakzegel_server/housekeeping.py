@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from typing import Final
 
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.held import Held, open_held
@@ -15,8 +13,6 @@ from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.stores import names
 from lakzegel_server.stores.protocols import Keeping
-
-YOUNG_SECONDS: Final = 86_400  # in a store that others use: what they receive may be in between
 
 
 def sweep_unfinished(layout: Layout) -> int:
@@ -33,38 +29,36 @@ def sweep_unsealed(layout: Layout, register: Register) -> int:
 
     Only of what is known to be the newest log: one that was set back has files of entries that it
     does not know yet. Where others share the index nothing is: what it does not know yet another
-    receiver may be about to seal (docs/spec/stores.md §7).
+    receiver may be about to seal (docs/spec/stores.md §7). Nor in a store apart from DATA: to list
+    ten million names takes minutes, and what lies there is the same when the device sends it again.
     """
     if layout.shared:
         return 0
-    count = 0
-    stores = layout.stores
-    if not stores.objects.locked:
-        count += _sweep(stores.objects, names.BATCHES, register, alone=not stores.objects_apart)
-    return count + _sweep(
-        stores.keyrings, names.KEYRINGS, register, alone=not stores.keyrings_apart
-    )
+    stores, count = layout.stores, 0
+    if not stores.objects_apart:
+        count += _sweep(stores.objects, names.BATCHES, register)
+    if not stores.keyrings_apart:
+        count += _sweep(stores.keyrings, names.KEYRINGS, register)
+    return count
 
 
-def _sweep(store: Keeping, prefix: str, register: Register, *, alone: bool) -> int:
-    """Take away what was never sealed; where others put things too, nothing that is young."""
+def _sweep(store: Keeping, prefix: str, register: Register) -> int:
     count = 0
     for place in list(store.names(prefix)):
         name = place.removeprefix(prefix).partition(".")[0]
-        if not is_id(name) or register.index_of(bytes.fromhex(name)) is not None:
-            continue
-        if not alone and time.time() - (store.changed(place) or time.time()) < YOUNG_SECONDS:
-            continue
-        count += store.remove(place)
+        if is_id(name) and register.index_of(bytes.fromhex(name)) is None:
+            count += store.remove(place)
     return count
 
 
 def adopt(layout: Layout, log: LogState, register: Register) -> None:
     """Remember annexes and a held statement that were stored a moment before a crash."""
-    objects = layout.stores.objects
+    objects, known = layout.stores.objects, register.annexes()
     for place in objects.names(names.ANNEXES):
-        name, data = place.removeprefix(names.ANNEXES), objects.read(place, MAX_ANNEX)
-        if is_id(name) and hashlib.sha256(data).hexdigest() == name:
+        name = place.removeprefix(names.ANNEXES)
+        if not is_id(name) or name in known:
+            continue
+        if hashlib.sha256(objects.read(place, MAX_ANNEX)).hexdigest() == name:
             register.keep_annex(name)
     found = read_held(layout, log)
     if found is not None and found[0].size > register.held_size():

@@ -147,6 +147,12 @@ class Register:
                 (*row, row_digest(*row)),
             )
 
+    def annexes(self) -> set[str]:
+        """The names of all annexes that are stored."""
+        with self._lock:
+            found = self._database.connection.execute("SELECT id FROM annexes").fetchall()
+        return {str(row[0]) for row in found}
+
     def keep_held(self, size: int, sha256: bytes) -> None:
         """Remember which held statement is stored."""
         row = (1, size, sha256)

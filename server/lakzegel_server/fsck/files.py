@@ -6,13 +6,12 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import time
 from pathlib import Path
 
 from lakzegel_server.fsck.doubts import Doubt, Survey
 from lakzegel_server.fsck.places import Places
-from lakzegel_server.housekeeping import YOUNG_SECONDS
 from lakzegel_server.layout import FOLDERS, Layout
+from lakzegel_server.stores.names import BATCHES, KEYRINGS, NEXT
 from lakzegel_server.stores.protocols import Keeping
 
 _LOCKS = ("serve.lock", "sequence.lock")
@@ -83,15 +82,13 @@ def check_rest(found: Survey) -> None:
 
 
 def _is_orphan(found: Survey, place: str, store: Keeping) -> bool:
-    """Whether it is what a receiver could not, or must not yet, remove; it is named as that."""
-    if store is found.places.stores.objects and found.places.stores.objects.locked:
-        found.orphans.append(Doubt(place, "never sealed; the store keeps it until its term ends"))
-        return True
-    at = store.changed(place)
-    if at is None or time.time() - at < YOUNG_SECONDS:
-        found.orphans.append(Doubt(place, "not sealed yet; another receiver may be at it"))
-        return True
-    return False
+    """Whether it is of an upload that was never sealed, in a store that nobody sweeps."""
+    if not place.startswith((BATCHES, KEYRINGS)) or place.endswith(NEXT):
+        return False
+    objects = found.places.stores.objects
+    kept = "the store keeps it until its term ends" if store is objects else "it does no harm"
+    found.orphans.append(Doubt(place, f"never sealed, or not yet; {kept}"))
+    return True
 
 
 def _pass_over_locks(found: Survey) -> None:

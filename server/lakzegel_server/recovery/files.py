@@ -38,6 +38,9 @@ class Files:
     def fetch(self, office: Office, since: int, stopping: Callable[[], bool]) -> int:
         """How many files are lacking still; those of entries from ``since`` are read and checked.
 
+        Older ones are looked for below DATA, which may have been set back, and not in a store of
+        their own, which was not: to ask for each of millions takes days, and `check` does.
+
         Raises:
             NoAnswerError: the office does not answer now.
             OSError, FAILURES: it cannot be stored.
@@ -70,7 +73,7 @@ class Files:
     def _has_batch(self, name: str, header: Header, *, fresh: bool) -> bool:
         objects, place = self._layout.stores.objects, names.batch(name)
         if not fresh:
-            return objects.size(place) is not None
+            return self._layout.stores.objects_apart or objects.size(place) is not None
         try:
             with objects.open(place) as file:
                 _check_batch(name, header, iter(lambda: file.read(BLOCK), b""))
@@ -93,7 +96,7 @@ class Files:
     def _has_keyring(self, name: str, wanted: bytes, *, fresh: bool) -> bool:
         keyrings, place = self._layout.stores.keyrings, names.keyring(name)
         if not fresh:
-            return keyrings.size(place) is not None
+            return self._layout.stores.keyrings_apart or keyrings.size(place) is not None
         return _digest_of(keyrings, place, MAX_KEYRING) == wanted
 
     def _fetch_keyring(self, office: Office, name: str, header: Header, wanted: bytes) -> bool:

@@ -57,7 +57,7 @@ class Log:
     def grow(self, size):
         """Commit up to ``size``, and show that."""
         if size > self.size:
-            assert self.database.commit(self.size, ENTRIES[self.size : size])
+            assert self.database.commit(self.database.tree(), ENTRIES[self.size : size])
         tree = self.database.tree()
         self.committed.write_tiles(tree, self.size)
         self.size = size
