@@ -96,12 +96,37 @@ class Cluster:
         """An index in a schema of its own."""
         with psycopg.connect(self.url(), autocommit=True) as link:
             link.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        return Address(f"{self.url()}&options=-csearch_path%3D{schema}")
+        named = f"{self.url()}&application_name={schema}"
+        return Address(f"{named}&options=-csearch_path%3D{schema}")
 
     def drop(self, schema):
-        """Take it away, and whoever still has it open."""
+        """Take it away."""
+        self.do(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+    def cut(self, address):
+        """End every connection of an index, as a broken network or an operator would."""
+        sql = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+        ((count,),) = self.ask(f"{sql} WHERE application_name = %s", schema_of(address))
+        assert count
+
+    @contextmanager
+    def small_disk(self):
+        """A table space of 4 MiB; no server is stopped by one that is full."""
+        folder = self.folder / f"small-{os.getpid()}"
+        with small_disk(folder):
+            user = _user()
+            if user is not None:
+                os.chown(folder, user.pw_uid, user.pw_gid)
+            self.do(f"CREATE TABLESPACE small LOCATION '{folder}'")
+            try:
+                yield "small"
+            finally:
+                self.do("DROP TABLESPACE small")
+
+    def do(self, sql):
+        """Do something as a superuser."""
         with psycopg.connect(self.url(), autocommit=True) as link:
-            link.execute(f"DROP SCHEMA {schema} CASCADE")
+            link.execute(sql)
 
     def within(self, address, sql):
         """Do something to an index behind its program's back."""
@@ -112,6 +137,25 @@ class Cluster:
         """The rows of a question by a superuser."""
         with psycopg.connect(self.url(), autocommit=True) as link:
             return link.execute(sql, parameters or None).fetchall()
+
+
+def schema_of(address):
+    """The schema of an index that a cluster made."""
+    return address.url.rpartition("%3D")[2]
+
+
+@contextmanager
+def small_disk(folder):
+    """A disk of 4 MiB at a folder that is not there yet."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("cannot mount a small disk here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
 
 
 def _user():

@@ -37,22 +37,31 @@ def test_a_change_that_fails_leaves_nothing(database):
     assert database.connection.execute("SELECT count(*) FROM told").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("number", [0, -1, 2**31, 2**62, 2**63 - 1, -(2**63)])
-def test_a_number_of_64_bits_comes_back_as_it_was(database, number):
-    database.connection.execute(put("told"), ("office", number, b""))
-    assert database.connection.execute("SELECT size FROM told").fetchall() == [(number,)]
+NUMBERS = (0, -1, 2**31, 2**62, 2**63 - 1, -(2**63))
+BYTES = (b"", b"\0", bytes(range(256)), bytes(2**20), b"\\x00")
+TEXTS = ("", "Ünïcode €", "'?$1%s", "a\nb\\", "\U0001f512")
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", bytes(range(256)), bytes(2**20), b"\\x00"])
-def test_bytes_come_back_as_they_were(database, data):
-    database.connection.execute(put("told"), ("office", 1, data))
-    assert database.connection.execute("SELECT digest FROM told").fetchall() == [(data,)]
+def test_values_come_back_as_they_were(database):
+    for place in TEXTS:
+        database.connection.execute(put("told"), (place, 1, b""))
+    for number in NUMBERS:
+        database.connection.execute(put("told"), (f"number {number}", number, b""))
+    for data in BYTES:
+        database.connection.execute(put("told"), (f"bytes {data[:5]!r} {len(data)}", 1, data))
+    found = database.connection.execute("SELECT place, size, digest FROM told").fetchall()
+    known = {place: (size, digest) for place, size, digest in found}
+    assert all(known[place] == (1, b"") for place in TEXTS)
+    assert all(known[f"number {number}"] == (number, b"") for number in NUMBERS)
+    assert all(known[f"bytes {data[:5]!r} {len(data)}"] == (1, data) for data in BYTES)
+    total = "SELECT count(*), sum(size), max(size) > 1 FROM told WHERE size > 0 AND size < ?"
+    wanted = (12, 10 + 2**31 + 2**62, True)
+    assert database.connection.execute(total, (2**63 - 1,)).fetchone() == wanted
 
 
-@pytest.mark.parametrize("text", ["", "Ünïcode €", "'?$1%s", "a\nb\\", "\U0001f512"])
-def test_text_comes_back_as_it_was(database, text):
-    database.connection.execute(put("told"), (text, 1, b""))
-    assert database.connection.execute("SELECT place FROM told").fetchall() == [(text,)]
+def test_a_number_of_more_than_64_bits_is_refused(database):
+    with pytest.raises((*FAILURES, OverflowError)):
+        database.connection.execute(put("told"), ("office", 2**63, b""))
 
 
 def test_text_with_nul_is_refused(database):
