@@ -30,7 +30,7 @@ from lakzegel_core.merkle import Frontier, leaf_hash
 from lakzegel_core.note import Signature
 from lakzegel_core.tiles import HashReader
 from lakzegel_server.committed import Committed
-from lakzegel_server.database import Database, open_turns
+from lakzegel_server.database import FAILURES, Database, code_of, open_turns
 from lakzegel_server.errors import BusyError, DamageError, ReadOnlyError, ServerError
 from lakzegel_server.grouping import Group, Outcome, choose
 from lakzegel_server.index.turns import Lease
@@ -64,6 +64,7 @@ class LogState:
         self.origin = self.keys.origin
         self._signing = Signing(self.store, signer, clock, layout)
         self._clock = clock
+        self._is_shared = layout.shared
         self._database = database
         self._committed = Committed(self.store, database)
         self._savepoints = Savepoints(layout.savepoint, layout.incoming, self.store)
@@ -88,6 +89,8 @@ class LogState:
             DamageError: tiles or entries are not what was committed.
         """
         state = cls(layout, signer, Database.open(layout.database), clock)
+        if layout.shared:
+            state._prepare()
         with state.turn():
             state._load()
         return state
@@ -98,6 +101,8 @@ class LogState:
             with self.turn():
                 self._committed.make_durable(self._shown.checkpoint.size)
             self.save(ending=True)
+        except FAILURES as error:  # the next one to have the turn goes on from there
+            _log.warning("the index is not there at the end: %s", code_of(error))
         finally:
             self._database.close()
             self._turns.close()
@@ -261,6 +266,8 @@ class LogState:
 
     def see_lines(self) -> None:
         """Show witnesses' lines that came to another receiver of the same log."""
+        if not self._is_shared:
+            return
         with self._guard:
             shown = self._shown
             if shown.data and self._is_shown() and not self._is_signing:
@@ -342,12 +349,20 @@ class LogState:
 
     # state
 
+    def _prepare(self) -> None:
+        """Take in most of the log before the turn: others go on sealing meanwhile."""
+        with self._guard:
+            tree = self._database.tree()
+            if not self._replay_from_savepoint(tree) and not self._replay(tree):
+                self._start_anew()  # what is wrong is said by whoever has the turn
+
     def _load(self) -> None:
         tree = self._database.tree()
         stated = self._signing.newest()
         self.stated = stated.size
         self._committed.repair(tree.size)
-        replayed = self._replay_from_savepoint(tree) or self._replay(tree)
+        begun = self._custody.size > 0 or self._replay_from_savepoint(tree)
+        replayed = (begun and self._edge.size == tree.size) or self._replay(tree)
         if not replayed or self.store.root(tree.size) != tree.root():
             raise DamageError(
                 f"log: entries and tiles do not give the root of the {tree.size} entries that"

@@ -115,6 +115,7 @@ class Sequencer:
     def _tidy(self) -> None:
         try:
             self._state.refresh()
+            self._state.see_lines()
             self._state.settle()
         except Exception as error:  # noqa: BLE001 - whatever it is, others wait for this thread
             _log.warning("the log could not be tidied: %s", type(error).__name__)

@@ -84,7 +84,9 @@ class Signing:
         """Sign, and leave it there unless a larger one lies there, which shows what is lacking."""
         data = self._signed(checkpoint)
         left = checkpoint.size < self.stated or self._store.write_checkpoint(data)
-        if not left and not self.newest().size:  # it states more, and this log never signed it
+        if (
+            not left and self._opened(self._store.read_checkpoint()) is None
+        ):  # it states more, and this log never signed it
             self._store.replace_checkpoint(data)
         return data
 

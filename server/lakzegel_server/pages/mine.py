@@ -26,6 +26,7 @@ from lakzegel_server.pages.device import STATES, guards_of, span_of
 from lakzegel_server.pages.language import text
 from lakzegel_server.pages.rendering import timed_page
 from lakzegel_server.people.records import Action, Event, Thing, Who
+from lakzegel_server.web.identity import asked
 from lakzegel_server.web.origin import require_same_origin, sender
 
 KINDS: Final = (  # what the kind of a source begins with, in plain words
@@ -78,7 +79,7 @@ async def mine(desk: Desk, request: Request) -> Response:
         next_readout=next_of(health.readouts) if health else None,
         guards=guards_of(health.guards) if health else [],
         states=STATES,
-        acknowledged=links.acknowledged(desk.accounts, device),
+        acknowledged=await asked(desk, links.acknowledged, desk.accounts, device),
     )
 
 
@@ -114,7 +115,8 @@ def next_of(readouts: tuple[Readout, ...]) -> Readout | None:
 
 
 async def _find(desk: Desk, request: Request) -> links.Link:
-    found = links.find(desk.accounts, str(request.path_params["name"]), desk.fleet.now())
+    name, now = str(request.path_params["name"]), desk.fleet.now()
+    found = await asked(desk, links.find, desk.accounts, name, now)
     if found is None:
         _count_wrong(desk, request)
         raise MissingError(text("this link leads nowhere, or not any more; ask who gave it to you"))

@@ -163,7 +163,7 @@ class Recovery:
             if self._state.lost is not None:  # the index went back
                 self.hear(self._state.lost)
                 self._state.forget_lost()
-            if phase is Phase.SEALING:
+            if phase is Phase.SEALING and not self._is_told_otherwise():
                 if self._suspected.is_set() and now - self._asked_at >= SUSPICION_PAUSE:
                     self._asked_at = now
                     self._suspected.clear()
@@ -179,6 +179,25 @@ class Recovery:
         except _EXPECTED as error:
             _log.warning("not known to be the newest log yet: %s", error)
             self._wait()
+
+    def _is_told_otherwise(self) -> bool:
+        """Whether another receiver of this log found out that it forked, or was set back.
+
+        Raises:
+            ForkFoundError: this log showed another tree than the one that the index has now.
+        """
+        if not self._layout.shared:
+            return False
+        if evidence.is_kept(self._layout):
+            detail = "two trees that contradict each other, as another receiver found"
+            self._stop_sealing(Standing(Phase.FORKED, detail))
+            return True
+        kept = evidence.ahead(self._layout, self._state.keys)
+        if kept is None or kept.checkpoint.size <= self._state.edge().size:
+            return False
+        with self._deciding:
+            self._go_back(kept)
+        return True
 
     def fetch_files(self) -> None:
         """Fetch what the log names and DATA lacks, once it is known what the log is."""

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Final, ParamSpec, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +21,8 @@ from lakzegel_server.web.origin import is_secure, require_same_origin
 COOKIE: Final = "__Host-lakzegel"
 LOOPBACK_COOKIE: Final = "lakzegel-loopback"
 TOKEN: Final = "csrf"  # noqa: S105 - a field's name
+P = ParamSpec("P")
+T = TypeVar("T")
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
 
@@ -34,7 +36,7 @@ async def identify(desk: Desk, request: Request, *, form: bool = False) -> None:
     state, authorization = request.state, request.headers.get("authorization")
     state.account, state.session = None, None
     if authorization is not None:
-        state.account = authenticate(desk.accounts, authorization)
+        state.account = await asked(desk, authenticate, desk.accounts, authorization)
     else:
         session = await find_session(desk, request)
         if session is not None:
@@ -43,6 +45,13 @@ async def identify(desk: Desk, request: Request, *, form: bool = False) -> None:
         state.form = await read_form(request)
     if state.session is not None and request.method not in _SAFE:
         _require_own_form(desk, request, form=form)
+
+
+async def asked(desk: Desk, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a question to the index gives: in a file it waits for nobody, elsewhere it may."""
+    if desk.layout.shared:
+        return await desk.workers.run(work, *args, **kwargs)
+    return work(*args, **kwargs)
 
 
 def require_role(request: Request, roles: Collection[AccountRole]) -> Account:
@@ -62,7 +71,9 @@ def require_role(request: Request, roles: Collection[AccountRole]) -> Account:
 async def find_session(desk: Desk, request: Request) -> Session | None:
     """The session of the request's cookie, used now."""
     value = request.cookies.get(cookie_name(desk, request))
-    found = None if value is None else desk.people.find(desk.accounts, value)
+    if value is None:
+        return None
+    found = await asked(desk, desk.people.find, desk.accounts, value)
     if found is not None and desk.people.now() >= found.seen + TOUCH_SECONDS:
         await desk.workers.run(desk.people.touch, found)
     return found
