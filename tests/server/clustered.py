@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import random
 import shutil
@@ -27,6 +28,11 @@ from lakzegel_server.database import Database
 from lakzegel_server.layout import Layout, create
 from lakzegel_server.logstate import LogState
 
+TURN = int.from_bytes(hashlib.sha256(b"lakzegel.nl/lock/v1\nturn\n").digest()[:4])
+IN_TURN = (
+    "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objid = %s"
+)
 SHARED = ("batches", "keyrings", "annexes", "trail", "timestamps", "log")  # when objects are files
 COPIED = ("keys", "server.toml")  # what makes another receiver of the same log
 
@@ -46,13 +52,18 @@ class Receiver:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def database(self):
+        """The address of the index, by which the server knows which receiver it is."""
+        return f"{self.layout.index.url}&application_name={self.layout.data.name}"
+
     def start(self):
         """Begin; ``wait`` for it to answer."""
         self.layout.listening.unlink(missing_ok=True)
         with (self.layout.data.parent / f"{self.layout.data.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "lakzegel_server", "serve",
-                 "--data", str(self.layout.data), "--database", self.layout.index.url,
+                 "--data", str(self.layout.data), "--database", self.database,
                  "--listen", f"127.0.0.1:{self.port}", *self.arguments],
                 stdout=log,
                 stderr=log,
@@ -285,13 +296,45 @@ class Cluster:
         one.kill()
         one.start().wait()
 
-    def holder_of_turn(self, database):
-        """The receiver that sequences at this moment, and its session; None when none does."""
-        rows = database.ask(
-            "SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-            " WHERE l.locktype = 'advisory' AND l.granted AND a.query LIKE '%advisory%'"
-        )
-        return rows[0][0] if rows else None
+    def newest(self):
+        """Entries of the largest tree that anybody saw."""
+        return max((size for size, _ in self.witnessed.trees()), default=0)
+
+    def wait_beyond(self, size, *, at=None, seconds=40):
+        """Wait until somebody, or this receiver, shows more entries than that."""
+        end = time.monotonic() + seconds
+        client = self.kit.Client((at or self).url, self.keys)
+        while True:
+            with contextlib.suppress(requests.RequestException):
+                answer = client("GET", "/log/checkpoint")
+                if answer.status_code == 200:
+                    self.witnessed.take(answer.content)
+                    if open_checkpoint(answer.content, self.keys).checkpoint.size > size:
+                        break
+            client.close()
+            assert time.monotonic() < end, "the log does not grow"
+            time.sleep(0.05)
+        client.close()
+
+    def in_turn(self, database, *, but=None, seconds=30):
+        """Whoever sequences at some moment from now on, and its session in the database."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            rows = [row for row in database.ask(IN_TURN, TURN) if row[1] != but]
+            if rows:
+                name, session = rows[0]
+                return next(one for one in self.receivers if one.layout.data.name == name), session
+        raise AssertionError("nobody sequences")
+
+    def caught_in_turn(self, database):
+        """Whoever sequences, stopped in the middle of it."""
+        while True:
+            one, session = self.in_turn(database)
+            one.send(signal.SIGSTOP)
+            time.sleep(0.1)  # or its last words are still on their way
+            if [row[1] for row in database.ask(IN_TURN, TURN)] == [session]:
+                return one, session
+            one.send(signal.SIGCONT)
 
     def final(self):
         """The newest checkpoint, which every receiver shows."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Several receivers on one database: any may end at any instant, and it is one log."""
 
+import signal
 import time
 
 import pytest
@@ -36,3 +37,29 @@ def test_one_killed_again_and_again_under_load_every_receipt_is_true_and_it_is_o
         f" {max(one.longest for one in pushers):.1f} s;"
         f" {sum(one.again for one in pushers)} times asked to come again"
     )
+
+
+def test_one_that_stands_still_in_its_turn_is_overtaken_and_does_no_harm_when_it_goes_on(
+    cluster_of_three, cluster
+):
+    database = cluster
+    with cluster_of_three.under_load(cluster_of_three.enrol(3)) as pushers:
+        stopped, session = cluster_of_three.caught_in_turn(database)
+        size = cluster_of_three.newest()
+        other, _ = cluster_of_three.in_turn(database, but=session)
+        assert other is not stopped
+        cluster_of_three.wait_beyond(size)
+        stopped.send(signal.SIGCONT)
+        cluster_of_three.wait_beyond(cluster_of_three.newest(), at=stopped)
+    cluster_of_three.judge(pushers)
+
+
+def test_a_session_that_is_ended_in_its_turn_costs_a_question_and_no_entry(
+    cluster_of_three, cluster
+):
+    with cluster_of_three.under_load(cluster_of_three.enrol(3)) as pushers:
+        for _ in range(5):
+            _, session = cluster_of_three.in_turn(cluster)
+            cluster.ask("SELECT pg_terminate_backend(%s)", session)
+            cluster_of_three.wait_beyond(cluster_of_three.newest())
+    cluster_of_three.judge(pushers)

@@ -18,7 +18,6 @@ from lakzegel_server.index.postgresql import Session, lock_key
 from lakzegel_server.index.turns import Held, Lease
 
 _TURN: Final = lock_key("turn")
-STANDS_STILL: Final = 10  # seconds after which the server takes a turn back from whoever sleeps
 
 
 class AdvisoryTurns:
@@ -36,11 +35,7 @@ class AdvisoryTurns:
             IndexFault: the database cannot be reached, or others had their turn for too long.
         """
         try:
-            self._session.begin("BEGIN")
-            self._session.execute(
-                f"SET LOCAL idle_in_transaction_session_timeout = '{STANDS_STILL}s'"
-            )
-            self._session.execute(f"SELECT pg_advisory_xact_lock({_TURN})")
+            self._session.begin(f"BEGIN; SELECT pg_advisory_xact_lock({_TURN})")
         except BaseException:
             self._session.close()  # it may have been given while we went
             raise

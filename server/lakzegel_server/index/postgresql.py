@@ -22,11 +22,12 @@ from lakzegel_server.index.place import Address
 from lakzegel_server.index.portable import made_by, numbered, split, translated
 
 CONNECT_SECONDS: Final = 10
+STANDS_STILL: Final = 10  # seconds after which a change or a turn is taken back from whoever sleeps
 DEAD_SECONDS: Final = 30  # after which either side gives the other up
 OLDEST: Final = 150000  # the oldest server that this was tried with: 15
 _SETTINGS: Final = {
-    # a receiver that froze in the middle of a change must not hold up the others for ever
-    "idle_in_transaction_session_timeout": f"{2 * BUSY_SECONDS}s",
+    # a receiver that froze in the middle of a change, or of its turn, must not hold up the others
+    "idle_in_transaction_session_timeout": f"{STANDS_STILL}s",
     "client_connection_check_interval": "10s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -191,13 +192,18 @@ class PostgresqlIndex:
 
     def begin(self, purpose: str) -> None:
         """Begin a change, once no other with this purpose is under way."""
-        self.connection.begin("BEGIN ISOLATION LEVEL READ COMMITTED")
-        self.connection.execute(f"SELECT pg_advisory_xact_lock({lock_key(purpose)})")
+        self.connection.begin(
+            "BEGIN ISOLATION LEVEL READ COMMITTED;"
+            f" SELECT pg_advisory_xact_lock({lock_key(purpose)})"
+        )
 
     def begin_reading(self) -> None:
         """Begin to read one moment."""
-        self.connection.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        self.connection.execute("SELECT 1")  # a snapshot is taken by the first statement
+        self.connection.begin(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+            " SET LOCAL idle_in_transaction_session_timeout = 0;"  # it locks nothing
+            " SELECT 1"  # a snapshot is taken by the first statement
+        )
 
     def commit(self) -> None:
         """End a change; it is durable."""
