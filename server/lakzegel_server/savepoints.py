@@ -64,6 +64,10 @@ class Savepoints:
         self._saved, self._at = found.edge.size, self._monotonic()
         return found
 
+    def know(self, size: int) -> None:
+        """The one that lies there is of this log, and of so many entries: somebody else saw."""
+        self._saved = size
+
     def distrust(self, why: Exception) -> None:
         """What was loaded does not lead to the log that is there."""
         _log.warning("the savepoint is not used, and the whole log replayed: %s", why)

@@ -13,6 +13,7 @@ from contextlib import closing
 import pytest
 
 from lakzegel_server.__main__ import main
+from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout
 
@@ -245,6 +246,38 @@ def test_it_works_beside_a_receiver_that_is_serving(world, device):
     world.layout.annex(name).unlink()
 
 
+def test_a_file_that_is_named_after_an_entry_of_another_kind_is_named(data):
+    with closing(sqlite3.connect(data / "index.sqlite")) as index:
+        ((first,),) = index.execute("SELECT id FROM entries WHERE idx = 0")
+    for place in (f"batches/{first.hex()}.batch", f"keyrings/{first.hex()}.keyring"):
+        (data / place).write_bytes(b"x")
+        assert doubts(data) == [f"{place}: no file of a receiver's, or of nothing in its log"]
+        (data / place).unlink()
+    (data / "batches" / "inner").mkdir()
+    (data / "keyrings" / "there").symlink_to("nowhere")
+    assert sorted(doubts(data)) == [
+        "batches/inner: no folder of a receiver's",
+        "keyrings/there: is no regular file",
+    ]
+
+
+def test_no_name_of_a_batch_stays_in_memory(data):
+    found = []
+
+    class Watched(Survey):
+        def claim(self, place):
+            found.append(self)
+            return super().claim(place)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lakzegel_server.fsck.files.Survey", Watched)
+        report = check(Layout(data))
+    assert report.doubts == ()
+    places = found[-1].files | found[-1].claimed
+    assert not [p for p in places if p.startswith(("batches/", "keyrings/"))]
+    assert found[-1].looked == 2 * report.batches == 4
+
+
 def spoil(path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -268,9 +301,9 @@ def test_an_incremental_check_reads_what_no_check_found_whole_before(data, capsy
     assert check_by_command(data, "--since", "4") == 1
     assert check_by_command(data) == 1
     spoil(second)
-    first.rename(data.parent / "lost")  # a look is enough for this
-    assert check_by_command(data, "--since", "last") == 1
-    assert check_by_command(data, "--since", "last") == 1  # and it is not forgotten
+    first.rename(data.parent / "lost")  # a look is enough for this, at all files of the log
+    assert check_by_command(data, "--since", "last") == 0
+    assert check_by_command(data, "--since", str(size)) == 1
 
 
 def test_what_another_log_was_checked_for_counts_for_nothing(data, capsys):

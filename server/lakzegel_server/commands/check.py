@@ -12,7 +12,8 @@ from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
 from lakzegel_server.commands.placed import placed, stored
 from lakzegel_server.fsck.remembered import remember
-from lakzegel_server.fsck.run import Report, check
+from lakzegel_server.fsck.report import Report
+from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout
 from lakzegel_server.settings import load
 
@@ -25,8 +26,9 @@ def add(commands: Commands) -> None:
         type=_since,
         default=0,
         metavar="SIZE|last",
-        help="read batches of entries from SIZE on only, or from where the last check that found"
-        " nothing ended; the log itself is always checked whole (default 0: everything)",
+        help="SIZE: check the log whole, but read batches of entries from SIZE on only; 'last':"
+        " look only at what came after the last check that found nothing, for what changed in or"
+        " went from what is older a whole one alone finds (default 0: everything)",
     )
     parser.add_argument("--json", action="store_true", help="print the result for a program")
 
@@ -37,10 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     layout = placed(arguments, settings)
     with stored(arguments, settings, layout, changing=False) as whole:
         report = check(whole, arguments.since)
-    size, root = report.tree
-    if not report.doubts and root and arguments.since in {0, None}:
-        with suppress(OSError):  # whoever may only look has checked all the same
-            remember(layout, size, root)
+        if not report.doubts and report.end and arguments.since in {0, None}:
+            with suppress(OSError):  # whoever may only look has checked all the same
+                remember(whole, report, report.end)
     if arguments.json:
         print(json.dumps(_as_json(report), indent=2, sort_keys=True))
     else:

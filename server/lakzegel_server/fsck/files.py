@@ -8,12 +8,14 @@ import os
 import stat
 from pathlib import Path
 
-from lakzegel_server.fsck.doubts import Doubt, Survey
+from lakzegel_server.fsck.doubts import Doubt, Files, Survey
 from lakzegel_server.fsck.places import Places
 from lakzegel_server.layout import FOLDERS, Layout
 from lakzegel_server.stores.names import BATCHES, KEYRINGS, NEXT
 from lakzegel_server.stores.protocols import Keeping
 
+_GROWING = ("batches/", "keyrings/", "log/", "annexes/", "timestamps/", "trail/")
+_SMALL = ("keys", "evidence", "incoming")
 _LOCKS = ("serve.lock", "sequence.lock")
 _SOCKET = "publish.sock"  # holds nothing; left behind by a receiver that was killed, it is dead
 _JOURNALS = ("index.sqlite-wal", "index.sqlite-shm")
@@ -34,16 +36,36 @@ def is_served(layout: Layout) -> bool:
     return False
 
 
-def survey(layout: Layout, *, live: bool) -> Survey:
-    """Every regular file below DATA; anything else is a doubt."""
+def survey(layout: Layout, live: bool) -> Survey:  # noqa: FBT001 - of `Look`
+    """Every regular file below DATA and in its stores; anything else is a doubt.
+
+    But for batches and keyrings below DATA: those are looked for one by one, and listed at the end.
+    """
     places = Places(layout.data, layout.stores)
-    found = Survey(layout.data, set(), live, places)
+    found = Survey(layout.data, Files(places.is_file, *places.below), live, places)
     found.files.update(places.names())
     for folder, folders, names in os.walk(layout.data):
         for name in (*folders, *names):
             path = Path(folder, name)
             place = path.relative_to(layout.data).as_posix()
             _note(found, place, path)
+        if Path(folder) == layout.data:
+            folders[:] = [name for name in folders if f"{name}/" not in places.below]
+    return found
+
+
+def glance(layout: Layout, live: bool) -> Survey:  # noqa: FBT001 - of `Look`
+    """The files of DATA itself, of its keys and what else is small; others when they are asked for.
+
+    However much was sealed, it costs the same.
+    """
+    places = Places(layout.data, layout.stores)
+    found = Survey(layout.data, Files(places.is_file, *_GROWING), live, places)
+    found.files.update(places.documents())
+    for folder in (layout.data, *(layout.data / name for name in _SMALL)):
+        if folder.is_dir():
+            for path in folder.iterdir():
+                _note(found, path.relative_to(layout.data).as_posix(), path)
     return found
 
 
@@ -54,7 +76,9 @@ def _note(found: Survey, place: str, path: Path) -> None:
         return
     if stat.S_ISREG(mode):
         found.files.add(place)
-    elif not stat.S_ISDIR(mode) and not (stat.S_ISSOCK(mode) and place == _SOCKET):
+    elif stat.S_ISDIR(mode):
+        found.folders.add(place)
+    elif not (stat.S_ISSOCK(mode) and place == _SOCKET):
         found.doubt(place, "is no regular file")
 
 
@@ -74,11 +98,9 @@ def check_rest(found: Survey) -> None:
         if store is None or not _is_orphan(found, place, store):
             found.doubt(place, _why_unexpected(place))
     folders = {str(p) for place in found.claimed for p in Path(place).parents} | set(FOLDERS)
-    for folder, names, _ in os.walk(found.data):
-        for name in sorted(names):
-            place = Path(folder, name).relative_to(found.data).as_posix()
-            if place not in folders and not found.live and not _holds_doubt(found, place):
-                found.doubt(place, "no folder of a receiver's")
+    for place in sorted(found.folders - folders):
+        if not found.live and not _holds_doubt(found, place):
+            found.doubt(place, "no folder of a receiver's")
 
 
 def _is_orphan(found: Survey, place: str, store: Keeping) -> bool:

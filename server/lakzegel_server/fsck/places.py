@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,11 @@ class Places:
         if stores.keyrings_apart:
             yield from stores.keyrings.names(names.KEYRINGS)
             yield from stores.keyrings.waiting()
+        yield from self.documents()
+
+    def documents(self) -> Iterator[str]:
+        """The small ones of those."""
+        stores = self.stores
         if stores.documents_apart:
             yield from (name for name in _DOCUMENTS if stores.documents.exists(name))
             yield from stores.documents.names(names.EVIDENCE)
@@ -73,6 +79,24 @@ class Places:
         if self._is_document(place):
             return self.stores.documents.exists(place)
         return (self.data / place).exists()
+
+    def is_file(self, place: str) -> bool:
+        """Whether it is there, and below DATA a regular file."""
+        if self.store(place) is not None or self._is_document(place):
+            return self.exists(place)
+        try:
+            return stat.S_ISREG((self.data / place).lstat().st_mode)
+        except OSError:
+            return False
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """Of the folders with a file for each batch, those that lie below DATA."""
+        apart = {
+            names.BATCHES: self.stores.objects_apart,
+            names.KEYRINGS: self.stores.keyrings_apart,
+        }
+        return tuple(name for name, is_apart in apart.items() if not is_apart)
 
     def _is_document(self, place: str) -> bool:
         known = place in _DOCUMENTS or place.startswith(names.EVIDENCE)

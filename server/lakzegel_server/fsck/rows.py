@@ -9,6 +9,7 @@ from typing import Any, Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.merkle import Frontier
 from lakzegel_server.fsck.doubts import Survey
+from lakzegel_server.fsck.entryrows import EntryRows
 from lakzegel_server.fsck.indexed import Indexed
 from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.schema import DIGESTED, VERSION, row_digest
@@ -23,7 +24,7 @@ class Rows:
     """What the index says; compared with the log by the other checks."""
 
     tree: Frontier
-    entries: dict[int, bytes]
+    entries: EntryRows
     pending: dict[int, bytes]
     annexes: set[str] = field(default_factory=set)
     held: tuple[int, bytes] | None = None
@@ -54,14 +55,42 @@ def _read(found: Survey, index: Indexed) -> Rows:
     for table in DIGESTED:
         if table in there:
             _check_digests(found, index, table)
-    rows = _log_rows(index)
+    rows = _log_rows(found, index, 0)
     rows.annexes = {str(row[0]) for row in index.rows("SELECT id FROM annexes")}
-    held = index.connection.execute("SELECT size, sha256 FROM held").fetchall()
-    if held and isinstance(held[0][0], int):  # of another type it was named above
-        rows.held = (held[0][0], held[0][1])
+    rows.held = _held(index)
     if "timestamps" in there:  # an index of an earlier version has not, yet
         rows.timestamps = _timestamps(index)
     return rows
+
+
+def check_new_rows(found: Survey, index: Indexed, start: int) -> Rows | None:
+    """The rows of entries from ``start`` on, and those that are few; None when any is in doubt.
+
+    Neither the file's pages nor the digests of all rows are looked at.
+    """
+    try:
+        if found.index == INDEX and not found.claim(INDEX):
+            return None
+        rows = _log_rows(found, index, start)
+        if rows.tree.size < start:
+            return None
+        for table in ("accounts", "held", "trail_head", "trail"):
+            _check_digests(found, index, table)
+        _check_schema(found, index)
+        rows.held = _held(index)
+        rows.timestamps = [
+            row for row in _timestamps(index) if row.named.renewal or row.named.number >= start
+        ]
+    except (*FAILURES, LakzegelError, TypeError, ValueError, OverflowError):
+        return None
+    return rows
+
+
+def _held(index: Indexed) -> tuple[int, bytes] | None:
+    held = index.connection.execute("SELECT size, sha256 FROM held").fetchall()
+    if held and isinstance(held[0][0], int):  # of another type its digest does not hold
+        return held[0][0], held[0][1]
+    return None
 
 
 def _timestamps(index: Indexed) -> list[Row]:
@@ -70,14 +99,13 @@ def _timestamps(index: Indexed) -> list[Row]:
     return [Row(*r) for r in found if isinstance(r[0], str) and isinstance(r[3], str)]
 
 
-def _log_rows(index: Indexed) -> Rows:
+def _log_rows(found: Survey, index: Indexed, start: int) -> Rows:
     ((one, size, edge),) = index.connection.execute("SELECT one, size, edge FROM tree").fetchall()
     if one != 1:
         raise ValueError("the row of the tree is not number 1")
     tree = Frontier.from_hashes(size, [edge[i : i + _HASH] for i in range(0, len(edge), _HASH)])
-    entries = {row[0]: row[1] for row in index.rows("SELECT idx, id FROM entries")}
     pending = {row[0]: row[1] for row in index.rows("SELECT idx, data FROM pending")}
-    return Rows(tree, entries, pending)
+    return Rows(tree, EntryRows(found, index, start), pending)
 
 
 def _check_schema(found: Survey, index: Indexed) -> None:

@@ -4,29 +4,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Final
 
-from lakzegel_core.limits import MAX_CHECKPOINT
-from lakzegel_server.database import Database, open_turns
+from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
-from lakzegel_server.fsck.doubts import Doubt, Survey
+from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.evidence import check_evidence
 from lakzegel_server.fsck.files import check_modes, check_rest, is_served, survey
-from lakzegel_server.fsck.indexed import Indexed, open_indexed
+from lakzegel_server.fsck.incremental import check_new
+from lakzegel_server.fsck.indexed import Indexed
 from lakzegel_server.fsck.keys import check_keys
-from lakzegel_server.fsck.log import CHECKPOINT, LogCheck
+from lakzegel_server.fsck.log import LogCheck, Replayed
+from lakzegel_server.fsck.moment import moment
 from lakzegel_server.fsck.remembered import recall
-from lakzegel_server.fsck.rows import check_rows
-from lakzegel_server.fsck.savepoint import check_savepoint
+from lakzegel_server.fsck.report import Report, report
+from lakzegel_server.fsck.rows import Rows, check_rows
+from lakzegel_server.fsck.savepoint import CHECKED, SAVEPOINT, check_savepoint
 from lakzegel_server.fsck.stored import (
     check_annexes,
     check_batches,
-    check_entry_files,
     check_held,
+    headers_of,
 )
+from lakzegel_server.fsck.strangers import Listed, claim_known, list_stored, name_strangers
 from lakzegel_server.fsck.timestamps import check_timestamps
 from lakzegel_server.fsck.trail import check_trail
 from lakzegel_server.housekeeping import is_id
@@ -39,24 +40,11 @@ _PAUSE: Final = 0.1
 _STORED: Final = ("batches/", "keyrings/")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a check covered, and what it doubts."""
-
-    entries: int
-    batches: int
-    files: int
-    doubts: tuple[Doubt, ...]
-    tree: tuple[int, bytes] = (0, b"")  # size and root of what was checked
-    since: int = 0  # files of entries from here on were read
-    orphans: tuple[Doubt, ...] = ()  # never sealed, and locked where they are
-
-
 def check(layout: Layout, since: int | None = 0) -> Report:
     """Compare every file below DATA with what the log says.
 
-    Batches and keyrings of entries below ``since`` are only looked for; None is where the last
-    check that found nothing ended.
+    Batches and keyrings of entries below ``since`` are only looked for. With None, only what came
+    after the last check that found nothing is looked at, when there was one (`incremental.py`).
 
     Raises:
         ConfigError: nothing of a receiver is there.
@@ -64,7 +52,12 @@ def check(layout: Layout, since: int | None = 0) -> Report:
     if not layout.data.is_dir() or not (layout.config.exists() or layout.log.is_dir()):
         raise ConfigError(f"{layout.data}: no receiver here; give the folder that 'init' made")
     live = is_served(layout)
-    with _snapshot(layout, live=live) as (found, index, checkpoint):
+    fresh = check_new(layout, live=live) if since is None else None
+    return fresh or _check_whole(layout, since, live=live)
+
+
+def _check_whole(layout: Layout, since: int | None, *, live: bool) -> Report:
+    with moment(layout, live=live, look=survey) as (found, index, checkpoint):
         check_modes(found, layout)
         keys = check_keys(found)
         if keys is None:
@@ -80,43 +73,42 @@ def check(layout: Layout, since: int | None = 0) -> Report:
             check_held(found, rows, replayed.custody, replayed)
             check_timestamps(found, rows, keys, store)
             check_trail(found, index, replayed)
-            check_savepoint(found, keys.origin, rows.tree, store)
-            if not replayed.whole:
-                check_entry_files(found, rows)
-    check_batches(found, replayed, since)  # the index is let go: this may take hours
+            for place in (SAVEPOINT, CHECKED):
+                check_savepoint(found, place, keys.origin, rows.tree, store)
+        listed = _list_stored(found, index, rows, store, replayed)
+    size = replayed.custody.size
+    check_batches(found, headers_of(store, 0, size), replayed.custody, since)  # may take hours:
+    if replayed.whole:  # the index is let go
+        name_strangers(found, listed, found.looked, headers_of(store, 0, size))
     if live or layout.index is not None:  # another receiver may be about to seal
         _pass_over_uploads(found, layout)
     check_rest(found)
+    return report(found, replayed, since)
+
+
+def _list_stored(
+    found: Survey,
+    index: Indexed,
+    rows: Rows | None,
+    store: LogStore,
+    replayed: Replayed,
+) -> Listed:
+    """What lies beside the log, by the index, or where that cannot be read by the log itself."""
+
+    def by_index(entry_id: bytes) -> int | None:
+        row = index.connection.execute(
+            "SELECT idx FROM entries WHERE id = ?", (entry_id,)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     size = replayed.custody.size
-    return Report(
-        size,
-        len(replayed.headers),
-        len(found.files),
-        tuple(found.doubts),
-        (size, replayed.roots.get(size, b"")),
-        since,
-        tuple(found.orphans),
-    )
-
-
-@contextmanager
-def _snapshot(layout: Layout, *, live: bool) -> Iterator[tuple[Survey, Indexed, bytes | None]]:
-    """Files, index and checkpoint of one moment; only for that moment does the log wait."""
-    index = open_indexed(layout, live=live)
-    turns = open_turns(layout.database, layout.lock)
-    try:
-        with turns.turn():
-            found = survey(layout, live=live)
-            found.index = index.name
-            with suppress(
-                *FAILURES, ValueError
-            ):  # whoever reads the rows meets it again, and names it
-                index.begin()
-            checkpoint = found.read(CHECKPOINT, MAX_CHECKPOINT)
-        yield found, index, checkpoint
-    finally:
-        turns.close()
-        index.close()
+    if rows is not None:
+        with suppress(*FAILURES):
+            if not replayed.whole:
+                claim_known(found, by_index)
+            return list_stored(found, by_index, size)
+    batches = {entry_id: place for place, entry_id, _ in headers_of(store, 0, size)}
+    return list_stored(found, batches.get, size)
 
 
 def _pass_over_uploads(found: Survey, layout: Layout) -> None:

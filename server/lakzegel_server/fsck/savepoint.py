@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The savepoint that the next start goes on from: it is of this log, or a doubt (storage.md §8)."""
+"""The savepoints that a start and a check go on from: of this log, or a doubt (storage.md §8)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.savepoints import read_savepoint
 
-PLACE: Final = "savepoint"
+SAVEPOINT: Final = "savepoint"
+CHECKED: Final = "checked.savepoint"
+_WHY: Final = {
+    SAVEPOINT: "the next start replays the whole log",
+    CHECKED: "everything is checked anew",
+}
 
 
-def check_savepoint(found: Survey, origin: str, tree: Frontier, store: LogStore) -> None:
+def check_savepoint(
+    found: Survey, place: str, origin: str, tree: Frontier, store: LogStore
+) -> None:
     """Return; what does not lead to the log is named.
 
     Beside a receiver that serves, a newer one than the snapshot of the index may be there.
     """
-    if PLACE not in found.files:
+    if place not in found.files:
         return
-    found.claimed.add(PLACE)
+    found.claimed.add(place)
     try:
-        read_savepoint(found.data / PLACE, origin, tree, store)
+        read_savepoint(found.data / place, origin, tree, store)
     except (LakzegelError, OSError) as error:
         if not found.live:
-            why = "take it away, and the next start replays the whole log"
-            found.doubt(PLACE, f"{error}; {why}")
+            found.doubt(place, f"{error}; take it away, and {_WHY[place]}")

@@ -4,31 +4,47 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
-from lakzegel_core.batch import BatchStream, Header, batch_id
+from lakzegel_core import entries
+from lakzegel_core.batch import BatchStream, Header, batch_id, peek_header
 from lakzegel_core.custody import Custody
 from lakzegel_core.errors import DigestMismatchError, LakzegelError
 from lakzegel_core.held import open_held
 from lakzegel_core.limits import MAX_ANNEX, MAX_KEYRING, MAX_NOTE
+from lakzegel_server.errors import DamageError
 from lakzegel_server.fsck.doubts import Survey
 from lakzegel_server.fsck.log import Replayed
 from lakzegel_server.fsck.rows import Rows
+from lakzegel_server.logstore import LogStore
 
 BLOCK: Final = 2**20  # bytes read at a time
 
 
-def check_batches(found: Survey, replayed: Replayed, since: int) -> None:
+Headers = Iterable[tuple[int, bytes, Header]]  # index and id of each
+
+
+def check_batches(found: Survey, headers: Headers, custody: Custody, since: int) -> None:
     """Every batch of the log is there, with its keyring; from entry ``since`` they are read."""
-    for index, entry_id, header in replayed.headers:
+    for index, entry_id, header in headers:
         place = f"batches/{entry_id.hex()}.batch"
         if found.claim(place) and index >= since:
             _check_batch(found, place, entry_id, header)
-        changed = (header.device, header.epoch, header.batch) in replayed.custody.keyrings
+        changed = (header.device, header.epoch, header.batch) in custody.keyrings
         if index >= since or changed:
-            _check_keyring(found, entry_id, header, replayed.custody)
+            _check_keyring(found, entry_id, header, custody)
         else:
             found.claim(f"keyrings/{entry_id.hex()}.keyring")
+
+
+def headers_of(store: LogStore, start: int, size: int) -> Headers:
+    """The batches among these entries, read once more: all at once they would fill memory."""
+    with suppress(DamageError):  # it was named when the log was checked
+        for index, data in enumerate(store.entries(start, size), start):
+            if entries.kind_of(data) == entries.BATCH:
+                yield index, hashlib.sha256(data).digest(), peek_header(data)
 
 
 def _check_batch(found: Survey, place: str, entry_id: bytes, header: Header) -> None:
@@ -85,12 +101,3 @@ def check_held(found: Survey, rows: Rows, custody: Custody, replayed: Replayed) 
         found.doubt("held", f"an older statement than that over {remembered} entries")
     if replayed.whole and replayed.roots.get(held.size) != held.root:
         found.doubt("held", f"speaks of another log of {held.size} entries")
-
-
-def check_entry_files(found: Survey, rows: Rows) -> None:
-    """Where the log could not be replayed, its index still tells which files belong."""
-    for entry_id in rows.entries.values():
-        name = entry_id.hex()
-        for place in (f"batches/{name}.batch", f"keyrings/{name}.keyring"):
-            if place in found.files:
-                found.claimed.add(place)

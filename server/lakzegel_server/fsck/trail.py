@@ -29,8 +29,8 @@ _ALL: Final = 2**62
 class _Chain:
     """Follows the records, and starts anew after what could not be read."""
 
-    def __init__(self) -> None:
-        self.at: Head | None = Head(0, BEGINNING)  # None: not known
+    def __init__(self, at: Head | None) -> None:
+        self.at = at  # None: not known
 
     def take_all(self, lines: Sequence[bytes]) -> bool:
         """Whether they all follow each other."""
@@ -47,24 +47,24 @@ class _Chain:
         return (placed.number, placed.previous) == (before.number + 1, b64(before.hash))
 
 
-def check_trail(found: Survey, index: Indexed, replayed: Replayed) -> None:
-    """Every segment is what the log says, and every record follows the one before."""
+def check_trail(found: Survey, index: Indexed, replayed: Replayed, *, first: int = 0) -> None:
+    """Every segment from ``first`` on is what the log says, and every record follows another."""
     _check_key(found, replayed)
     if not replayed.trails and "trail_segments" not in index.tables():
         return  # an index of an earlier version, which had no trail
     try:
-        _check_records(found, index.connection, replayed)
+        _check_records(found, index.connection, replayed, first)
     except (*FAILURES, TypeError, ValueError) as error:
         found.doubt(found.index, f"the trail cannot be read: {error}")
     if found.live:  # a file is durable before its row
         found.claimed.update(p for p in found.files if p.startswith("trail/"))
 
 
-def _check_records(found: Survey, connection: Connection, replayed: Replayed) -> None:
-    known = trailrows.segments(connection)
+def _check_records(found: Survey, connection: Connection, replayed: Replayed, first: int) -> None:
+    known = [one for one in trailrows.segments(connection) if one.number >= first]
     notes = {segment.number: segment for segment in known}
     entries = {trail.number: trail for _, trail in replayed.trails}
-    chain = _Chain()
+    chain = _Chain(None if first else Head(0, BEGINNING))
     for entry_id, trail in replayed.trails:
         segment = notes.get(trail.number)
         if segment is not None and hashlib.sha256(segment.note).digest() != entry_id:
