@@ -48,6 +48,12 @@ def check_beside(home: Home, config: Config, found: Verification) -> Iterator[Do
         yield from check_notes(home, config, found.replay)
 
 
+def check_past(home: Home, config: Config, found: Verification) -> Iterator[Doubt]:
+    """Yield what the office's witness knows otherwise; the rest is for a whole verify."""
+    if found.signed is not None and found.replay is not None:
+        yield from _check_witness(home, config, found, found.replay)
+
+
 def torn(home: Home) -> Iterator[str]:
     """Yield which journals end in what no entry ended: a crash, or somebody, cut it off."""
     for path in _records(home):

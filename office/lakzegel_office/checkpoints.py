@@ -152,30 +152,42 @@ class Checkpoints:
         place = bisect_right(self._sizes, size)
         return self._open(self._kept[place]) if place < len(self._kept) else None
 
-    def check(self, replay: Replay) -> Iterator[Doubt]:
-        """Yield the kept checkpoints that are missing, broken, or not of this log."""
-        newest, before = self.newest.checkpoint.size, 0
+    def check(self, replay: Replay, since: int = 0) -> Iterator[Doubt]:
+        """Yield the kept checkpoints that are missing, broken, or not of this log.
+
+        Of those above the last one of at most `since` entries alone.
+        """
+        newest, first = self.newest.checkpoint.size, bisect_right(self._sizes, since)
+        before = self._sizes[first - 1] if first else 0
         if self._sizes and self._sizes[-1] > newest:
             what = f"of {newest} entries, and {self._sizes[-1]} were mirrored; an older one"
             yield Doubt("mirror/log/checkpoint", what, "set-back")
         if newest and newest not in self._sizes:
             yield Doubt(f"mirror/checkpoints/{newest}-", "missing; run pull", "missing")
-        for kept in self._kept:
+        for kept in self._kept[first:]:
             if kept.previous != before:
                 missing = max(before, kept.previous)
                 yield Doubt(f"mirror/checkpoints/{missing}-", "missing, or one too many", "missing")
             before = kept.size
-            try:
-                checkpoint = self._open(kept).checkpoint
-            except DoubtError as error:
-                name, _, what = str(error).partition(": ")
-                yield Doubt(name, what)
-                continue
-            name = f"mirror/checkpoints/{kept.name}"
-            if checkpoint.size > replay.size:
-                yield Doubt(name, f"the log below mirror/log ends at {replay.size}", "fork")
-            elif checkpoint.root != replay.root(checkpoint.size):
-                yield Doubt(name, "the log had another root at that size: a fork", "fork")
+            yield from self._check_kept(kept, replay)
+
+    def check_between(self, replay: Replay, first: int, upto: int) -> Iterator[Doubt]:
+        """Yield the same of those of more than `first` and at most `upto` entries."""
+        for kept in self._kept[bisect_right(self._sizes, first) : bisect_right(self._sizes, upto)]:
+            yield from self._check_kept(kept, replay)
+
+    def _check_kept(self, kept: Kept, replay: Replay) -> Iterator[Doubt]:
+        try:
+            checkpoint = self._open(kept).checkpoint
+        except DoubtError as error:
+            name, _, what = str(error).partition(": ")
+            yield Doubt(name, what)
+            return
+        name = f"mirror/checkpoints/{kept.name}"
+        if checkpoint.size > replay.size:
+            yield Doubt(name, f"the log below mirror/log ends at {replay.size}", "fork")
+        elif checkpoint.root != replay.root(checkpoint.size):
+            yield Doubt(name, "the log had another root at that size: a fork", "fork")
 
     def _open(self, kept: Kept) -> SignedCheckpoint:
         if kept.size not in self._opened:

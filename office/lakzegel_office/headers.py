@@ -71,18 +71,23 @@ class Entries:
             DoubtError: its bundle is missing or none.
         """
         bundle, place = divmod(index, tiles.WIDTH)
-        return self._bundle(bundle)[place]
+        return self.bundle(bundle)[place]
 
-    def since(self, first: int) -> Iterator[tuple[int, bytes]]:
-        """Yield each entry from one on, with its place in the log."""
-        size = self.size
+    def since(self, first: int, upto: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield each entry from one on, up to another, with its place in the log."""
+        size = self.size if upto is None else min(upto, self.size)
         for bundle in range(first // tiles.WIDTH, -(-size // tiles.WIDTH)):
             begin = bundle * tiles.WIDTH
-            for index, entry in enumerate(self._bundle(bundle), begin):
+            for index, entry in enumerate(self.bundle(bundle), begin):
                 if first <= index < size:
                     yield index, entry
 
-    def _bundle(self, bundle: int) -> list[bytes]:
+    def bundle(self, bundle: int) -> list[bytes]:
+        """Return the entries of a bundle.
+
+        Raises:
+            DoubtError: it is missing or none.
+        """
         key = bundle, min(tiles.WIDTH, self.size - bundle * tiles.WIDTH)
         if key not in self._bundles:
             self._bundles[key] = read_bundle(self._mirror, bundle, self.size)
@@ -133,9 +138,9 @@ class Headers:
         self._places.add(place_of(record), HEADER, record.index)
         self._keep(record)
 
-    def since(self, index: int) -> Iterator[HeaderRecord]:
-        """Yield each from an entry of the log on."""
-        for number, entry in self._entries.since(index):
+    def since(self, index: int, upto: int | None = None) -> Iterator[HeaderRecord]:
+        """Yield each from an entry of the log on, up to another."""
+        for number, entry in self._entries.since(index, upto):
             record = None if number in self.refused else self._record(number, entry)
             if record is not None:
                 yield record

@@ -169,6 +169,11 @@ class Memory:
         self._tidy(name)
         return entries
 
+    def amend(self, remembered: Remembered, more: Mapping[str, Any]) -> None:
+        """Remember the same tree as before, and something else beside it."""
+        text = json.dumps({**remembered.says, **more}, separators=(",", ":"), sort_keys=True)
+        durable.write_file(self._path, self._cover.close(text.encode()))
+
     def forget(self) -> None:
         """Have the next run of the command begin with the first entry."""
         self._path.unlink(missing_ok=True)

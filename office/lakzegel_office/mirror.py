@@ -110,15 +110,16 @@ class Mirror:
         while pending:
             folder = pending.pop()
             empty = True
-            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-                empty = False
-                relative = Path(entry.path).relative_to(self.root).as_posix()
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
-                elif entry.is_file(follow_symlinks=False):
-                    yield relative
-                else:
-                    yield f"{relative} (not a regular file)"
+            with os.scandir(folder) as entries:  # a million of them are not held to be sorted
+                for entry in entries:
+                    empty = False
+                    relative = Path(entry.path).relative_to(self.root).as_posix()
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(Path(entry.path))
+                    elif entry.is_file(follow_symlinks=False):
+                        yield relative
+                    else:
+                        yield f"{relative} (not a regular file)"
             if empty and folder.parent not in {self.root, self.root.parent}:
                 yield f"{folder.relative_to(self.root).as_posix()}/ (an empty folder)"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 BatchPlace = tuple[str, int, int]  # device, epoch, number
+KEPT: Final = "places.db"  # below state/
 HEADER: Final = 0  # the number of a header among the entries of its batch; changes follow
 
 _SCHEMA: Final = """

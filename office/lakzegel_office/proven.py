@@ -10,7 +10,6 @@ from typing import Final
 from lakzegel_core.encoding import format_time
 from lakzegel_core.enrolment import Reason
 from lakzegel_office.headers import Change
-from lakzegel_office.replay import Replay
 from lakzegel_office.verification import Verification
 
 _WHY: Final = {
@@ -140,7 +139,8 @@ def proven_devices(found: Verification) -> Iterator[DeviceProof]:
     replay = found.replay
     if replay is None:
         return
-    stamped = _stamped(found, replay)
+    newest = found.times.newest
+    stamped = Counter[str]() if newest is None else found.stamped.upto(replay, newest[0])
     changes: defaultdict[str, list[Change]] = defaultdict(list)
     for change in replay.changes:
         changes[change.change.device].append(change)
@@ -183,15 +183,3 @@ def _outside(found: Verification, stamped: int) -> Outside:
         return Outside(names, 0, None)
     _, token = found.times.newest
     return Outside(names, stamped, datetime.fromtimestamp(token.at, UTC))
-
-
-def _stamped(found: Verification, replay: Replay) -> Counter[str]:
-    """Return how many batches of each device are older than the newest token of time."""
-    counts: Counter[str] = Counter()
-    if found.times.newest is not None:
-        size, _ = found.times.newest
-        for record in replay.accepted:
-            if record.index >= size:
-                break
-            counts[record.header.device] += 1
-    return counts

@@ -33,7 +33,7 @@ from lakzegel_office.index import IndexStore
 from lakzegel_office.logsync import LogSync
 from lakzegel_office.memory import PULLED, Memory, Sealed
 from lakzegel_office.mirror import Mirror, read_bundle
-from lakzegel_office.places import Places
+from lakzegel_office.places import KEPT, Places
 from lakzegel_office.publishing import Publisher
 from lakzegel_office.replay import Replay
 from lakzegel_office.timefetch import TimeFetcher
@@ -42,7 +42,6 @@ from lakzegel_office.vault import INDEX, Vault
 from lakzegel_office.witness.parties import office_state
 
 STRIDE: Final = 64  # bundles between two lines of progress
-PLACES: Final = "places.db"  # below state/
 ROUNDS: Final = 8  # times that findings of this pull may make the log grow before it stops
 
 
@@ -165,7 +164,7 @@ class Puller:
         """Before the first pull: go on from where an earlier process came, if it did."""
         if self._replay.size or self._places is not None:
             return
-        self._places = Places.kept(self._home.state / PLACES)
+        self._places = Places.kept(self._home.state / KEPT)
         known, self._remembered = self._remembered, None
         replay = None
         if known is not None and self._mirror.checkpoint.exists():

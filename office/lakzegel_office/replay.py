@@ -22,6 +22,7 @@ from lakzegel_core.finding import Finding
 from lakzegel_core.followed import followed
 from lakzegel_core.hold import Mark
 from lakzegel_core.keyringchange import KeyringChange
+from lakzegel_core.limits import MAX_TREE
 from lakzegel_core.policy import Policy
 from lakzegel_core.quorum import Quorum
 from lakzegel_office.config import Config
@@ -238,14 +239,15 @@ def keyring_of(replay: Replay, record: HeaderRecord) -> bytes:
     return changed[1] if changed is not None else header.keyring
 
 
-def annexes_of(replay: Replay, since: int = 0) -> list[str]:
+def annexes_of(replay: Replay, since: int = 0, upto: int = MAX_TREE) -> list[str]:
     """Return the SHA-256 (hex) of every annex that a policy, a hold or a term in the log names.
 
-    Of entries from `since` on alone.
+    Of entries from `since` on, up to `upto`, alone.
     """
-    entries = [entry for entry in replay.custody.policies.values() if entry.index >= since]
+    policies = replay.custody.policies.values()
+    entries = [entry for entry in policies if since <= entry.index < upto]
     digests = [raw.hex() for entry in entries for raw in entry.policy.annexes.values()]
-    marks = [mark for index, mark in replay.marks if index >= since]
+    marks = [mark for index, mark in replay.marks if since <= index < upto]
     digests += [mark.annex.hex() for mark in marks if mark.annex is not None]
     return list(dict.fromkeys(digests))
 

@@ -43,6 +43,11 @@ class Roots:
         return self._frontier
 
     @property
+    def anchored(self) -> int:
+        """The size of the log that tiles are read of."""
+        return self._anchor[0]
+
+    @property
     def size(self) -> int:
         """How many entries were taken in."""
         return self._frontier.size

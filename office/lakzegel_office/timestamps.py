@@ -6,9 +6,9 @@ over a tree that the mirrored log had.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
@@ -40,6 +40,13 @@ class Times:
     newest: tuple[int, Token] | None = None  # the size that the last of them speaks of
     doubts: list[Doubt] = field(default_factory=list)
     names: set[str] = field(default_factory=set)  # files that belong
+    judged: list[str] = field(default_factory=list)  # tokens that held
+    newest_name: str | None = None
+    roots: list[str] = field(default_factory=list)
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return what a later check of the same mirror needs not judge again."""
+        return {"judged": self.judged, "newest": self.newest_name, "roots": self.roots}
 
 
 class Judge:
@@ -109,22 +116,35 @@ def limit_of(file: str) -> int:
     )
 
 
-def check_timestamps(mirror: Mirror, config: Config, replay: Replay) -> Times:
-    """Return what the tokens in the mirror say, and every doubt about them."""
+def check_timestamps(
+    mirror: Mirror, config: Config, replay: Replay, known: Mapping[str, Any] | None = None
+) -> Times:
+    """Return what the tokens in the mirror say, and every doubt about them.
+
+    Of those that `Times.to_json` told before, as `known`, the newest alone is judged again.
+    """
     found = Times()
+    before = known or {"judged": [], "newest": None, "roots": []}
+    passed = set(before["judged"]) - {before["newest"]}
     files = [f.removeprefix(FOLDER) for f in mirror.files(FOLDER)]
     own = {f for f in files if place_of(f.rpartition("/")[2]) == f}
     found.names = {f"{FOLDER}{file}" for file in own}
     roots = dict(_roots(mirror, own, found))
-    used: set[str] = set()
+    used: set[str] = set(before["roots"])
     judge = Judge(mirror, config, replay)
     for name in sorted({Name.parse(f.rpartition(".")[0]) for f in own if "/" not in f}):
+        if str(name) in passed:
+            found.judged.append(str(name))
+            found.tokens += 1
+            continue
         token = _judged(mirror, judge, name, list(roots.values()), found)
         if token is not None:
+            found.judged.append(str(name))
             found.tokens += 1
             used.add(fingerprint(token.root))
             if not name.renewal:
-                found.newest = name.number, token
+                found.newest, found.newest_name = (name.number, token), str(name)
+    found.roots = sorted(set(roots))
     for unused in sorted(set(roots) - used):
         what = "is the root of no token that is here"
         found.doubts.append(_doubt(f"{ROOTS}/{unused}.pem", what, "unexpected"))

@@ -18,6 +18,15 @@ class TreeCheck:
         self._rows: list[list[bytes]] = [[] for _ in range(tiles.MAX_LEVEL + 2)]
         self._done = [0] * len(self._rows)  # full tiles of each level
 
+    def begin_at(self, size: int, read: tiles.ReadTile) -> None:
+        """Go on from a log of that size, whose right edge is read from its tiles."""
+        for level in range(tiles.MAX_LEVEL + 1):
+            done, width = divmod(size >> (tiles.HEIGHT * level), tiles.WIDTH)
+            self._done[level] = done
+            if width:
+                path = tiles.tile_path(level, done, width)
+                self._rows[level] += tiles.split_tile(read(path), width=width, what=path)
+
     def add(self, entry: bytes) -> None:
         """Take the next entry."""
         self._push(0, leaf_hash(entry))

@@ -5,9 +5,12 @@ Every step takes the doubts it finds down and goes on where going on means somet
 batch does not hide another; a broken log ends the replay, but not the look at the files.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import tee
 from typing import Final
 
 from lakzegel_core import limits, tiles
@@ -37,8 +40,30 @@ FREE_FOLDERS: Final = (
     "annexes/",
     "timestamps/",
 )  # named by a log that was replayed
+_BATCH_FILE: Final = re.compile(
+    r"(?:batches/(?=[0-9a-f]{64}\.batch)|keyrings/(?=[0-9a-f]{64}\.keyring))([0-9a-f]{64})\.[a-z]+"
+)
 STRIDE: Final = 100  # batches between two lines of progress
 SPREAD_FROM: Final = 128 << 20  # bytes of batches; hashing fewer is not worth a process's start
+
+
+@dataclass(slots=True)
+class Stamped:
+    """How many batches of each device lie below an entry of the log."""
+
+    below: int = 0
+    batches: Counter[str] = field(default_factory=Counter)
+
+    def upto(self, replay: Replay, size: int) -> Counter[str]:
+        """Return how many lie below `size`; from here on, where that is not less."""
+        if size < self.below:
+            self.below, self.batches = 0, Counter()
+        for record in replay.accepted.since(self.below):
+            if record.index >= size:
+                break
+            self.batches[record.header.device] += 1
+        self.below = size
+        return self.batches
 
 
 @dataclass(slots=True)
@@ -51,6 +76,7 @@ class Verification:
     replay: Replay | None = None
     times: Times = field(default_factory=Times)
     signed_after: Callable[[int], int | None] = lambda _: None  # when a larger log was signed
+    stamped: Stamped = field(default_factory=Stamped)  # counted before
 
 
 class Verifier:
@@ -62,6 +88,7 @@ class Verifier:
         self._config = config
         self._progress = progress
         self._result = Verification()
+        self._missing: Counter[str] = Counter()  # files that are not there, by their folder
 
     def run(self) -> Verification:
         """Return what was found.
@@ -122,7 +149,7 @@ class Verifier:
                 replay.feed(entry)
         tree.finish()
         if replay.root(newest.size) != newest.root:
-            raise DoubtError(_blame_entries(wrong, newest.size))
+            raise DoubtError(blame_entries(wrong, newest.size))
         for path, what in wrong.items():
             self._result.doubts.append(Doubt(f"mirror/log/{path}", what, "root-mismatch"))
         return replay
@@ -151,13 +178,24 @@ class Verifier:
     def _check_batches(self, replay: Replay) -> None:
         """Steps 7 and 8, each file read once, spread over processes where there is much."""
         total = len(replay.accepted)
-        run = spread if self._is_much(replay) else in_turn
-        tasks = (self._task(replay, record) for record in replay.accepted)
+        self._check_files(replay, replay.accepted, total)
+
+    def _check_files(
+        self, replay: Replay, records: Iterable[HeaderRecord], total: int | None
+    ) -> None:
+        """Steps 7 and 8 for these; `total` is how many they are, where that is known."""
+        records, some = tee(records)  # the sizes of the first few tell whether it is much
+        run = spread if self._is_much(some) else in_turn
+        del some  # it would keep all that it is behind
+        tasks = (self._task(replay, record) for record in records)
         checked = run(tasks, check_task, prepare=begin, arguments=())
+        of = "" if total is None else f"/{total}"
         for number, doubts in enumerate(checked, 1):
             self._result.doubts += doubts
+            for doubt in doubts:
+                self._missing[doubt.file.split("/")[1]] += doubt.code == "missing"
             if number % STRIDE == 0 or number == total:
-                self._progress(f"verified {number}/{total} batches")
+                self._progress(f"verified {number}{of} batches")
 
     def _task(self, replay: Replay, record: HeaderRecord) -> CheckTask:
         batch = self._mirror.batch(record.batch_id)
@@ -171,10 +209,10 @@ class Verifier:
             keyring_of(replay, record),
         )
 
-    def _is_much(self, replay: Replay) -> bool:
+    def _is_much(self, records: Iterable[HeaderRecord]) -> bool:
         """Tell whether the batches are worth processes of their own."""
         left = SPREAD_FROM
-        for record in replay.accepted:
+        for record in records:
             with suppress(OSError):
                 left -= self._mirror.batch(record.batch_id).stat().st_size
             if left <= 0:
@@ -183,7 +221,13 @@ class Verifier:
 
     def _check_rest(self, replay: Replay) -> None:
         """Steps 9 to 11."""
-        for digest in annexes_of(replay):
+        self._check_annexes(annexes_of(replay))
+        self._result.doubts += check_held(self._mirror, self._config, replay)
+        self._result.times = check_timestamps(self._mirror, self._config, replay)
+        self._result.doubts += self._result.times.doubts
+
+    def _check_annexes(self, digests: Iterable[str]) -> None:
+        for digest in digests:
             path = self._mirror.annex(digest)
             self._result.doubts += check_digest(
                 path,
@@ -192,30 +236,47 @@ class Verifier:
                 limit=limits.MAX_ANNEX,
                 batch=None,
             )
-        self._result.doubts += check_held(self._mirror, self._config, replay)
-        self._result.times = check_timestamps(self._mirror, self._config, replay)
-        self._result.doubts += self._result.times.doubts
 
     def _check_set(self) -> None:
         """Step 12: nothing is there that does not belong."""
-        expected = self._expected()
+        expected, counted = self._expected(), Counter[str]()
         free = FREE_FOLDERS if self._result.replay is None else ()
+        found = []
         for name in self._files():
-            if name not in expected and not name.startswith(free or "\0"):
-                what = "does not belong in the mirror"
-                self._result.doubts.append(Doubt(f"mirror/{name}", what, "unexpected"))
+            if name in expected or name.startswith(free or "\0"):
+                continue
+            if free or not _BATCH_FILE.fullmatch(name):
+                found.append(name)
+            else:
+                counted[name.partition("/")[0]] += 1
+        if self._result.replay is not None:
+            for folder in ("batches", "keyrings"):
+                here = len(self._result.replay.accepted) - self._missing[folder]
+                if counted[folder] != here:
+                    found += self._unnamed(folder, self._result.replay)
+        self._unexpected(found)
+
+    def _unexpected(self, names: Iterable[str]) -> None:
+        for name in sorted(names):
+            what = "does not belong in the mirror"
+            self._result.doubts.append(Doubt(f"mirror/{name}", what, "unexpected"))
+
+    def _unnamed(self, folder: str, replay: Replay) -> Iterator[str]:
+        """Yield the batches or keyrings that the log does not name."""
+        named = {bytes.fromhex(record.batch_id) for record in replay.accepted}
+        for name in self._mirror.files(folder):
+            found = _BATCH_FILE.fullmatch(name)
+            if found is not None and bytes.fromhex(found[1]) not in named:
+                yield name
 
     def _expected(self) -> set[str]:
-        """Return the names that may be there; those that must be were opened by their steps."""
+        """Return the names that may be there, but for batches and keyrings: those are counted."""
         names = {"log/checkpoint", "held"}
         names.update(f"checkpoints/{kept.name}" for kept in kept_in(self._mirror))
         if self._result.signed is not None:
             size = self._result.signed.checkpoint.size
             names.update(f"log/{path}" for path in tiles.paths_for(size))
         if self._result.replay is not None:
-            for record in self._result.replay.accepted:
-                names.add(f"batches/{record.batch_id}.batch")
-                names.add(f"keyrings/{record.batch_id}.keyring")
             names.update(f"annexes/{digest}" for digest in annexes_of(self._result.replay))
             names |= self._result.times.names
         return names
@@ -233,7 +294,7 @@ def _as_doubt(index: int, finding: Finding) -> Doubt:
     )
 
 
-def _blame_entries(wrong: dict[str, str], size: int) -> str:
+def blame_entries(wrong: dict[str, str], size: int) -> str:
     """Name the bundle whose hashes differ from the tile beside it, when the root is wrong.
 
     The tiles were computed when the root still fitted, so that the entry is what was changed.
