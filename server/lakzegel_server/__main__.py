@@ -12,7 +12,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from lakzegel_core.errors import LakzegelError
-from lakzegel_server.commands import account, backup, check, handover, init, link, publish, serve
+from lakzegel_server.commands import (
+    account,
+    backup,
+    check,
+    handover,
+    init,
+    link,
+    migrate,
+    publish,
+    serve,
+)
 from lakzegel_server.errors import ConfigError, DamageError, ServerError
 from lakzegel_server.index.engine import FAILURES, LOST, IndexFault
 from lakzegel_server.stores.failing import StoreError
@@ -28,7 +38,7 @@ _CODES: Final = (
     (ServerError, UNREACHABLE),
     (LakzegelError, USAGE),
 )
-COMMANDS: Final = (init, serve, publish, account, link, check, backup, handover)
+COMMANDS: Final = (init, serve, publish, account, link, check, backup, migrate, handover)
 
 
 def parser() -> argparse.ArgumentParser:

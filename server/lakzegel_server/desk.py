@@ -22,6 +22,7 @@ from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout, LogSigner, prepare
 from lakzegel_server.limiting import Limits
 from lakzegel_server.logstate import LogState
+from lakzegel_server.migrating.migrating import require_complete
 from lakzegel_server.people import trail as audit
 from lakzegel_server.people.people import People
 from lakzegel_server.people.trail import AuditTrail
@@ -88,6 +89,7 @@ def open_desk(
         DamageError: DATA is not what its log says.
     """
     with claimed(layout):
+        require_complete(layout)
         prepare(layout, signer.keys)
         require_same(layout, signer.keys)
         with ExitStack() as stack:

@@ -15,6 +15,7 @@ from pathlib import Path
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.place import Address
 from lakzegel_server.layout import Layout, load_origin
+from lakzegel_server.migrating.leaving import require_not_left
 from lakzegel_server.settings import Settings, load, read_private
 from lakzegel_server.stores.opening import StorePlace, StorePlaces, opened
 from lakzegel_server.stores.place import S3Place
@@ -55,14 +56,19 @@ def placed(arguments: argparse.Namespace, settings: Settings) -> Layout:
     Raises:
         ConfigError: likewise.
     """
-    url = arguments.database or settings.stores.database
-    layout = Layout(arguments.data, index=None if url is None else Address.parse(url))
+    layout = Layout(arguments.data, index=_address(arguments, settings))
     if layout.index is not None and layout.index_file.exists():
         raise ConfigError(
             f"{layout.index_file}: is there beside the index in {layout.index}; which one is the"
-            " log's? Move the other away"
+            " log's? Move the other away, or, where it is to go there, 'lakzegel-server migrate'"
         )
+    require_not_left(layout)
     return layout
+
+
+def _address(arguments: argparse.Namespace, settings: Settings) -> Address | None:
+    url = arguments.database or settings.stores.database
+    return None if url is None else Address.parse(url)
 
 
 @contextmanager
@@ -80,18 +86,43 @@ def stored(
         ConfigError: one is nothing to entrust that to, or DATA has what should be there.
         StoreError: one cannot be asked now.
     """
-    given = settings.stores
-    places = StorePlaces(
-        _store(arguments.objects or given.objects, given.objects_credentials),
-        _store(arguments.keyrings or given.keyrings, given.keyrings_credentials),
-    )
+    places = _places(arguments, settings)
     if places == StorePlaces() and layout.index is None:
         yield layout  # everything is below DATA
         return
     _require_moved(layout, places)
-    own, below = origin or load_origin(layout), Stores.below(layout.data)
-    with opened(below, layout.database, places, own, time.time, changing=changing) as stores:
+    with _opened(layout, places, origin or load_origin(layout), changing=changing) as whole:
+        yield whole
+
+
+@contextmanager
+def destined(arguments: argparse.Namespace, settings: Settings) -> Iterator[Layout]:
+    """Where everything is to go that lies below DATA still, open.
+
+    Raises:
+        ConfigError, StoreError: likewise.
+    """
+    layout = Layout(arguments.data, index=_address(arguments, settings))
+    places = _places(arguments, settings)
+    with _opened(layout, places, load_origin(layout), changing=True) as whole:
+        yield whole
+
+
+@contextmanager
+def _opened(
+    layout: Layout, places: StorePlaces, origin: str, *, changing: bool
+) -> Iterator[Layout]:
+    below = Stores.below(layout.data)
+    with opened(below, layout.database, places, origin, time.time, changing=changing) as stores:
         yield layout.with_stores(stores)
+
+
+def _places(arguments: argparse.Namespace, settings: Settings) -> StorePlaces:
+    given = settings.stores
+    return StorePlaces(
+        _store(arguments.objects or given.objects, given.objects_credentials),
+        _store(arguments.keyrings or given.keyrings, given.keyrings_credentials),
+    )
 
 
 def _store(url: str | None, credentials: Path | None) -> StorePlace | None:

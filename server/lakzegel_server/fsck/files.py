@@ -11,6 +11,7 @@ from pathlib import Path
 from lakzegel_server.fsck.doubts import Doubt, Files, Survey
 from lakzegel_server.fsck.places import Places
 from lakzegel_server.layout import FOLDERS, Layout
+from lakzegel_server.migrating.leaving import MOVED
 from lakzegel_server.stores.names import BATCHES, KEYRINGS, NEXT
 from lakzegel_server.stores.protocols import Keeping
 
@@ -51,6 +52,7 @@ def survey(layout: Layout, live: bool) -> Survey:  # noqa: FBT001 - of `Look`
             _note(found, place, path)
         if Path(folder) == layout.data:
             folders[:] = [name for name in folders if f"{name}/" not in places.below]
+            folders[:] = [name for name in folders if name != MOVED]  # no receiver goes by that
     return found
 
 
@@ -76,6 +78,8 @@ def _note(found: Survey, place: str, path: Path) -> None:
         return
     if stat.S_ISREG(mode):
         found.files.add(place)
+    elif stat.S_ISDIR(mode) and place == MOVED:
+        pass  # what a migration left: a copy, which the operator removes
     elif stat.S_ISDIR(mode):
         found.folders.add(place)
     elif not (stat.S_ISSOCK(mode) and place == _SOCKET):
