@@ -141,6 +141,6 @@ def _require_moved(layout: Layout, places: StorePlaces) -> None:
     for folder in folders:
         if folder.is_dir() and any(folder.iterdir()):
             raise ConfigError(
-                f"{folder}: holds files, but those are in a store now; move them there with"
-                " 'lakzegel-server migrate'"
+                f"{folder}: holds files, but a store in S3 is named for those; they have to be in"
+                " one place"
             )
