@@ -150,6 +150,11 @@ _COMMA: Final = re.compile(r",\s*(?![^()]*\))")
 _KEY: Final = "PRIMARY KEY"
 
 
+def tables() -> list[str]:
+    """The names of all tables."""
+    return [name for name, _ in _TABLE.findall(SCHEMA)]
+
+
 @cache
 def put(table: str) -> str:
     """The statement that writes a row, in the place of the one with its key where there is one."""

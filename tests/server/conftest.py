@@ -45,6 +45,8 @@ from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout, create
 from lakzegel_server.logstate import LogState
 from lakzegel_server.serving import Endpoint, make_server
+from lakzegel_server.stores.opening import StorePlaces, opened
+from lakzegel_server.stores.stores import Stores
 from lakzegel_server.web.app import build
 
 ORIGIN = "log.example/test"
@@ -451,11 +453,24 @@ def index(request):
     return None
 
 
+@contextmanager
+def stores_of(data, index):
+    """The stores of a receiver whose index is there; None where it is a file."""
+    if index is None:
+        yield None
+        return
+    below = Stores.below(data)
+    with opened(below, index, StorePlaces(), ORIGIN, lambda: NOW) as stores:
+        yield stores
+
+
 @pytest.fixture
 def world(tmp_path, index):
-    with world_at(tmp_path / "data", index) as made:
-        yield made
-    assert made.doubts() == []
+    data = tmp_path / "data"
+    with stores_of(data, index) as stores:
+        with world_at(data, index, stores) as made:
+            yield made
+        assert made.doubts() == []
 
 
 @pytest.fixture
@@ -488,10 +503,12 @@ def hands():
 @pytest.fixture
 def timed(tmp_path, hands, index):
     """A receiver whose clock a test sets, up for long enough; what it kept is sound in the end."""
-    with world_at(tmp_path / "data", index, clock=hands) as world:
-        world.desk.fleet.began -= GRACE
-        yield world
-    assert world.doubts() == []
+    data = tmp_path / "data"
+    with stores_of(data, index) as stores:
+        with world_at(data, index, stores, clock=hands) as world:
+            world.desk.fleet.began -= GRACE
+            yield world
+        assert world.doubts() == []
 
 
 @pytest.fixture(scope="session")

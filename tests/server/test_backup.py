@@ -9,9 +9,12 @@ import time
 
 import pytest
 
+from lakzegel_server import accounts
 from lakzegel_server.__main__ import main
+from lakzegel_server.accounts import AccountRole
 from lakzegel_server.backup import making
 from lakzegel_server.backup.manifest import Manifest
+from lakzegel_server.database import Database
 from lakzegel_server.desk import open_desk
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.fsck.run import check
@@ -232,3 +235,24 @@ def test_every_folder_of_a_receiver_is_in_a_backup_or_has_a_reason_not_to_be():
         *("keys", "log", "batches", "keyrings", "annexes", "timestamps", "timestamps/roots"),
         "trail",
     }
+
+
+def test_a_receiver_whose_index_is_in_postgresql_is_backed_up_whole(tmp_path, kit, address, capsys):
+    data = tmp_path / "data"
+    with kit.stores_of(data, address) as stores, kit.world_at(data, address, stores) as world:
+        device = world.enrol()
+        upload = device.seal([b"one", b"two"])
+        world.receipt(world.client.put(upload), upload)
+        assert main(["backup", "--data", str(data), str(tmp_path / "out"), "--keys"]) == 0
+        tree = world.desk.log.edge()
+    new = tmp_path / "new"
+    restored = ["restore", "--from", str(tmp_path / "out"), "--data", str(new)]
+    assert main([*restored, "--database", address.url]) == 2
+    assert "restore without --database" in capsys.readouterr().err
+    assert main([*restored, "--check"]) == 0
+    assert "[stores] of settings.toml names another place" in capsys.readouterr().out
+    database = Database.open(Layout(new).database)
+    assert (database.size(), database.tree().root()) == (tree.size, tree.root())
+    names = [account.name for account in accounts.listing(database)]
+    database.close()
+    assert names == sorted(f"{role.value}-person" for role in AccountRole)

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -17,24 +15,28 @@ from typing import Final
 from lakzegel_core import entries
 from lakzegel_core.checkpoint import Checkpoint, LogKeys, open_checkpoint
 from lakzegel_core.errors import LakzegelError
-from lakzegel_core.limits import MAX_CHECKPOINT
+from lakzegel_core.limits import MAX_CHECKPOINT, MAX_NOTE
 from lakzegel_core.tiles import paths_for
 from lakzegel_core.timenames import ROOTS, Name
 from lakzegel_server.backup.manifest import Manifest, Stored
 from lakzegel_server.backup.objects import Objects, digest_of
+from lakzegel_server.backup.portable import write_index
 from lakzegel_server.claiming import claimed_folder
-from lakzegel_server.database import Database
+from lakzegel_server.database import open_turns
 from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
-from lakzegel_server.index.engine import Connection
+from lakzegel_server.fsck.indexed import Indexed, open_indexed
 from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.trailkey import TRAIL_KEY
 from lakzegel_server.people.trailrows import State
+from lakzegel_server.stores import names
+from lakzegel_server.stores.protocols import Keeping
 
 MANIFEST: Final = "manifest"
 MAX_MANIFEST: Final = 2**31  # bytes: some ten million files
+_OBJECTS: Final = (names.BATCHES, names.ANNEXES, names.TRAIL, names.TIMESTAMPS)
 _ALWAYS: Final = ("server.toml", "log.vkey", "log.keys")
 _SECRET: Final = (f"keys/{ED25519}", f"keys/{MLDSA}", f"keys/{TRAIL_KEY}")
 _OPTIONAL: Final = ("settings.toml", f"keys/{PKCS11}")  # the latter is public
@@ -101,58 +103,55 @@ class _Moment:
     tree: Checkpoint
     checkpoint: bytes
     held: bytes | None
-    index: Connection
+    index: Indexed
 
 
 @contextmanager
 def _moment(layout: Layout, keys: LogKeys) -> Iterator[_Moment]:
     """One moment; sequencing waits only until it is fixed."""
-    with closing(Database.open_readonly(layout.database)) as database:
-        index = database.connection
-        with layout.lock.open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            index.execute("BEGIN")
-            size = database.size()
-            checkpoint = layout.log.joinpath("checkpoint").read_bytes()[: MAX_CHECKPOINT + 1]
-            held = layout.held.read_bytes() if layout.held.exists() else None
+    documents = layout.stores.documents
+    index = open_indexed(layout, live=True)
+    try:
+        with closing(open_turns(layout.database, layout.lock)) as turns, turns.turn():
+            index.begin()
+            (size,) = index.connection.execute("SELECT size FROM tree").fetchone()
+            checkpoint = documents.read(names.CHECKPOINT, MAX_CHECKPOINT)
+            held = None
+            if documents.exists(names.HELD):
+                held = documents.read(names.HELD, MAX_NOTE)
         try:
             tree = open_checkpoint(checkpoint, keys).checkpoint
         except LakzegelError as error:
             raise DamageError(f"log/checkpoint: {error}; run 'lakzegel-server check'") from None
         if tree.size != size:
             raise DamageError(
-                f"log/checkpoint: states {tree.size} entries, index.sqlite has {size};"
+                f"log/checkpoint: states {tree.size} entries, {index.name} has {size};"
                 " let 'serve' show them first"
             )
         yield _Moment(tree, checkpoint, held, index)
+    finally:
+        index.close()
 
 
-def _has_table(index: Connection, name: str) -> bool:
-    """Whether it is there; an index of an earlier version lacks some."""
-    found = index.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone()
-    return found is not None
+def _annexes(index: Indexed) -> Iterator[str]:
+    for (name,) in index.rows("SELECT id FROM annexes"):
+        yield names.annex(name)
 
 
-def _annexes(index: Connection) -> Iterator[str]:
-    for (name,) in index.execute("SELECT id FROM annexes"):
-        yield f"annexes/{name}"
-
-
-def _timestamps(index: Connection) -> Iterator[str]:
-    if not _has_table(index, "timestamps"):
+def _timestamps(index: Indexed) -> Iterator[str]:
+    if "timestamps" not in index.tables():  # an index of an earlier version lacks some
         return
-    for name, root in index.execute("SELECT name, root FROM timestamps"):
+    for name, root in index.rows("SELECT name, root FROM timestamps"):
         known = Name.parse(name)
-        yield from (f"timestamps/{known.stamped}", f"timestamps/{known.answer}")
-        yield f"timestamps/{ROOTS}/{root}.pem"
+        yield from map(names.timestamp, (known.stamped, known.answer, f"{ROOTS}/{root}.pem"))
 
 
-def _trail(index: Connection) -> Iterator[str]:
-    if not _has_table(index, "trail_segments"):
+def _trail(index: Indexed) -> Iterator[str]:
+    if "trail_segments" not in index.tables():
         return
-    for segment in trailrows.segments(index):
+    for segment in trailrows.segments(index.connection):
         if segment.state is not State.LOST:
-            yield f"trail/{segment.number}.jsonl"
+            yield names.segment(segment.number)
 
 
 class _Copying:
@@ -174,7 +173,7 @@ class _Copying:
             self._files["held"] = self._objects.put(moment.held)
         self._index(moment.index)
         named = [*_annexes(moment.index), *_timestamps(moment.index), *_trail(moment.index)]
-        moment.index.execute("ROLLBACK")  # or its journal would grow until all batches are read
+        moment.index.end()  # or its journal would grow until all batches are read
         store = LogStore.of(self._layout.stores, self._layout.log, self._layout.incoming)
         self._tiles(store, moment.tree.size)
         for data in store.entries(0, moment.tree.size):
@@ -192,18 +191,13 @@ class _Copying:
         for place in (*_OPTIONAL, *(_SECRET if self._made.manifest.keys else ())):
             if (self._layout.data / place).exists():
                 self._file(place)
-        if self._layout.evidence.is_dir():
-            for path in self._layout.evidence.iterdir():
-                self._fixed(f"evidence/{path.name}")
+        for place in self._layout.stores.documents.names(names.EVIDENCE):
+            self._fixed(place)
 
-    def _index(self, source: Connection) -> None:
+    def _index(self, source: Indexed) -> None:
         part = self._objects.folder / f"{secrets.token_hex(16)}.part"
         try:
-            with closing(sqlite3.connect(part)) as target:
-                part.chmod(0o600)
-                if not isinstance(source, sqlite3.Connection):
-                    raise ConfigError("backup: copies an index in a file only; use pg_dump")
-                source.backup(target)
+            write_index(source, part)
             self._files["index.sqlite"] = self._objects.adopt(part, digest_of(part))
         finally:
             part.unlink(missing_ok=True)
@@ -226,16 +220,46 @@ class _Copying:
         if known is None or not self._objects.has(known):
             return False
         self._files[place] = known
-        if not (self._layout.data / place).exists():
+        if not self._is_there(place):
             self._made.missing.append(place)
         return True
 
     def _file(self, place: str) -> None:
         try:
-            self._files[place] = self._objects.copy(self._layout.data / place)
+            self._files[place] = self._read(place)
         except FileNotFoundError:
             self._made.missing.append(place)
             known = self._earlier.get(place)
             if known is not None and self._objects.has(known):
                 self._files[place] = known
         self._made.copied += 1
+
+    def _read(self, place: str) -> Stored:
+        """The bytes of what has this name, wherever it is kept.
+
+        Raises:
+            FileNotFoundError: nothing has.
+        """
+        store, documents = self._store(place), self._layout.stores.documents
+        if store is not None:
+            with store.open(place) as reading:
+                return self._objects.keep(reading)
+        if place.startswith(names.EVIDENCE):
+            return self._objects.put(documents.read(place, MAX_CHECKPOINT))
+        return self._objects.copy(self._layout.data / place)
+
+    def _is_there(self, place: str) -> bool:
+        store = self._store(place)
+        if store is not None:
+            return store.size(place) is not None
+        if place.startswith(names.TILES):
+            return self._layout.stores.tiles.size(place.removeprefix(names.TILES)) is not None
+        if place.startswith(names.EVIDENCE):
+            return self._layout.stores.documents.exists(place)
+        return (self._layout.data / place).exists()
+
+    def _store(self, place: str) -> Keeping | None:
+        """Where it is kept, when that is a store."""
+        if place.startswith(names.KEYRINGS):
+            return self._layout.stores.keyrings
+        return self._layout.stores.objects if place.startswith(_OBJECTS) else None

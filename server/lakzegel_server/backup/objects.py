@@ -7,12 +7,19 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from lakzegel_server.backup.manifest import Stored
 from lakzegel_server.durable import FOLDER, create, replace_file, settle, sync_folder, write_all
 
 BLOCK: Final = 2**20  # bytes read at a time
+
+
+class Readable(Protocol):
+    """What has bytes, from its first one on."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """The next bytes; none at the end."""
 
 
 class Objects:
@@ -51,9 +58,14 @@ class Objects:
         Raises:
             FileNotFoundError: it is not there.
         """
+        with source.open("rb", buffering=0) as file:
+            return self.keep(file)
+
+    def keep(self, file: Readable) -> Stored:
+        """Keep the bytes of what is open."""
         part = self._folder / f"{secrets.token_hex(16)}.part"
         try:
-            with source.open("rb", buffering=0) as file, create(part) as target:
+            with create(part) as target:
                 hashed, size = hashlib.sha256(), 0
                 while block := file.read(BLOCK):
                     hashed.update(block)

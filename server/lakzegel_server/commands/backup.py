@@ -12,10 +12,12 @@ from lakzegel_server.backup.making import back_up
 from lakzegel_server.backup.restoring import restore
 from lakzegel_server.commands.check import printable
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
-from lakzegel_server.commands.placed import layout_of, placed, stored
+from lakzegel_server.commands.placed import placed, stored
+from lakzegel_server.errors import ConfigError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout, load_log_keys, load_origin
 from lakzegel_server.settings import load
+from lakzegel_server.settings_stores import StoreSettings
 
 
 def add(commands: Commands) -> None:
@@ -54,7 +56,8 @@ def run_backup(arguments: argparse.Namespace) -> int:
 
 def run_restore(arguments: argparse.Namespace) -> int:
     """Restore; 1 when a file is missing or damaged."""
-    layout = layout_of(arguments)
+    _require_files(arguments)
+    layout = Layout(arguments.data)
     manifest, faults = restore(arguments.out, layout)
     for place in faults:
         print(f"lakzegel-server: {place}: missing or damaged in the backup", file=sys.stderr)
@@ -67,8 +70,24 @@ def run_restore(arguments: argparse.Namespace) -> int:
         doubts = _check(layout, keyless=keyless)
     if keyless:
         print(f"The signing keys are not in this backup: put them into {layout.data}/keys.")
+    if load(layout).stores != StoreSettings():
+        print("[stores] of settings.toml names another place than DATA, where everything is now;")
+        print("take it out, or move everything there with 'lakzegel-server migrate'.")
     print("Now start 'serve': it is read-only until it has what was sealed since, from the office.")
     return FOUND if faults or doubts else FINE
+
+
+def _require_files(arguments: argparse.Namespace) -> None:
+    """Return when everything is to be made below DATA.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    for option in ("database", "objects", "keyrings"):
+        if getattr(arguments, option, None) is not None:
+            raise ConfigError(
+                f"restore without --{option}: it makes everything below DATA; 'migrate' moves it"
+            )
 
 
 def _check(layout: Layout, *, keyless: bool) -> int:

@@ -54,6 +54,10 @@ class Indexed(Protocol):
         """Whether the tables are those that this program makes, with nothing else upon them."""
         ...
 
+    def end(self) -> None:
+        """Let the moment go."""
+        ...
+
     def close(self) -> None:
         """Let go."""
         ...
@@ -118,6 +122,11 @@ class _File:
             fresh.close()
         return bool(self.connection.execute(_MASTER).fetchall() == made)
 
+    def end(self) -> None:
+        """Let the moment go."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
     def close(self) -> None:
         """Let go."""
         self.connection.close()
@@ -165,6 +174,10 @@ class _Served:
     def is_of_our_schema(self) -> bool:
         """Whether our tables are as they are made, and have no trigger, rule or filter."""
         return has_shape(self._address, self.connection, SCHEMA)
+
+    def end(self) -> None:
+        """Let the moment go."""
+        self._engine.rollback()
 
     def close(self) -> None:
         """Let go."""
