@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Several real receivers on one real database, a plain proxy before them, and whoever uses them."""
 
+import argparse
 import asyncio
 import contextlib
 import hashlib
@@ -24,9 +25,12 @@ from lakzegel_core.receipt import verify_receipt
 from lakzegel_core.tiles import HashReader
 from lakzegel_server import accounts
 from lakzegel_server.accounts import AccountRole
+from lakzegel_server.commands import placed
 from lakzegel_server.database import Database
+from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout, create
 from lakzegel_server.logstate import LogState
+from lakzegel_server.settings import load
 
 TURN = int.from_bytes(hashlib.sha256(b"lakzegel.nl/lock/v1\nturn\n").digest()[:4])
 IN_TURN = (
@@ -34,15 +38,19 @@ IN_TURN = (
     " WHERE l.locktype = 'advisory' AND l.granted AND l.objid = %s"
 )
 SHARED = ("batches", "keyrings", "annexes", "trail", "timestamps", "log")  # when objects are files
-COPIED = ("keys", "server.toml")  # what makes another receiver of the same log
+COPIED = (
+    "keys",
+    "server.toml",
+    "log.keys",
+    "log.vkey",
+)  # what makes another receiver of the same log
 
 
 class Receiver:
     """`lakzegel-server serve` in a process of its own, at an address that stays."""
 
-    def __init__(self, layout, arguments=()):
-        self.layout = layout
-        self.arguments = tuple(arguments)
+    def __init__(self, data):
+        self.data = data
         self.process = None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -53,30 +61,30 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def database(self):
-        """The address of the index, by which the server knows which receiver it is."""
-        return f"{self.layout.index.url}&application_name={self.layout.data.name}"
+    def listening(self):
+        return self.data / "listening"
+
+    @property
+    def log(self):
+        """What it said."""
+        return self.data.parent / f"{self.data.name}.log"
 
     def start(self):
         """Begin; ``wait`` for it to answer."""
-        self.layout.listening.unlink(missing_ok=True)
-        with (self.layout.data.parent / f"{self.layout.data.name}.log").open("ab") as log:
+        self.listening.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lakzegel_server", "serve",
-                 "--data", str(self.layout.data), "--database", self.database,
-                 "--listen", f"127.0.0.1:{self.port}", *self.arguments],
+                [sys.executable, "-m", "lakzegel_server", "serve", "--data", str(self.data),
+                 "--listen", f"127.0.0.1:{self.port}"],
                 stdout=log,
                 stderr=log,
             )  # fmt: skip
         return self
 
-    def said(self):
-        return (self.layout.data.parent / f"{self.layout.data.name}.log").read_text()
-
     def wait(self, seconds=60):
         end = time.monotonic() + seconds
-        while not self.layout.listening.exists():
-            assert self.process.poll() is None, self.said()
+        while not self.listening.exists():
+            assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, "the receiver does not come up"
             time.sleep(0.02)  # another process's file: nothing to await
         return self
@@ -96,6 +104,8 @@ class Proxy:
     def __init__(self, ports):
         self._ports = list(ports)
         self._next = 0
+        self._is_cut = False
+        self._open = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -127,7 +137,23 @@ class Proxy:
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
+    def cut(self):
+        """Let nobody through, and end what is under way."""
+        self._is_cut = True
+        self._loop.call_soon_threadsafe(self._abort)
+
+    def mend(self):
+        """Let everybody through again."""
+        self._is_cut = False
+
+    def _abort(self):
+        for writer in self._open:
+            writer.transport.abort()
+
     async def _serve(self, reader, writer):
+        if self._is_cut:
+            writer.transport.abort()
+            return
         for _ in self._ports:
             self._next += 1
             port = self._ports[self._next % len(self._ports)]
@@ -135,7 +161,10 @@ class Proxy:
                 there = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
                 continue
+            both = {writer, there[1]}
+            self._open |= both
             await asyncio.gather(_pipe(reader, there[1]), _pipe(there[0], writer))
+            self._open -= both
             return
         writer.transport.abort()
 
@@ -261,16 +290,14 @@ class Cluster:
     def url(self):
         return self.proxy.url
 
-    @property
-    def layout(self):
-        return self.receivers[0].layout
-
     def client(self):
         return self.kit.Client(self.url, self.keys)
 
     def enrol(self, count):
         client = self.kit.Client(self.receivers[0].url, self.keys)
-        world = self.kit.World(self.layout.data, self.office, self.keys, client, None, self.tokens)
+        world = self.kit.World(
+            self.receivers[0].data, self.office, self.keys, client, None, self.tokens
+        )
         devices = [world.enrol(f"device-{number}") for number in range(count)]
         client.close()
         return devices
@@ -289,6 +316,10 @@ class Cluster:
             for thread in (*pushers, poller):
                 thread.join()
         assert [one.wrong for one in (*pushers, poller)] == [None] * (len(pushers) + 1)
+
+    def receipts(self, pushers):
+        """How many receipts were given so far."""
+        return sum(len(one.receipts) for one in pushers)
 
     def kill_one(self):
         """Kill one of them, whichever, and start it again."""
@@ -323,7 +354,7 @@ class Cluster:
             rows = [row for row in database.ask(IN_TURN, TURN) if row[1] != but]
             if rows:
                 name, session = rows[0]
-                return next(one for one in self.receivers if one.layout.data.name == name), session
+                return next(one for one in self.receivers if one.data.name == name), session
         raise AssertionError("nobody sequences")
 
     def caught_in_turn(self, database):
@@ -357,6 +388,8 @@ class Cluster:
     def judge(self, pushers):
         """Everything that was promised is so; the newest checkpoint."""
         tree = self.final()
+        with opened(self.receivers[0].data) as layout:
+            assert [str(doubt) for doubt in check(layout).doubts] == []
         self.witnessed.take(self.client()("GET", "/log/checkpoint").content)
         require_one_log(self, tree)
         require_batches_once(self, pushers)
@@ -387,9 +420,10 @@ def require_one_log(cluster, tree):
 
 def require_batches_once(cluster, pushers):
     """Each batch with a receipt is in the log at the index that it names, and only there."""
-    database = Database.open_readonly(cluster.layout.database)
-    rows = database.connection.execute("SELECT idx, id FROM entries ORDER BY idx").fetchall()
-    database.close()
+    with opened(cluster.receivers[0].data) as layout:
+        database = Database.open_readonly(layout.database)
+        rows = database.connection.execute("SELECT idx, id FROM entries ORDER BY idx").fetchall()
+        database.close()
     assert [index for index, _ in rows] == list(range(len(rows)))
     places = {bytes(entry_id).hex(): index for index, entry_id in rows}
     assert len(places) == len(rows), "an entry is in the log twice"
@@ -403,43 +437,76 @@ def require_batches_once(cluster, pushers):
     client.close()
 
 
-def make_log(kit, data, address):
-    """A new log with the office's delegation, in a database; its layout, keys and accounts."""
-    signer = create(data, kit.ORIGIN, os.urandom(64))
-    layout = Layout(data, index=address)
-    office = kit.Office()
-    log = LogState.open(layout, signer, clock=lambda: kit.NOW)
-    assert log.append([office.delegation()]) == [0]
-    log.close()
-    database = Database.open(address)
-    tokens = {
-        role.value: accounts.add(
-            database, f"{role}-person", role, secret=os.urandom(32), now="2026-11-24T02:00:00Z"
-        )
-        for role in AccountRole
-    }
-    database.close()
-    return layout, signer, office, tokens
+@dataclass
+class Places:
+    """Where all receivers of a log have what they share."""
 
+    address: object  # of the index
+    objects: str = ""  # addresses of S3; files below DATA of the first where there are none
+    keyrings: str = ""
+    credentials: Path | None = None
 
-def another(layout, data):
-    """DATA of one more receiver of the same log: its keys, and the folders that all share."""
-    data.mkdir(mode=0o700)
-    for name in COPIED:
-        copy = shutil.copytree if (layout.data / name).is_dir() else shutil.copy2
-        copy(layout.data / name, data / name)
-    for name in SHARED:
-        (data / name).symlink_to(layout.data / name)
-    return Layout(data, index=layout.index)
+    def settings(self, name):
+        """What `settings.toml` of one receiver says; by its name the server knows whose it is."""
+        lines = [f'database = "{self.address.url}&application_name={name}"']
+        for kind in ("objects", "keyrings"):
+            if url := getattr(self, kind):
+                lines += [f'{kind} = "{url}"', f'{kind}_credentials = "{self.credentials}"']
+        return "\n".join(["[stores]", *lines, ""])
+
+    def prepare(self, data):
+        """Make a folder for a receiver."""
+        data.mkdir(mode=0o700)
+        (data / "settings.toml").write_text(self.settings(data.name))
+        return data
 
 
 @contextlib.contextmanager
-def serving(kit, folder, address, count=3):
+def opened(data, origin=None):
+    """The layout of a receiver with its stores, as its commands have it."""
+    nothing = argparse.Namespace(data=data, database=None, objects=None, keyrings=None)
+    settings = load(Layout(data))
+    with placed.stored(nothing, settings, placed.placed(nothing, settings), origin=origin) as made:
+        yield made
+
+
+def make_log(kit, data):
+    """A new log with the office's delegation; its keys, the office's, and accounts."""
+    office, signer = kit.Office(), create(data, kit.ORIGIN, os.urandom(64))
+    with opened(data, kit.ORIGIN) as layout:
+        log = LogState.open(layout, signer, clock=lambda: kit.NOW)
+        assert log.append([office.delegation()]) == [0]
+        log.close()
+        database = Database.open(layout.database)
+        tokens = {
+            role.value: accounts.add(
+                database, f"{role}-person", role, secret=os.urandom(32), now="2026-11-24T02:00:00Z"
+            )
+            for role in AccountRole
+        }
+        database.close()
+    return signer, office, tokens
+
+
+def another(first, data, *, share):
+    """DATA of one more receiver of the same log: its keys, and the folders that all share."""
+    for name in COPIED:
+        copy = shutil.copytree if (first / name).is_dir() else shutil.copy2
+        copy(first / name, data / name)
+    for name in share:
+        (data / name).symlink_to(first / name)
+
+
+@contextlib.contextmanager
+def serving(kit, folder, places, count=3):
     """So many receivers of one new log, behind a proxy."""
-    layout, signer, office, tokens = make_log(kit, Path(folder) / "receiver-1", address)
-    first = Receiver(layout).start().wait()  # which makes the trail's key
-    others = [another(layout, Path(folder) / f"receiver-{n}") for n in range(2, count + 1)]
-    receivers = [first, *(Receiver(one).start() for one in others)]
+    folders = [places.prepare(Path(folder) / f"receiver-{n}") for n in range(1, count + 1)]
+    signer, office, tokens = make_log(kit, folders[0])
+    receivers = [Receiver(data) for data in folders]
+    receivers[0].start().wait()  # which makes the trail's key
+    for one in receivers[1:]:
+        another(folders[0], one.data, share=() if places.objects else SHARED)
+        one.start()
     try:
         for one in receivers:
             one.wait()

@@ -174,6 +174,22 @@ FOUND: Final = (
         text("Look in the receiver's own log for which one and why."),
     ),
     Cause(
+        "receiver-missing",
+        Severity.WARNING,
+        Owner.ADMIN,
+        text("A receiver is missing"),
+        text("One of the receivers that share the index says nothing any more."),
+        text("See whether its machine and its service run; the others do its work."),
+    ),
+    Cause(
+        "receiver-clock",
+        Severity.WARNING,
+        Owner.ADMIN,
+        text("A receiver's clock off"),
+        text("A receiver's clock differs from the database's by more than 30 seconds."),
+        text("Have that machine, and the database's, take their time from the same source."),
+    ),
+    Cause(
         "unknown-code",
         Severity.WARNING,
         Owner.ADMIN,
