@@ -25,6 +25,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from lakzegel_core import fields, note
@@ -157,6 +158,7 @@ def split_header(data: bytes) -> bytes | None:
     return None
 
 
+@lru_cache(maxsize=128)  # who checks a header looks at it to find its key, and again to verify it
 def parse_text(text: bytes) -> Header:
     """The header of a note's text.
 

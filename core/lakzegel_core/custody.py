@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Final, Self
 
 from lakzegel_core import (
@@ -61,6 +62,9 @@ from lakzegel_core.withdrawal import Withdrawal
 
 Checker = Callable[[bytes], tuple[Entry, tuple[str, ...]]]
 _NO_POLICY: Final = bytes(32)
+# a receiver checks a header when it comes and again when it is sealed: parsed and verified once
+_peek_header: Final = lru_cache(maxsize=256)(batch.peek_header)
+_open_header: Final = lru_cache(maxsize=256)(batch.open_header)
 
 
 class Custody:
@@ -187,10 +191,10 @@ class Custody:
     # what each kind must fulfil
 
     def _check_batch(self, data: bytes) -> tuple[Entry, tuple[str, ...]]:
-        peeked = batch.peek_header(data)
+        peeked = _peek_header(data)
         device = self._device(peeked.device)
         key = custody_rules.header_key(device, peeked)
-        header = batch.open_header(data, key)
+        header = _open_header(data, key)
         self._chains.header(device, header, hashlib.sha256(data).digest())
         warnings = list(custody_rules.clock_warnings(device, header))
         warnings += custody_rules.term_warnings(self.marks.get((hold.TERM, device.custody)))

@@ -24,6 +24,7 @@ HEIGHT: Final = 8
 MAX_LEVEL: Final = 5  # 256^5 = 2^40 = MAX_TREE
 ENTRIES: Final = -1  # the "level" of entry bundles
 _MAX_TILES: Final = 256  # that a reader holds, 20 KB each; a proof needs two on each level at most
+MAX_KNOWN: Final = 2**14  # hashes that are kept, some 2 MB; a log of 2^40 has 40 at each edge
 ReadTile = Callable[[str], bytes]
 _TILE: Final = re.compile(
     r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,4}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z"
@@ -210,15 +211,24 @@ class HashReader:
     """Roots and proofs of a log of one size, computed from its tiles on demand.
 
     With ``root``, the tiles of the right edge are checked against it at once, and every proof is
-    worth only what its verifier makes of it.
+    worth only what its verifier makes of it. ``known`` is where hashes of full subtrees are kept,
+    which never change: readers of one log share it, whatever their sizes.
     """
 
-    def __init__(self, size: int, read: ReadTile, *, root: bytes | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        read: ReadTile,
+        *,
+        root: bytes | None = None,
+        known: dict[tuple[int, int], bytes] | None = None,
+    ) -> None:
         if not 0 <= size <= MAX_TREE:
             raise LimitError("tree size", f"{size} is beyond {MAX_TREE}")
         self.size = size
         self._read = read
         self._tiles: dict[tuple[int, int], list[bytes]] = {}
+        self._known = {} if known is None else known
         if root is not None and self.root() != root:
             raise RootMismatchError(f"the tiles do not give the root of the tree of {size}")
 
@@ -298,6 +308,15 @@ class HashReader:
 
     def _full(self, level: int, index: int) -> bytes:
         """The hash of the full subtree of 2^level leaves with this index on its level."""
+        found = self._known.get((level, index))
+        if found is None:
+            found = self._root_of(level, index)
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[level, index] = found
+        return found
+
+    def _root_of(self, level: int, index: int) -> bytes:
         tile_level, inner = divmod(level, HEIGHT)
         first = index << inner
         hashes = self._tile(tile_level, first // WIDTH)

@@ -124,6 +124,8 @@ def _assemble(
     _give_chores(chores, log, books, others)
     told = books.fleet.sealed
     intake = Intake(layout, log, sequencer, books.register, workers, told, limits, settlers)
+    stack.callback(intake.close)
+    intake.start()
     _begin(stack, layout, log, sequencer, books, chores)
     return Desk(
         layout=layout,

@@ -4,25 +4,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 from lakzegel_core.batch import Header
 from lakzegel_core.errors import LakzegelError, LimitError
 from lakzegel_core.limits import MAX_BATCH, MAX_KEYRING
 from lakzegel_server.errors import BusyError
-from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.layout import Layout
 from lakzegel_server.limiting import Limits, Ticket
 from lakzegel_server.logstate import LogState
+from lakzegel_server.names import Names
 from lakzegel_server.pace import timed
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
-from lakzegel_server.upload import AlreadySealedError, Upload
+from lakzegel_server.together import Answer, Together
+from lakzegel_server.upload import AlreadySealedError, Sealed, Upload, record
 from lakzegel_server.workers import Workers
 
 MAX_UPLOAD: Final = MAX_BATCH + MAX_KEYRING
@@ -30,17 +29,6 @@ MAX_UPLOADS: Final = 64  # large ones at a time; each holds at most 5 MiB beside
 PATIENCE: Final = 20.0  # seconds that a large one waits for others to end
 SMALL: Final = 2**16  # bytes of an upload that is taken whole, by one thread at one time
 BLOCK: Final = 2**20  # bytes gathered before a thread takes them: as many as are read at once
-_log: Final = logging.getLogger(__name__)
-Answer = Callable[[int, int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A batch that is durable, in the log and shown."""
-
-    index: int
-    size: int  # bytes of its file; 0 when that was here already
-    answer: bytes
 
 
 class Intake:
@@ -69,9 +57,18 @@ class Intake:
         self._settlers = settlers or workers
         self._told = sealed
         self._limits = limits or Limits()
-        self._lock = threading.Lock()  # of the names, and of telling
-        self._names: set[str] = set()
+        self._lock = threading.Lock()  # of telling
+        self._names = Names()
+        self._together = Together(log, layout.stores, sequencer, register, self._names, self._tell)
         self._places = asyncio.Semaphore(MAX_UPLOADS)
+
+    def start(self) -> None:
+        """Begin to take."""
+        self._together.start()
+
+    def close(self) -> None:
+        """Take what has come, and end."""
+        self._together.close()
 
     @property
     def under_way(self) -> int:
@@ -103,7 +100,7 @@ class Intake:
             if small:
                 whole = [chunk async for chunk in timed(body)]
                 ticket.count(sum(map(len, whole)))
-                return await self._settlers.run(self._take_whole, upload, name, whole, answer)
+                return await self._together.take(upload, whole, answer)
             async with AsyncExitStack() as place:
                 found = await self._receive(upload, name, body, ticket, place)
                 if found is not None:
@@ -111,52 +108,28 @@ class Intake:
                     return Sealed(
                         found.index, 0, await self._workers.run(answer, found.index, seen)
                     )
-                return await self._settlers.run(self._settle, upload, name, answer)
+                return await self._settlers.run(self._settle, upload, answer)
 
-    def _take_whole(self, upload: Upload, name: str, whole: list[bytes], answer: Answer) -> Sealed:
-        """The same for one that has come: one thread from its first byte to its answer."""
-        try:
-            upload.feed(whole)
-        except AlreadySealedError as found:
-            upload.abandon()
-            return Sealed(found.index, 0, answer(found.index, found.header.seen.size))
-        except BaseException as error:
-            upload.abandon()
-            if isinstance(error, LakzegelError):
-                record(self._register, upload, name, error)
-            raise
-        with self._named(name):
-            return self._settle(upload, name, answer)
-
-    def _settle(self, upload: Upload, name: str, answer: Answer) -> Sealed:
+    def _settle(self, upload: Upload, answer: Answer) -> Sealed:
         """Make durable what has come, and seal it; it runs to its end whoever went away."""
         try:
             header = upload.finish()
-        except LakzegelError as refusal:
-            record(self._register, upload, name, refusal)
+            index = self._seal(upload)
+        except Exception as error:
+            with suppress(Exception):  # what is left of it, the next start removes
+                upload.discard()
+            if isinstance(error, LakzegelError):
+                record(self._register, upload, error)
             raise
         finally:
             upload.abandon()
-        index = self._seal(upload, name)
         return Sealed(index, upload.size, answer(index, header.seen.size))
-
-    @contextmanager
-    def _named(self, name: str) -> Iterator[None]:
-        """One upload of a batch at a time."""
-        with self._lock:
-            if name in self._names:
-                raise BusyError(f"batch {name}: is being received already")
-            self._names.add(name)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._names.discard(name)
 
     @asynccontextmanager
     async def _place(self, name: str) -> AsyncIterator[None]:
         """Not too many large ones in all; who comes later waits."""
-        with self._named(name):
+        self._names.add(name)
+        try:
             try:
                 async with asyncio.timeout(PATIENCE):
                     await self._places.acquire()
@@ -166,6 +139,8 @@ class Intake:
                 yield
             finally:
                 self._places.release()
+        finally:
+            self._names.discard(name)
 
     async def _receive(
         self,
@@ -186,7 +161,7 @@ class Intake:
         except BaseException as error:
             await self._workers.run(upload.abandon)
             if isinstance(error, LakzegelError):
-                await self._workers.run(record, self._register, upload, name, error)
+                await self._workers.run(record, self._register, upload, error)
             raise
         return None
 
@@ -222,32 +197,17 @@ class Intake:
                 await asyncio.wait({writing})
                 writing.exception()
 
-    def _seal(self, upload: Upload, name: str) -> int:
+    def _seal(self, upload: Upload) -> int:
         """The index of what is durable now."""
         if upload.sealed is not None:
             return upload.sealed
-        try:
-            index = self._sequencer.submit(upload.note).result()
-        except Exception as error:
-            upload.discard()
-            if isinstance(error, LakzegelError):
-                record(self._register, upload, name, error)
-            raise
-        with self._lock:
-            self._told(upload.header, index, upload.size)
+        index = self._sequencer.submit(upload.note).result()
+        self._tell(upload.header, index, upload.size)
         return index
 
-
-def record(register: Register, upload: Upload, name: str, refusal: LakzegelError) -> None:
-    """Write a refusal down; that it cannot be written changes nothing about it."""
-    if upload.proven:  # or else a line a bad upload fills a disk
-        _log.info("batch %s of device %s refused: %s", name, upload.device, refusal.code)
-    try:
-        register.refuse(
-            device=upload.device, code=refusal.code, entry_id=name, proven=upload.proven
-        )
-    except FAILURES as error:
-        _log.warning("a refusal could not be recorded: %s", type(error).__name__)
+    def _tell(self, header: Header, index: int, size: int) -> None:
+        with self._lock:
+            self._told(header, index, size)
 
 
 async def _next(

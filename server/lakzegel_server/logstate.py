@@ -77,6 +77,7 @@ class LogState:
         self._before: list[Callable[[Checkpoint], None]] = []
         self._standing = SEALING
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
+        self._known: dict[tuple[int, int], bytes] = {}  # hashes of full subtrees of it
         self._edge = Frontier()  # of what the custody took in: the index must never have another
         self._lost: bytes | None = None  # what was shown and the index has no more
         self._shown = Shown(Checkpoint(self.origin, 0, self.store.root(0)), b"", self._reader(0))
@@ -389,6 +390,7 @@ class LogState:
             return False
 
     def _start_anew(self) -> None:
+        self._known = {}
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
         self._edge = Frontier()
 
@@ -504,4 +506,4 @@ class LogState:
             return shown and tree.to_hashes() == self._edge.to_hashes()
 
     def _reader(self, size: int) -> HashReader:
-        return self.store.reader(size)
+        return HashReader(size, self.store.read, known=self._known)

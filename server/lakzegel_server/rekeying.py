@@ -8,12 +8,13 @@ waits as ``keyrings/<id>.<sha256>.next``; whatever a crash leaves, the log says 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_core.batch import Header, batch_id, peek_header, split_header
+from lakzegel_core.custody_state import KeyringState
 from lakzegel_core.errors import (
     ChainError,
     DigestMismatchError,
@@ -92,12 +93,23 @@ def replace_keyring(
 
 
 @contextmanager
-def placing(log: LogState, header: Header, digest: bytes) -> Iterator[bool]:
-    """Whether a keyring of this SHA-256 is the batch's in force; none is replaced meanwhile."""
+def placing(log: LogState, wanted: Sequence[tuple[Header, bytes]]) -> Iterator[list[bool]]:
+    """Of each batch whether a keyring of that SHA-256 is in force; none is replaced meanwhile."""
     with _placing.shared():
         with log.looking() as custody:
-            change = custody.keyrings.get((header.device, header.epoch, header.batch))
-        yield digest == (change[1] if change else header.keyring)
+            found = [
+                digest == _in_force(header, custody.keyrings.get(_place(header)))
+                for header, digest in wanted
+            ]
+        yield found
+
+
+def _place(header: Header) -> tuple[str, int, int]:
+    return header.device, header.epoch, header.batch
+
+
+def _in_force(header: Header, change: KeyringState | None) -> bytes:
+    return change.sha256 if change else header.keyring
 
 
 def settle(layout: Layout, log: LogState) -> None:

@@ -6,9 +6,11 @@ For worker threads: every method may block, and one is called at a time.
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_core.batch import BatchStream, Header, batch_id, open_header, peek_header
@@ -21,14 +23,18 @@ from lakzegel_core.errors import (
 from lakzegel_core.limits import MAX_KEYRING
 from lakzegel_server.blockfile import BlockFile
 from lakzegel_server.errors import ClashError
+from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.rekeying import placing
 from lakzegel_server.sealable import require_seen
 from lakzegel_server.stores import names
+from lakzegel_server.stores.protocols import Moves
+from lakzegel_server.stores.stores import Stores
 
 UNKNOWN: Final = "-"
+_log: Final = logging.getLogger(__name__)
 
 
 class AlreadySealedError(Exception):
@@ -38,6 +44,15 @@ class AlreadySealedError(Exception):
         super().__init__(f"sealed at index {index}")
         self.index = index
         self.header = header
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A batch that is durable, in the log and shown."""
+
+    index: int
+    size: int  # bytes of its file; 0 when that was here already
+    answer: bytes
 
 
 class Upload:
@@ -69,6 +84,11 @@ class Upload:
         self.proven = False  # and whether that device signed it
         self.size = 0  # bytes of the batch file so far
         self.sealed: int | None = None  # the index, when only the files had been lost
+
+    @property
+    def name(self) -> str:
+        """What it was announced as: the hex of the batch's id."""
+        return self._name
 
     @property
     def admitted(self) -> bool:
@@ -112,19 +132,28 @@ class Upload:
         self._early.clear()
         self._keyring.write(keyring)
 
-    def finish(self) -> Header:
-        """The header, once batch and keyring are whole and durable under their names."""
-        header = self._stream.finish()
+    def complete(self) -> None:
+        """Return when batch and keyring are whole, and the system has all of them."""
+        self._stream.finish()
         for file in (self._keyring, self._batch):
             if file is not None:
                 file.finish()
+
+    def moves(self, *, counts: bool) -> Moves:
+        """What has to be made durable under its name; ``counts`` whether its keyring is in force.
+
+        If it were not, and put there, a destroyed key would be back.
+        """
         moves = list(zip(self._work, self._places, strict=True))
         if self._layout.shared:
-            self._stores.settle(moves[1:] if self._has_keyring(header) else moves)
-            return header
-        with placing(self._log, header, header.keyring) as counts:
-            self._stores.settle(moves if counts else moves[1:])  # or a destroyed key would be back
-        return header
+            return moves[1:] if self._has_keyring(self.header) else moves
+        return moves if counts else moves[1:]
+
+    def finish(self) -> Header:
+        """The header, once batch and keyring are whole and durable under their names."""
+        self.complete()
+        settle_together(self._log, self._stores, [self])
+        return self.header
 
     def abandon(self) -> None:
         """Leave nothing behind of what was not finished."""
@@ -233,6 +262,25 @@ class Upload:
         keyring, batch = self._places
         there = self._stores.objects.size(batch), self._stores.keyrings.size(keyring)
         return None not in there
+
+
+def settle_together(log: LogState, stores: Stores, uploads: Sequence[Upload]) -> None:
+    """Return when the files of uploads that are complete are durable under their names."""
+    with placing(log, [(one.header, one.header.keyring) for one in uploads]) as counting:
+        pairs = zip(uploads, counting, strict=True)
+        stores.settle([move for one, counts in pairs for move in one.moves(counts=counts)])
+
+
+def record(register: Register, upload: Upload, refusal: LakzegelError) -> None:
+    """Write a refusal down; that it cannot be written changes nothing about it."""
+    if upload.proven:  # or else a line a bad upload fills a disk
+        _log.info("batch %s of device %s refused: %s", upload.name, upload.device, refusal.code)
+    try:
+        register.refuse(
+            device=upload.device, code=refusal.code, entry_id=upload.name, proven=upload.proven
+        )
+    except FAILURES as error:
+        _log.warning("a refusal could not be recorded: %s", type(error).__name__)
 
 
 def _signed(device: DeviceState | None, header: Header, note: bytes) -> bool:

@@ -23,7 +23,7 @@ from lakzegel_server.__main__ import main
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError, DeniedError, SlowError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.intake import MAX_UPLOADS
+from lakzegel_server.intake import SMALL
 from lakzegel_server.layout import Layout
 from lakzegel_server.pace import timed
 from lakzegel_server.serving import Endpoint
@@ -246,15 +246,23 @@ def test_a_client_that_goes_away_leaves_nothing(world, device):
     world.receipt(world.client.put(upload), upload)
 
 
-def test_more_uploads_than_can_be_taken_are_asked_to_come_again(world, device):
-    upload = device.seal()
-    world.desk.intake._names.update(str(i) for i in range(MAX_UPLOADS))
+def test_who_finds_no_place_in_time_is_asked_to_come_again(world, device, monkeypatch):
+    monkeypatch.setattr("lakzegel_server.intake.PATIENCE", 0)
+    upload = device.seal([os.urandom(2 * SMALL)])
+    places, world.desk.intake._places = world.desk.intake._places, asyncio.Semaphore(0)
     answer = world.client.put(upload)
     assert (answer.status_code, answer.json()["retry"]) == (503, True)
-    world.desk.intake._names.clear()
+    world.desk.intake._places = places
+    world.receipt(world.client.put(upload), upload)
+
+
+@pytest.mark.parametrize("size", [1, 2 * SMALL])
+def test_a_batch_that_is_coming_in_already_is_not_taken_a_second_time(world, device, size):
+    upload = device.seal([os.urandom(size)])
     world.desk.intake._names.add(upload.name)
-    assert world.client.put(upload).status_code == 503
-    world.desk.intake._names.clear()
+    answer = world.client.put(upload)
+    assert (answer.status_code, answer.json()["retry"]) == (503, True)
+    world.desk.intake._names.discard(upload.name)
     world.receipt(world.client.put(upload), upload)
 
 

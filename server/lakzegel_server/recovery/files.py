@@ -103,7 +103,7 @@ class Files:
         data = self._get(office, f"/v1/keyrings/{name}", MAX_KEYRING)
         if data is None or hashlib.sha256(data).digest() != wanted:
             return False
-        with placing(self._log, header, wanted) as counts:
+        with placing(self._log, [(header, wanted)]) as (counts,):
             if counts:
                 self._layout.stores.keyrings.supersede(names.keyring(name), data)
         return counts

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -75,6 +76,7 @@ def _peer(scope: Scope) -> Address | None:
     return None if client is None else _parse(client[0])
 
 
+@lru_cache(maxsize=1024)  # every request asks, mostly for the same few
 def _parse(text: str) -> Address | None:
     try:
         found = ipaddress.ip_address(text)
