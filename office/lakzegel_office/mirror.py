@@ -70,7 +70,14 @@ class Mirror:
     def _grown(self, path: str) -> bytes | None:
         """Return a partial tile out of a wider one, which a pull beside this put in its place."""
         wanted = tiles.parse_tile_path(path)
-        for width in range(wanted.width + 1, tiles.WIDTH + 1):
+        if wanted.width == tiles.WIDTH:
+            return None
+        try:
+            names = [one.name for one in self.tile(path).parent.iterdir()]
+        except FileNotFoundError:
+            names = []
+        widths = sorted(int(n) for n in names if n.isdecimal() and int(n) > wanted.width)
+        for width in (*widths, tiles.WIDTH):
             wider = tiles.TileId(wanted.level, wanted.index, width)
             with suppress(OSError, LakzegelError):
                 data = read_limited(self.tile(wider.path), MAX_BUNDLE)
