@@ -23,6 +23,10 @@ class Admissions(Mapping[bytes, AdmissionState]):
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._by_id)
 
+    def newest(self) -> Iterator[AdmissionState]:
+        """Each of them, the one that was logged last first."""
+        return reversed(self._by_id.values())
+
     def __len__(self) -> int:
         return len(self._by_id)
 

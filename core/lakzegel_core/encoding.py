@@ -16,6 +16,9 @@ from lakzegel_core.limits import MAX_INT, MAX_JSON_DEPTH
 JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _TIME_LENGTH: Final = 20
+_SECONDS: Final = _TIME_LENGTH - 1
+_FIRST_YEAR: Final = 1000  # nothing was signed before; and moments around it can be computed with
+_MAX_DIGITS: Final = len(str(MAX_INT))
 
 
 def b64(data: bytes) -> str:
@@ -48,14 +51,14 @@ def parse_decimal(text: str, *, what: str) -> int:
     """
     if not (text.isascii() and text.isdigit()) or (len(text) > 1 and text[0] == "0"):
         raise FormatError(what, "not a decimal number")
-    if len(text) > len(str(MAX_INT)) or int(text) > MAX_INT:
+    if len(text) > _MAX_DIGITS or (number := int(text)) > MAX_INT:
         raise LimitError(what, "number too large")
-    return int(text)
+    return number
 
 
 def format_time(moment: datetime) -> str:
     """RFC 3339 in UTC, whole seconds: ``2026-11-24T02:07:45Z``."""
-    return moment.astimezone(UTC).strftime(TIME_FORMAT)
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()[:_SECONDS]}Z"
 
 
 def parse_time(text: str, *, what: str) -> datetime:
@@ -70,7 +73,7 @@ def parse_time(text: str, *, what: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise FormatError(what, "not a time like 2026-11-24T02:07:45Z") from None
-    if format_time(moment) != text:
+    if moment.year < _FIRST_YEAR or format_time(moment) != text:
         raise FormatError(what, "not the canonical time")
     return moment
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lakzegel_core.custody import Custody
-from lakzegel_core.custody_state import PolicyEntry
+from lakzegel_core.custody_state import DeviceState, PolicyEntry
 
 
 def followed(custody: Custody) -> dict[str, PolicyEntry]:
@@ -13,17 +15,25 @@ def followed(custody: Custody) -> dict[str, PolicyEntry]:
     For whoever asks of all: ten thousand devices and twenty policies are thirty thousand looks
     here, and two hundred thousand comparisons one by one.
     """
-    newest: dict[str, PolicyEntry] = {}  # by a name of the audience
+    newest = newest_of(custody)
+    found = {name: policy_of(device, newest) for name, device in custody.devices.items()}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def newest_of(custody: Custody) -> dict[str, PolicyEntry]:
+    """The newest policy of each name that an audience has."""
+    newest: dict[str, PolicyEntry] = {}
     for entry in custody.policies.values():
         for name in entry.policy.audience:
             newest[name] = _newer(newest.get(name), entry)
-    found: dict[str, PolicyEntry] = {}
-    for device in custody.devices.values():
-        own = newest.get(f"device:{device.name}")
-        shared = newest.get(f"group:{device.group}") if device.group else None
-        if own is not None or shared is not None:
-            found[device.name] = _newer(own, shared)
-    return found
+    return newest
+
+
+def policy_of(device: DeviceState, newest: Mapping[str, PolicyEntry]) -> PolicyEntry | None:
+    """The policy of one device."""
+    own = newest.get(f"device:{device.name}")
+    shared = newest.get(f"group:{device.group}") if device.group else None
+    return None if own is None and shared is None else _newer(own, shared)
 
 
 def _newer(one: PolicyEntry | None, other: PolicyEntry | None) -> PolicyEntry:

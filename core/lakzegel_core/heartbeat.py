@@ -27,6 +27,7 @@ docs/spec/heartbeat.md. Counts, codes and times alone: what each tells, and does
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
@@ -168,8 +169,19 @@ def peek_heartbeat(data: bytes) -> Heartbeat:
 
 def open_heartbeat(data: bytes, key: VerifierKey) -> Heartbeat:
     """The heartbeat, when this key, the one of its device and epoch, signed it."""
+    return open_heartbeat_of(data, lambda _: key)
+
+
+def open_heartbeat_of(data: bytes, key_of: Callable[[Heartbeat], VerifierKey]) -> Heartbeat:
+    """The heartbeat, when the key signed it that is found for the device which it claims to be of.
+
+    It is read once: a receiver takes thousands a second. What ``key_of`` is given is unverified.
+    """
     _require_size(data)
-    heartbeat = Heartbeat.from_text(note.open_exact(data, [key]).text)
+    signed = note.parse(data)
+    heartbeat = Heartbeat.from_text(signed.text)
+    key = key_of(heartbeat)
+    note.require_exact(signed, [key])
     _check_signer(heartbeat, key)
     return heartbeat
 

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Self, TypeVar
 
 from lakzegel_core import fields
@@ -223,8 +224,9 @@ def hour(value: datetime) -> str:
     return format_time(value)
 
 
+@lru_cache(maxsize=4096)
 def word(value: str) -> str:
-    """A word of a list."""
+    """A word of a list: there are few, and thousands of heartbeats a second have them."""
     return fields.slug(value, what="heartbeat word")
 
 

@@ -109,6 +109,16 @@ def open_exact(data: bytes, keys: Sequence[VerifierKey], *, max_size: int = MAX_
         FormatError, MissingSignatureError, UnknownKeyError, SignatureError.
     """
     note = parse(data, max_size=max_size)
+    require_exact(note, keys)
+    return note
+
+
+def require_exact(note: Note, keys: Sequence[VerifierKey]) -> None:
+    """Return when exactly these keys signed a note that was parsed, in this order.
+
+    Raises:
+        MissingSignatureError, UnknownKeyError, SignatureError.
+    """
     if len(note.signatures) < len(keys):
         raise MissingSignatureError(f"{len(note.signatures)} of {len(keys)} signatures are there")
     if len(note.signatures) > len(keys):
@@ -117,7 +127,6 @@ def open_exact(data: bytes, keys: Sequence[VerifierKey], *, max_size: int = MAX_
         if not _is_by(signature, key):
             raise UnknownKeyError(f"signed by {signature.name} where {key.name} should have")
         _verify(signature, key, note.text)
-    return note
 
 
 def open_threshold(

@@ -113,6 +113,7 @@ def _assemble(
     """All parts, at work; the stack ends them, the last one first."""
     log = _kept(stack, LogState.open(layout, signer, clock=clock))
     books = _Books.open(stack, layout, log, clock, settings)
+    books.fleet.begin(log, settings.fleet)
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
     workers, chores = _kept(stack, Workers()), Chores(log.lease if layout.shared else None)

@@ -88,6 +88,7 @@ class Limits:
         self._lock = threading.Lock()
         self._requests = Buckets(decided.device_requests, _MINUTE, clock)
         self._bytes = Buckets(decided.device_bytes, _DAY, clock)
+        self._heartbeats = Buckets(decided.device_heartbeats, _MINUTE, clock)
         self._addresses = Buckets(decided.address_requests, _MINUTE, clock)
         self._links = Buckets(decided.address_links, _QUARTER, clock)
         self._uploads: Counter[str] = Counter()
@@ -124,6 +125,16 @@ class Limits:
         with self._lock:
             self._require(self._requests.wait(name), "device_requests")
             self._requests.take(name)
+
+    def heartbeat(self, name: str) -> None:
+        """Count a heartbeat that this device has signed; one a minute is owed.
+
+        Raises:
+            TooManyError: it sends too many.
+        """
+        with self._lock:
+            self._require(self._heartbeats.wait(name), "device_heartbeats")
+            self._heartbeats.take(name)
 
     @contextmanager
     def upload(self, host: str | None) -> Iterator[Ticket]:

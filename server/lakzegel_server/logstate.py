@@ -25,6 +25,7 @@ from typing import Final, Self
 from lakzegel_core.checkpoint import Checkpoint, open_checkpoint
 from lakzegel_core.cosignature import add_cosignature
 from lakzegel_core.custody import Custody
+from lakzegel_core.custody_state import CheckedEntry
 from lakzegel_core.errors import LakzegelError, LimitError, RootMismatchError
 from lakzegel_core.merkle import Frontier, leaf_hash
 from lakzegel_core.note import Signature
@@ -75,6 +76,7 @@ class LogState:
         self._is_signing = False  # others look meanwhile, and what is committed is not shown yet
         self._listeners: list[Callable[[], None]] = []
         self._before: list[Callable[[Checkpoint], None]] = []
+        self._takers: list[Callable[[Custody, CheckedEntry], None]] = []
         self._standing = SEALING
         self._custody = Custody.start(self.origin, pinned=None, threshold=None)
         self._known: dict[tuple[int, int], bytes] = {}  # hashes of full subtrees of it
@@ -117,6 +119,10 @@ class LogState:
     def before_shown(self, listener: Callable[[Checkpoint], None]) -> None:
         """Call this before every new checkpoint is shown; when it fails, nothing is shown."""
         self._before.append(listener)
+
+    def when_taken(self, listener: Callable[[Custody, CheckedEntry], None]) -> None:
+        """Call this after every entry that the custody takes in; it must return at once."""
+        self._takers.append(listener)
 
     @property
     def standing(self) -> Standing:
@@ -347,6 +353,11 @@ class LogState:
             outcomes.update(dict.fromkeys(places, self._custody.size))
             self._custody.take(checked)
             self._edge.append(leaf_hash(checked.data))
+            self._tell(checked)
+
+    def _tell(self, checked: CheckedEntry) -> None:
+        for listener in self._takers:
+            listener(self._custody, checked)
 
     # state
 
@@ -398,7 +409,7 @@ class LogState:
         """Take in committed entries from where the custody is; whether they lead to that tree."""
         for data in self._committed.entries(self._custody.size, tree.size):
             try:
-                self._custody.apply(data)
+                self._tell(self._custody.apply(data))
             except LakzegelError as error:
                 raise DamageError(f"log: entry {self._custody.size}: {error}") from None
             self._edge.append(leaf_hash(data))

@@ -110,6 +110,33 @@ CREATE TABLE IF NOT EXISTS login_keys (
     one INTEGER PRIMARY KEY CHECK (one = 1), key BLOB NOT NULL, digest BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS used_logins (
     state BLOB PRIMARY KEY, until INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS fleet (
+    device TEXT PRIMARY KEY, grp TEXT NOT NULL, custody TEXT NOT NULL, epoch INTEGER NOT NULL,
+    enrolled INTEGER NOT NULL, condition TEXT NOT NULL, rank INTEGER NOT NULL,
+    since INTEGER NOT NULL, troubles TEXT NOT NULL, newest INTEGER NOT NULL,
+    sealed INTEGER NOT NULL, heard INTEGER NOT NULL, stated INTEGER NOT NULL, version TEXT NOT NULL,
+    ordered TEXT NOT NULL, skew INTEGER NOT NULL, policy INTEGER NOT NULL, waiting INTEGER NOT NULL,
+    spool INTEGER NOT NULL, spool_limit INTEGER NOT NULL, certificate INTEGER NOT NULL,
+    away TEXT NOT NULL, wanted INTEGER NOT NULL, follows TEXT NOT NULL, ended INTEGER NOT NULL,
+    due INTEGER NOT NULL, digest BLOB NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS fleet_worst ON fleet (rank, since, device);
+CREATE INDEX IF NOT EXISTS fleet_group ON fleet (grp, rank, since, device);
+CREATE INDEX IF NOT EXISTS fleet_names ON fleet (grp, device);
+CREATE INDEX IF NOT EXISTS fleet_sealed ON fleet (sealed, device);
+CREATE INDEX IF NOT EXISTS fleet_spool ON fleet (spool DESC, device);
+CREATE INDEX IF NOT EXISTS fleet_version ON fleet (ordered, device);
+CREATE INDEX IF NOT EXISTS fleet_ended ON fleet (ended, device);
+CREATE INDEX IF NOT EXISTS fleet_due ON fleet (due);
+CREATE TABLE IF NOT EXISTS fleet_troubles (
+    code TEXT NOT NULL, device TEXT NOT NULL, since INTEGER NOT NULL, count INTEGER NOT NULL,
+    digest BLOB NOT NULL, PRIMARY KEY (code, device)) STRICT;
+CREATE INDEX IF NOT EXISTS fleet_troubles_oldest ON fleet_troubles (code, since);
+CREATE TABLE IF NOT EXISTS fleet_counts (
+    what TEXT NOT NULL, name TEXT NOT NULL, detail TEXT NOT NULL, devices INTEGER NOT NULL,
+    amount INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (what, name, detail)) STRICT;
+CREATE INDEX IF NOT EXISTS refusals_by_time ON refusals (at, code);
+CREATE INDEX IF NOT EXISTS refusals_by_device ON refusals (device, proven, number);
+CREATE INDEX IF NOT EXISTS refusals_unproven ON refusals (proven, number);
 INSERT INTO tree VALUES (1, 0, x'') ON CONFLICT (one) DO NOTHING;
 """
 DIGESTED: Final = (
@@ -143,6 +170,9 @@ DIGESTED: Final = (
     "receivers",
     "login_keys",
     "used_logins",
+    "fleet",
+    "fleet_troubles",
+    "fleet_counts",
 )
 
 _TABLE: Final = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\)\s*STRICT;", re.DOTALL)

@@ -18,6 +18,7 @@ class LimitSettings(Section):
 
     device_uploads: Annotated[int, Field(ge=1, le=64)] = 4  # at a time; an agent has one
     device_requests: Count = 3_000  # a minute
+    device_heartbeats: Count = 60  # a minute; an agent sends one or two
     device_bytes: Annotated[Size, Field(ge=2**20)] | None = None  # a day
     address_uploads: Annotated[int, Field(ge=1, le=64)] = 16  # large, before proven
     address_requests: Count = 30_000  # a minute, without login; many devices may share an address

@@ -40,7 +40,8 @@ from lakzegel_server import accounts
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
 from lakzegel_server.desk import open_desk
-from lakzegel_server.fleet.records import GRACE
+from lakzegel_server.fleet.beats import read_beats
+from lakzegel_server.fleet.grace import GRACE
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout, create
 from lakzegel_server.logstate import LogState
@@ -478,6 +479,13 @@ def device(world):
     return world.enrol()
 
 
+def beats(desk):
+    """The heartbeats that a receiver keeps, by device."""
+    with desk.fleet.reading() as connection:
+        names = [row[0] for row in connection.execute("SELECT device FROM heartbeats")]
+        return read_beats(connection, names)
+
+
 def ended(chore):
     """A chore that does nothing any more."""
     chore.end()
@@ -506,7 +514,7 @@ def timed(tmp_path, hands, index):
     data = tmp_path / "data"
     with stores_of(data, index) as stores:
         with world_at(data, index, stores, clock=hands) as world:
-            world.desk.fleet.began -= GRACE
+            world.desk.fleet.grace.began -= GRACE
             yield world
         assert world.doubts() == []
 

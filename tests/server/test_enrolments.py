@@ -11,7 +11,6 @@ from lakzegel_core.admission import Admission, sign_admission
 from lakzegel_core.withdrawal import Withdrawal, sign_withdrawal
 from lakzegel_server.alerting.observed import observe
 from lakzegel_server.database import Database
-from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.pages.sources import rings_of
 from lakzegel_server.people import trailrows
 
@@ -145,7 +144,7 @@ def test_a_policy_is_seen_to_come_from_ring_to_ring(world, kit):
     for one, serial, version in zip(devices, (7, 6, 6), versions, strict=True):
         note = one.heartbeat(policy=serial, agent=version)
         assert world.client("POST", "/v1/heartbeats", note).status_code == 204
-    found = rings_of(world.desk, read_fleet(world.desk, world.desk.fleet.now()))
+    found = rings_of(world.desk)
     assert [(r.group, r.devices, r.expected, r.serial, r.following, r.others) for r in found] == [
         ("r1", 2, 0, 7, 1, (6,)),
         ("r2", 1, 1, 6, 1, ()),

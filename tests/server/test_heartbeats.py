@@ -20,18 +20,19 @@ def code(answer):
     return answer.json()["type"].rpartition("/")[2]
 
 
-def newest(world, device):
-    return world.desk.fleet.beats()[device.name].heartbeat
+@pytest.fixture
+def newest(kit):
+    return lambda world, device: kit.beats(world.desk)[device.name].heartbeat
 
 
-def test_the_newest_one_of_a_device_is_kept(world, device):
+def test_the_newest_one_of_a_device_is_kept(world, device, kit, newest):
     for counter in (1, 2, 7):
         assert send(world, device.heartbeat(counter)).status_code == 204
     assert newest(world, device).counter == 7
-    assert list(world.desk.fleet.beats()) == [device.name]
+    assert list(kit.beats(world.desk)) == [device.name]
 
 
-def test_one_that_is_not_newer_is_a_replay(world, device):
+def test_one_that_is_not_newer_is_a_replay(world, device, newest):
     data = device.heartbeat(7)
     send(world, data)
     for again in (data, device.heartbeat(7, policy=8), device.heartbeat(6)):
@@ -46,7 +47,7 @@ def test_it_is_there_after_a_restart_and_still_no_replay(kit, tmp_path):
         send(world, device.heartbeat(7))
         layout, signer = world.layout, load_signer(world.layout)
     with kit.serving(layout, signer) as (url, desk):
-        assert desk.fleet.beats()[device.name].heartbeat.counter == 7
+        assert kit.beats(desk)[device.name].heartbeat.counter == 7
         answer = kit.Client(url, signer.keys)("POST", ROUTE, device.heartbeat(7))
         assert code(answer) == "replay"
 
@@ -79,7 +80,7 @@ def test_what_is_not_a_devices_own_is_refused(world, device, kit, said, status, 
     }[said]()  # fmt: skip
     answer = send(world, data)
     assert (answer.status_code, code(answer)) == (status, why)
-    assert world.desk.fleet.beats() == {}
+    assert kit.beats(world.desk) == {}
 
 
 def test_a_revoked_device_is_refused_and_nobody_else_learns_that_it_is(world, device, kit):
@@ -90,7 +91,9 @@ def test_a_revoked_device_is_refused_and_nobody_else_learns_that_it_is(world, de
 
 
 @pytest.mark.parametrize("phase", [Phase.ASKING, Phase.CATCHING_UP, Phase.SHORT, Phase.FORKED])
-def test_a_receiver_that_seals_nothing_goes_on_to_hear_how_devices_fare(world, device, phase):
+def test_a_receiver_that_seals_nothing_goes_on_to_hear_how_devices_fare(
+    world, device, phase, newest
+):
     world.desk.log.stand(Standing(phase))
     assert send(world, device.heartbeat(7)).status_code == 204
     assert newest(world, device).counter == 7
@@ -107,7 +110,7 @@ def test_what_an_older_log_does_not_know_is_not_refused_for_good(world, device, 
     for data in (unknown.heartbeat(), device.heartbeat(epoch=1, key=key)):
         answer = send(world, data)
         assert (answer.status_code, code(answer)) == (503, "catching-up")
-    assert world.desk.fleet.beats() == {}
+    assert kit.beats(world.desk) == {}
     world.desk.log.stand(SEALING)
 
 
@@ -122,4 +125,4 @@ def test_a_changed_row_is_doubted(world, device):
 
 def test_the_moment_is_the_receivers(world, device, kit):
     send(world, device.heartbeat(at=kit.START + timedelta(days=3)))
-    assert world.desk.fleet.beats()[device.name].at == kit.START
+    assert kit.beats(world.desk)[device.name].at == kit.START

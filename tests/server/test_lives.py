@@ -7,9 +7,8 @@ from itertools import count
 import pytest
 
 from lakzegel_server.alerting.observed import observe
-from lakzegel_server.fleet.lives import KNOWN, WINDOW, Lives
+from lakzegel_server.fleet.lives import KNOWN, WINDOW, Lives, read
 from lakzegel_server.fleet.reading import read_fleet
-from lakzegel_server.fleet.records import FleetRecords
 
 MINUTES, HOUR = timedelta(minutes=15), timedelta(hours=1)
 
@@ -76,9 +75,9 @@ def test_a_cloned_device_is_told_of_with_its_runbook_also_after_a_restart(world,
     assert [one.code for one in found.troubles] == ["cloned"]
     assert found.condition == "troubled"
     assert observe(world.desk, int(kit.NOW))["cloned"] == 1
-    again = FleetRecords.open(world.layout, lambda: kit.NOW)
-    assert again.clones(kit.START) == {device.name: kit.START}
-    again.close()
+    with world.desk.fleet.reading() as connection:
+        known = read(connection, [device.name])
+    assert known[device.name].cloned(kit.START) == kit.START
     page = world.as_("it")("GET", f"/devices/{device.name}", Accept="text/html").text
     assert "/runbooks#cloned" in page
 

@@ -35,7 +35,7 @@ def test_a_sealed_batch_is_known_at_once_with_place_time_and_size(timed, kit, ha
     newest = read_fleet(timed.desk, at).devices[0].newest
     assert (newest.batch, newest.items, newest.size) == (0, 2, len(upload.batch))
     assert (newest.at, newest.closed, newest.exact) == (at, at - 2 * HOUR, True)
-    assert timed.desk.fleet.arrivals.of(device.name, kit.START) == [newest]
+    assert timed.desk.fleet.arrivals(device.name, kit.START) == [newest]
 
 
 def test_days_hours_and_gaps_follow_from_what_came(timed, kit, hands):
@@ -76,20 +76,18 @@ def test_of_a_device_that_nobody_knows_there_is_no_timeline(world, kit):
 def test_what_a_crash_took_is_found_again_in_the_log(timed, kit, hands):
     device = timed.enrol()
     seal(timed, device, hands, at=kit.START + HOUR)
-    timed.desk.fleet.arrivals.write()
+    timed.desk.fleet.told.write()
     upload = seal(timed, device, hands, at=kit.START + 2 * HOUR, closed=kit.START + HOUR)
-    timed.desk.fleet.arrivals._told.clear()  # as if the process had ended here
+    timed.desk.fleet.told._told.clear()  # as if the process had ended here
     found = again(timed, hands)
-    assert [one.batch for one in found.arrivals.of(device.name, kit.START)] == [0]
+    assert [one.batch for one in found.arrivals(device.name, kit.START)] == [0]
     found.tend(timed.desk.log)
-    second, first = found.arrivals.of(device.name, kit.START)
+    second, first = found.arrivals(device.name, kit.START)
     assert (second.at, second.exact) == (kit.START + HOUR, False)
     assert (second.size, first.exact) == (len(upload.batch), True)
-    assert found.arrivals.newest()[device.name] == second
+    assert found.health(device.name, hands.now).newest == second
     found.tend(timed.desk.log)
-    assert (
-        sum(day.batches for day in found.arrivals.days(device.name, kit.START.date()).values()) == 2
-    )
+    assert sum(day.batches for day in found.days(device.name, kit.START.date()).values()) == 2
     found.close()
 
 
@@ -99,14 +97,14 @@ def test_an_index_without_arrivals_learns_them_from_the_whole_log(timed, kit, ha
     for hour in range(3):
         seal(timed, device, hands, at=kit.START + hour * HOUR)
     seal(timed, other, hands, at=kit.START + 3 * HOUR)
-    timed.desk.fleet.arrivals.write()
+    timed.desk.fleet.told.write()
     with timed.desk.fleet._database.transaction() as change:
         change.execute("DELETE FROM arrivals")
         change.execute("DELETE FROM device_days")
     found = again(timed, hands)
     found.tend(timed.desk.log)
-    assert [one.batch for one in found.arrivals.of(device.name, kit.START)] == [2, 1, 0]
-    assert set(found.arrivals.newest()) == {device.name, "other"}
+    assert [one.batch for one in found.arrivals(device.name, kit.START)] == [2, 1, 0]
+    assert found.health("other", hands.now).newest.batch == 0
     found.close()
 
 
@@ -118,26 +116,26 @@ def test_old_arrivals_leave_their_day_and_the_newest_of_a_device_stays(timed, ki
     seal(timed, device, hands, at=kit.START + 40 * DAY)
     found = again(timed, hands)
     found.tend(timed.desk.log)
-    assert [one.batch for one in found.arrivals.of(device.name, kit.START)] == [2]
-    assert [one.batch for one in found.arrivals.of("other", kit.START)] == [0]
-    assert len(found.arrivals.days(device.name, kit.START.date())) == 3
+    assert [one.batch for one in found.arrivals(device.name, kit.START)] == [2]
+    assert [one.batch for one in found.arrivals("other", kit.START)] == [0]
+    assert len(found.days(device.name, kit.START.date())) == 3
     found.close()
     found = again(timed, hands)
     found.tend(timed.desk.log)  # what was dropped is not found again in the log
-    assert len(found.arrivals.of(device.name, kit.START)) == 1
-    days = found.arrivals.days(device.name, kit.START.date())
+    assert len(found.arrivals(device.name, kit.START)) == 1
+    days = found.days(device.name, kit.START.date())
     assert sum(day.batches for day in days.values()) == 3
     hands.now += 500 * DAY
     found.tend(timed.desk.log)
-    assert found.arrivals.days(device.name, kit.START.date()) == {}
-    assert found.arrivals.newest()[device.name].batch == 2
+    assert found.days(device.name, kit.START.date()) == {}
+    assert found.health(device.name, hands.now).newest.batch == 2
     found.close()
 
 
 def test_an_index_that_is_locked_keeps_nobody_from_sealing_and_loses_nothing(timed, kit, hands):
     device = timed.enrol()
-    arrivals = timed.desk.fleet.arrivals
-    with arrivals._lock:
+    fleet = timed.desk.fleet
+    with fleet._lock:
         seal(timed, device, hands, at=kit.START + HOUR)
-        assert arrivals.newest()[device.name].batch == 0
-    assert [one.batch for one in arrivals.of(device.name, kit.START)] == [0]
+        assert fleet.health(device.name, hands.now).newest.batch == 0
+    assert [one.batch for one in fleet.arrivals(device.name, kit.START)] == [0]

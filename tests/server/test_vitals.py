@@ -12,13 +12,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_core.errors import SignatureError
 from lakzegel_server.chores import Chores
-from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet, Trouble
+from lakzegel_server.fleet.model import Condition
 from lakzegel_server.settings import Settings
 from lakzegel_server.settings_vitals import Healthz, Metrics
 from lakzegel_server.standing import Phase, Standing
 from lakzegel_server.vitals import probes as module
 from lakzegel_server.vitals import tests as made
-from lakzegel_server.vitals.gauges import Gauges
+from lakzegel_server.vitals.gauges import Fleet, Gauges
 from lakzegel_server.vitals.probes import Probes
 from lakzegel_server.web.vitals import others
 from lakzegel_server.workers import Workers
@@ -216,14 +216,8 @@ def gauges(world, fleet, *, devices):
 def test_devices_are_counted_by_condition_and_named_only_where_that_was_decided(
     world, kit, devices
 ):
-    trouble = Trouble("clock-off", kit.START, 1)
-    fleet = Fleet(
-        kit.START,
-        tuple(
-            DeviceHealth(f"laptop-{i}", None, "c", 0, kit.START, Condition.SILENT, (trouble,))
-            for i in range(3)
-        ),
-    )
+    named = [(f"laptop-{i}", "silent") for i in range(3)]
+    fleet = Fleet({Condition.SILENT: 3}, {"clock-off": (3, 4)}, named if devices else [])
     with gauges(world, fleet, devices=devices) as found:
         samples = [s for family in found.collect() for s in family.samples]
     by = {(s.name, *s.labels.values()): s.value for s in samples}

@@ -16,8 +16,8 @@ from typing import Final
 from lakzegel_core.encoding import format_time
 from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.causes import is_trouble
-from lakzegel_server.fleet.model import DeviceHealth
-from lakzegel_server.fleet.reading import read_fleet
+from lakzegel_server.fleet.counts import CODE, ENDING, read_census
+from lakzegel_server.fleet.states import NEVER
 from lakzegel_server.standing import Phase
 
 SURGE: Final = timedelta(minutes=10)
@@ -41,8 +41,7 @@ def observe(desk: Desk, now: int) -> dict[str, int]:
     """Every cause that holds, with how many devices or parts it is of."""
     moment = datetime.fromtimestamp(now, UTC)
     found: Counter[str] = Counter()
-    for device in read_fleet(desk, moment).devices:
-        found.update(_of_device(desk, device))
+    found.update(_of_devices(desk, moment))
     if desk.receivers is None:
         found.update(_of_itself(desk, now))
     else:
@@ -105,7 +104,7 @@ def is_office_away(desk: Desk, now: datetime) -> bool:
         if custody.delegation is None:
             return False
     last = datetime.fromtimestamp(desk.visits.last.at, UTC)
-    return now - last > desk.settings.watch.office and now - desk.fleet.began > OFFICE_GRACE
+    return now - last > desk.settings.watch.office and now - desk.fleet.grace.began > OFFICE_GRACE
 
 
 def _chores(desk: Desk, *, is_full: bool) -> Iterator[str]:
@@ -124,11 +123,20 @@ def _chores(desk: Desk, *, is_full: bool) -> Iterator[str]:
             yield chore.name
 
 
-def _of_device(desk: Desk, device: DeviceHealth) -> set[str]:
-    """The causes that hold of one device, but for what is the receiver's own certificate's."""
-    codes = {one.code for one in device.troubles if is_trouble(one.code)}
-    end = device.certificate
-    return codes - {_ENDING} if end is not None and desk.certificate.is_own(end) else codes
+def _of_devices(desk: Desk, now: datetime) -> dict[str, int]:
+    """The causes that hold of devices, but for what is the receiver's own certificate's."""
+    desk.fleet.refresh(now)
+    with desk.fleet.reading() as connection:
+        census = read_census(connection, CODE, ENDING)
+    found = {code: devices for code, (devices, _) in census.codes.items() if is_trouble(code)}
+    own = (
+        devices
+        for end, devices in census.ending.items()
+        if end != NEVER and desk.certificate.is_own(datetime.fromtimestamp(end, UTC))
+    )
+    if _ENDING in found:
+        found[_ENDING] -= sum(own)
+    return found
 
 
 def _of_witnesses(desk: Desk, now: int) -> Iterator[str]:

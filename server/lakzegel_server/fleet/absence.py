@@ -29,8 +29,10 @@ def absent_until(spans: Iterable[Span], now: datetime) -> datetime | None:
     return next((until for begin, until in spans if begin <= now < until), None)
 
 
-def owed(spans: Iterable[Span], since: datetime, until: datetime) -> timedelta:
+def owed(spans: Sequence[Span], since: datetime, until: datetime) -> timedelta:
     """How long the time between is, without what of it was a planned absence."""
+    if not spans:
+        return until - since
     off = (min(until, end) - max(since, begin) for begin, end in spans)
     return until - since - sum((one for one in off if one > timedelta(0)), timedelta(0))
 

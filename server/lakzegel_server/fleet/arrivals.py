@@ -10,15 +10,16 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from lakzegel_core import entries
 from lakzegel_core.batch import Header, batch_id, peek_header
 from lakzegel_core.encoding import format_time, parse_time
-from lakzegel_server.database import Database
-from lakzegel_server.fleet.days import Day, add_days, forget_days, read_days
+from lakzegel_server.fleet.days import Day, add_days
 from lakzegel_server.fleet.model import Arrival
+from lakzegel_server.fleet.states import marks
 from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
@@ -29,31 +30,21 @@ DETAIL: Final = timedelta(days=35)  # that single arrivals are kept; and the new
 KEPT: Final = timedelta(days=400)  # that days are kept
 OVERLAP: Final = 1024  # entries before the newest that is known, of which a crash may lack some
 CHUNK: Final = 256  # entries of the log a transaction
+NEWEST: Final = 200  # of a device that are read at most
 _COLUMNS: Final = "idx, device, epoch, batch, at, exact, closed, items, size"
 Found = tuple[str, Arrival]
+Reading = Callable[[], AbstractContextManager[Connection]]
+Keep = Callable[[Sequence[Found]], None]  # has them written, with whatever follows from them
 
 
-class Arrivals:
-    """The arrivals of one receiver; its lock is shared with whatever else uses the connection."""
+class Told:
+    """What was sealed just now and is not written yet."""
 
-    def __init__(
-        self,
-        database: Database,
-        lock: threading.Lock,
-        layout: Layout,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._lock = lock
-        self._layout = layout
+    def __init__(self, clock: Callable[[], datetime], keep: Keep) -> None:
         self._clock = clock
+        self._keep = keep
         self._guard = threading.Lock()  # of what is told, which must wait for no disk
         self._told: list[Found] = []
-        self._newest: dict[str, Arrival] = {}
-        self._scanned: int | None = None  # entries of the log that were looked at
-        self._settled = 0  # entries that were shown at the last look
-        self._pruned: date | None = None
-        self._load()
 
     def tell(self, header: Header, index: int, size: int) -> None:
         """Take note of a batch that was sealed just now; its file has so many bytes."""
@@ -61,110 +52,50 @@ class Arrivals:
         arrival = Arrival(header.epoch, header.batch, index, at, header.closed, header.items, size)
         with self._guard:
             self._told.append((header.device, arrival))
-            self._see(header.device, arrival)
-
-    def newest(self) -> dict[str, Arrival]:
-        """The newest arrival of every device that ever sealed anything."""
-        with self._guard:
-            return dict(self._newest)
-
-    def of(self, device: str, since: datetime) -> list[Arrival]:
-        """A device's arrivals from a moment on, the newest first; at most those of five weeks."""
-        self.write()
-        with self._lock:
-            rows = self._database.connection.execute(
-                f"SELECT {_COLUMNS} FROM arrivals WHERE device = ? AND at >= ?"  # noqa: S608 - ours
-                " ORDER BY idx DESC",
-                (device, format_time(since)),
-            ).fetchall()
-        return [_arrival(row)[1] for row in rows]
-
-    def days(self, device: str, since: date) -> dict[date, Day]:
-        """A device's days from one on, on which anything came; at most those of 400 days."""
-        self.write()
-        with self._lock:
-            return dict(read_days(self._database.connection, device, since))
-
-    # what a chore does now and then
 
     def write(self) -> None:
-        """Write down what was told; one transaction, which waits for no disk."""
-        with self._guard:
-            told, self._told = self._told, []
-        try:
-            self._keep(told)
-        except FAILURES:
+        """Have written down what was told, some at a time; that waits for no disk."""
+        while self._told:
             with self._guard:
-                self._told = told + self._told
-            raise
+                told, self._told = self._told[:CHUNK], self._told[CHUNK:]
+            try:
+                self._keep(told)
+            except FAILURES:
+                with self._guard:
+                    self._told = told + self._told
+                raise
 
-    def follow(self, log: LogState) -> None:
-        """Find in the log what nobody told of, up to what was there at the last look."""
-        self.write()
+
+class Following:
+    """Finds in the log what nobody told of, up to what was there at the last look."""
+
+    def __init__(self, layout: Layout, clock: Callable[[], datetime], keep: Keep) -> None:
+        self._layout = layout
+        self._clock = clock
+        self._keep = keep
+        self._scanned: int | None = None  # entries of the log that were looked at
+        self._settled = 0  # entries that were shown at the last look
+
+    def follow(self, log: LogState, reading: Reading) -> None:
+        """Look once more."""
         upto, self._settled = self._settled, log.shown.checkpoint.size
+        with reading() as connection:
+            newest = newest_index(connection)
         if self._scanned is None:
-            upto, self._scanned = self._settled, self._resume()
+            upto, self._scanned = self._settled, max(0, newest + 1 - OVERLAP)
         while self._scanned < upto:
             end = min(self._scanned + CHUNK, upto)
-            self._keep(self._missing(log, self._scanned, end))
+            with reading() as connection:
+                known = _known(connection, range(self._scanned, end))
+            self._keep(list(self._missing(log, self._scanned, end, known, newest)))
             self._scanned = end
 
-    def prune(self) -> None:
-        """Drop what is too old, once a day."""
-        now = self._clock()
-        if self._pruned == now.date():
-            return
-        with self._lock, self._database.transaction() as change:
-            change.execute(
-                "DELETE FROM arrivals WHERE at < ?"
-                " AND idx NOT IN (SELECT max(idx) FROM arrivals GROUP BY device)",
-                (format_time(now - DETAIL),),
-            )
-            forget_days(change, (now - KEPT).date())
-        self._pruned = now.date()
-
-    def _keep(self, found: Iterable[Found]) -> None:
-        """Take in arrivals; one that is known already only gets its exact moment."""
-        rows = list(found)
-        if not rows:
-            return
-        days: defaultdict[tuple[str, date], Day] = defaultdict(Day)
-        with self._lock, self._database.transaction() as change:
-            for device, arrival in rows:
-                if _put(change, device, arrival):
-                    place = device, arrival.at.date()
-                    days[place] = days[place].with_batch(arrival.at, arrival.items, arrival.size)
-            add_days(change, days)
-        with self._guard:
-            for device, arrival in rows:
-                self._see(device, arrival)
-
-    def _see(self, device: str, arrival: Arrival) -> None:
-        known = self._newest.get(device)
-        if known is None or (arrival.index, arrival.exact) >= (known.index, known.exact):
-            self._newest[device] = arrival
-
-    def _load(self) -> None:
-        rows = self._database.connection.execute(
-            f"SELECT {_COLUMNS} FROM arrivals"  # noqa: S608 - ours
-            " WHERE idx IN (SELECT max(idx) FROM arrivals GROUP BY device)"
-        )
-        self._newest = dict(_arrival(row) for row in rows)
-
-    def _resume(self) -> int:
-        """The first entry of the log that may have to be looked at."""
-        newest = max((arrival.index for arrival in self._newest.values()), default=-1)
-        return max(0, newest + 1 - OVERLAP)
-
-    def _missing(self, log: LogState, start: int, end: int) -> Iterator[Found]:
+    def _missing(
+        self, log: LogState, start: int, end: int, known: dict[int, bool], newest: int
+    ) -> Iterator[Found]:
         """The batches among these entries that are not known, and that are not too old."""
-        with self._lock:
-            rows = self._database.connection.execute(
-                "SELECT idx FROM arrivals WHERE idx >= ? AND idx < ?", (start, end)
-            )
-            known = {int(row[0]) for row in rows}
-        with self._guard:
-            newest = max((arrival.index for arrival in self._newest.values()), default=-1)
+        if len(known) == end - start:
+            return  # all of them are batches that somebody told of
         now = self._clock()
         for index, data in enumerate(log.store.entries(start, end), start):
             if index in known or entries.kind_of(data) != entries.BATCH:
@@ -185,16 +116,94 @@ class Arrivals:
         )
 
 
-def _put(change: Connection, device: str, arrival: Arrival) -> bool:
-    """Write an arrival down; whether it is new."""
-    known = change.execute("SELECT exact FROM arrivals WHERE idx = ?", (arrival.index,)).fetchone()
-    if known is None or (arrival.exact and not known[0]):
-        row = _row(device, arrival)
-        change.execute(
-            put("arrivals"),
-            (*row, row_digest(*row)),
-        )
-    return known is None
+class Pruning:
+    """Drops single arrivals that are too old, some at a time, but for the newest of each device."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+        self._at = -1  # the index up to which was looked on that day
+
+    def is_owed(self, now: datetime) -> bool:
+        """Whether there may be some yet today."""
+        return self._day != now.date()
+
+    def old(self, connection: Connection, now: datetime) -> list[tuple[int, str]]:
+        """Index and device of the next that are too old; the day is done where there is none.
+
+        By the order of the log, which is the order of time but for a device's wrong clock: what is
+        passed over for that goes some day later.
+        """
+        rows = connection.execute(
+            "SELECT idx, device, at FROM arrivals WHERE idx > ? ORDER BY idx LIMIT ?",
+            (self._at, CHUNK),
+        ).fetchall()
+        before = format_time(now - DETAIL)
+        old = [(int(idx), str(device)) for idx, device, at in rows if at < before]
+        if old:
+            self._at = int(rows[-1][0])
+        else:
+            self._day, self._at = now.date(), -1
+        return old
+
+
+def keep_arrivals(change: Connection, found: Iterable[Found]) -> None:
+    """Take in arrivals; one that is known already only gets its exact moment."""
+    rows = {arrival.index: (device, arrival) for device, arrival in found}
+    known = _known(change, tuple(rows))
+    days: defaultdict[tuple[str, date], Day] = defaultdict(Day)
+    news = []
+    for index, (device, arrival) in rows.items():
+        if index not in known:
+            place = device, arrival.at.date()
+            days[place] = days[place].with_batch(arrival.at, arrival.items, arrival.size)
+        if index not in known or (arrival.exact and not known[index]):
+            row = _row(device, arrival)
+            news.append((*row, row_digest(*row)))
+    change.executemany(put("arrivals"), news)
+    add_days(change, days)
+
+
+def read_arrivals(connection: Connection, indices: Sequence[int]) -> dict[int, Arrival]:
+    """Those at these places of the log that are known."""
+    if not indices:
+        return {}
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM arrivals WHERE idx IN ({marks(indices)})",  # noqa: S608 - ours
+        tuple(indices),
+    )
+    return {int(row[0]): _arrival(row) for row in rows}
+
+
+def arrivals_of(connection: Connection, device: str, since: datetime) -> list[Arrival]:
+    """A device's newest arrivals from a moment on, the newest first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM arrivals WHERE device = ? AND at >= ?"  # noqa: S608 - ours
+        " ORDER BY idx DESC LIMIT ?",
+        (device, format_time(since), NEWEST),
+    )
+    return [_arrival(row) for row in rows]
+
+
+def drop_arrivals(change: Connection, indices: Iterable[int]) -> None:
+    """Drop those at these places of the log."""
+    change.executemany("DELETE FROM arrivals WHERE idx = ?", [(index,) for index in indices])
+
+
+def newest_index(connection: Connection) -> int:
+    """The place in the log of the newest that is known; -1 where none is."""
+    found = connection.execute("SELECT max(idx) FROM arrivals").fetchone()[0]
+    return -1 if found is None else int(found)
+
+
+def _known(connection: Connection, indices: Sequence[int]) -> dict[int, bool]:
+    """Those of these places that are known, and whether exactly."""
+    if not indices:
+        return {}
+    rows = connection.execute(
+        f"SELECT idx, exact FROM arrivals WHERE idx IN ({marks(indices)})",  # noqa: S608 - ours
+        tuple(indices),
+    )
+    return {int(index): bool(exact) for index, exact in rows}
 
 
 def _row(device: str, arrival: Arrival) -> tuple[str | int, ...]:
@@ -211,8 +220,8 @@ def _row(device: str, arrival: Arrival) -> tuple[str | int, ...]:
     )
 
 
-def _arrival(row: Sequence[Any]) -> Found:
-    """Device and arrival of a row."""
-    index, device, epoch, batch, at, exact, closed, items, size = row
+def _arrival(row: Sequence[Any]) -> Arrival:
+    """The arrival of a row."""
+    index, _, epoch, batch, at, exact, closed, items, size = row
     moments = parse_time(at, what="at"), parse_time(closed, what="closed")
-    return device, Arrival(epoch, batch, index, *moments, items, size, exact=bool(exact))
+    return Arrival(epoch, batch, index, *moments, items, size, exact=bool(exact))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A heartbeat as it is kept in memory: what it says is turned into what is shown once, not often.
 
-The newest of five hundred devices is read again and again; that has to cost nothing.
+Kept notes are docs/spec/storage.md §3; what cannot be read there is passed over.
 """
 
 from __future__ import annotations

@@ -6,11 +6,13 @@ Days and hours are of UTC. Bit 0 of the hours is the one that begins at midnight
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
+from lakzegel_server.fleet.states import marks
 from lakzegel_server.index.engine import Connection
 from lakzegel_server.schema import put, row_digest
 
@@ -53,22 +55,28 @@ class Day:
 
 
 def add_days(change: Connection, more: Mapping[tuple[str, date], Day]) -> None:
-    """Add to the rows of devices and days, within the caller's transaction."""
-    for (device, day), news in more.items():
-        known = change.execute(
-            f"SELECT {_COLUMNS} FROM device_days WHERE device = ? AND day = ?",  # noqa: S608 - ours
-            (device, day.isoformat()),
-        ).fetchone()
-        new = (Day(*known) if known else Day()) + news
-        row = (
-            device, day.isoformat(), new.batches, new.items, new.size, new.batch_hours,
-            new.beat_hours,
-        )  # fmt: skip
-        if known is None or Day(*known) != new:
-            change.execute(
-                put("device_days"),
-                (*row, row_digest(*row)),
-            )
+    """Add to the rows of devices and days, within the caller's transaction: one look a day."""
+    by_day: defaultdict[str, dict[str, Day]] = defaultdict(dict)
+    for (device, date_), news in more.items():
+        by_day[date_.isoformat()][device] = news
+    for day, wanted in by_day.items():
+        known = _read(change, day, tuple(wanted))
+        rows = []
+        for device, news in wanted.items():
+            new = known.get(device, Day()) + news
+            if new != known.get(device):
+                row = (device, day, *astuple(new))
+                rows.append((*row, row_digest(*row)))
+        change.executemany(put("device_days"), rows)
+
+
+def _read(change: Connection, day: str, devices: Sequence[str]) -> dict[str, Day]:
+    rows = change.execute(
+        f"SELECT device, {_COLUMNS} FROM device_days"  # noqa: S608 - names of ours
+        f" WHERE device IN ({marks(devices)}) AND day = ?",
+        (*devices, day),
+    )
+    return {device: Day(*figures) for device, *figures in rows}
 
 
 def read_days(connection: Connection, device: str, since: date) -> Iterator[tuple[date, Day]]:
@@ -82,6 +90,9 @@ def read_days(connection: Connection, device: str, since: date) -> Iterator[tupl
         yield date.fromisoformat(day), Day(*figures)
 
 
-def forget_days(change: Connection, before: date) -> None:
-    """Drop the rows of earlier days."""
-    change.execute("DELETE FROM device_days WHERE day < ?", (before.isoformat(),))
+def forget_days(change: Connection, devices: Sequence[str], before: date) -> None:
+    """Drop the rows of earlier days of these devices."""
+    change.execute(
+        f"DELETE FROM device_days WHERE device IN ({marks(devices)}) AND day < ?",  # noqa: S608
+        (*devices, before.isoformat()),
+    )

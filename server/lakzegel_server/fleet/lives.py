@@ -10,12 +10,13 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from lakzegel_core.encoding import format_time, parse_time
+from lakzegel_server.fleet.states import marks
 from lakzegel_server.index.engine import Connection
 from lakzegel_server.schema import put, row_digest
 
@@ -54,19 +55,27 @@ class Lives:
         return None if over or self.returns < ENOUGH else self.since
 
 
-def write(change: Connection, device: str, lives: Lives) -> None:
-    """Remember a device's lives, within the caller's transaction."""
-    moments = [format_time(one) if one else "" for one in (lives.since, lives.last)]
-    row: tuple[str | bytes | int, ...] = (
-        device, lives.epoch, b"".join(lives.names), lives.returns, *moments,
-    )  # fmt: skip
-    change.execute(put("lives"), (*row, row_digest(*row)))
+def write(change: Connection, lives: Mapping[str, Lives]) -> None:
+    """Remember the lives of devices, within the caller's transaction."""
+    rows = []
+    for device, one in lives.items():
+        moments = [format_time(moment) if moment else "" for moment in (one.since, one.last)]
+        names = b"".join(one.names)
+        row: tuple[str | bytes | int, ...] = (device, one.epoch, names, one.returns, *moments)
+        rows.append((*row, row_digest(*row)))
+    change.executemany(put("lives"), rows)
 
 
-def read(connection: Connection) -> Iterator[tuple[str, Lives]]:
-    """Every device's, as they were written."""
-    rows = connection.execute("SELECT device, epoch, names, returns, since, last FROM lives")
+def read(connection: Connection, devices: Sequence[str]) -> dict[str, Lives]:
+    """Those of these devices, as they were written."""
+    rows = connection.execute(
+        "SELECT device, epoch, names, returns, since, last FROM lives"  # noqa: S608 - ours
+        f" WHERE device IN ({marks(devices)})",
+        tuple(devices),
+    )
+    found = {}
     for device, epoch, names, returns, *moments in rows:
         since, last = (parse_time(one, what="time") if one else None for one in moments)
         split = tuple(names[at : at + _SIZE] for at in range(0, len(names), _SIZE))
-        yield device, Lives(epoch, split, returns, since, last)
+        found[device] = Lives(epoch, split, returns, since, last)
+    return found

@@ -1,165 +1,251 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What is remembered of each device's health: its newest heartbeat, and what arrived when.
+"""What is remembered of each device's health: its newest heartbeat, what arrived, how it fares.
 
-Kept in memory as well, so that a reading of the whole fleet asks the disk for nothing. None of it
-is evidence: a write that a power cut undoes costs nothing but the next heartbeat, and so none waits
-for the disk. docs/spec/heartbeat.md §4, storage.md §3
+All of it is in the index, a row a device, and nothing that grows with the fleet is in memory: what
+one receiver wrote, others read. None of it is evidence: a write that a power cut undoes costs
+nothing but the next heartbeat, and so none waits for the disk. docs/spec/heartbeat.md §4,
+storage.md §3
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime
 from typing import Final, Self
 
-from lakzegel_core import note
 from lakzegel_core.batch import Header
-from lakzegel_core.encoding import format_time, parse_time
-from lakzegel_core.errors import LakzegelError, ReplayError
 from lakzegel_core.heartbeat import Heartbeat
-from lakzegel_core.limits import MAX_HEARTBEAT
 from lakzegel_server.database import Database
-from lakzegel_server.fleet.arrivals import Arrivals
-from lakzegel_server.fleet.beat import Beat
-from lakzegel_server.fleet.days import Day, add_days
-from lakzegel_server.fleet.lives import Lives, read, write
-from lakzegel_server.fleet.model import Fleet
+from lakzegel_server.fleet import arrivals
+from lakzegel_server.fleet.arrivals import Following, Found, Pruning, Told
+from lakzegel_server.fleet.days import Day, forget_days, read_days
+from lakzegel_server.fleet.gathering import Arriving, Gathering
+from lakzegel_server.fleet.grace import Freshness, Grace
+from lakzegel_server.fleet.judging import Judge
+from lakzegel_server.fleet.keeping import keep_states, read_healths, read_told
+from lakzegel_server.fleet.model import Arrival, DeviceHealth
+from lakzegel_server.fleet.receiving import receive
+from lakzegel_server.fleet.roll import Known, Roll
+from lakzegel_server.fleet.states import all_names, names_after, names_due, newest_life
+from lakzegel_server.fleet.tending import MOST, SMALL, Tending
 from lakzegel_server.index.engine import FAILURES, Connection
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
-from lakzegel_server.schema import put, row_digest
-from lakzegel_server.standing import Phase, Standing
+from lakzegel_server.settings_fleet import FleetSettings
 
-GRACE: Final = timedelta(minutes=30)  # after a start or a stop of sealing: nobody becomes late
 TEND_SECONDS: Final = 5.0  # how much of when batches came a crash may make less exact
+PRUNED: Final = 20  # chunks of old arrivals each time
 Clock = Callable[[], float]
-_log: Final = logging.getLogger(__name__)
 
 
 class FleetRecords:
-    """The newest of every device; one connection, one lock: worker threads take turns."""
+    """One receiver's; a connection that writes and one that reads, a lock each."""
 
-    def __init__(self, database: Database, layout: Layout, clock: Clock) -> None:
+    def __init__(self, database: Database, reading: Database, layout: Layout, clock: Clock) -> None:
         self._database = database
+        self._reading = reading
         self._clock = clock
-        self._lock = threading.Lock()
-        self.arrivals = Arrivals(database, self._lock, layout, self.now)
-        self._beats: dict[str, Beat] = {}
-        self._lives: dict[str, Lives] = {}
-        self.began = self.now()
-        self.alive = self.began  # the newest sign of life of any device before that
-        self.changes = 0  # of what a reading of the fleet shows
-        self._idle: datetime | None = None  # since when this receiver seals nothing
-        self._resumed: datetime | None = None  # and when it sealed again
-        self.reading: tuple[tuple[int, int, Phase], Fleet] | None = (
-            None  # the newest, and of what state
-        )
+        self._lock = threading.Lock()  # of the connection that writes
+        self._reading_lock = threading.Lock()
+        self._log: LogState | None = None
+        self.limits = FleetSettings()
+        self.roll = Roll()
+        self.grace = Grace(self.now(), self._newest_life())
+        self.freshness = Freshness()
+        self.told = Told(self.now, self._keep)
+        self._following = Following(layout, self.now, self._keep)
+        self._pruning = Pruning()
+        self._gathering = Gathering(self._receive)
+        self.tending = Tending(self.roll, self._look, self._names, self._after, self._due)
 
     @classmethod
     def open(cls, layout: Layout, clock: Clock) -> Self:
         """What was remembered before."""
         database = Database.open(layout.database)
         database.relax()
-        records = cls(database, layout, clock)
-        records._load()
-        return records
+        return cls(database, Database.open_readonly(layout.database), layout, clock)
+
+    def begin(self, log: LogState, limits: FleetSettings) -> None:
+        """Know from now on what the log says of devices, and by which limits they are judged."""
+        self.limits = limits
+        with log.looking() as custody:
+            self.roll.begin(custody)
+            log.when_taken(self.roll.take)
+        self._log = log
 
     def close(self) -> None:
-        """Write down what was told, and close the connection."""
+        """Write down what was told, and close the connections."""
+        self._gathering.close()
         with suppress(*FAILURES):
-            self.arrivals.write()
-        with self._lock:
+            self.told.write()
+        with self._lock, self._reading_lock:
+            self._reading.close()
             self._database.close()
 
     def now(self) -> datetime:
         """The receiver's clock, in whole seconds."""
         return datetime.fromtimestamp(int(self._clock()), UTC)
 
-    def beats(self) -> dict[str, Beat]:
-        """The newest heartbeat of every device that sent one."""
-        with self._lock:
-            return dict(self._beats)
+    # what comes
 
-    def keep(self, heartbeat: Heartbeat, data: bytes) -> None:
+    def put(self, heartbeat: Heartbeat, data: bytes) -> Future[None]:
         """Keep a heartbeat, which ``data`` is the verified note of, as its device's newest.
 
+        The future is done when it is kept; it raises ReplayError when its counter is not above that
+        of the one that is kept.
+
         Raises:
-            ReplayError: its counter is not above that of the one that is kept.
+            BusyError: too many wait.
         """
-        at = self.now()
-        row = (heartbeat.device, format_time(at), data)
-        with self._lock:
-            known = self._beats.get(heartbeat.device)
-            if known is not None and _place(heartbeat) <= _place(known.heartbeat):
-                raise ReplayError(
-                    f"device {heartbeat.device}: heartbeat {heartbeat.counter} is not newer than"
-                    f" {known.heartbeat.counter}"
-                )
-            with self._database.transaction() as change:
-                change.execute(
-                    put("heartbeats"),
-                    (*row, row_digest(*row)),
-                )
-                add_days(change, {(heartbeat.device, at.date()): Day().with_beat(at)})
-                self._live(change, heartbeat, at)
-            self._beats[heartbeat.device] = Beat.of(heartbeat, at)
-            self.changes += 1
-
-    def clones(self, now: datetime) -> dict[str, datetime]:
-        """The devices of which two copies are alive, and since when."""
-        with self._lock:
-            found = ((name, lives.cloned(now)) for name, lives in self._lives.items())
-            return {name: since for name, since in found if since is not None}
-
-    def _live(self, change: Connection, heartbeat: Heartbeat, at: datetime) -> None:
-        known = self._lives.get(heartbeat.device, Lives(heartbeat.epoch))
-        lives = known.heard(heartbeat.epoch, heartbeat.boot, at)
-        if lives != known:
-            write(change, heartbeat.device, lives)
-            self._lives[heartbeat.device] = lives
+        return self._gathering.put(heartbeat, data, self.now())
 
     def sealed(self, header: Header, index: int, size: int) -> None:
         """Take note of a batch that was sealed just now; its file has so many bytes."""
-        self.arrivals.tell(header, index, size)
-        self.changes += 1
+        self.told.tell(header, index, size)
 
-    def owed(self, standing: Standing, now: datetime) -> datetime:
-        """The moment up to which devices owe batches: none while nothing is sealed of anybody.
+    # what is asked
 
-        Nor for a while after that, since devices then come one after another.
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for looking only; what was written before is there."""
+        with self._reading_lock:
+            yield self._reading.connection
+
+    def refresh(self, now: datetime) -> None:
+        """Before somebody looks: what came, and what the log says, is in the rows.
+
+        Of a fleet that is not small the rest may be some seconds old.
         """
-        with self._lock:
-            if not standing.sealing:
-                began = min(now, self.alive) if now - self.began < GRACE else now
-                self._idle, self._resumed = self._idle or began, None
-            elif self._idle is not None and self._resumed is None:
-                self._resumed = now
-            elif self._resumed is not None and now - self._resumed >= GRACE:
-                self._idle = self._resumed = None
-            return now if self._idle is None else self._idle
+        self.told.write()
+        log = self._begun()
+        with log.looking() as custody:
+            small = self.roll.size(custody) <= SMALL
+        self.judge(now)
+        if small:
+            self.tending.all(now)
+        else:
+            self.tending.changed(now)
+
+    def health(self, device: str, now: datetime) -> DeviceHealth | None:
+        """How one device fares now, with everything that is known of it; None: nobody knows it."""
+        found = self.healths([device], now)
+        return found[0] if found else None
+
+    def healths(self, names: Sequence[str], now: datetime) -> list[DeviceHealth]:
+        """The same of some devices, in this order."""
+        known, judge = self.known(names, now), self.judge(now)
+        with self.reading() as connection:
+            return read_healths(connection, known, judge)
+
+    def known(self, names: Sequence[str], now: datetime) -> dict[str, Known]:
+        """What the log says of these devices; nothing of one that it does not know."""
+        with self._begun().looking() as custody:
+            return self.roll.look(custody, names, now)
+
+    def judge(self, now: datetime) -> Judge:
+        """By what devices are judged at this moment."""
+        quiet, owed = self.grace.until(self._begun().standing, now)
+        judge = Judge(self.limits, now, quiet, owed)
+        if self.grace.is_over(holds_back=judge.holds_back):
+            self.tending.hurry()
+        return judge
+
+    def arrivals(self, device: str, since: datetime) -> list[Arrival]:
+        """A device's arrivals from a moment on, the newest first; not all of a chatty one."""
+        self.told.write()
+        with self.reading() as connection:
+            return arrivals.arrivals_of(connection, device, since)
+
+    def days(self, device: str, since: date) -> dict[date, Day]:
+        """A device's days from one on, on which anything came; at most those of 400 days."""
+        self.told.write()
+        with self.reading() as connection:
+            return dict(read_days(connection, device, since))
+
+    # what a chore does now and then
 
     def tend(self, log: LogState) -> None:
-        """Write down, make good from the log, and forget: a chore's work."""
-        self.owed(log.standing, self.now())
-        self.arrivals.follow(log)
-        self.arrivals.prune()
+        """Write down, make good from the log, look at who is owed it, and forget."""
+        if self._log is None:
+            self.begin(log, self.limits)
+        now = self.now()
+        self.judge(now)
+        self.told.write()
+        self._following.follow(log, self.reading)
+        self.tending.some(now)
+        self._prune(now)
 
-    def _load(self) -> None:
-        rows = self._database.connection.execute("SELECT device, at, note FROM heartbeats")
-        for device, at, data in rows:
-            try:
-                text = note.parse(data, max_size=MAX_HEARTBEAT).text
-                self._beats[device] = Beat.of(Heartbeat.from_text(text), parse_time(at, what="at"))
-            except LakzegelError:
-                _log.warning("a heartbeat that was kept cannot be read; run 'check'")
-        self._lives = dict(read(self._database.connection))
-        times = [beat.at for beat in self._beats.values()]
-        times += [arrival.at for arrival in self.arrivals.newest().values()]
-        self.alive = min(self.began, max(times, default=self.began))
+    def _begun(self) -> LogState:
+        if self._log is None:
+            raise RuntimeError("the fleet is asked of before it knows the log")
+        return self._log
+
+    def _keep(self, found: Sequence[Found]) -> None:
+        """Write down arrivals, and what follows from them."""
+        if not found:
+            return
+        names = tuple({device for device, _ in found})
+        now = self.now()
+        if self._log is None:
+            with self._lock, self._database.transaction() as change:
+                arrivals.keep_arrivals(change, found)
+            return
+        known, judge = self.known(names, now), self.judge(now)
+        with self._lock, self._database.transaction() as change:
+            arrivals.keep_arrivals(change, found)
+            keep_states(change, names, known, read_told(change, known), judge)
+
+    def _receive(self, group: list[Arriving]) -> None:
+        """Write down heartbeats, and what follows from them."""
+        now = self.now()
+        known = self.known([one.heartbeat.device for one in group], now)
+        judge = self.judge(now)
+        with self._lock, self._database.transaction() as change:
+            receive(change, group, known, judge)
+
+    def _look(self, names: Sequence[str], now: datetime) -> None:
+        """Make the rows of these devices anew."""
+        known, judge = self.known(names, now), self.judge(now)
+        with self._lock, self._database.transaction() as change:
+            keep_states(change, names, known, read_told(change, known), judge)
+            forget_days(change, names, (now - arrivals.KEPT).date())
+
+    def _names(self) -> list[str]:
+        """All devices, of the log and of the rows."""
+        with self._begun().looking() as custody:
+            names = self.roll.names(custody)
+        with self.reading() as connection:
+            rows = all_names(connection)
+        return [*names, *rows.difference(names)]
+
+    def _after(self, group: str, name: str) -> list[str]:
+        with self.reading() as connection:
+            return names_after(connection, group, name, MOST)
+
+    def _due(self, now: datetime) -> list[str]:
+        with self.reading() as connection:
+            return names_due(connection, int(now.timestamp()), MOST)
+
+    def _prune(self, now: datetime) -> None:
+        """Drop arrivals that are too old, but for the newest of each device."""
+        for _ in range(PRUNED):
+            if not self._pruning.is_owed(now):
+                return
+            with self.reading() as connection:
+                old = self._pruning.old(connection, now)
+            newest = _newest(self.known([device for _, device in old], now))
+            with self._lock, self._database.transaction() as change:
+                arrivals.drop_arrivals(change, [idx for idx, _ in old if idx not in newest])
+
+    def _newest_life(self) -> datetime | None:
+        with self.reading() as connection:
+            return newest_life(connection)
 
 
-def _place(heartbeat: Heartbeat) -> tuple[int, int]:
-    return heartbeat.epoch, heartbeat.counter
+def _newest(known: Mapping[str, Known]) -> set[int]:
+    """The places in the log of the newest batches of these devices."""
+    heads = (getattr(one, "head", None) for one in known.values())
+    return {head[1].index for head in heads if head is not None}

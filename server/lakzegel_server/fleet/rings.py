@@ -7,16 +7,11 @@ What a device follows and runs is what it says itself in heartbeats (docs/spec/d
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
-from lakzegel_core.custody import Custody
-from lakzegel_core.followed import followed
 from lakzegel_server.fleet.assess import numbers
-from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet
-
-_GONE: Final = frozenset({Condition.REVOKED, Condition.CLOSED})
+from lakzegel_server.fleet.counts import RingCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +31,37 @@ class Ring:
     versions: tuple[tuple[str, int], ...] = ()
 
 
-def wanted(custody: Custody) -> dict[str, int]:
-    """Of each device the serial of the policy that it is to follow."""
-    return {name: entry.policy.serial for name, entry in followed(custody).items()}
-
-
-def rings(fleet: Fleet, serials: Mapping[str, int]) -> list[Ring]:
+def rings(counts: Iterable[RingCount]) -> list[Ring]:
     """The groups, by name."""
-    members: defaultdict[str, list[DeviceHealth]] = defaultdict(list)
-    for device in fleet.devices:
-        if device.group is not None and device.condition not in _GONE:
-            members[device.group].append(device)
-    return [_ring(group, members[group], serials) for group in sorted(members)]
+    members: defaultdict[str, list[RingCount]] = defaultdict(list)
+    for one in counts:
+        members[one.group].append(one)
+    return [_ring(group, members[group]) for group in sorted(members)]
 
 
-def _ring(group: str, devices: list[DeviceHealth], serials: Mapping[str, int]) -> Ring:
-    here = [device for device in devices if device.enrolled is not None]
-    serial = max((serials[one.device] for one in here if one.device in serials), default=None)
-    late = [one for one in here if one.policy is None or one.policy != serials.get(one.device)]
+def _ring(group: str, counts: list[RingCount]) -> Ring:
+    here = [one for one in counts if one.enrolled]
+    serial = max((one.wanted for one in here if one.wanted is not None), default=None)
+    late = [one for one in here if one.policy is None or one.policy != one.wanted]
     others = {one.policy for one in late}
+    devices = sum(one.devices for one in here)
     return Ring(
         group,
-        len(here),
-        len(devices) - len(here),
+        devices,
+        sum(one.devices for one in counts) - devices,
         serial,
-        len(here) - len(late),
+        devices - sum(one.devices for one in late),
         tuple(sorted(others, key=lambda one: -1 if one is None else one, reverse=True)),
         _versions(here),
     )
 
 
-def _versions(devices: list[DeviceHealth]) -> tuple[tuple[str, int], ...]:
+def _versions(counts: list[RingCount]) -> tuple[tuple[str, int], ...]:
     """How many run which version, the newest first."""
-    counts = Counter(one.version for one in devices if one.version is not None)
+    found: Counter[str] = Counter()
+    for one in counts:
+        if one.version is not None:
+            found[one.version] += one.devices
     return tuple(
-        (one, counts[one]) for one in sorted(counts, key=lambda v: (numbers(v), v), reverse=True)
+        (one, found[one]) for one in sorted(found, key=lambda v: (numbers(v), v), reverse=True)
     )

@@ -15,7 +15,7 @@ from typing import Final
 
 from lakzegel_core.custody_state import DeviceState
 from lakzegel_server.desk import Desk
-from lakzegel_server.fleet.arrivals import DETAIL, KEPT
+from lakzegel_server.fleet.arrivals import DETAIL, KEPT, NEWEST
 from lakzegel_server.fleet.days import Day
 from lakzegel_server.fleet.model import Arrival
 
@@ -62,7 +62,7 @@ class Timeline:
 
     device: str
     days: tuple[DayOf, ...]
-    arrivals: tuple[Arrival, ...]  # the newest first; of at most five weeks
+    arrivals: tuple[Arrival, ...]  # the newest first; of at most five weeks, and at most 200
     gaps: tuple[Gap, ...]  # the first one first
     epochs: tuple[EpochOf, ...]  # the first one first
 
@@ -79,11 +79,12 @@ def read_timeline(
         ended = state.revoked or state.final
     span = min(span, KEPT)
     first = (now - span).date()
-    known = desk.fleet.arrivals.days(device, first)
+    known = desk.fleet.days(device, first)
     window = now - min(span, DETAIL)
-    arrivals = desk.fleet.arrivals.of(device, window)
+    arrivals = desk.fleet.arrivals(device, window)
     sealed = sorted(arrival.at for arrival in arrivals)
-    moments = [max(window, epochs[0].enrolled), *sealed, now]
+    first_known = sealed[0] if len(sealed) == NEWEST else max(window, epochs[0].enrolled)
+    moments = [first_known, *sealed, now]
     return Timeline(
         device=device,
         days=tuple(_days(known, first, now.date())),

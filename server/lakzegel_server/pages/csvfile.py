@@ -29,13 +29,19 @@ COLUMNS: Final = (
 )
 
 
-def table(devices: Iterable[DeviceHealth], now: datetime) -> str:
-    """A row a device, after the names of the columns."""
+def header() -> str:
+    """The first row: the names of the columns."""
+    return _text([list(COLUMNS)])
+
+
+def rows(devices: Iterable[DeviceHealth], now: datetime) -> str:
+    """A row a device."""
+    return _text([[cell(value) for value in _row(device, now)] for device in devices])
+
+
+def _text(lines: Iterable[list[str]]) -> str:
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for device in devices:
-        writer.writerow([cell(value) for value in _row(device, now)])
+    csv.writer(file, lineterminator="\r\n").writerows(lines)
     return file.getvalue()
 
 

@@ -55,22 +55,22 @@ async def device(desk: Desk, request: Request) -> Response:
         MissingError: nobody admitted a device of this name.
     """
     name = str(request.path_params["name"])
-    fleet = await desk.workers.run(sources.fleet_of, desk)
-    found = next((one for one in fleet.devices if one.device == name), None)
+    now = desk.fleet.now()
+    found = await desk.workers.run(sources.device_of, desk, name, now)
     if found is None:
         raise MissingError(text("no device has this name"))
-    timeline = await desk.workers.run(sources.timeline_of, desk, name, fleet.at)
+    timeline = await desk.workers.run(sources.timeline_of, desk, name, now)
     epochs = timeline.epochs if timeline else ()
-    weeks = calendar(timeline.days if timeline else (), span_of(found, epochs), fleet.at)
+    weeks = calendar(timeline.days if timeline else (), span_of(found, epochs), now)
     return timed_page(
         desk,
         request,
         "device.html",
-        fleet.at,
+        now,
         device=found,
         said=said_of(found),
         since=since(found),
-        absent=absent_until(found.away, fleet.at),
+        absent=absent_until(found.away, now),
         step=cause_of(code) if (code := code_of(found)) else None,
         troubles=troubles_of(found),
         tones=TONES,

@@ -3,23 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.absence import absent_until
 from lakzegel_server.fleet.causes import cause_of
-from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet
+from lakzegel_server.fleet.model import Condition, DeviceHealth
 from lakzegel_server.pages import sources
 from lakzegel_server.pages.conditions import ACTION, CONDITIONS, Said, Tone, code_of, since
-from lakzegel_server.pages.csvfile import table
-from lakzegel_server.pages.fleetquery import SORTS, Query, Selection, chosen, select
+from lakzegel_server.pages.csvfile import header
+from lakzegel_server.pages.fleetquery import SORTS, Query, Selection
 from lakzegel_server.pages.language import text
 from lakzegel_server.pages.menu import menu
 from lakzegel_server.pages.rendering import timed_page
@@ -70,18 +71,18 @@ async def fleet(desk: Desk, request: Request) -> Response:
     role = request.state.account.role
     if role is not AccountRole.IT:
         return RedirectResponse(menu(role)[0].path, HTTPStatus.SEE_OTHER)
-    query = Query.read(request.query_params)
-    found = await desk.workers.run(sources.fleet_of, desk)
-    selection = select(found, query)
-    rings = [] if query.filtered else await desk.workers.run(sources.rings_of, desk, found)
+    query, now = Query.read(request.query_params), desk.fleet.now()
+    selection, total = await desk.workers.run(sources.selection_of, desk, query, now)
+    rings = [] if query.filtered else await desk.workers.run(sources.rings_of, desk)
     return timed_page(
         desk,
         request,
         "fleet.html",
-        found.at,
+        now,
         query=query,
         selection=selection,
-        total=len(found.devices),
+        total=total,
+        behind=desk.fleet.tending.is_behind,
         action=_acting(selection),
         tiles=list(_tiles(selection, query)),
         shares=list(_shares(selection)),
@@ -98,13 +99,18 @@ async def fleet(desk: Desk, request: Request) -> Response:
 
 
 async def fleet_csv(desk: Desk, request: Request) -> Response:
-    """The same devices, all of them, as a table for programs."""
-    query = Query.read(request.query_params)
-    found: Fleet = await desk.workers.run(sources.fleet_of, desk)
-    name = f"lakzegel-{found.at:%Y%m%d-%H%M}.csv"
+    """The same devices, all of them, as a table for programs; sent as it is read."""
+    query, now = Query.read(request.query_params), desk.fleet.now()
+    names = await desk.workers.run(sources.names_of, desk, query, now)
+    name = f"lakzegel-{now:%Y%m%d-%H%M}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    text = await desk.workers.run(lambda: table(chosen(found, query), found.at))
-    return Response(text, media_type="text/csv", headers=headers)
+    return StreamingResponse(_rows(desk, names, now), media_type="text/csv", headers=headers)
+
+
+async def _rows(desk: Desk, names: list[str], now: datetime) -> AsyncIterator[str]:
+    yield header()
+    for some in sources.chunks(names):
+        yield await desk.workers.run(sources.table, desk, some, now)
 
 
 def _acting(selection: Selection) -> int:

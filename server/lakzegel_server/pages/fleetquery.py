@@ -1,38 +1,18 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What of the fleet was asked for: searched, filtered, sorted, one page of it."""
+"""What of the fleet is asked for: searched, filtered, sorted, one page of it."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
-from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet
-from lakzegel_server.pages.conditions import LISTED, ORDER, since
+from lakzegel_server.fleet.model import Condition, DeviceHealth
 
 PAGE: Final = 50  # devices
 MAX_TEXT: Final = 128  # characters of anything that is asked for
 MAX_PAGE: Final = 10_000
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
-_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
-Key = Callable[[DeviceHealth], Any]
-
-
-def _worst(device: DeviceHealth) -> tuple[int, datetime]:
-    return ORDER[device.condition], since(device) or _NEVER
-
-
-def _sealed(device: DeviceHealth) -> datetime:
-    return device.newest.at if device.newest else _BEGINNING
-
-
-def version_key(version: str | None) -> tuple[int, ...]:
-    """Something that versions can be compared by; what is no number counts as 0."""
-    parts = (version or "").split(".")
-    return tuple(int(part) if part.isascii() and part.isdigit() else 0 for part in parts)
 
 
 def _number(asked: str) -> int:
@@ -42,13 +22,7 @@ def _number(asked: str) -> int:
     return min(max(int(asked), 1), MAX_PAGE)
 
 
-SORTS: Final[dict[str, Key]] = {
-    "worst": _worst,
-    "device": lambda device: device.device,
-    "sealed": _sealed,
-    "version": lambda device: version_key(device.version),
-    "spool": lambda device: -device.spool_bytes,
-}
+SORTS: Final = ("worst", "device", "sealed", "version", "spool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +66,6 @@ class Query:
         """Whether it asks for less than all."""
         return bool(self.search or self.condition or self.group or self.problem)
 
-    def takes(self, device: DeviceHealth) -> bool:
-        """Whether a device is asked for."""
-        wanted = self.search.casefold()
-        return (
-            (not wanted or wanted in device.device or wanted in (device.group or ""))
-            and self.condition in {"", device.condition}
-            and (not self.group or device.group == self.group)
-            and (not self.problem or any(one.code == self.problem for one in device.troubles))
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -124,30 +88,3 @@ class Selection:
     def last(self) -> int:
         """Which it ends with."""
         return min(self.page * PAGE, self.found)
-
-
-def chosen(fleet: Fleet, query: Query) -> list[DeviceHealth]:
-    """Every device that is asked for, in order."""
-    found = [device for device in fleet.devices if query.takes(device)]
-    name = query.sort.removeprefix("-")
-    found.sort(key=lambda device: device.device)
-    found.sort(key=SORTS[name], reverse=query.sort.startswith("-"))
-    return found
-
-
-def select(fleet: Fleet, query: Query) -> Selection:
-    """One page of what is asked for, and what can be asked for."""
-    found = chosen(fleet, query)
-    pages = max(1, -(-len(found) // PAGE))
-    page = min(query.page, pages)
-    counts = Counter(device.condition for device in fleet.devices)
-    codes = {one.code for device in fleet.devices for one in device.troubles}
-    return Selection(
-        rows=tuple(found[(page - 1) * PAGE : page * PAGE]),
-        found=len(found),
-        pages=pages,
-        page=page,
-        counts={condition: counts[condition] for condition in LISTED},
-        groups=tuple(sorted({device.group for device in fleet.devices if device.group})),
-        problems=tuple(sorted(codes)),
-    )

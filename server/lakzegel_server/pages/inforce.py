@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nsmallest
+from itertools import islice
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lakzegel_core.custody import Custody
-from lakzegel_core.followed import followed
+from lakzegel_core.custody_state import AdmissionState, DeviceState
 from lakzegel_server.desk import Desk
+from lakzegel_server.fleet.counts import CONDITION, FOLLOWS, read_census
+from lakzegel_server.fleet.model import Condition
+from lakzegel_server.fleet.states import names_ended
 from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.language import text
 from lakzegel_server.pages.rendering import timed_page
@@ -82,68 +86,75 @@ async def in_force(desk: Desk, request: Request) -> Response:
 
 
 def read_in_force(desk: Desk, now: datetime) -> InForce:
-    """What is in force, in the order in which somebody may have to act.
+    """What is in force, in the order in which somebody may have to act; what is shown alone.
 
     Raises:
         BusyError: what was committed last could not be shown yet.
     """
+    desk.fleet.refresh(now)
+    with desk.fleet.reading() as connection:
+        census = read_census(connection, CONDITION, FOLLOWS)
+        names = names_ended(connection, MOST)
     with desk.log.reading() as (custody, _):
         entry = custody.delegation
-        admissions = sorted(_admissions(custody, now), key=_pressing)
-        policies = sorted(_policies(custody, now), key=lambda row: (not row.devices, -row.serial))
-        ended = sorted(_ended(custody), key=_newest)
+        admissions = _shown_admissions(custody, desk.fleet.roll.admissions(), now)
+        policies = sorted(
+            _policies(custody, census.follows, now), key=lambda row: (not row.devices, -row.serial)
+        )
+        ended = [_ended(custody.devices[name]) for name in names if name in custody.devices]
+        beyond = len(custody.admissions) - len(admissions)
+    count = sum(census.conditions.get(one, 0) for one in (Condition.REVOKED, Condition.CLOSED))
     return InForce(
         entry.delegation.serial if entry else None,
         entry.delegation.threshold if entry else 0,
-        admissions[:MOST],
+        admissions,
         policies[:MOST],
-        ended[:MOST],
-        (_beyond(admissions), _beyond(policies), _beyond(ended)),
+        ended,
+        (beyond, max(0, len(policies) - MOST), max(0, count - len(ended))),
     )
 
 
-def _beyond(rows: Sequence[object]) -> int:
-    return max(0, len(rows) - MOST)
+def _shown_admissions(
+    custody: Custody, leave: Sequence[AdmissionState], now: datetime
+) -> list[AdmissionRow]:
+    """Those that can be used, then the newest of the others: no more are looked at than are shown.
+
+    Of those that may be used yet, all are: they are the ones that a page is opened for.
+    """
+    usable = (one for one in leave if one.has_leave and now < one.admission.expires)
+    chosen = nsmallest(MOST, usable, key=lambda one: one.admission.expires)
+    here = {one.id for one in chosen}
+    rest = (one for one in custody.admissions.newest() if one.id not in here)
+    if len(chosen) < MOST:
+        chosen += islice(rest, MOST - len(chosen))
+    return [_admission(one, now) for one in chosen]
 
 
-def _newest(row: EndedRow) -> tuple[int, str]:
-    """The one that ended last in the log first."""
-    return -1 if row.index is None else -row.index, row.device
+def _admission(state: AdmissionState, now: datetime) -> AdmissionRow:
+    found = state.admission
+    if state.withdrawn is not None:
+        tone, said = Tone.CALM, text("taken back")
+    elif state.used >= found.count:
+        tone, said = Tone.CALM, text("used up")
+    elif now >= found.expires:
+        tone, said = Tone.CALM, text("expired")
+    else:
+        tone, said = Tone.GOOD, text("can be used")
+    return AdmissionRow(
+        found.token.name.rpartition("/")[2],
+        found.device,
+        found.group,
+        state.used,
+        found.count,
+        found.expires,
+        found.custody,
+        state.index,
+        tone,
+        said,
+    )
 
 
-def _pressing(row: AdmissionRow) -> tuple[bool, float]:
-    """Those that can still be used first, the one that ends soonest first; then the newest."""
-    over = row.tone is Tone.CALM
-    return over, -row.index if over else row.expires.timestamp()
-
-
-def _admissions(custody: Custody, now: datetime) -> Iterator[AdmissionRow]:
-    for state in custody.admissions.values():
-        found = state.admission
-        if state.withdrawn is not None:
-            tone, said = Tone.CALM, text("taken back")
-        elif state.used >= found.count:
-            tone, said = Tone.CALM, text("used up")
-        elif now >= found.expires:
-            tone, said = Tone.CALM, text("expired")
-        else:
-            tone, said = Tone.GOOD, text("can be used")
-        yield AdmissionRow(
-            found.token.name.rpartition("/")[2],
-            found.device,
-            found.group,
-            state.used,
-            found.count,
-            found.expires,
-            found.custody,
-            state.index,
-            tone,
-            said,
-        )
-
-
-def _policies(custody: Custody, now: datetime) -> Iterator[PolicyRow]:
-    devices = Counter(one.id for one in followed(custody).values())
+def _policies(custody: Custody, follows: Mapping[str, int], now: datetime) -> Iterator[PolicyRow]:
     for entry in custody.policies.values():
         policy = entry.policy
         yield PolicyRow(
@@ -151,25 +162,22 @@ def _policies(custody: Custody, now: datetime) -> Iterator[PolicyRow]:
             policy.audience,
             policy.expires,
             entry.index,
-            devices[entry.id],
+            follows.get(entry.id.hex(), 0),
             policy.expires <= now,
         )
 
 
-def _ended(custody: Custody) -> Iterator[EndedRow]:
-    for device in custody.devices.values():
-        revocation = device.revocation
-        if revocation is not None:
-            yield EndedRow(
-                device.name,
-                device.group,
-                revocation.reason,
-                revocation.at,
-                revocation.last,
-                device.revocation_index,
-            )
-        elif device.final:
-            head = device.head
-            last = (device.epoch, head.batch) if head else None
-            closed, index = (head.closed, head.index) if head else (None, None)
-            yield EndedRow(device.name, device.group, None, closed, last, index)
+def _ended(device: DeviceState) -> EndedRow:
+    revocation, head = device.revocation, device.head
+    if revocation is not None:
+        return EndedRow(
+            device.name,
+            device.group,
+            revocation.reason,
+            revocation.at,
+            revocation.last,
+            device.revocation_index,
+        )
+    last = (device.epoch, head.batch) if head else None
+    closed, index = (head.closed, head.index) if head else (None, None)
+    return EndedRow(device.name, device.group, None, closed, last, index)

@@ -56,22 +56,21 @@ async def mine(desk: Desk, request: Request) -> Response:
         TooManyError: and neither did many others from there.
     """
     found = await _find(desk, request)
-    fleet = await desk.workers.run(sources.fleet_of, desk)
-    device = found.device
-    health = next((one for one in fleet.devices if one.device == device), None)
-    timeline = await desk.workers.run(sources.timeline_of, desk, device, fleet.at)
+    device, now = found.device, desk.fleet.now()
+    health = await desk.workers.run(sources.device_of, desk, device, now)
+    timeline = await desk.workers.run(sources.timeline_of, desk, device, now)
     span = span_of(health, timeline.epochs) if timeline and health else None
     policy = await desk.workers.run(policy_of, desk, device)
     return timed_page(
         desk,
         request,
         "mine.html",
-        fleet.at,
+        now,
         link=found,
         health=health,
-        absent=absent_until(health.away, fleet.at) if health else None,
+        absent=absent_until(health.away, now) if health else None,
         said=CONDITIONS[health.condition if health else Condition.EXPECTED],
-        weeks=calendar(timeline.days, span, fleet.at) if timeline and span else (),
+        weeks=calendar(timeline.days, span, now) if timeline and span else (),
         policy=policy,
         excluded=policy is not None and device in policy.annexes,
         kind_of=kind_of,

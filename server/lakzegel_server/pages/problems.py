@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,9 +15,8 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.alerting.observed import BY_TOKEN
 from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.assess import OWN
-from lakzegel_server.fleet.cause import OWNERS, Cause, Severity
-from lakzegel_server.fleet.causes import CAUSES, STATED, cause_of
-from lakzegel_server.fleet.model import Fleet, Trouble
+from lakzegel_server.fleet.cause import OWNERS, Severity
+from lakzegel_server.fleet.causes import CAUSES, STATED
 from lakzegel_server.pages import sources
 from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.language import text
@@ -59,26 +57,16 @@ class Refused:
     last: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """One cause, and the devices that have it."""
-
-    cause: Cause
-    devices: int
-    count: int  # of whatever the problem counts, on all of them
-    since: datetime  # the oldest
-
-
 async def problems(desk: Desk, request: Request) -> Response:
     """The page of problems by cause."""
-    fleet = await desk.workers.run(sources.fleet_of, desk)
-    found = grouped(fleet)
-    refused = await desk.workers.run(refused_enrolments, desk, fleet.at)
+    now = desk.fleet.now()
+    found = await desk.workers.run(sources.shared_of, desk, now)
+    refused = await desk.workers.run(refused_enrolments, desk, now)
     return timed_page(
         desk,
         request,
         "problems.html",
-        fleet.at,
+        now,
         found=found,
         refused=refused,
         tones=TONES,
@@ -116,24 +104,3 @@ def refused_enrolments(desk: Desk, now: datetime) -> list[Refused]:
         for code, count, last in rows
     ]
     return sorted(found, key=lambda one: list(REFUSALS).index(one.code))
-
-
-def grouped(fleet: Fleet) -> list[Shared]:
-    """Causes that some device has, the gravest first, then by how many devices have them."""
-    found: defaultdict[str, list[Trouble]] = defaultdict(list)
-    for device in fleet.devices:
-        for trouble in device.troubles:
-            found[trouble.code].append(trouble)
-    shared = [
-        Shared(
-            cause_of(code),
-            len(troubles),
-            sum(one.count for one in troubles),
-            min(one.since for one in troubles),
-        )
-        for code, troubles in found.items()
-    ]
-    order = list(Severity)
-    return sorted(
-        shared, key=lambda one: (order.index(one.cause.severity), -one.devices, one.cause.code)
-    )

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,13 +12,13 @@ from prometheus_client.registry import Collector
 
 from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_server.chores import Chores
-from lakzegel_server.fleet.model import Condition, Fleet
+from lakzegel_server.fleet.model import Condition
 from lakzegel_server.intake import Intake
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 
 Families = Iterator[GaugeMetricFamily]
-Reading = Callable[[], Fleet]
+Reading = Callable[[], "Fleet"]
 
 
 @dataclass(slots=True, eq=False)
@@ -66,23 +65,30 @@ class Gauges(Collector):
         yield one("disk_bytes", "Size of the disk of DATA", found.f_blocks * found.f_frsize)
 
     def _fleet(self, fleet: Fleet) -> Families:
-        conditions = Counter(device.condition for device in fleet.devices)
         found = GaugeMetricFamily("lakzegel_devices", "Devices by condition", labels=["condition"])
         for condition in Condition:
-            found.add_metric([condition.value], conditions[condition])
+            found.add_metric([condition.value], fleet.conditions.get(condition, 0))
         yield found
-        codes = Counter(trouble.code for d in fleet.devices for trouble in d.troubles)
         found = GaugeMetricFamily("lakzegel_problems", "Devices by problem", labels=["code"])
-        for code, count in sorted(codes.items()):
+        for code, (count, _) in sorted(fleet.codes.items()):
             found.add_metric([code], count)
         yield found
         if self.devices:
             found = GaugeMetricFamily(
                 "lakzegel_device", "1 for the condition of a device", labels=["device", "condition"]
             )
-            for device in fleet.devices:
-                found.add_metric([device.device, device.condition.value], 1)
+            for device, word in fleet.devices:
+                found.add_metric([device, word], 1)
             yield found
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Devices by condition and by problem, and each of them where that is wanted."""
+
+    conditions: dict[Condition, int]
+    codes: dict[str, tuple[int, int]]
+    devices: list[tuple[str, str]]
 
 
 def one(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import Future
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -11,7 +13,8 @@ from starlette.responses import Response
 from lakzegel_core.custody import Custody
 from lakzegel_core.custody_state import DeviceState
 from lakzegel_core.errors import EpochError, FormatError, NotAdmittedError, RevokedError
-from lakzegel_core.heartbeat import Heartbeat, open_heartbeat, peek_heartbeat
+from lakzegel_core.heartbeat import Heartbeat, open_heartbeat_of
+from lakzegel_core.keys import VerifierKey
 from lakzegel_core.limits import MAX_HEARTBEAT
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import BusyError
@@ -21,33 +24,53 @@ from lakzegel_server.web.requests import read_body
 async def post_heartbeat(desk: Desk, request: Request) -> Response:
     """Nothing, once the heartbeat is kept."""
     data = await read_body(request, MAX_HEARTBEAT)
-    with suppress(BusyError):  # what cannot be shown at present tells of the device all the same
-        await desk.workers.run(desk.log.refresh)
     try:
-        await desk.workers.run(_take, desk, data)
+        kept = await desk.workers.run(_take, desk, data)
     except (NotAdmittedError, EpochError):
         desk.log.standing.require_sealing()  # else a newer log may know the device, or its epoch
         raise
+    await asyncio.wrap_future(kept)
     return Response(status_code=204)
 
 
-def _take(desk: Desk, data: bytes) -> None:
-    """docs/spec/heartbeat.md §4: of this log and an enrolled device, by its key, not revoked, new.
+def _take(desk: Desk, data: bytes) -> Future[None]:
+    """docs/spec/heartbeat.md §4: of this log and an enrolled device, by its key, not revoked.
 
-    By what is committed, whether it is shown or not: the answer says nothing of the log.
+    By what is committed, whether it is shown or not: the answer says nothing of the log. Whether it
+    is new is found when it is written, together with others.
 
     Raises:
-        FormatError, NotAdmittedError, EpochError, SignatureError, RevokedError, ReplayError.
+        FormatError, NotAdmittedError, EpochError, SignatureError, RevokedError, BusyError.
     """
-    peeked = peek_heartbeat(data)
-    with desk.log.looking() as custody:
-        device = _device(custody, peeked)
-        key, revoked = device.header_key, device.revoked
-    heartbeat = open_heartbeat(data, key)
-    desk.limits.device(heartbeat.device)
+    if desk.fleet.freshness.is_owed():
+        _refresh(desk)
+    try:
+        return _verified(desk, data)
+    except (NotAdmittedError, EpochError):
+        _refresh(desk)  # another receiver may have enrolled it a moment ago
+        return _verified(desk, data)
+
+
+def _verified(desk: Desk, data: bytes) -> Future[None]:
+    revoked = False
+
+    def key_of(claimed: Heartbeat) -> VerifierKey:
+        nonlocal revoked
+        with desk.log.looking() as custody:
+            device = _device(custody, claimed)
+            revoked = device.revoked
+            return device.header_key
+
+    heartbeat = open_heartbeat_of(data, key_of)
+    desk.limits.heartbeat(heartbeat.device)
     if revoked:
         raise RevokedError(f"device {heartbeat.device}: was revoked")
-    desk.fleet.keep(heartbeat, data)
+    return desk.fleet.put(heartbeat, data)
+
+
+def _refresh(desk: Desk) -> None:
+    with suppress(BusyError):  # what cannot be shown at present tells of the device all the same
+        desk.log.refresh()
 
 
 def _device(custody: Custody, peeked: Heartbeat) -> DeviceState:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -16,9 +15,10 @@ from starlette.responses import JSONResponse, Response
 
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.desk import Desk
-from lakzegel_server.fleet.reading import read_fleet
+from lakzegel_server.fleet.counts import CODE, CONDITION, read_census
+from lakzegel_server.fleet.states import read_conditions
 from lakzegel_server.problems import document
-from lakzegel_server.vitals.gauges import Families, one
+from lakzegel_server.vitals.gauges import Families, Fleet, one
 from lakzegel_server.vitals.probes import Outcome
 from lakzegel_server.web.identity import identify
 
@@ -40,10 +40,20 @@ async def healthz(desk: Desk, request: Request) -> Response:
 async def metrics(desk: Desk, _request: Request) -> Response:
     """Counts in the text format of Prometheus."""
     gauges = desk.vitals.gauges
-    gauges.fleet = lambda: read_fleet(desk, datetime.fromtimestamp(gauges.clock(), UTC))
+    gauges.fleet = partial(read, desk)
     gauges.others = partial(others, desk, gauges.clock)
     data = await desk.workers.run(generate_latest, desk.vitals.registry)
     return Response(data, media_type=CONTENT_TYPE_PLAIN_0_0_4, headers=_NEVER)
+
+
+def read(desk: Desk) -> Fleet:
+    """How the fleet fares, of what is counted; each device where the settings want that."""
+    desk.fleet.refresh(desk.fleet.now())
+    with desk.fleet.reading() as connection:
+        census = read_census(connection, CONDITION, CODE)
+        wanted = desk.vitals.gauges.devices
+        devices = read_conditions(connection) if wanted else []
+    return Fleet(census.conditions, census.codes, devices)
 
 
 def others(desk: Desk, clock: Callable[[], float]) -> Families:

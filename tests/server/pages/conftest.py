@@ -2,6 +2,7 @@
 """A receiver with 500 simulated devices, and a real browser that looks at its pages."""
 
 import runpy
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,10 @@ import pytest
 
 from lakzegel_server import links
 from lakzegel_server.database import Database
+from lakzegel_server.fleet.counts import change_counts
+from lakzegel_server.fleet.listing import ORDER, since
+from lakzegel_server.fleet.states import Standing, state_of, write_states
+from lakzegel_server.fleet.troubles import change_troubles
 from lakzegel_server.pages import inforce, mine, receiver, sources
 from lakzegel_server.people.records import Action, Event, Thing, Who
 
@@ -69,15 +74,57 @@ def work(world):
     return "0-3"
 
 
+def stand_still(patched, desk):
+    """Have the rows of devices stay as they are, of whom the log knows nothing."""
+    patched.setattr(desk.fleet, "tend", lambda _log: None)
+    patched.setattr(desk.fleet, "refresh", lambda _now: None)
+    patched.setattr(desk.fleet.tending, "_hurries", False)
+
+
+def keep(change, fleet):
+    """Keep the devices of a fleet as a receiver does, and none besides."""
+    for table in ("fleet", "fleet_troubles", "fleet_counts"):
+        change.execute(f"DELETE FROM {table}")
+    due = fleet.at + timedelta(days=30)
+    states = [
+        state_of(one, ORDER[one.condition], since(one), Standing(), due) for one in fleet.devices
+    ]
+    write_states(change, states)
+    change_troubles(change, {}, states)
+    change_counts(change, (), states)
+
+
+@pytest.fixture(scope="session")
+def showing():
+    return show
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory):
+    """Makes an index with the devices of a fleet, and gives a connection to it."""
+    opened = []
+
+    def make(fleet):
+        database = Database.open(tmp_path_factory.mktemp("kept") / "index.sqlite")
+        opened.append(database)
+        with database.transaction() as change:
+            keep(change, fleet)
+        return database.connection
+
+    yield make
+    for database in opened:
+        database.close()
+
+
 def show(patched, shown, fleet, simulated):
     """Have the pages of one receiver show this fleet."""
     known = {device.device: device for device in fleet.devices}
-    own_fleet, own_timeline = sources.fleet_of, sources.timeline_of
+    own_device, own_timeline = sources.device_of, sources.timeline_of
     own_state, own_in_force = receiver.state_of, inforce.read_in_force
     own_policy = mine.policy_of
 
-    def fleet_of(desk):
-        return fleet if desk is shown else own_fleet(desk)
+    def device_of(desk, name, now):
+        return known.get(name) if desk is shown else own_device(desk, name, now)
 
     def timeline_of(desk, name, now):
         return simulated.timeline(known[name]) if desk is shown else own_timeline(desk, name, now)
@@ -92,7 +139,10 @@ def show(patched, shown, fleet, simulated):
         return simulated.policy(device) if desk is shown else own_policy(desk, device)
 
     patched.setattr(mine, "policy_of", policy_of)
-    patched.setattr(sources, "fleet_of", fleet_of)
+    patched.setattr(sources, "device_of", device_of)
+    stand_still(patched, shown)
+    with shown.fleet._database.transaction() as change:
+        keep(change, fleet)
     patched.setattr(inforce, "read_in_force", read_in_force)
     patched.setattr(receiver, "state_of", state_of)
     patched.setattr(sources, "timeline_of", timeline_of)

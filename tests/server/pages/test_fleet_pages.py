@@ -6,7 +6,7 @@ import io
 import re
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.datastructures import QueryParams
@@ -15,7 +15,7 @@ from lakzegel_server.fleet.assess import Facts
 from lakzegel_server.fleet.assess import _condition as condition_of
 from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet, Trouble
-from lakzegel_server.pages import sources
+from lakzegel_server.pages import selecting, sources
 from lakzegel_server.pages.conditions import (
     CONDITIONS,
     LISTED,
@@ -25,8 +25,10 @@ from lakzegel_server.pages.conditions import (
     said_of,
     since,
 )
-from lakzegel_server.pages.csvfile import COLUMNS, cell, table
-from lakzegel_server.pages.fleetquery import PAGE, Query, chosen, select
+from lakzegel_server.pages.csvfile import COLUMNS, cell, header, rows
+from lakzegel_server.pages.fleetquery import PAGE, SORTS, Query
+from lakzegel_server.pages.selecting import healths, select
+from lakzegel_server.pages.selecting import names as names_of
 
 TAG = re.compile(r"<[^>]+>")
 
@@ -39,11 +41,76 @@ def asked(text):
     return Query.read(QueryParams(text))
 
 
-def names(fleet, text=""):
-    return [device.device for device in chosen(fleet, asked(text))]
+@pytest.fixture(scope="module")
+def listed(kept, fleet):
+    """The devices that are asked for, in order."""
+    connection = kept(fleet)
+
+    def listing(text=""):
+        return healths(connection, names_of(connection, asked(text)))
+
+    listing.connection = connection
+    return listing
 
 
-def test_the_page_counts_every_condition_and_lists_the_worst_first(ministry, fleet):
+@pytest.fixture(scope="module")
+def names(listed):
+    return lambda text="": [device.device for device in listed(text)]
+
+
+ZERO, NOT_KNOWN = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+KEYS = {  # what a list is to be sorted by, said in another way than a database is asked
+    "worst": lambda d: (LISTED.index(d.condition), (since(d) or NOT_KNOWN).timestamp()),
+    "device": lambda d: d.device,
+    "sealed": lambda d: d.newest.at if d.newest else ZERO,
+    "version": lambda d: [int(part) for part in (d.version or "0").split(".")],
+    "spool": lambda d: -d.spool_bytes,
+}
+
+
+def fits(device, query):
+    wanted = query.search.casefold()
+    return (
+        (not wanted or wanted in device.device or wanted in (device.group or ""))
+        and query.condition in {"", device.condition}
+        and query.group in {"", device.group}
+        and (not query.problem or any(one.code == query.problem for one in device.troubles))
+    )
+
+
+def expected(fleet, query):
+    """The names that are asked for, found by looking at every device."""
+    found = sorted((d for d in fleet.devices if fits(d, query)), key=lambda d: d.device)
+    found.sort(key=KEYS[query.sort.removeprefix("-")])
+    names = [device.device for device in found]
+    return names[::-1] if query.sort.startswith("-") else names
+
+
+FILTERS = (
+    *("", "condition=silent", "condition=capturing", "group=vws-bestuursraad", "problem=late"),
+    *("search=laptop", "search=BZK", "search=00", "search=nobody", "search=%25", "group=nobody"),
+    *("problem=late&condition=silent", "group=vws-bestuursraad&condition=capturing"),
+    *("search=bz&condition=capturing&problem=late", "search=laptop&condition=capturing"),
+)
+
+
+@pytest.mark.parametrize("few", [3, 1_000])
+@pytest.mark.parametrize("text", FILTERS)
+def test_what_is_found_and_its_order_are_those_of_looking_at_every_device(
+    fleet, listed, names, monkeypatch, text, few
+):
+    monkeypatch.setattr(selecting, "FEW", few)  # the ways to find them differ, what is found not
+    for sort in SORTS:
+        for query in (f"{text}&sort={sort}", f"{text}&sort=-{sort}"):
+            wanted = expected(fleet, asked(query))
+            assert names(query) == wanted, query
+            selection, _ = select(listed.connection, asked(f"{query}&page=2"))
+            assert selection.found == len(wanted), query
+            page = slice(PAGE * (selection.page - 1), PAGE * selection.page)
+            assert [one.device for one in selection.rows] == wanted[page], query
+
+
+def test_the_page_counts_every_condition_and_lists_the_worst_first(ministry, fleet, names):
     answer = get(ministry, "/")
     assert answer.status_code == 200
     for condition, said in CONDITIONS.items():
@@ -51,7 +118,7 @@ def test_the_page_counts_every_condition_and_lists_the_worst_first(ministry, fle
         tile = rf'<span class="count number">{count}</span>\s*<span class="what">.*?{said.label}'
         assert re.search(tile, answer.text, re.DOTALL), condition
     listed = re.findall(r'<a href="/devices/([^"]+)">', answer.text)
-    assert listed == names(fleet)[:PAGE]
+    assert listed == names()[:PAGE]
     assert "76 of 500 devices need attention." in answer.text
 
 
@@ -60,44 +127,30 @@ def test_dutch_is_what_nobody_asks_for_and_english_what_somebody_does(ministry):
     assert "Setting drifted" not in get(ministry, "/", language="nl").text
 
 
-def test_what_needs_somebody_comes_before_what_does_not(fleet):
-    order = [device.condition for device in chosen(fleet, Query())]
+def test_what_needs_somebody_comes_before_what_does_not(listed):
+    order = [device.condition for device in listed()]
     assert order == sorted(order, key=LISTED.index)
     assert order[0] is Condition.SILENT
-    first = [since(d) for d in chosen(fleet, Query()) if d.condition is Condition.SILENT]
+    first = [since(d) for d in listed() if d.condition is Condition.SILENT]
     assert first == sorted(first)
 
 
-def test_filters_are_added_to_each_other(fleet):
-    silent = names(fleet, "condition=silent")
+def test_filters_are_added_to_each_other(listed, names):
+    silent = names("condition=silent")
     assert len(silent) == 14
-    of_bzk = names(fleet, "condition=silent&search=BZK")
+    of_bzk = names("condition=silent&search=BZK")
     assert of_bzk == [name for name in silent if name.startswith("bzk-")]
-    drifted = chosen(fleet, asked("problem=guard-drifted"))
+    drifted = listed("problem=guard-drifted")
     assert {d.condition for d in drifted} == {Condition.DRIFTED}
-    group = chosen(fleet, asked("group=vws-bestuursraad"))
+    group = listed("group=vws-bestuursraad")
     assert {d.group for d in group} == {"vws-bestuursraad"}
 
 
-def test_pages_cut_the_list_and_miss_none(fleet):
-    pages = [select(fleet, asked(f"page={n}")) for n in range(1, 11)]
-    assert [d.device for page in pages for d in page.rows] == names(fleet)
+def test_pages_cut_the_list_and_miss_none(listed, names):
+    pages = [select(listed.connection, asked(f"page={n}"))[0] for n in range(1, 11)]
+    assert [d.device for page in pages for d in page.rows] == names()
     assert (pages[0].first, pages[0].last, pages[-1].last) == (1, 50, 500)
-    assert select(fleet, asked("page=9999")).page == 10
-
-
-@pytest.mark.parametrize("sort", ["device", "sealed", "version", "spool"])
-def test_every_column_sorts_both_ways(fleet, sort):
-    keys = {
-        "device": lambda d: d.device,
-        "sealed": lambda d: d.newest.at.timestamp() if d.newest else 0,
-        "version": lambda d: d.version or "",
-        "spool": lambda d: -d.spool_bytes,
-    }
-    forwards = [keys[sort](d) for d in chosen(fleet, asked(f"sort={sort}"))]
-    assert forwards == sorted(forwards)
-    backwards = [keys[sort](d) for d in chosen(fleet, asked(f"sort=-{sort}"))]
-    assert backwards == sorted(forwards, reverse=True)
+    assert select(listed.connection, asked("page=9999"))[0].page == 10
 
 
 @pytest.mark.parametrize(
@@ -180,27 +233,27 @@ def test_a_refusal_is_in_one_language(ministry):
     assert "may not do this" in get(ministry, "/devices/nobody", role="audit").text
 
 
-def test_the_table_for_programs_has_all_that_is_asked_for(ministry, fleet):
+def test_the_table_for_programs_has_all_that_is_asked_for(ministry, names):
     answer = ministry.as_("it")("GET", "/fleet.csv?condition=late")
     assert answer.headers["content-type"].startswith("text/csv")
     assert "attachment" in answer.headers["content-disposition"]
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert list(rows[0]) == list(COLUMNS)
-    assert [row["device"] for row in rows] == names(fleet, "condition=late")
-    assert {row["condition"] for row in rows} == {"late"}
+    found = list(csv.DictReader(io.StringIO(answer.text)))
+    assert list(found[0]) == list(COLUMNS)
+    assert [row["device"] for row in found] == names("condition=late")
+    assert {row["condition"] for row in found} == {"late"}
 
 
 @pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_a_cell_is_never_a_formula(evil):
     assert cell(evil) == f"'{evil}"
     device = DeviceHealth("d", evil, "c", 0, None, Condition.EXPECTED)
-    (row,) = csv.DictReader(io.StringIO(table([device], device.heard), newline=""))
+    (row,) = csv.DictReader(io.StringIO(header() + rows([device], device.heard), newline=""))
     assert row["group"] == f"'{evil}"
 
 
 def test_a_number_below_zero_stays_one(fleet):
     late = replace(fleet.devices[0], skew=-1840)
-    (row,) = csv.DictReader(io.StringIO(table([late], late.heard)))
+    (row,) = csv.DictReader(io.StringIO(header() + rows([late], late.heard)))
     assert row["clock_ahead_seconds"] == "-1840"
 
 
@@ -232,9 +285,7 @@ def test_the_page_of_500_devices_costs_little(ministry, fleet):
     assert (time.process_time() - began) / 5 < 0.15  # of one processor, the asker's part included
 
 
-def test_a_name_from_outside_is_escaped_everywhere(kit, simulated, tmp_path, monkeypatch):
-    from lakzegel_server.pages import sources  # noqa: PLC0415
-
+def test_a_name_from_outside_is_escaped_everywhere(kit, showing, simulated, tmp_path, monkeypatch):
     evil = "<img src=x>"
     device = replace(
         simulated.fleet(20).devices[0],
@@ -244,9 +295,8 @@ def test_a_name_from_outside_is_escaped_everywhere(kit, simulated, tmp_path, mon
         troubles=(Trouble(evil, simulated.NOW, 1),),
     )
     fleet = Fleet(simulated.NOW, (device,))
-    monkeypatch.setattr(sources, "fleet_of", lambda _desk: fleet)
-    monkeypatch.setattr(sources, "timeline_of", lambda *_: simulated.timeline(device))
     with kit.world_at(tmp_path / "evil") as world:
+        showing(monkeypatch, world.desk, fleet, simulated)
         for path in ("/", f"/devices/{device.device}"):
             text = get(world, path).text
             assert evil not in text
@@ -305,8 +355,7 @@ def test_an_overdue_readout_of_which_no_name_is_known_is_no_agreement_that_is_no
     phone = next(one for one in fleet.devices if any(row.overdue for row in one.readouts))
     page = get(ministry, f"/devices/{phone.device}").text
     assert "overdue" in page
-    nameless = Fleet(fleet.at, (replace(phone, readouts=()),))
-    monkeypatch.setattr(sources, "fleet_of", lambda _: nameless)
+    monkeypatch.setattr(sources, "device_of", lambda *_: replace(phone, readouts=()))
     page = get(ministry, f"/devices/{phone.device}").text
     assert "None is agreed" not in page
     assert "The device did not say which one is overdue." in page

@@ -9,8 +9,8 @@ import pytest
 
 from lakzegel_core.heartbeatrows import ProblemCount, ReadoutDue
 from lakzegel_server.fleet.model import Condition, DeviceHealth
+from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.fleet.timeline import EpochOf
-from lakzegel_server.pages import sources
 from lakzegel_server.pages.coverage import calendar, gaps
 from lakzegel_server.pages.device import span_of
 from lakzegel_server.pages.moments import Moments
@@ -45,7 +45,7 @@ def test_the_first_and_the_last_moment_have_words(zone):
 
 
 def test_a_new_epoch_hides_no_day_that_was_owed_before_it(world, device, kit):
-    fleet = sources.fleet_of(world.desk)
+    fleet = read_fleet(world.desk, world.desk.fleet.now())
     (found,) = fleet.devices
     days = [fleet.at - timedelta(days=n) for n in (20, 0)]
     epochs = [EpochOf(n, day, "first", n, 0) for n, day in enumerate(days)]

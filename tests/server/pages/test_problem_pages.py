@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lakzegel_server.fleet.causes import CAUSES
 from lakzegel_server.fleet.model import Fleet, Trouble
-from lakzegel_server.pages.problems import grouped
+from lakzegel_server.fleet.shared import read_shared
 
 
 def get(world, path, role="it"):
@@ -22,18 +22,19 @@ def test_one_cause_on_many_devices_is_one_line(ministry, fleet):
     assert text.count("#old-version") == 1
 
 
-def test_the_gravest_cause_comes_first_then_what_most_devices_have(fleet):
-    found = grouped(fleet)
+def test_the_gravest_cause_comes_first_then_what_most_devices_have(fleet, kept):
+    found = read_shared(kept(fleet), fleet.at)
     grave = [one.cause.severity for one in found]
     assert grave == sorted(grave, key=["critical", "warning", "notice"].index)
     critical = [one.devices for one in found if one.cause.severity == "critical"]
     assert critical == sorted(critical, reverse=True)
 
 
-def test_a_code_that_nobody_knows_here_is_shown_and_said_to_be_unknown(fleet, simulated):
+def test_a_code_that_nobody_knows_here_is_shown_and_said_to_be_unknown(fleet, kept, simulated):
     device = replace(fleet.devices[0], troubles=(Trouble("of-tomorrow", simulated.NOW, 2),))
-    (found,) = grouped(Fleet(simulated.NOW, (device,)))
+    (found,) = read_shared(kept(Fleet(simulated.NOW, (device,))), simulated.NOW)
     assert (found.cause.code, found.count) == ("of-tomorrow", 2)
+    assert (found.devices, found.since) == (1, simulated.NOW)
     assert found.cause.title == CAUSES["unknown-code"].title
 
 
