@@ -157,10 +157,15 @@ def keep_arrivals(change: Connection, found: Iterable[Found]) -> None:
             place = device, arrival.at.date()
             days[place] = days[place].with_batch(arrival.at, arrival.items, arrival.size)
         if index not in known or (arrival.exact and not known[index]):
-            row = _row(device, arrival)
-            news.append((*row, row_digest(*row)))
-    change.executemany(put("arrivals"), news)
+            news.append((device, arrival))
+    put_arrivals(change, news)
     add_days(change, days)
+
+
+def put_arrivals(change: Connection, found: Iterable[Found]) -> None:
+    """Write rows as they are given."""
+    rows = (_row(device, arrival) for device, arrival in found)
+    change.executemany(put("arrivals"), [(*row, row_digest(*row)) for row in rows])
 
 
 def read_arrivals(connection: Connection, indices: Sequence[int]) -> dict[int, Arrival]:

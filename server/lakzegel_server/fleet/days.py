@@ -61,13 +61,15 @@ def add_days(change: Connection, more: Mapping[tuple[str, date], Day]) -> None:
         by_day[date_.isoformat()][device] = news
     for day, wanted in by_day.items():
         known = _read(change, day, tuple(wanted))
-        rows = []
-        for device, news in wanted.items():
-            new = known.get(device, Day()) + news
-            if new != known.get(device):
-                row = (device, day, *astuple(new))
-                rows.append((*row, row_digest(*row)))
-        change.executemany(put("device_days"), rows)
+        new = {device: known.get(device, Day()) + news for device, news in wanted.items()}
+        other = {device: one for device, one in new.items() if one != known.get(device)}
+        put_days(change, {(device, date.fromisoformat(day)): one for device, one in other.items()})
+
+
+def put_days(change: Connection, new: Mapping[tuple[str, date], Day]) -> None:
+    """Write rows of devices and days as they are given."""
+    rows = [(device, day.isoformat(), *astuple(one)) for (device, day), one in new.items()]
+    change.executemany(put("device_days"), [(*row, row_digest(*row)) for row in rows])
 
 
 def _read(change: Connection, day: str, devices: Sequence[str]) -> dict[str, Day]:

@@ -25,7 +25,7 @@ async def post_heartbeat(desk: Desk, request: Request) -> Response:
     """Nothing, once the heartbeat is kept."""
     data = await read_body(request, MAX_HEARTBEAT)
     try:
-        kept = await desk.workers.run(_take, desk, data)
+        kept = await desk.workers.run(take, desk, data)
     except (NotAdmittedError, EpochError):
         desk.log.standing.require_sealing()  # else a newer log may know the device, or its epoch
         raise
@@ -33,7 +33,7 @@ async def post_heartbeat(desk: Desk, request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _take(desk: Desk, data: bytes) -> Future[None]:
+def take(desk: Desk, data: bytes) -> Future[None]:
     """docs/spec/heartbeat.md §4: of this log and an enrolled device, by its key, not revoked.
 
     By what is committed, whether it is shown or not: the answer says nothing of the log. Whether it
