@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`run`: capture as things appear, ship at the policy's cadence, until told to end.
+"""The turns of `run`: capture as things appear, ship at the policy's cadence, until told to end.
 
 A hint of a change wakes a pass over its source once it has been quiet for the source's settle
 time; the timetable, a sleep that ended and events that the system dropped wake a pass over
@@ -24,23 +24,19 @@ from lakzegel_agent.courier import POLL, Courier
 from lakzegel_agent.coveragepulse import Pulse
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.errors import UnwritableError
-from lakzegel_agent.explainservice import answering
 from lakzegel_agent.guardapart import look_apart
 from lakzegel_agent.heart import Heart
-from lakzegel_agent.home import Home
 from lakzegel_agent.ledger import DEVICE
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.renewal import Renewal
 from lakzegel_agent.schedule import Active, poll_after, rescan_after
 from lakzegel_agent.sealing.pool import Pool
-from lakzegel_agent.services.base import Life
-from lakzegel_agent.settingsconfig import Config
-from lakzegel_agent.standing import Say, arrive, enrolled
-from lakzegel_agent.station import Station, chance, station, wall_clock
+from lakzegel_agent.standing import Say, arrive
+from lakzegel_agent.station import Station, chance, wall_clock
 from lakzegel_agent.telling import Teller
 from lakzegel_agent.times import Acts, Plan, Times
-from lakzegel_agent.vitals import Vitals, living
+from lakzegel_agent.vitals import Vitals
 from lakzegel_agent.wake import Wake
 from lakzegel_agent.watchkeeper import WatchKeeper
 from lakzegel_agent.weather import Weather
@@ -49,54 +45,8 @@ BLOCKED_RETRY: Final = 30.0  # seconds, after a turn that the disk did not take
 CHEAP: Final = 0.05  # seconds of processor time of a pass over everything that nobody minds
 LEAVING: Final = 5.0  # seconds between two looks whether all of an ended term may go
 PATIENCE: Final = 60.0  # seconds that a pass waits for room
-ALARMS: Final = ("rollback", "fork", "revoked", "superseded")
 Sealing = Callable[[Station, Pass, list[WatchedSource]], PassReport]
-OVER: Final = "the term of office ended: nothing is captured here any more"
-OUT_OF_USE: Final = "this device was taken out of use: nothing is captured here any more"
 NO_POLICY_CADENCE: Final = 60.0  # seconds between two questions for a first policy
-
-
-def run(config: Config, *, say: Say, life: Life, trial: updates.Trial) -> int:
-    """Work until ``life.stop``; 0, or 1 when the log could not be trusted at the end.
-
-    ``trial`` is this version's.
-
-    Raises:
-        UsageError: not enrolled, or another agent is at work.
-        UnfitError: a later version was here; nothing was changed.
-    """
-    home = Home(config.home)
-    ended = ending.read_ended(home)
-    if ended is not None:  # as systemd would have it: ended as told
-        ending.remove(home)
-        say(OUT_OF_USE if ended.get("how") == "decommissioned" else OVER)
-        return 0
-    memory.begin()
-    with station(config) as opened:
-        current = enrolled(opened, config)
-        with (
-            Pool.open(config.workers) as pool,
-            living(opened, current, stop=life.stop, pulse=life.pulse) as vitals,
-            answering(opened),
-        ):
-            daemon = Daemon(
-                opened,
-                current,
-                pool=pool,
-                say=say,
-                stop=life.stop,
-                vitals=vitals,
-                wake=life.wake,
-                trial=trial,
-            )
-            daemon.run()
-        code = 1 if any(opened.problems.has(code) for code in ALARMS) else 0
-        if not daemon.is_over:
-            return code
-        left = ending.told(home, opened.ledger, current.enrolment.device, wall_clock())
-    ending.leave(home, left)
-    say(OUT_OF_USE if left["how"] == "decommissioned" else OVER)
-    return code
 
 
 class Daemon:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _work(path: Path, life: Life) -> int:
     """One life of the daemon; a service manager hears of it even where the settings are wrong."""
-    from lakzegel_agent.daemon import run as run_daemon  # noqa: PLC0415 - see above
+    from lakzegel_agent.running import run as run_daemon  # noqa: PLC0415 - see above
     from lakzegel_agent.settingsapart import load_config_apart  # noqa: PLC0415
     from lakzegel_agent.settingsconfig import service_manager  # noqa: PLC0415
     from lakzegel_agent.updates import begin, counted  # noqa: PLC0415

@@ -74,6 +74,7 @@ ZSTD: Final = zstandard.ZstdCompressionParameters(
     write_content_size=1,
 )
 _AT_ONCE: Final = 2**18  # bytes of small segments that are read and found unchanged in one go
+_NEVER: Final = FileState(b"")  # no version of the file was captured
 DEVICE: Final = "device"  # the source that what the device says of itself comes from
 
 
@@ -261,7 +262,7 @@ class Sealer:
 
     def _before(self, unit: FileUnit) -> FileState:
         if unit.secret is None:
-            return FileState(unit.path)
+            return _NEVER
         return FileState.unpack(self._cipher.open(unit.secret, unit.name))
 
     def _reused(self, view: View, ends: Sequence[int], known: bytes) -> tuple[bytes, ...]:

@@ -24,7 +24,7 @@ HEAVY = (
 
 def test_the_daemon_imports_neither_the_schema_nor_what_guesses_encodings_nor_all_of_asyncio():
     code = (
-        "import lakzegel_agent.commands.run, lakzegel_agent.daemon, lakzegel_agent.settingsapart,"
+        "import lakzegel_agent.commands.run, lakzegel_agent.running, lakzegel_agent.settingsapart,"
         "lakzegel_agent.wake, sys; print(*sys.modules)"
     )
     done = subprocess.run(

@@ -211,7 +211,7 @@ IMPORTED = """
 import sys
 from lakzegel_agent.__main__ import parser
 parser().parse_args(["run", "--config", "x"])
-import lakzegel_agent.daemon, lakzegel_agent.commands.run, lakzegel_agent.settingsapart
+import lakzegel_agent.running, lakzegel_agent.commands.run, lakzegel_agent.settingsapart
 names = {"lakzegel_agent.words", "lakzegel_agent.settingslanguage", "lakzegel_core.words"}
 print(sorted(names & set(sys.modules)))
 """
