@@ -8,11 +8,9 @@ import errno
 import mmap
 import os
 import pathlib
-import re
 import shutil
 import socket
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +18,8 @@ from contextlib import AbstractContextManager, suppress
 from functools import cache
 from typing import Final, TypeVar
 
-from lakzegel_agent.platforms import windowspaths
-from lakzegel_agent.platforms.base import NOBODY, Path
+from lakzegel_agent.platforms import windowspaths, windowsprocesses
+from lakzegel_agent.platforms.base import Path
 from lakzegel_agent.platforms.kernel import (
     DENIED,
     DISK,
@@ -33,6 +31,7 @@ from lakzegel_agent.platforms.kernel import (
 )
 from lakzegel_agent.platforms.shadows import Shadows
 from lakzegel_agent.platforms.vss import Vss
+from lakzegel_agent.platforms.windowsaccess import OURS, is_open, owner_in
 from lakzegel_agent.platforms.windowspaths import native
 from lakzegel_agent.platforms.windowsusers import SYSTEM, number_of
 
@@ -40,13 +39,7 @@ TRIES: Final = 10  # with pauses of 10, 20, 40 … ms: some 2.5 s, then it is th
 _FIRST: Final = 0.01  # seconds
 _LONGEST: Final = 0.5
 _ZEROS: Final = bytes(2**16)
-OURS: Final = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)"
-_ALLOWS: Final = frozenset({"A", "OA", "XA", "ZA"})
-_GRANT: Final = re.compile(r"\((\w+);[^;]*;[^;]*;[^;]*;[^;]*;([^;)]+)[^)]*\)")
-_OWNER: Final = re.compile(r"O:(S-[\d-]+|[A-Z]{2})")
-_ADMINISTRATORS: Final = frozenset({"SY", "BA", "OW", "S-1-5-18", "S-1-5-32-544", "S-1-3-4"})
 _MARKS: Final = r"C:\ProgramData\Lakzegel\shadows"
-_TASKKILL: Final = r"C:\Windows\System32\taskkill.exe"
 
 T = TypeVar("T")
 
@@ -54,6 +47,7 @@ slashed = windowspaths.slashed
 is_absolute = windowspaths.is_absolute
 rooted = windowspaths.rooted
 folds_case = windowspaths.folds_case
+end = windowsprocesses.end
 
 
 @cache
@@ -247,13 +241,7 @@ def close_to_others(folder: Path) -> None:
 
 def is_open_to_others(path: Path) -> bool:
     """Whether its access list lets anybody in but system, administrators and owner."""
-    sddl = kernel().security(native(path))
-    _, found, access = sddl.partition("D:")
-    owner = _OWNER.match(sddl)
-    known = _ADMINISTRATORS | ({owner.group(1)} if owner else set())
-    if not found or access.startswith("NO_ACCESS_CONTROL"):
-        return True  # no list: everybody
-    return any(kind in _ALLOWS and who not in known for kind, who in _GRANT.findall(access))
+    return is_open(kernel().security(native(path)))
 
 
 def lock(descriptor: int, *, shared: bool) -> bool:
@@ -264,25 +252,6 @@ def lock(descriptor: int, *, shared: bool) -> bool:
         return False
     if shared:
         kernel().unlock(descriptor)
-    return True
-
-
-def end(process: subprocess.Popen[bytes], *, at_once: bool) -> bool:
-    """End it and what it started, by the system's own program: there is no asking here."""
-    del at_once
-    if process.poll() is not None:
-        return False
-    with suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(
-            [_TASKKILL, "/F", "/T", "/PID", str(process.pid)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=10,
-            check=False,
-        )
-    if process.poll() is None:
-        process.kill()
     return True
 
 
@@ -322,17 +291,12 @@ me_really = me  # nobody acts as another here without a process of his
 
 def owner(descriptor: int) -> int:
     """By its security descriptor: Python says 0 of every file."""
-    return _owner_in(kernel().owner(descriptor))
+    return owner_in(kernel().owner(descriptor))
 
 
 def owner_of(path: Path) -> int:
     """Likewise."""
-    return _owner_in(kernel().security(native(path)))
-
-
-def _owner_in(sddl: str) -> int:
-    found = _OWNER.match(sddl)
-    return NOBODY if found is None else number_of(found.group(1))
+    return owner_in(kernel().security(native(path)))
 
 
 def name_of(user: int) -> str | None:
