@@ -142,5 +142,5 @@ def _require_moved(layout: Layout, places: StorePlaces) -> None:
         if folder.is_dir() and any(folder.iterdir()):
             raise ConfigError(
                 f"{folder}: holds files, but a store in S3 is named for those; they have to be in"
-                " one place"
+                " one place ('lakzegel-server migrate')"
             )
