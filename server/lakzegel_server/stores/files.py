@@ -26,6 +26,9 @@ class FileStore:
         self._root = root
         self._work = work
 
+    def test(self) -> None:
+        """Nothing: the disk has tests of its own."""
+
     def put(self, name: str, data: bytes) -> None:
         """Put the file there; whoever puts another one at the same time is seen."""
         path = self._path(name)

@@ -49,6 +49,14 @@ class Reading(Protocol):
 class Keeping(Protocol):
     """What a store of objects and one of keyrings have in common."""
 
+    def test(self) -> None:
+        """Return when the store answers, which a folder always does.
+
+        Raises:
+            OSError: it does not.
+        """
+        ...
+
     def put(self, name: str, data: bytes) -> None:
         """Return when the name gives exactly these bytes, durably; nothing else was ever there.
 

@@ -19,6 +19,7 @@ from lakzegel_server.stores.s3parts import WHOLE, file_checksum, put_in_parts, w
 from lakzegel_server.stores.s3reading import S3Reading, checksum_of
 
 PAGE: Final = 1000  # names an answer
+MARK: Final = "store"  # the object that says whose store it is
 WAITING: Final = "waiting/"  # where keyrings lie until their entry is sealed
 _UNVERSIONED: Final = "null"
 _log: Final = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ class S3Store:
     def close(self) -> None:
         """Let go of all connections."""
         self._client.close()
+
+    def test(self) -> None:
+        """Ask for the mark."""
+        self._client.ask("head_object", MARK)
 
     def put(self, name: str, data: bytes) -> None:
         """Put it where nothing has the name, else compare."""

@@ -12,13 +12,12 @@ from typing import Any, Final
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.stores.failing import ExistsError, RefusalError, StoreError
 from lakzegel_server.stores.place import S3Place
-from lakzegel_server.stores.s3 import S3Keyrings, S3Objects
+from lakzegel_server.stores.s3 import MARK, S3Keyrings, S3Objects
 from lakzegel_server.stores.s3client import S3Client, checksum
 from lakzegel_server.stores.s3reading import S3Reading
 from lakzegel_server.stores.secret import Credentials
 
 KIND: Final = "lakzegel.nl/store/v1"
-MARK: Final = "store"
 _MAX_MARK: Final = 1024
 _NO_LOCK: Final = frozenset(
     {"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"}

@@ -112,6 +112,24 @@ def test_a_store_that_fails_is_503_and_nothing_is_sealed(world, monkeypatch):
     world.receipt(world.client.put(upload), upload)
 
 
+@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
+def test_whoever_watches_is_told_that_a_store_is_away(world, monkeypatch):
+    it = world.as_("it")
+    found = {one["name"]: one for one in it("GET", "/healthz").json()["tests"]}
+    assert found["stores"]["passed"]
+
+    def fail(*_, **__):
+        raise StoreError(5, "the store cannot be reached")
+
+    monkeypatch.setattr(S3Objects, "test", fail)
+    world.desk.vitals.probes._ended = -1e9  # what was found a moment ago is told again
+    answer = it("GET", "/healthz")
+    assert answer.status_code == 503
+    failed = [one for one in answer.json()["tests"] if not one["passed"]]
+    assert [one["name"] for one in failed] == ["stores"]
+    assert "cannot be reached" in failed[0]["detail"]
+
+
 def test_a_receiver_that_was_killed_goes_on(kept):
     with ExitStack() as stack:
         stores = stack.enter_context(kept.open())
