@@ -53,6 +53,12 @@ class EdgeRows:
             found = self._index().connection.execute(wanted, (start, start + count)).fetchall()
         return [bytes(row[0]) for row in found] if len(found) == count else None
 
+    def start(self) -> int | None:
+        """The first entry that is pending; None when none is."""
+        with self._lock:
+            found = self._index().connection.execute("SELECT min(idx) FROM pending").fetchone()[0]
+        return None if found is None else int(found)
+
     def _index(self) -> Database:
         if self._database is None:
             self._database = self._opening()

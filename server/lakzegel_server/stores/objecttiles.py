@@ -36,6 +36,7 @@ from lakzegel_server.stores.reading import BytesReading
 
 MAX_TILE: Final = WIDTH * (2 + MAX_NOTE)  # bytes: the largest bundle
 CACHE: Final = 16 * 2**20  # bytes of full tiles that were read last
+HELD: Final = 32  # tiles in memory after which is looked for what is durable elsewhere
 _Spot = tuple[int, int]  # level, index
 
 
@@ -92,6 +93,17 @@ class TileObjects:
                 found = self._held.get(spot)
                 if found is None or found[0].width <= tile.width:
                     self._held[spot] = (tile, data)
+        if len(self._held) > HELD:
+            self._forget_durable()
+
+    def _forget_durable(self) -> None:
+        """Let go of tiles that another receiver made durable, in whose turn they were full."""
+        start = self._rows.start()
+        with self._lock:
+            tiles = [tile for tile, _ in self._held.values() if tile.width == WIDTH]
+        for tile in tiles:
+            if start is None or _end(tile) <= start:
+                self._let_go(tile)
 
     def settled(self, size: int) -> int:
         """Those of full bundles."""
@@ -164,6 +176,11 @@ class TileObjects:
         if tile.level == ENTRIES:
             return encode_entries(entries)
         return b"".join(map(leaf_hash, entries))
+
+
+def _end(tile: TileId) -> int:
+    """The entry after those that a full tile is of."""
+    return (tile.index + 1) * WIDTH << (HEIGHT * max(tile.level, 0))
 
 
 class _Recent:

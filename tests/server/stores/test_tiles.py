@@ -9,6 +9,7 @@ from lakzegel_server.committed import Committed
 from lakzegel_server.database import Database
 from lakzegel_server.layout import Layout, make_folders
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.stores import objecttiles
 from lakzegel_server.stores.edgerows import EdgeRows
 from lakzegel_server.stores.files import FileDocuments, FileStore
 from lakzegel_server.stores.filetiles import TileFiles
@@ -173,6 +174,21 @@ def test_another_receiver_reads_what_this_one_wrote_and_goes_on(log):
     log.size = 1290
     log.require_whole()
     log.grow(1291)  # from what the other one made durable
+    log.require_whole()
+    other.close()
+
+
+@pytest.mark.parametrize("log", ["locked"], indirect=True)
+def test_what_another_receiver_made_durable_is_not_held_for_ever(log, monkeypatch):
+    monkeypatch.setattr(objecttiles, "HELD", 6)
+    other = Log.__new__(Log)
+    other.__dict__.update(log.__dict__)
+    other.start()
+    for size in range(100, 1500, 100):
+        log.grow(size)
+        other.size = log.size
+        other.committed.make_durable(size)
+    assert len(log.store._tiles._held) <= 6
     log.require_whole()
     other.close()
 
