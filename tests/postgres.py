@@ -19,6 +19,7 @@ import pytest
 
 from lakzegel_server.index.place import Address
 
+ROLE = "lakzegel"  # who has the index: nobody else, and no right over the server
 OPTIONS = (
     "-c listen_addresses='' -c unix_socket_directories={folder} -c shared_buffers=16MB"
     " -c max_connections=100 -c autovacuum=off -c max_wal_size=64MB -c min_wal_size=32MB"
@@ -58,6 +59,7 @@ class Cluster:
         made.run("initdb", "-D", made.data, "-A", "trust", "-U", "postgres", "--no-sync",
                  "--locale=C.UTF-8", "-E", "UTF8")  # fmt: skip
         made.start()
+        made.do(f"CREATE ROLE {ROLE} LOGIN")
         return made
 
     def start(self, *more):
@@ -88,15 +90,15 @@ class Cluster:
             timeout=60,
         )
 
-    def url(self, database="postgres"):
-        """Where it answers to a superuser."""
-        return f"postgresql:///{database}?host={self.folder}&user=postgres"
+    def url(self, user="postgres"):
+        """Where it answers, by default to a superuser."""
+        return f"postgresql:///postgres?host={self.folder}&user={user}"
 
     def address(self, schema):
         """An index in a schema of its own."""
         with psycopg.connect(self.url(), autocommit=True) as link:
-            link.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        named = f"{self.url()}&application_name={schema}"
+            link.execute(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {ROLE}")
+        named = f"{self.url(user=ROLE)}&application_name={schema}"
         return Address(f"{named}&options=-csearch_path%3D{schema}")
 
     def drop(self, schema):
@@ -118,6 +120,7 @@ class Cluster:
             if user is not None:
                 os.chown(folder, user.pw_uid, user.pw_gid)
             self.do(f"CREATE TABLESPACE small LOCATION '{folder}'")
+            self.do(f"GRANT CREATE ON TABLESPACE small TO {ROLE}")
             try:
                 yield "small"
             finally:

@@ -98,6 +98,13 @@ class Session:
         finally:
             self._within = False
 
+    def abandon(self) -> None:
+        """End it without a trace; never fails. A connection that broke took it along."""
+        if self.is_there:
+            with suppress(IndexFault):
+                self._execute("ROLLBACK", ())
+        self._within = False
+
     def relax(self) -> None:
         """Wait for no disk at the end of a change, in this connection and those after it."""
         self._relaxed = True
@@ -211,8 +218,7 @@ class PostgresqlIndex:
 
     def rollback(self) -> None:
         """End a change or a reading without a trace."""
-        with suppress(IndexFault):  # a connection that broke took it along
-            self.connection.end("ROLLBACK")
+        self.connection.abandon()
 
     def relax(self) -> None:
         """From now on commits wait for no disk."""
