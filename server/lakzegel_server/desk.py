@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -117,7 +117,6 @@ def _assemble(
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
     workers, chores = _kept(stack, Workers()), Chores(log.lease if layout.shared else None)
-    workers, chores = _kept(stack, Workers()), Chores()
     settlers = _kept(stack, Workers(SETTLERS))
     limits = Limits(settings.limits)
     _tidy_up(layout, log, books.register)
@@ -127,6 +126,7 @@ def _assemble(
     intake = Intake(layout, log, sequencer, books.register, workers, told, limits, settlers)
     stack.callback(intake.close)
     intake.start()
+    receivers = _kept(stack, Receivers.open(layout, log, clock)) if layout.shared else None
     _begin(stack, layout, log, sequencer, books, chores)
     return Desk(
         layout=layout,
@@ -151,7 +151,7 @@ def _assemble(
         waiting=Waiting(log),
         alerts=books.alerts,
         handover=others.handover,
-        receivers=_kept(stack, Receivers.open(layout, log, clock)) if layout.shared else None,
+        receivers=receivers,
     )
 
 
@@ -282,8 +282,8 @@ def _keep_trail(
 
 
 def _tidy_up(layout: Layout, log: LogState, register: Register) -> None:
-    with log.turn():
-        swept = sweep_unfinished(layout)
+    swept = sweep_unfinished(layout)
+    with nullcontext() if layout.shared else log.turn():  # others go on meanwhile
         adopt(layout, log, register)
     if swept:
         _log.info("took away %d files of uploads that were cut off", swept)

@@ -154,10 +154,12 @@ class Register:
         return {str(row[0]) for row in found}
 
     def keep_held(self, size: int, sha256: bytes) -> None:
-        """Remember which held statement is stored."""
+        """Remember which held statement is stored, unless a larger one is known."""
         row = (1, size, sha256)
         with self._lock, self._database.transaction() as change:
-            change.execute(put("held"), (*row, row_digest(*row)))
+            change.execute(
+                f"{put('held')} WHERE excluded.size >= held.size", (*row, row_digest(*row))
+            )
 
     def held_size(self) -> int:
         """What the held statement that is stored speaks of; 0 when there is none."""

@@ -476,6 +476,7 @@ def make_log(kit, data):
     with opened(data, kit.ORIGIN) as layout:
         log = LogState.open(layout, signer, clock=lambda: kit.NOW)
         assert log.append([office.delegation()]) == [0]
+        assert log.append([office.policy_note(1, "group:bewindspersonen")]) == [1]
         log.close()
         database = Database.open(layout.database)
         tokens = {

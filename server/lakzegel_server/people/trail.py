@@ -53,7 +53,7 @@ from lakzegel_server.stores import names
 TEND_SECONDS: Final = 60.0  # what was counted is written down at least this often
 FULL: Final = 256  # records that make a segment at once
 OLDEST_SECONDS: Final = 24 * 60 * 60  # and so does one of this age
-ALL: Final = -1
+ALL: Final = 2**62
 MAX_COUNTED: Final = 256  # different things that are counted apart within that time
 STRANGERS: Final = 256  # records a day that tell apart from where somebody unknown was refused
 _DAY: Final = 86_400.0

@@ -133,10 +133,8 @@ class TileObjects:
 
     def _let_go(self, tile: TileId) -> None:
         with self._lock:
-            held = self._held.get((tile.level, tile.index))
-            if held is not None and held[0] == tile:
-                del self._held[tile.level, tile.index]
-        if held is not None:
+            held = self._held.pop((tile.level, tile.index), None)
+        if held is not None and held[0] == tile:  # else another receiver filled it up
             self._full.put(tile.path, held[1])
 
     def _stored(self, full: TileId) -> bytes | None:

@@ -193,6 +193,18 @@ def test_what_another_receiver_made_durable_is_not_held_for_ever(log, monkeypatc
     other.close()
 
 
+def test_what_another_receiver_filled_up_is_handed_out_full_by_whoever_makes_it_durable(log):
+    log.grow(700)
+    other = Log.__new__(Log)
+    other.__dict__.update(log.__dict__)
+    other.start()
+    other.grow(1290)
+    log.size = 1290
+    log.committed.make_durable(1290)
+    log.require_whole()
+    other.close()
+
+
 @pytest.mark.parametrize("log", LOCKED, indirect=True)
 def test_tiles_above_that_the_index_lost_are_made_of_those_below(log):
     log.grow(1291)

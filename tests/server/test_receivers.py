@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Two receivers of one index, in one process: what one knows the other knows, and nothing twice."""
+
+import hashlib
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from lakzegel_server.accounts import Account, AccountRole, Way
+from lakzegel_server.chores import Chores
+from lakzegel_server.desk import open_desk
+from lakzegel_server.errors import ConfigError, SignOnError
+from lakzegel_server.fsck.run import check
+from lakzegel_server.layout import load_signer
+from lakzegel_server.people.records import SELF, Action, Event, Thing
+from lakzegel_server.people.signon import Begun
+from lakzegel_server.receivers import CLOCK, MISSING, Receivers
+from lakzegel_server.settings import Settings, load
+from tests.server import clustered
+
+
+@dataclass
+class Pair:
+    """Two receivers at work."""
+
+    one: object
+    other: object
+    folders: list
+
+
+@pytest.fixture
+def places(address):
+    return clustered.Places(address)
+
+
+@pytest.fixture
+def folders(kit, tmp_path, places):
+    """Two DATA of one log, of which the first was started once."""
+    made = [places.prepare(tmp_path / f"receiver-{number}") for number in (1, 2)]
+    clustered.make_log(kit, made[0])
+    with ExitStack() as stack:
+        at_work(stack, made[0], kit)
+    clustered.another(made[0], made[1], share=clustered.SHARED)
+    return made
+
+
+def at_work(stack, data, kit, **settings):
+    layout = stack.enter_context(clustered.opened(data))
+    decided = load(layout) if not settings else Settings(**settings)
+    return stack.enter_context(
+        open_desk(layout, load_signer(layout), clock=lambda: kit.NOW, settings=decided)
+    )
+
+
+@pytest.fixture
+def pair(kit, folders):
+    with ExitStack() as stack:
+        made = Pair(*(at_work(stack, data, kit) for data in folders), folders)
+        for desk in (made.one, made.other):
+            for name in ("trail", "recovery"):
+                kit.ended(desk.chores[name])
+        yield made
+
+
+def test_a_receiver_with_another_key_of_the_log_is_refused_before_it_shows_anything(
+    kit, folders, tmp_path
+):
+    other = clustered.create(tmp_path / "of-nobody", kit.ORIGIN, bytes(64))
+    del other
+    shutil.copytree(tmp_path / "of-nobody" / "keys", folders[1] / "keys", dirs_exist_ok=True)
+    with ExitStack() as stack, pytest.raises(ConfigError, match=r"keys/log.ed25519.*copy keys/"):
+        at_work(stack, folders[1], kit)
+
+
+def test_a_receiver_without_the_trails_key_does_not_make_another(kit, folders):
+    (folders[1] / "keys" / "trail.ed25519").unlink()
+    with ExitStack() as stack, pytest.raises(ConfigError, match=r"trail.ed25519: is not here"):
+        at_work(stack, folders[1], kit)
+    assert not (folders[1] / "keys" / "trail.ed25519").exists()
+
+
+def test_who_is_logged_in_at_one_is_logged_in_at_the_other(pair):
+    account = Account("support", AccountRole.IT, Way.SIGN_ON)
+    session = pair.one.people.begin(account, "group", None, address="192.0.2.1")
+    pair.other.people._login = pair.one.people._login = _Roles()
+    found = pair.other.people.find(pair.other.accounts, session.cookie)
+    assert (found.account, found.csrf) == (account, session.csrf)
+    pair.other.people.end(found, address="192.0.2.1")
+    assert pair.one.people.find(pair.one.accounts, session.cookie) is None
+
+
+class _Roles:
+    def role_of(self, _value):
+        return AccountRole.IT
+
+
+def test_a_login_that_one_began_comes_back_to_the_other_and_only_once_in_all(pair):
+    begun = Begun("state", "nonce", "verifier")
+    cookie = pair.one.people.begun.seal(begun, "/problems")
+    assert pair.other.people.begun.open(cookie, "state") == (begun, "/problems")
+    for desk in (pair.one, pair.other):
+        with pytest.raises(SignOnError):
+            desk.people.begun.open(cookie, "state")
+
+
+def test_records_of_both_are_one_chain_whichever_of_them_seals_it(pair, kit):
+    for desk in (pair.one, pair.other, pair.one):
+        desk.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))
+    assert pair.one.trail.seal(pair.one.log, pair.one.sequencer)
+    pair.other.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))
+    pair.other.log.refresh()
+    assert pair.other.trail.seal(pair.other.log, pair.other.sequencer)
+    assert not pair.one.trail.seal(pair.one.log, pair.one.sequencer), "nothing waits"
+    assert [segment.number for segment in pair.one.trail.segments()] == [0, 1]
+    assert doubts(pair) == []
+
+
+def test_a_segment_that_one_put_and_never_named_is_the_one_that_the_other_seals(pair, kit):
+    pair.one.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))
+    waiting = pair.one.trail._oldest(1000)
+    _, data = pair.one.trail._file(0, tuple(line for _, line in waiting))
+    pair.other.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))  # after the first ended
+    assert pair.other.trail.seal(pair.other.log, pair.other.sequencer)
+    assert pair.other.layout.stores.objects.read("trail/0.jsonl", 2**20) == data
+    assert pair.other.trail.waiting() == 1
+    assert doubts(pair) == []
+
+
+def doubts(pair):
+    with clustered.opened(pair.folders[0]) as layout:
+        return [str(doubt) for doubt in check(layout).doubts]
+
+
+def test_what_one_finds_wrong_with_itself_is_told_of_all_and_who_ended_by_itself_is_not_missing(
+    pair, kit
+):
+    now = [0.0]
+    watching = Receivers.open(pair.one.layout, pair.one.log, lambda: kit.NOW)
+    watching._monotonic = lambda: now[0]
+    pair.one.receivers.beat({"disk": 1})
+    pair.other.receivers.beat({"disk": 1, "chore-failing": 2})
+    assert watching.causes() == {"disk": 2, "chore-failing": 2}
+    now[0] = 31.0
+    pair.one.receivers.beat({})
+    assert watching.causes() == {MISSING: 1}
+    pair.other.receivers.beat({}, standing="stopped")
+    assert watching.causes() == {}
+    watching.close()
+
+
+def test_a_clock_that_is_not_the_databases_is_a_cause_and_fails_the_test(pair):
+    pair.one.receivers.beat({})
+    assert pair.one.receivers.own() == {CLOCK: 1}, "the clock of these tests stands still"
+    pair.one.receivers._clock = __import__("time").time
+    pair.one.receivers.beat({})
+    assert pair.one.receivers.own() == {}
+    assert pair.one.receivers.test() == "that of the database"
+
+
+def test_what_one_receiver_does_is_done_under_a_lease(pair):
+    alone = {chore.name for chore in pair.one.chores if chore._lease is not None}
+    assert alone == {"trail", "timestamp-renewal", "recovered-files"}
+
+
+def test_a_chore_is_done_by_one_and_taken_over_when_that_one_lets_go(pair):
+    done = []
+    chores = [Chores(desk.log.lease) for desk in (pair.one, pair.other)]
+    rounds = [
+        of.add(
+            "work", 60.0, lambda who=who: done.append(who), alone="work",
+            take_over=lambda who=who: done.append(f"{who} begins"),
+        )
+        for who, of in zip("ab", chores, strict=True)
+    ]  # fmt: skip
+    for _ in range(2):
+        for one in rounds:
+            one._round()
+    assert done == ["a begins", "a", "a"]
+    assert [one.ours for one in rounds] == [True, False]
+    rounds[0].leave()
+    rounds[1]._round()
+    assert done[3:] == ["b begins", "b"]
+
+
+def test_what_was_never_sealed_stays_for_another_may_be_about_to_seal_it(pair, kit):
+    objects = pair.one.layout.stores.objects
+    name = hashlib.sha256(b"of another receiver").hexdigest()
+    objects.put(f"batches/{name}.batch", b"of another receiver")
+    pair.one.recovery._swept = False
+    pair.one.recovery._open()
+    assert objects.size(f"batches/{name}.batch") is not None
+
+
+def test_settings_of_one_are_no_change_of_the_others(kit, folders):
+    (folders[1] / "settings.toml").write_text(
+        (folders[1] / "settings.toml").read_text() + "[healthz]\nfree = '1 MiB'\n"
+    )
+    for _ in range(2):
+        for data in folders:
+            with ExitStack() as stack:
+                desk = at_work(stack, data, kit)
+                desk.receivers.beat({})
+                changes = [line for _, line in desk.trail.everything()[1] if b'"change"' in line]
+    assert changes == []
