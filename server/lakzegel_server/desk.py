@@ -38,7 +38,7 @@ from lakzegel_server.vitals.office import EVERY, Visits
 from lakzegel_server.vitals.vitals import Vitals
 from lakzegel_server.waiting import Waiting
 from lakzegel_server.witnessing.witnesses import Witnesses
-from lakzegel_server.workers import SETTLERS, Workers
+from lakzegel_server.workers import Workers
 
 SAVE_SECONDS: Final = 60.0  # how often it looks whether a savepoint is due
 _log: Final = logging.getLogger(__name__)
@@ -118,12 +118,13 @@ def _assemble(
     stack.callback(sequencer.stop)
     workers, chores = _kept(stack, Workers()), Chores(log.lease if layout.shared else None)
     settlers = _kept(stack, Workers(SETTLERS))
+    workers, chores = _kept(stack, Workers()), Chores()
     limits = Limits(settings.limits)
     _tidy_up(layout, log, books.register)
     others = _Others.open(stack, layout, log, books, clock, settings)
     _give_chores(chores, log, books, others)
     told = books.fleet.sealed
-    intake = Intake(layout, log, sequencer, books.register, workers, told, limits, settlers)
+    intake = Intake(layout, log, sequencer, books.register, workers, told, limits)
     stack.callback(intake.close)
     intake.start()
     receivers = _kept(stack, Receivers.open(layout, log, clock)) if layout.shared else None

@@ -23,6 +23,18 @@ LARGE: Final = 2**22  # bytes
 SYNCERS: Final = 16  # syncs at a time
 
 
+def write_new(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
+    """A new file that nobody else has, of these bytes; not durable before ``settle``."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    number = os.open(path, flags, PRIVATE)
+    try:
+        rest = memoryview(b"".join(pieces))
+        while rest:
+            rest = rest[os.write(number, rest) :]
+    finally:
+        os.close(number)
+
+
 def create(path: Path, *, mode: int = PRIVATE) -> IO[bytes]:
     """A new, unbuffered file that nobody else has; FileExistsError when there is one."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from lakzegel_core.batch import Header
@@ -43,23 +42,15 @@ class Intake:
         workers: Workers,
         sealed: Callable[[Header, int, int], None] = lambda _header, _index, _size: None,
         limits: Limits | None = None,
-        settlers: Workers | None = None,
     ) -> None:
-        """Nothing is taken yet; ``sealed`` hears of each batch: header, index, size of the file.
-
-        ``settlers`` wait for the disk and for the log, so that ``workers`` need not.
-        """
+        """Nothing is taken yet; ``sealed`` hears of each batch: header, index, size of the file."""
         self._layout = layout
         self._state = log
-        self._sequencer = sequencer
         self._register = register
         self._workers = workers
-        self._settlers = settlers or workers
-        self._told = sealed
         self._limits = limits or Limits()
-        self._lock = threading.Lock()  # of telling
         self._names = Names()
-        self._together = Together(log, layout.stores, sequencer, register, self._names, self._tell)
+        self._together = Together(log, layout.stores, sequencer, register, self._names, sealed)
         self._places = asyncio.Semaphore(MAX_UPLOADS)
 
     def start(self) -> None:
@@ -108,22 +99,7 @@ class Intake:
                     return Sealed(
                         found.index, 0, await self._workers.run(answer, found.index, seen)
                     )
-                return await self._settlers.run(self._settle, upload, answer)
-
-    def _settle(self, upload: Upload, answer: Answer) -> Sealed:
-        """Make durable what has come, and seal it; it runs to its end whoever went away."""
-        try:
-            header = upload.finish()
-            index = self._seal(upload)
-        except Exception as error:
-            with suppress(Exception):  # what is left of it, the next start removes
-                upload.discard()
-            if isinstance(error, LakzegelError):
-                record(self._register, upload, error)
-            raise
-        finally:
-            upload.abandon()
-        return Sealed(index, upload.size, answer(index, header.seen.size))
+                return await self._together.take(upload, None, answer)
 
     @asynccontextmanager
     async def _place(self, name: str) -> AsyncIterator[None]:
@@ -196,18 +172,6 @@ class Intake:
             if writing is not None:
                 await asyncio.wait({writing})
                 writing.exception()
-
-    def _seal(self, upload: Upload) -> int:
-        """The index of what is durable now."""
-        if upload.sealed is not None:
-            return upload.sealed
-        index = self._sequencer.submit(upload.note).result()
-        self._tell(upload.header, index, upload.size)
-        return index
-
-    def _tell(self, header: Header, index: int, size: int) -> None:
-        with self._lock:
-            self._told(header, index, size)
 
 
 async def _next(

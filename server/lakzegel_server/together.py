@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Small uploads that wait together are verified, made durable and sealed together.
+"""Uploads that wait together are made durable and sealed together; small ones verified as well.
 
     loop ──▶ takers (2): verify, write, sync all at once ──▶ sequencer: seal, answer ──▶ loop
 
@@ -42,7 +42,7 @@ class Whole:
     """An upload that has come, and who waits for what becomes of it."""
 
     upload: Upload
-    chunks: Sequence[bytes]
+    whole: Sequence[bytes] | None  # None: it was fed already, and whoever did so has its name
     answer: Answer
     done: asyncio.Future[Sealed]
     failure: Exception | None = None  # why it could not be sealed
@@ -86,15 +86,17 @@ class Together:
         for thread in self._threads:
             thread.join()
 
-    async def take(self, upload: Upload, chunks: Sequence[bytes], answer: Answer) -> Sealed:
-        """What became of an upload; a cancelled caller still waits until it has ended.
+    async def take(self, upload: Upload, whole: Sequence[bytes] | None, answer: Answer) -> Sealed:
+        """What became of an upload that is ``whole``, or was fed already.
+
+        A cancelled caller still waits until it has ended.
 
         Raises:
             LakzegelError: what is wrong with it; it is recorded, and nothing is kept.
             BusyError, OSError, and what the index raises: not now; nothing is kept.
         """
         done: asyncio.Future[Sealed] = asyncio.get_running_loop().create_future()
-        self._waiting.put(Whole(upload, chunks, answer, done))
+        self._waiting.put(Whole(upload, whole, answer, done))
         try:
             return await asyncio.shield(done)
         except asyncio.CancelledError:
@@ -131,9 +133,11 @@ class Together:
             self._turn_away(one, one.failure)
             return False
         try:
-            one.upload.feed(one.chunks)
-            one.upload.complete()
-            self._names.add(one.upload.name)
+            if one.whole is None:
+                one.upload.complete()
+            else:
+                one.upload.take_whole(one.whole)
+                self._names.add(one.upload.name)
         except AlreadySealedError as found:
             one.upload.abandon()
             self._finish(one, found.index, found.header, 0)
@@ -163,8 +167,12 @@ class Together:
         """Leave nothing of one that was written and cannot be sealed."""
         with suppress(Exception):  # what is left of it, the next start removes
             one.upload.discard()
-        self._names.discard(one.upload.name)
+        self._release(one)
         self._refuse(one, error)
+
+    def _release(self, one: Whole) -> None:
+        if one.whole is not None:
+            self._names.discard(one.upload.name)
 
     def _refuse(self, one: Whole, error: BaseException) -> None:
         with suppress(OSError):
@@ -187,7 +195,7 @@ class Together:
         header, size = one.upload.header, one.upload.size
         if one.upload.sealed is None:
             self._told(header, index, size)
-        self._names.discard(one.upload.name)
+        self._release(one)
         self._finish(one, index, header, size)
 
     def _finish(self, one: Whole, index: int, header: Header, size: int) -> None:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from lakzegel_core.batch import BatchStream, Header, batch_id, open_header, peek_header
@@ -21,6 +22,7 @@ from lakzegel_core.errors import (
     SizeMismatchError,
 )
 from lakzegel_core.limits import MAX_KEYRING
+from lakzegel_server import durable
 from lakzegel_server.blockfile import BlockFile
 from lakzegel_server.errors import ClashError
 from lakzegel_server.index.engine import FAILURES
@@ -74,8 +76,10 @@ class Upload:
         self._log = log
         self._register = register
         self._admit = admit
-        work = layout.incoming / secrets.token_hex(16)
-        self._work = (work.with_suffix(".keyring"), work.with_suffix(".batch"))
+        token = secrets.token_hex(16)
+        incoming = layout.incoming
+        self._work = (incoming / f"{token}.keyring", incoming / f"{token}.batch")
+        self._left: list[Path] = list(self._work)  # that may be there
         self._stream = BatchStream(self._open_header)
         self._keyring: BlockFile | None = None
         self._batch: BlockFile | None = None
@@ -132,6 +136,22 @@ class Upload:
         self._early.clear()
         self._keyring.write(keyring)
 
+    def take_whole(self, chunks: Iterable[bytes]) -> None:
+        """Verify all of it, and write it at once; it is complete then.
+
+        Raises:
+            AlreadySealedError, LakzegelError, OSError: as ``feed`` and ``complete``.
+        """
+        keyring, batch = [], []
+        for chunk in chunks:
+            fed = self._stream.feed(chunk)
+            self.size += len(fed.batch)
+            batch.append(fed.batch)
+            keyring.append(fed.keyring)
+        self._stream.finish()
+        for path, pieces in zip(self._work, (keyring, batch), strict=True):
+            durable.write_new(path, pieces)
+
     def complete(self) -> None:
         """Return when batch and keyring are whole, and the system has all of them."""
         self._stream.finish()
@@ -149,6 +169,11 @@ class Upload:
             return moves[1:] if self._has_keyring(self.header) else moves
         return moves if counts else moves[1:]
 
+    def settled(self, moves: Moves) -> None:
+        """Know that these files have their names."""
+        moved = {work for work, _ in moves}
+        self._left = [work for work in self._work if work not in moved]
+
     def finish(self) -> Header:
         """The header, once batch and keyring are whole and durable under their names."""
         self.complete()
@@ -158,7 +183,7 @@ class Upload:
     def abandon(self) -> None:
         """Leave nothing behind of what was not finished."""
         self._close()
-        for path in self._work:
+        for path in self._left:
             path.unlink(missing_ok=True)
 
     def discard(self) -> None:
@@ -268,7 +293,10 @@ def settle_together(log: LogState, stores: Stores, uploads: Sequence[Upload]) ->
     """Return when the files of uploads that are complete are durable under their names."""
     with placing(log, [(one.header, one.header.keyring) for one in uploads]) as counting:
         pairs = zip(uploads, counting, strict=True)
-        stores.settle([move for one, counts in pairs for move in one.moves(counts=counts)])
+        wanted = [one.moves(counts=counts) for one, counts in pairs]
+        stores.settle([move for moves in wanted for move in moves])
+    for one, moves in zip(uploads, wanted, strict=True):
+        one.settled(moves)
 
 
 def record(register: Register, upload: Upload, refusal: LakzegelError) -> None:

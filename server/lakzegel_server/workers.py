@@ -8,10 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
-THREADS: Final = 8  # hashing gains nothing from more
-SETTLERS: Final = (
-    64  # who only waits: for a disk that makes many files durable at once, for a group
-)
+THREADS: Final = 8  # disks and hashing gain nothing from more
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -19,8 +16,8 @@ T = TypeVar("T")
 class Workers:
     """A pool of threads."""
 
-    def __init__(self, threads: int = THREADS) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="worker")
 
     def start(
         self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
