@@ -2,9 +2,11 @@
 """Small uploads that wait together: durable and sealed together, each with an answer of its own."""
 
 import errno
+import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,44 @@ def test_a_group_is_durable_by_one_sync_of_each_folder_and_all_have_receipts(
     names = sorted(upload.name for upload in uploads)
     assert world.left_behind() == [names, names, []]
     assert world.doubts() == []
+
+
+@pytest.fixture
+def told(world, monkeypatch):
+    """What was done, in its order: files and folders synced, names given, entries handed on."""
+    events = []
+    fsync, replace, submit = os.fsync, Path.replace, world.desk.sequencer.submit
+
+    def synced(number):
+        path = Path(f"/proc/self/fd/{number}").readlink()
+        fsync(number)
+        events.append(("synced", path))
+
+    def renamed(work, place):
+        events.append(("renamed", work, place))
+        return replace(work, place)
+
+    def handed_on(note):
+        events.append(("handed on", hashlib.sha256(note).hexdigest()))
+        return submit(note)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    monkeypatch.setattr(world.desk.sequencer, "submit", handed_on)
+    return events
+
+
+def test_bytes_then_names_are_durable_before_anything_is_sealed(world, crowd, told):
+    devices, send = crowd
+    uploads = [device.seal() for device in devices]
+    for answer, upload in zip(send(uploads), uploads, strict=True):
+        world.receipt(answer, upload)
+    for upload in uploads:
+        sealed = told.index(("handed on", upload.name))
+        for place in (world.layout.batch(upload.name), world.layout.keyring(upload.name)):
+            (named,) = [n for n, one in enumerate(told) if one[0] == "renamed" and one[2] == place]
+            assert told.index(("synced", told[named][1])) < named
+            assert named < told.index(("synced", place.parent), named) < sealed
 
 
 def test_what_is_wrong_with_one_is_nobody_elses_matter(world, crowd, kit):
