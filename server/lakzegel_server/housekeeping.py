@@ -43,12 +43,12 @@ def sweep_unsealed(layout: Layout, register: Register) -> int:
 
 
 def _sweep(store: Keeping, prefix: str, register: Register) -> int:
-    count = 0
-    for place in list(store.names(prefix)):
+    unsealed = []  # of millions of names, a few
+    for place in store.names(prefix):
         name = place.removeprefix(prefix).partition(".")[0]
         if is_id(name) and register.index_of(bytes.fromhex(name)) is None:
-            count += store.remove(place)
-    return count
+            unsealed.append(place)
+    return sum(store.remove(place) for place in unsealed)
 
 
 def adopt(layout: Layout, log: LogState, register: Register) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lakzegel_core.batch import Header, batch_id, peek_header, split_header
+from lakzegel_core.custody import Custody
 from lakzegel_core.custody_state import KeyringState
 from lakzegel_core.errors import (
     ChainError,
@@ -75,8 +76,8 @@ def replace_keyring(
         LakzegelError: what is wrong with it; nothing is kept.
         MissingError, LostError: there is no such batch.
     """
-    change = _change(new)
-    _require_fits(_header(layout, register, new.name), change, new)
+    change, header = _change(new), _header(layout, register, new.name)
+    _require_fits(header, change, new)
     if register.index_of(hashlib.sha256(new.note).digest()) is None:
         with log.reading() as (custody, _):
             custody.check(new.note)
@@ -88,7 +89,7 @@ def replace_keyring(
     except LakzegelError:
         keyrings.remove(waiting)
         raise
-    _settle_one(layout, log, waiting)
+    _settle_one(layout, log, waiting, header)
     return index
 
 
@@ -115,10 +116,11 @@ def _in_force(header: Header, change: KeyringState | None) -> bytes:
 def settle(layout: Layout, log: LogState) -> None:
     """At a start: put each keyring that waits and is in force in its place; remove the others."""
     for waiting in list(layout.stores.keyrings.waiting()):
-        _settle_one(layout, log, waiting)
+        name = waiting.removeprefix(names.KEYRINGS).partition(".")[0]
+        _settle_one(layout, log, waiting, _stored_header(layout, name))
 
 
-def _settle_one(layout: Layout, log: LogState, waiting: str) -> None:
+def _settle_one(layout: Layout, log: LogState, waiting: str, header: Header | None) -> None:
     """Put a keyring that waits in its place where it is in force; remove it where it is not.
 
     Where others share the index, one that is not in force stays: its entry may be on its way.
@@ -127,11 +129,18 @@ def _settle_one(layout: Layout, log: LogState, waiting: str) -> None:
     keyrings = layout.stores.keyrings
     # at the same time there may be the same request, here or at another receiver
     with _placing.alone(), log.deciding() as custody, suppress(FileNotFoundError):
-        in_force = {one.sha256 for one in custody.keyrings.values()}
-        if bytes.fromhex(digest) in in_force:
+        if _is_changed_to(custody, header, bytes.fromhex(digest)):
             keyrings.promote(waiting, names.keyring(name))
         elif not layout.shared:
             keyrings.remove(waiting)
+
+
+def _is_changed_to(custody: Custody, header: Header | None, digest: bytes) -> bool:
+    """Whether a change put a keyring in force for this batch; for any, where its file was lost."""
+    if header is None:
+        return any(one.sha256 == digest for one in custody.keyrings.values())
+    known = custody.keyrings.get(_place(header))
+    return known is not None and known.sha256 == digest
 
 
 def _change(new: Replacement) -> KeyringChange:
@@ -155,14 +164,20 @@ def _header(layout: Layout, register: Register, name: str) -> Header:
     """
     if register.index_of(bytes.fromhex(name)) is None:
         raise MissingError("no batch has this name")
+    header = _stored_header(layout, name)
+    if header is None:
+        raise LostError(f"batches/{name}.batch: lost here; run 'check'")
+    return header
+
+
+def _stored_header(layout: Layout, name: str) -> Header | None:
+    """The header of a batch that lies here; None when it was lost."""
     try:
         with layout.stores.objects.open(names.batch(name)) as file:
             note = split_header(file.read(MAX_HEADER))
     except FileNotFoundError:
-        note = None
-    if note is None or batch_id(note).hex() != name:
-        raise LostError(f"batches/{name}.batch: lost here; run 'check'")
-    return peek_header(note)
+        return None
+    return peek_header(note) if note is not None and batch_id(note).hex() == name else None
 
 
 def _require_fits(header: Header, change: KeyringChange, new: Replacement) -> None:

@@ -69,9 +69,14 @@ class FileStore:
 
     def names(self, prefix: str) -> Iterator[str]:
         """Every regular file below a folder."""
-        for folder, _, files in os.walk(self._root / checked_prefix(prefix)):
-            for file in files:
-                yield Path(folder, file).relative_to(self._root).as_posix()
+        folders = [self._root / checked_prefix(prefix)]
+        while folders:  # a folder of millions is read as it goes, and never held as a list
+            with suppress(FileNotFoundError), os.scandir(folders.pop()) as there:
+                for one in there:
+                    if one.is_dir(follow_symlinks=False):
+                        folders.append(Path(one.path))
+                    else:
+                        yield Path(one.path).relative_to(self._root).as_posix()
 
     def changed(self, name: str) -> float | None:
         """The file's time."""
