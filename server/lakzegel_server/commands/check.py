@@ -11,6 +11,7 @@ from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.commands.common import FINE, FOUND, Commands, command
 from lakzegel_server.commands.placed import placed, stored
+from lakzegel_server.errors import ServerError
 from lakzegel_server.fsck.remembered import remember
 from lakzegel_server.fsck.report import Report
 from lakzegel_server.fsck.run import check
@@ -40,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     with stored(arguments, settings, layout, changing=False) as whole:
         report = check(whole, arguments.since)
         if not report.doubts and report.end and arguments.since in {0, None}:
-            with suppress(OSError):  # whoever may only look has checked all the same
+            with suppress(
+                OSError, LakzegelError, ServerError
+            ):  # whoever may only look has checked all the same
                 remember(whole, report, report.end)
     if arguments.json:
         print(json.dumps(_as_json(report), indent=2, sort_keys=True))

@@ -69,14 +69,15 @@ class FileStore:
 
     def names(self, prefix: str) -> Iterator[str]:
         """Every regular file below a folder."""
-        folders = [self._root / checked_prefix(prefix)]
+        folders = [checked_prefix(prefix)]
         while folders:  # a folder of millions is read as it goes, and never held as a list
-            with suppress(FileNotFoundError), os.scandir(folders.pop()) as there:
+            folder = folders.pop().rstrip("/")
+            with suppress(FileNotFoundError), os.scandir(self._root / folder) as there:
                 for one in there:
                     if one.is_dir(follow_symlinks=False):
-                        folders.append(Path(one.path))
+                        folders.append(f"{folder}/{one.name}")
                     else:
-                        yield Path(one.path).relative_to(self._root).as_posix()
+                        yield f"{folder}/{one.name}"
 
     def changed(self, name: str) -> float | None:
         """The file's time."""
