@@ -14,7 +14,6 @@ from lakzegel_core.errors import FormatError, LimitError
 from lakzegel_core.limits import MAX_INT, MAX_JSON_DEPTH
 
 JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
-TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _TIME_LENGTH: Final = 20
 _SECONDS: Final = _TIME_LENGTH - 1
 _FIRST_YEAR: Final = 1000  # nothing was signed before; and moments around it can be computed with
