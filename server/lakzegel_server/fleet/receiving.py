@@ -18,7 +18,7 @@ from lakzegel_server.fleet.beats import Kept, read_kept, write_beats
 from lakzegel_server.fleet.days import Day, add_days
 from lakzegel_server.fleet.gathering import Arriving
 from lakzegel_server.fleet.judging import Judge
-from lakzegel_server.fleet.keeping import keep_states, read_told
+from lakzegel_server.fleet.keeping import keep_states
 from lakzegel_server.fleet.lives import Lives
 from lakzegel_server.fleet.roll import Known
 from lakzegel_server.index.engine import Connection
@@ -38,7 +38,7 @@ def receive(
     write_beats(change, {name: (one.at, one.data) for name, one in news.items()})
     add_days(change, _days(news, kept))
     here = {name: known[name] for name in news if name in known}
-    keep_states(change, tuple(here), here, read_told(change, here, beats, lives | heard), judge)
+    keep_states(change, tuple(here), here, judge, beats, lives | heard)
 
 
 def _is_newer(arriving: Arriving, kept: Mapping[str, Kept]) -> bool:

@@ -25,7 +25,7 @@ from lakzegel_server.fleet.days import Day, forget_days, read_days
 from lakzegel_server.fleet.gathering import Arriving, Gathering
 from lakzegel_server.fleet.grace import Freshness, Grace
 from lakzegel_server.fleet.judging import Judge
-from lakzegel_server.fleet.keeping import keep_states, read_healths, read_told
+from lakzegel_server.fleet.keeping import keep_sealed, keep_states, read_healths
 from lakzegel_server.fleet.model import Arrival, DeviceHealth
 from lakzegel_server.fleet.receiving import receive
 from lakzegel_server.fleet.roll import Known, Roll
@@ -196,7 +196,7 @@ class FleetRecords:
         known, judge = self.known(names, now), self.judge(now)
         with self._lock, self._database.transaction() as change:
             arrivals.keep_arrivals(change, found)
-            keep_states(change, names, known, read_told(change, known), judge)
+            keep_sealed(change, known, found, judge)
 
     def _receive(self, group: list[Arriving]) -> None:
         """Write down heartbeats, and what follows from them."""
@@ -210,7 +210,7 @@ class FleetRecords:
         """Make the rows of these devices anew."""
         known, judge = self.known(names, now), self.judge(now)
         with self._lock, self._database.transaction() as change:
-            keep_states(change, names, known, read_told(change, known), judge)
+            keep_states(change, names, known, judge)
             forget_days(change, names, (now - arrivals.KEPT).date())
 
     def _names(self) -> list[str]:
