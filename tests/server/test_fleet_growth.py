@@ -31,11 +31,11 @@ STEP = 10  # instructions of SQLite between two looks
 
 
 @contextmanager
-def receiver(folder, devices):
+def receiver(folder, devices, index=None):
     """A receiver with so many devices, whose rows are made; nothing goes on by itself."""
     simulated = Simulated(devices, weeks=1)
     signer = create(folder, ORIGIN, bytes(range(64)))
-    layout = Layout(folder)
+    layout = Layout(folder, index=index)
     fill_index(layout.database, simulated)
     with open_desk(layout, signer, clock=NOW.timestamp) as desk:
         desk.chores.stop()
@@ -146,6 +146,30 @@ def test_no_table_of_devices_is_read_through(desks, look, monkeypatch):
         line for line in plans if line.startswith("SCAN") and line.split()[1] in big and
         "USING" not in line
     ] == []  # fmt: skip
+
+
+def test_postgresql_has_an_index_for_each_look_too(tmp_path, address, monkeypatch):
+    monkeypatch.setattr("lakzegel_server.pages.selecting.FEW", 50)
+    asked = []
+    with receiver(tmp_path / "data", 200, address) as desk:
+        connection = desk.fleet._reading.connection
+        execute = connection.execute
+
+        def noted(sql, parameters=()):
+            asked.append((sql, parameters))
+            return execute(sql, parameters)
+
+        monkeypatch.setattr(connection, "execute", noted)
+        for look in LOOKS.values():
+            look(desk)
+        execute("SET enable_seqscan = off")  # one that is read through all the same has no index
+        plans = {
+            sql: " ".join(row[0] for row in execute(f"EXPLAIN {sql}", parameters))
+            for sql, parameters in asked
+        }
+        assert_rows_are_right(desk)
+    assert len(plans) > len(LOOKS)
+    assert [sql for sql, text in plans.items() if "Seq Scan" in text] == []
 
 
 def arriving(desk, place, counter):
