@@ -8,11 +8,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from lakzegel_core.encoding import unb64
+from tests.path.leaving import GONE, at_work, leave, put
 from tests.path.waiting import await_that
 
 KILLED = """# fork of lakzegel_agent
@@ -30,13 +30,6 @@ from lakzegel_agent.__main__ import main
 sys.addaudithook(hook)
 sys.exit(main())
 """
-
-
-def put(ready, **files):
-    folder = ready.root / "device" / "map"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_text(text)
 
 
 def decommission(ready, *more, expect=0):
@@ -59,7 +52,7 @@ def test_it_is_done_once_the_office_holds_everything_and_proves_it_again_when_as
     assert note.startswith(b"lakzegel.nl/held/v1\n")
     assert unb64(found["receipt"], what="receipt").startswith(b"c2sp.org/tlog-proof@v1\n")
     names = {path.name for path in ready.agent_home.iterdir()}
-    assert not names & {"keys", "ledger.sqlite", "spool", "decommission", "given-up"}
+    assert not names & GONE
     assert json.loads(decommission(ready, "--json").stdout) == found
     assert "is out of use since" in decommission(ready).stdout
     assert "taken out of use" in ready.agent("once", expect=2).stderr
@@ -146,7 +139,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(ready):
     assert code == 0, seed
     assert kills > 3
     names = {path.name for path in ready.agent_home.iterdir()}
-    assert not names & {"keys", "ledger.sqlite", "spool", "decommission", "given-up"}, seed
+    assert not names & GONE, seed
     ready.pull()
     assert {path.name for path in (ready.restore() / "map").iterdir()} == {"een", "twee"}
     ready.verify()
@@ -155,29 +148,14 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(ready):
 @pytest.mark.soak
 def test_an_agent_at_work_is_asked_and_does_it(ready):
     put(ready, een="een")
-    log = (ready.root / "agent.log").open("wb")
-    agent = subprocess.Popen(
-        [sys.executable, "-m", "lakzegel_agent", "run", "--config", str(ready.config)],
-        stdout=log, stderr=log,
-    )  # fmt: skip
-    try:
+    with at_work(ready) as agent:
         status = ready.agent_home / "status.json"
         await_that(
             lambda: status.exists() and json.loads(status.read_bytes())["ledger"]["sealed"] == 1,
             "not captured",
         )
-        said = decommission(ready, expect=3).stderr
-        assert "the agent at work here was asked" in said
+        refused = decommission(ready, expect=3).stderr
+        assert "the agent at work here was asked" in refused
         agent.send_signal(signal.SIGHUP)
-        end = time.monotonic() + 240
-        while agent.poll() is None:
-            assert time.monotonic() < end, (ready.root / "agent.log").read_text()
-            ready.pull(expect=None)  # what lets it go
-            time.sleep(2)
-    finally:
-        agent.kill()
-        agent.wait()
-        log.close()
-    assert agent.returncode == 0
-    assert "taken out of use" in (ready.root / "agent.log").read_text()
+        assert "taken out of use" in leave(ready, agent)
     assert json.loads(decommission(ready, "--json").stdout)["held"]

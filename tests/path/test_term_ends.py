@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A term of office ends on a laptop: a last batch, nothing after it, and no key left behind."""
 
-import json
 import os
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+from tests.path.leaving import GONE, at_work, leave, put
 
 
 def ends(ready, at, *more):
@@ -17,26 +16,14 @@ def ends(ready, at, *more):
     ready.set_policy()
 
 
-def put(ready, **files):
-    folder = ready.root / "device" / "map"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_text(text)
-    return folder
-
-
 def past(**since):
     return datetime.now(UTC) - timedelta(**since)
 
 
 def said(ready, kind):
     """Observations of this type, oldest first."""
-    rows = ready.office("list", "--device", "minister-laptop", "--kind", "observation", "--json")
-    return [
-        row["payload"]
-        for row in map(json.loads, rows.stdout.splitlines())
-        if row["payload"]["type"] == kind
-    ]
+    payloads = [row["payload"] for row in ready.items("observation")]
+    return [payload for payload in payloads if payload["type"] == kind]
 
 
 def test_the_last_batch_is_final_and_says_what_became_of_everything(ready):
@@ -59,7 +46,7 @@ def test_the_last_batch_is_final_and_says_what_became_of_everything(ready):
     assert left["ledger"] == status["ledger"]
     assert (left["device"], left["epoch"]) == ("minister-laptop", 0)
     names = {path.name for path in ready.agent_home.iterdir()}
-    assert not names & {"keys", "ledger.sqlite", "spool"}
+    assert not names & GONE
     assert "nothing is captured here any more" in ready.agent("once", expect=2).stderr
     assert "the term of office ended" in ready.agent("run").stderr
     token = ready.root / "again"
@@ -107,20 +94,6 @@ def test_a_term_whose_end_lies_ahead_goes_on_and_one_that_ended_does_not_come_ba
 def test_a_running_agent_ends_by_itself_once_the_office_has_everything(ready):
     put(ready, een="een")
     ends(ready, past(minutes=1))
-    log = (ready.root / "agent.log").open("wb")
-    agent = subprocess.Popen(
-        [sys.executable, "-m", "lakzegel_agent", "run", "--config", str(ready.config)],
-        stdout=log, stderr=log,
-    )  # fmt: skip
-    try:
-        end = time.monotonic() + 240
-        while agent.poll() is None:
-            assert time.monotonic() < end, (ready.root / "agent.log").read_text()
-            ready.pull(expect=None)  # what lets it go
-            time.sleep(2)
-    finally:
-        agent.kill()
-        agent.wait()
-        log.close()
-    assert agent.returncode == 0
+    with at_work(ready) as agent:
+        leave(ready, agent)
     assert ready.status()["ended"]["ledger"]["sealed"] == 1
