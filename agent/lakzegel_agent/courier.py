@@ -10,34 +10,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from lakzegel_agent.backoff import NETWORK, Backoff, Cause
+from lakzegel_agent.backoff import Backoff
 from lakzegel_agent.causes import cause_of
+from lakzegel_agent.courierfaults import is_final, state_final, state_none, state_passing
 from lakzegel_agent.devicekeys import Introduction
 from lakzegel_agent.epochs import Standing
 from lakzegel_agent.errors import (
     AgentError,
-    LedgerDamagedError,
     RefusedError,
-    UnreachableError,
     UnwritableError,
     unwritable,
 )
 from lakzegel_agent.heart import Heart
 from lakzegel_agent.liaison import Liaison
-from lakzegel_agent.link import LogAlarmError
 from lakzegel_agent.outlet import Open, Outlet
 from lakzegel_agent.ship import Shipper, StoppedError
-from lakzegel_agent.transport import LaterError, NeverError, UnsureError
+from lakzegel_agent.transport import LaterError
 from lakzegel_core.errors import LakzegelError
 
 POLL: Final = 5.0  # seconds: how often the log is consulted at most
-_AGAIN: Final = (UnreachableError, UnwritableError)  # what waiting may mend
-_PASSING: Final = frozenset({*NETWORK, Cause.ANSWER.code, Cause.ROOM.code, Cause.DISK.code})
 LONGEST: Final = 60.0  # seconds that one who gives up after some tries waits for the next
 LOOK: Final = 60.0  # seconds between two looks at a gate that is shut
 JOIN: Final = 3.0  # seconds that an upload under way is waited for at the end
@@ -251,39 +247,16 @@ class Courier:
         else:
             self._backoff.worked()
             self.outcome.fault = None
-            self._clear(parts.liaison, {*_PASSING, "state-lost"})
+            state_none(parts.liaison)
 
     def _react(self, liaison: Liaison, error: Exception) -> None:
         """State what went wrong, then wait, or halt where waiting does not help."""
-        if isinstance(error, LogAlarmError):
+        if is_final(error):
             self._halt(error)
-            with suppress(UnwritableError):
-                liaison.alarm(error)
-        elif isinstance(error, NeverError):
-            self._halt(error)
-            self._add(liaison, _code(error), error)
-        elif isinstance(error, AgentError) and not isinstance(error, _AGAIN):
-            self._halt(error)
-            if isinstance(error, LedgerDamagedError):
-                self._add(liaison, "state-lost", error)
+            state_final(liaison, error)
         else:
-            if isinstance(error, UnsureError):  # the log's own word, which only a device may have
-                with suppress(AgentError, LakzegelError):
-                    liaison.link.cosign(self._current.keys.witness)
-            code = cause_of(error).code
-            self._clear(liaison, _PASSING - {code})
-            self._add(liaison, code, error)
+            state_passing(liaison, error, self._current)
             self._fail(error)
-
-    @staticmethod
-    def _add(liaison: Liaison, code: str, error: Exception) -> None:
-        with suppress(UnwritableError):  # it is shown all the same, and kept with the next one
-            liaison.problems.add(liaison.ledger, code, str(error))
-
-    @staticmethod
-    def _clear(liaison: Liaison, codes: Collection[str]) -> None:
-        with suppress(UnwritableError):
-            liaison.problems.clear(liaison.ledger, *codes)
 
     def _round(self, parts: Parts) -> None:
         if self.outcome.halted:
@@ -353,7 +326,3 @@ class Courier:
             self.outcome.halted = True
             self._busy = False
             self._changed.notify_all()
-
-
-def _code(error: NeverError) -> str:
-    return error.code if error.code in {"revoked", "fork"} else "refused"
