@@ -23,7 +23,7 @@ from typing import Final
 
 from lakzegel_core.batch import Header
 from lakzegel_core.errors import LakzegelError
-from lakzegel_server.errors import BusyError
+from lakzegel_server.errors import BusyError, DamageError
 from lakzegel_server.logstate import LogState
 from lakzegel_server.names import Names
 from lakzegel_server.register import Register
@@ -151,6 +151,9 @@ class Together:
         """Make all of them durable at once, and have them sealed."""
         try:
             settle_together(self._log, self._stores, [one.upload for one in whole])
+        except DamageError as error:
+            self._settle_apart(whole, error)
+            return
         except BaseException as error:  # noqa: BLE001 - as above
             for one in whole:
                 self._turn_away(one, error)
@@ -162,6 +165,14 @@ class Together:
                 continue
             sealing = self._sequencer.submit(one.upload.note)
             sealing.add_done_callback(partial(self._sealed, one))
+
+    def _settle_apart(self, whole: Sequence[Whole], error: DamageError) -> None:
+        """One of them is not what lies there under its name: it is not to be in others' way."""
+        if len(whole) == 1:
+            self._turn_away(whole[0], error)
+            return
+        for one in whole:
+            self._settle([one])
 
     def _turn_away(self, one: Whole, error: BaseException) -> None:
         """Leave nothing of one that was written and cannot be sealed."""

@@ -77,7 +77,11 @@ class Keeping(Protocol):
         """Return when written files are there under these names, in this order, and durable.
 
         The names are digests of what is in them, and somebody has verified that. So what lies
-        there already is the same, or damaged and superseded. The files are gone afterwards.
+        there already is the same, or damaged and superseded. The files are gone afterwards;
+        where a store apart fails, they are all there still.
+
+        Raises:
+            ClashError: a keyring of other bytes lies there, and goes on to.
         """
         ...
 

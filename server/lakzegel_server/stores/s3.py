@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from lakzegel_server.stores.s3parts import WHOLE, file_checksum, put_in_parts, w
 from lakzegel_server.stores.s3reading import S3Reading, checksum_of
 
 PAGE: Final = 1000  # names an answer
+PUTTERS: Final = 32  # files that are put at a time
 MARK: Final = "store"  # the object that says whose store it is
 WAITING: Final = "waiting/"  # where keyrings lie until their entry is sealed
 _UNVERSIONED: Final = "null"
@@ -30,9 +32,11 @@ class S3Store:
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
+        self._putters = ThreadPoolExecutor(PUTTERS, thread_name_prefix="putter")
 
     def close(self) -> None:
         """Let go of all connections."""
+        self._putters.shutdown()
         self._client.close()
 
     def test(self) -> None:
@@ -55,9 +59,15 @@ class S3Store:
             self._put(key, data)
 
     def settle(self, moves: Moves) -> None:
-        """Put files, one after another."""
-        for work, name in moves:
-            self._settle(work, name)
+        """Put files, many at a time: a store has time for all of them, and each takes a while."""
+        if len(moves) == 1:
+            self._settle(*moves[0])
+        else:
+            begun = [self._putters.submit(self._settle, work, name) for work, name in moves]
+            wait(begun)
+            for one in begun:
+                one.result()
+        for work, _ in moves:  # not before: when one fails, all can be tried again
             work.unlink()
 
     def open(self, name: str) -> S3Reading:

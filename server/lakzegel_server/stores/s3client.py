@@ -36,7 +36,7 @@ from lakzegel_server.stores.secret import Credentials
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 20  # for each answer, and between any two pieces of one
 TRIES: Final = 4  # with waits that double and vary, some 3 s in all
-CONNECTIONS: Final = 32
+CONNECTIONS: Final = 80  # as many threads as may ask at once, or each would make one anew
 READ_ERRORS: Final = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError, OSError)
 _FULL: Final = frozenset(
     {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"}

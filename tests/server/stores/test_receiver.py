@@ -3,18 +3,22 @@
 
 import hashlib
 import os
+import threading
 import time
 from contextlib import ExitStack
 
 import pytest
 
 from lakzegel_server import housekeeping
+from lakzegel_server.errors import ClashError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout
 from lakzegel_server.stores.failing import StoreError
 from lakzegel_server.stores.opening import StorePlace, StorePlaces, opened
 from lakzegel_server.stores.s3 import S3Objects
 from lakzegel_server.stores.stores import Stores
+from lakzegel_server.together import Whole
+from lakzegel_server.upload import Sealed, Upload
 from tests.server.conftest import serving, world_at
 from tests.server.rekeyed import Change
 from tests.server.stores.conftest import KNOWN, ORIGIN
@@ -177,3 +181,44 @@ def test_check_names_what_the_store_lost_or_has_otherwise(kept, object_bucket, k
     found = {doubt.place: doubt.what for doubt in kept.report().doubts}
     assert found.pop(f"keyrings/{uploads[1].name}.keyring") == "missing"
     assert list(found) == [f"batches/{uploads[0].name}.batch"]
+
+
+class Heard:
+    """Who waits for what becomes of an upload, without a loop."""
+
+    def __init__(self):
+        self.outcome, self.heard = None, threading.Event()
+
+    def get_loop(self):
+        return self
+
+    def call_soon_threadsafe(self, call):
+        call()
+
+    def done(self):
+        return False
+
+    def set_exception(self, error):
+        self.outcome = error
+        self.heard.set()
+
+    def set_result(self, found):
+        self.outcome = found
+        self.heard.set()
+
+
+@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
+def test_of_uploads_that_are_settled_together_one_that_clashes_is_in_nobodys_way(world):
+    uploads = [world.enrol(f"device-{number}").seal() for number in range(3)]
+    world.stores.keyrings.put(f"keyrings/{uploads[1].name}.keyring", b"of something else")
+    group = []
+    for one in uploads:
+        upload = Upload(one.name, world.layout, world.desk.log, world.desk.register)
+        upload.feed([memoryview(one.body)])
+        upload.complete()
+        group.append(Whole(upload, (), lambda _index, _seen: b"", Heard()))
+    world.desk.intake._together._settle(group)
+    for one in group:
+        assert one.done.heard.wait(20)
+    assert [type(one.done.outcome) for one in group] == [Sealed, ClashError, Sealed]
+    assert world.left_behind() == [[], [], []]
