@@ -22,6 +22,7 @@ test: $(READY)  ## Every test
 soak: $(READY)  ## Every test in its long form: kills, failing disks, lying receivers, a month
 	sh tests/oracles/archives.sh
 	$(BIN)/pytest -q -m soak $(TEST_ARGS)
+	$(if $(TEST_ARGS),,$(BIN)/pytest -q -n 3 --index postgresql tests/server)
 
 lint: $(READY)  ## Style, types and the walls between the rooms
 	$(BIN)/ruff check .
