@@ -111,6 +111,11 @@ class Cluster:
         ((count,),) = self.ask(f"{sql} WHERE application_name = %s", schema_of(address))
         assert count
 
+    def connected(self, address):
+        """How many connections an index has."""
+        sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+        return self.ask(sql, schema_of(address))[0][0]
+
     @contextmanager
     def small_disk(self):
         """A table space of 4 MiB; no server is stopped by one that is full."""

@@ -197,6 +197,26 @@ def test_a_commit_whose_connection_was_cut_before_it_fails(address, cluster):
         assert told(database) == []
 
 
+def test_of_threads_that_look_over_one_connection_all_find_it_again(address, cluster):
+    def ask():
+        together.wait(10)
+        sizes.append(database.size())
+
+    sizes = []
+    Database.open(address).close()
+    with closing(Database.open_readonly(address)) as database:
+        database.size()
+        cluster.cut(address)
+        together = threading.Barrier(8)
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sizes == [0] * 8
+        assert cluster.connected(address) == 1
+
+
 def test_what_a_session_is_told_elsewhere_makes_no_commit_less_durable(address):
     def synchronous():
         return database.connection.execute("SHOW synchronous_commit").fetchone()[0]

@@ -8,6 +8,7 @@ connection that broke is opened anew for the next transaction; the one under way
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Self
@@ -42,6 +43,7 @@ _TABLES: Final = (
     " WHERE n.nspname = current_schema() AND c.relkind IN ("
 )
 _VERSION_TABLE: Final = "lakzegel_version"
+Link = psycopg.Connection[tuple[Any, ...]]
 
 
 class Session:
@@ -55,7 +57,8 @@ class Session:
         self._patience = patience  # seconds, for others' locks
         self._relaxed = False
         self._within = False
-        self._link: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._opening = threading.Lock()
+        self._link: Link | None = None
 
     @property
     def is_there(self) -> bool:
@@ -81,8 +84,8 @@ class Session:
         Raises:
             IndexFault: the server refuses, or cannot be reached.
         """
-        with self._failing():
-            cursor = psycopg.RawCursor(self._open())
+        with self._using() as link:
+            cursor = psycopg.RawCursor(link)
             cursor.executemany(numbered(sql).encode(), [tuple(row) for row in parameters])
             return cursor
 
@@ -119,40 +122,47 @@ class Session:
                 link.close()
 
     def _execute(self, sql: str, parameters: Sequence[Value]) -> Rows:
-        with self._failing():
-            cursor = psycopg.RawCursor(self._open())
+        with self._using() as link:
+            cursor = psycopg.RawCursor(link)
             cursor.execute(numbered(sql).encode(), tuple(parameters) or None)
             return cursor
 
     @contextmanager
-    def _failing(self) -> Iterator[None]:
+    def _using(self) -> Iterator[Link]:
+        link = self._open()
         try:
-            yield
+            yield link
         except psycopg.Error as error:
-            raise self._fault(error) from None
+            raise self._fault(error, link) from None
 
-    def _fault(self, error: psycopg.Error) -> IndexFault:
+    def _fault(self, error: psycopg.Error, link: Link) -> IndexFault:
         """What happened, without the values that a server's details repeat."""
-        if self._link is None or self._link.closed:
+        if link.closed:
             return IndexFault(f"{self._address}: the connection broke", state=LOST)
         text = error.diag.message_primary or type(error).__name__
         return IndexFault(f"{self._address}: {text}", state=error.sqlstate or type(error).__name__)
 
-    def _open(self) -> psycopg.Connection[tuple[Any, ...]]:
-        if self._link is not None and not self._link.closed:
-            return self._link
-        if self._within:
-            raise IndexFault(f"{self._address}: the connection broke", state=LOST)
-        self.close()
-        self._link = _connect(self._address)
-        try:
-            self._prepare(self._link)
-        except BaseException:
-            self.close()
-            raise
-        return self._link
+    def _open(self) -> Link:
+        with self._opening:  # of threads that only look several may come at once
+            link = self._link
+            if link is not None and not link.closed:
+                return link
+            if self._within:
+                raise IndexFault(f"{self._address}: the connection broke", state=LOST)
+            self._link = None
+            link = _connect(self._address)
+            try:
+                self._prepare(link)
+            except psycopg.Error as error:
+                link.close()
+                raise self._fault(error, link) from None
+            except BaseException:
+                link.close()
+                raise
+            self._link = link
+            return link
 
-    def _prepare(self, link: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def _prepare(self, link: Link) -> None:
         """Settings of ours, and what must be so of the server."""
         settings = {**_SETTINGS, "lock_timeout": f"{self._patience * 1000:.0f}ms"}
         if self._readonly:
@@ -287,7 +297,7 @@ def _opened(session: Session) -> Session:
     return session
 
 
-def _connect(address: Address) -> psycopg.Connection[tuple[Any, ...]]:
+def _connect(address: Address) -> Link:
     """A connection to the server that takes changes.
 
     Raises:
