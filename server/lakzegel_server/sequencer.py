@@ -33,6 +33,7 @@ class Sequencer:
         self._state = log
         self._queue: queue.Queue[_Waiting | object] = queue.Queue()
         self._ended = threading.Event()
+        self._trouble = ""  # what kept it from tidying the last time
         self._thread = threading.Thread(target=self._work, name="sequencer", daemon=True)
 
     def start(self) -> None:
@@ -117,8 +118,11 @@ class Sequencer:
             self._state.refresh()
             self._state.see_lines()
             self._state.settle()
+            self._trouble = ""
         except Exception as error:  # noqa: BLE001 - whatever it is, others wait for this thread
-            _log.warning("the log could not be tidied: %s", type(error).__name__)
+            if self._trouble != type(error).__name__:  # once: it is tried four times a second
+                self._trouble = type(error).__name__
+                _log.warning("the log could not be tidied: %s", self._trouble)
 
 
 def explain(error: Exception) -> Exception:

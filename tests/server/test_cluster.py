@@ -12,6 +12,9 @@ import pytest
 from tests import postgres, s3server
 from tests.server import clustered
 
+UNREACHABLE = 3  # exit code
+ASKED = {"/healthz": 503, "/log/checkpoint": 503, "/v1/health": 200}  # without a database
+
 
 @pytest.fixture
 def cluster_of_three(kit, tmp_path, address):
@@ -29,17 +32,21 @@ def told(cluster, pushers, tree, what):
     )
 
 
-def test_one_killed_again_and_again_under_load_every_receipt_is_true_and_it_is_one_log(
-    cluster_of_three,
+def test_some_killed_and_some_cut_off_in_their_turn_every_receipt_is_true_and_it_is_one_log(
+    cluster_of_three, cluster
 ):
-    with cluster_of_three.under_load(cluster_of_three.enrol(4)) as pushers:
+    with cluster_of_three.under_load(cluster_of_three.enrol(3)) as pushers:
         for _ in range(2):
-            time.sleep(1)  # of load between two kills
+            _, session = cluster_of_three.in_turn(cluster)
+            cluster.ask("SELECT pg_terminate_backend(%s)", session)
+            cluster_of_three.wait_beyond(cluster_of_three.newest())
             cluster_of_three.kill_one()
+            cluster_of_three.wait_beyond(cluster_of_three.newest())
     tree = cluster_of_three.judge(pushers)
-    told(cluster_of_three, pushers, tree, "2 kills")
+    told(cluster_of_three, pushers, tree, "2 kills, 2 sessions ended")
 
 
+@pytest.mark.soak
 def test_one_that_stands_still_in_its_turn_is_overtaken_and_does_no_harm_when_it_goes_on(
     cluster_of_three, cluster
 ):
@@ -52,17 +59,6 @@ def test_one_that_stands_still_in_its_turn_is_overtaken_and_does_no_harm_when_it
         cluster_of_three.wait_beyond(size)
         stopped.send(signal.SIGCONT)
         cluster_of_three.wait_beyond(cluster_of_three.newest(), at=stopped)
-    cluster_of_three.judge(pushers)
-
-
-def test_a_session_that_is_ended_in_its_turn_costs_a_question_and_no_entry(
-    cluster_of_three, cluster
-):
-    with cluster_of_three.under_load(cluster_of_three.enrol(3)) as pushers:
-        for _ in range(5):
-            _, session = cluster_of_three.in_turn(cluster)
-            cluster.ask("SELECT pg_terminate_backend(%s)", session)
-            cluster_of_three.wait_beyond(cluster_of_three.newest())
     cluster_of_three.judge(pushers)
 
 
@@ -93,6 +89,34 @@ def faults_of(cluster, database, store):
         "database killed": lambda: begin_anew("immediate"),
         "store cut off": cut,
     }
+
+
+@pytest.mark.soak
+def test_while_the_database_is_away_nothing_is_promised_and_no_receiver_has_to_be_begun_anew(
+    kit, tmp_path
+):
+    database = postgres.Cluster.make()
+    places = clustered.Places(database.address("log"))
+    try:
+        with clustered.serving(kit, tmp_path, places, count=2) as cluster:
+            (device,) = cluster.enrol(1)
+            client, other = cluster.client(), cluster.receivers[1]
+            database.stop()
+            upload = device.seal()
+            assert client.put(upload).json()["title"] == "busy"
+            asked = {path: client("GET", path).status_code for path in ASKED}
+            assert asked == ASKED
+            assert other.kill(signal.SIGTERM) == 0, "it ends as always"
+            assert other.start().process.wait(60) == UNREACHABLE
+            assert "postgresql:" in other.log.read_text().splitlines()[-1]
+            database.start()
+            while client.put(upload).status_code != 200:
+                time.sleep(0.1)
+            other.start().wait()
+            assert cluster.final().size == client.checkpoint().checkpoint.size
+            client.close()
+    finally:
+        database.end()
 
 
 @pytest.mark.soak

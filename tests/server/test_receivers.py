@@ -2,6 +2,7 @@
 """Two receivers of one index, in one process: what one knows the other knows, and nothing twice."""
 
 import hashlib
+import os
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from lakzegel_server.accounts import Account, AccountRole, Way
+from lakzegel_server.alerting.alerts import Alerts
+from lakzegel_server.alerting.model import Damping
+from lakzegel_server.alerting.store import Store
 from lakzegel_server.chores import Chores
 from lakzegel_server.desk import open_desk
 from lakzegel_server.errors import ConfigError, SignOnError
@@ -17,8 +21,9 @@ from lakzegel_server.layout import load_signer
 from lakzegel_server.people.records import SELF, Action, Event, Thing
 from lakzegel_server.people.signon import Begun
 from lakzegel_server.receivers import CLOCK, MISSING, Receivers
-from lakzegel_server.settings import Settings, load
+from lakzegel_server.settings import load
 from tests.server import clustered
+from tests.server import conftest as kit
 
 
 @dataclass
@@ -30,55 +35,61 @@ class Pair:
     folders: list
 
 
-@pytest.fixture
-def places(address):
-    return clustered.Places(address)
-
-
-@pytest.fixture
-def folders(kit, tmp_path, places):
+@pytest.fixture(scope="module")
+def folders(cluster, tmp_path_factory):
     """Two DATA of one log, of which the first was started once."""
-    made = [places.prepare(tmp_path / f"receiver-{number}") for number in (1, 2)]
+    folder, schema = tmp_path_factory.mktemp("receivers"), f"receivers{os.getpid()}"
+    places = clustered.Places(cluster.address(schema))
+    made = [places.prepare(folder / f"receiver-{number}") for number in (1, 2)]
     clustered.make_log(kit, made[0])
     with ExitStack() as stack:
-        at_work(stack, made[0], kit)
+        at_work(stack, made[0])
     clustered.another(made[0], made[1], share=clustered.SHARED)
-    return made
+    yield made
+    cluster.drop(schema)
 
 
-def at_work(stack, data, kit, **settings):
+def at_work(stack, data):
     layout = stack.enter_context(clustered.opened(data))
-    decided = load(layout) if not settings else Settings(**settings)
     return stack.enter_context(
-        open_desk(layout, load_signer(layout), clock=lambda: kit.NOW, settings=decided)
+        open_desk(layout, load_signer(layout), clock=lambda: kit.NOW, settings=load(layout))
     )
 
 
-@pytest.fixture
-def pair(kit, folders):
+@pytest.fixture(scope="module")
+def pair(folders):
     with ExitStack() as stack:
-        made = Pair(*(at_work(stack, data, kit) for data in folders), folders)
+        made = Pair(*(at_work(stack, data) for data in folders), folders)
         for desk in (made.one, made.other):
             for name in ("trail", "recovery"):
                 kit.ended(desk.chores[name])
         yield made
 
 
+@pytest.fixture
+def third(folders, tmp_path):
+    """DATA of one more receiver, which nobody serves yet."""
+    data = tmp_path / "receiver-3"
+    data.mkdir(mode=0o700)
+    shutil.copy2(folders[0] / "settings.toml", data)
+    clustered.another(folders[0], data, share=clustered.SHARED)
+    return data
+
+
 def test_a_receiver_with_another_key_of_the_log_is_refused_before_it_shows_anything(
-    kit, folders, tmp_path
+    third, tmp_path
 ):
-    other = clustered.create(tmp_path / "of-nobody", kit.ORIGIN, bytes(64))
-    del other
-    shutil.copytree(tmp_path / "of-nobody" / "keys", folders[1] / "keys", dirs_exist_ok=True)
+    clustered.create(tmp_path / "of-nobody", kit.ORIGIN, bytes(64))
+    shutil.copytree(tmp_path / "of-nobody" / "keys", third / "keys", dirs_exist_ok=True)
     with ExitStack() as stack, pytest.raises(ConfigError, match=r"keys/log.ed25519.*copy keys/"):
-        at_work(stack, folders[1], kit)
+        at_work(stack, third)
 
 
-def test_a_receiver_without_the_trails_key_does_not_make_another(kit, folders):
-    (folders[1] / "keys" / "trail.ed25519").unlink()
+def test_a_receiver_without_the_trails_key_does_not_make_another(third):
+    (third / "keys" / "trail.ed25519").unlink()
     with ExitStack() as stack, pytest.raises(ConfigError, match=r"trail.ed25519: is not here"):
-        at_work(stack, folders[1], kit)
-    assert not (folders[1] / "keys" / "trail.ed25519").exists()
+        at_work(stack, third)
+    assert not (third / "keys" / "trail.ed25519").exists()
 
 
 def test_who_is_logged_in_at_one_is_logged_in_at_the_other(pair):
@@ -105,25 +116,30 @@ def test_a_login_that_one_began_comes_back_to_the_other_and_only_once_in_all(pai
             desk.people.begun.open(cookie, "state")
 
 
-def test_records_of_both_are_one_chain_whichever_of_them_seals_it(pair, kit):
+def seal(desk):
+    desk.log.refresh()
+    return desk.trail.seal(desk.log, desk.sequencer)
+
+
+def test_records_of_both_are_one_chain_whichever_of_them_seals_it(pair):
     for desk in (pair.one, pair.other, pair.one):
         desk.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))
-    assert pair.one.trail.seal(pair.one.log, pair.one.sequencer)
+    assert seal(pair.one)
     pair.other.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))
-    pair.other.log.refresh()
-    assert pair.other.trail.seal(pair.other.log, pair.other.sequencer)
-    assert not pair.one.trail.seal(pair.one.log, pair.one.sequencer), "nothing waits"
-    assert [segment.number for segment in pair.one.trail.segments()] == [0, 1]
+    assert seal(pair.other)
+    assert not seal(pair.one), "nothing waits"
+    numbers = [segment.number for segment in pair.one.trail.segments()]
+    assert numbers == list(range(len(numbers)))
     assert doubts(pair) == []
 
 
-def test_a_segment_that_one_put_and_never_named_is_the_one_that_the_other_seals(pair, kit):
+def test_a_segment_that_one_put_and_never_named_is_the_one_that_the_other_seals(pair):
     pair.one.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))
-    waiting = pair.one.trail._oldest(1000)
-    _, data = pair.one.trail._file(0, tuple(line for _, line in waiting))
+    waiting, number = pair.one.trail._oldest(1000), len(pair.one.trail.segments())
+    _, data = pair.one.trail._file(number, tuple(line for _, line in waiting))
     pair.other.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))  # after the first ended
-    assert pair.other.trail.seal(pair.other.log, pair.other.sequencer)
-    assert pair.other.layout.stores.objects.read("trail/0.jsonl", 2**20) == data
+    assert seal(pair.other)
+    assert pair.other.layout.stores.objects.read(f"trail/{number}.jsonl", 2**20) == data
     assert pair.other.trail.waiting() == 1
     assert doubts(pair) == []
 
@@ -134,7 +150,7 @@ def doubts(pair):
 
 
 def test_what_one_finds_wrong_with_itself_is_told_of_all_and_who_ended_by_itself_is_not_missing(
-    pair, kit
+    pair,
 ):
     now = [0.0]
     watching = Receivers.open(pair.one.layout, pair.one.log, lambda: kit.NOW)
@@ -184,7 +200,7 @@ def test_a_chore_is_done_by_one_and_taken_over_when_that_one_lets_go(pair):
     assert done[3:] == ["b begins", "b"]
 
 
-def test_what_was_never_sealed_stays_for_another_may_be_about_to_seal_it(pair, kit):
+def test_what_was_never_sealed_stays_for_another_may_be_about_to_seal_it(pair):
     objects = pair.one.layout.stores.objects
     name = hashlib.sha256(b"of another receiver").hexdigest()
     objects.put(f"batches/{name}.batch", b"of another receiver")
@@ -193,14 +209,44 @@ def test_what_was_never_sealed_stays_for_another_may_be_about_to_seal_it(pair, k
     assert objects.size(f"batches/{name}.batch") is not None
 
 
-def test_settings_of_one_are_no_change_of_the_others(kit, folders):
-    (folders[1] / "settings.toml").write_text(
-        (folders[1] / "settings.toml").read_text() + "[healthz]\nfree = '1 MiB'\n"
+def test_settings_of_one_are_no_change_of_the_others(pair, third):
+    (third / "settings.toml").write_text(
+        (third / "settings.toml").read_text() + "[healthz]\nfree = '1 MiB'\n"
     )
     for _ in range(2):
-        for data in folders:
-            with ExitStack() as stack:
-                desk = at_work(stack, data, kit)
-                desk.receivers.beat({})
-                changes = [line for _, line in desk.trail.everything()[1] if b'"change"' in line]
-    assert changes == []
+        with ExitStack() as stack:
+            desk = at_work(stack, third)
+            desk.receivers.beat({})
+            changes = [line for _, line in desk.trail.everything()[1] if b'"change"' in line]
+        assert changes == []
+
+
+class Told:
+    """A place of alerts that remembers."""
+
+    def __init__(self):
+        self.all = []
+
+    def send(self, alert):
+        self.all.append((alert.kind, alert.cause, alert.count))
+
+
+def test_a_cause_is_told_once_whichever_receiver_looks(pair):
+    place, now, told = pair.one.layout.database, [int(kit.NOW)], Told()
+    both = [
+        Alerts(Store.open(place), {"mail": told}, Damping(0, 0), lambda: now[0]) for _ in range(2)
+    ]
+    chores = [Chores(desk.log.lease) for desk in (pair.one, pair.other)]
+    for alerts, of in zip(both, chores, strict=True):
+        alerts.begin(of, lambda _now: {"disk": 2})
+    rounds = [of["alerts"] for of in chores]
+    for _ in range(3):
+        for one in rounds:
+            one._round()
+        now[0] += 60
+    rounds[0].leave()  # as when it ends
+    both[0].happened("break-glass")  # seen by one that does not tell
+    rounds[1]._round()
+    assert told.all == [("raised", "disk", 2), ("raised", "break-glass", 1)]
+    for alerts in both:
+        alerts.close()

@@ -188,6 +188,13 @@ class Recovery:
         """
         if not self._layout.shared:
             return False
+        try:
+            return self._look_at_word()
+        except (*FAILURES, OSError):  # who cannot ask cannot seal either
+            return False
+
+    def _look_at_word(self) -> bool:
+        """The same, from what lies in the index."""
         if evidence.is_kept(self._layout):
             detail = "two trees that contradict each other, as another receiver found"
             self._stop_sealing(Standing(Phase.FORKED, detail))
