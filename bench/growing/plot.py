@@ -9,7 +9,7 @@ from typing import Final
 WIDTH: Final = 760
 HEIGHT: Final = 460
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 190, 40, 50
-_COLOURS: Final = ("#154273", "#b4430c", "#2a7d3f", "#7b2d8b", "#5b5b5b", "#a3003c")
+_COLOURS: Final = ("#154273", "#b4430c", "#2a7d3f", "#7b2d8b", "#5b5b5b", "#a3003c", "#00717a")
 Point = tuple[float, float]
 
 
@@ -22,6 +22,7 @@ def plot(title: str, unit: str, lines: Mapping[str, Sequence[Point]]) -> str:
     drawn = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12"'
     said = f'role="img" aria-label="{escape(title)}"'
     parts = [
+        "<!-- SPDX-License-Identifier: EUPL-1.2 -->",
         f'<svg xmlns="http://www.w3.org/2000/svg" {drawn} {said}>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         f'<text x="{_LEFT}" y="22" font-size="14">{escape(title)}</text>',
