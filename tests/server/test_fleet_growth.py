@@ -16,6 +16,7 @@ from lakzegel_server.database import Database
 from lakzegel_server.desk import open_desk
 from lakzegel_server.fleet import counts, records
 from lakzegel_server.fleet.gathering import Arriving
+from lakzegel_server.fleet.judging import Judge
 from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.fleet.states import State, all_names, health_of, read_states
 from lakzegel_server.layout import Layout, create
@@ -198,6 +199,27 @@ def test_heartbeats_that_come_together_are_all_kept_and_a_replay_among_them_is_t
     assert [one.result(10) for one in kept[:-1]] == [None] * 61
     with pytest.raises(ReplayError):
         kept[-1].result(10)
+    assert_rows_are_right(desk)
+
+
+def test_an_odd_device_keeps_nobody_else_out(desks, monkeypatch):
+    desk, state_of = desks[SMALL], Judge.state
+    odd = Simulated(LARGE).name(1)
+
+    def state(judge, known, told):
+        if known.device == odd:
+            raise OverflowError
+        return state_of(judge, known, told)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Judge, "state", state)
+        kept = [take(desk, Simulated(LARGE).heartbeat(place, 900, NOW)) for place in range(4)]
+        with pytest.raises(OverflowError):
+            kept[1].result(10)
+        assert [kept[place].result(10) for place in (0, 2, 3)] == [None] * 3
+        desk.fleet.tending.hurry()
+        desk.fleet.tending.all(NOW)
+        assert not desk.fleet.tending.is_behind
     assert_rows_are_right(desk)
 
 

@@ -18,6 +18,7 @@ from typing import Final
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.heartbeat import Heartbeat
 from lakzegel_server.errors import BusyError
+from lakzegel_server.index.engine import FAILURES
 
 GATHER_SECONDS: Final = 0.2
 MOST: Final = 256  # of a group: so many are written in some milliseconds
@@ -102,16 +103,27 @@ class Gathering:
         """Have a group written; whatever happens, everybody hears of it."""
         for one in group:
             one.done.set_running_or_notify_cancel()
+        failed = self._failure(group)
+        if failed is not None and len(group) > 1 and not isinstance(failed, FAILURES):
+            for one in group:  # an odd one among them must not keep the others out
+                self._tell(one, self._failure([one]))
+            return
+        for one in group:
+            self._tell(one, failed)
+
+    def _failure(self, group: list[Arriving]) -> Exception | None:
+        """What kept a group from being written, if anything did."""
         try:
             self._write(group)
-        except BaseException as error:  # noqa: BLE001 - told to each, who deals with it
-            for one in group:
-                if not one.done.done():
-                    one.done.set_exception(error)
-        for one in group:
-            if one.done.done():
-                continue
-            if one.refused is not None:
-                one.done.set_exception(one.refused)
-            else:
-                one.done.set_result(None)
+        except Exception as error:  # noqa: BLE001 - told to whoever sent it, and dealt with there
+            return error
+        return None
+
+    def _tell(self, one: Arriving, failed: Exception | None) -> None:
+        why = failed or one.refused
+        if one.done.done():
+            return  # whoever sent it went away
+        if why is not None:
+            one.done.set_exception(why)
+        else:
+            one.done.set_result(None)

@@ -141,7 +141,7 @@ def _state(known: Known, told: Told, judge: Judge, before: State | None) -> Stat
 
     So a heartbeat a minute does not put the deadline off each time, which is indexed.
     """
-    state = judge.state(known, told)
-    if before is not None and judge.now.timestamp() < before.due <= state.due:
+    state, now = judge.state(known, told), int(judge.now.timestamp())
+    if before is not None and now < before.due <= state.due:
         return state._replace(due=before.due)
-    return state
+    return state if state.due > now else state._replace(due=now + 1)

@@ -37,6 +37,7 @@ from lakzegel_server.logstate import LogState
 from lakzegel_server.settings_fleet import FleetSettings
 
 TEND_SECONDS: Final = 5.0  # how much of when batches came a crash may make less exact
+FLEET: Final = "fleet"  # the turn of whoever writes these tables, which nobody else does
 PRUNED: Final = 20  # chunks of old arrivals each time
 Clock = Callable[[], float]
 
@@ -190,11 +191,11 @@ class FleetRecords:
         names = tuple({device for device, _ in found})
         now = self.now()
         if self._log is None:
-            with self._lock, self._database.transaction() as change:
+            with self._lock, self._database.transaction(FLEET) as change:
                 arrivals.keep_arrivals(change, found)
             return
         known, judge = self.known(names, now), self.judge(now)
-        with self._lock, self._database.transaction() as change:
+        with self._lock, self._database.transaction(FLEET) as change:
             arrivals.keep_arrivals(change, found)
             keep_sealed(change, known, found, judge)
 
@@ -203,13 +204,13 @@ class FleetRecords:
         now = self.now()
         known = self.known([one.heartbeat.device for one in group], now)
         judge = self.judge(now)
-        with self._lock, self._database.transaction() as change:
+        with self._lock, self._database.transaction(FLEET) as change:
             receive(change, group, known, judge)
 
     def _look(self, names: Sequence[str], now: datetime) -> None:
         """Make the rows of these devices anew."""
         known, judge = self.known(names, now), self.judge(now)
-        with self._lock, self._database.transaction() as change:
+        with self._lock, self._database.transaction(FLEET) as change:
             keep_states(change, names, known, judge)
             forget_days(change, names, (now - arrivals.KEPT).date())
 
@@ -237,7 +238,7 @@ class FleetRecords:
             with self.reading() as connection:
                 old = self._pruning.old(connection, now)
             newest = _newest(self.known([device for _, device in old], now))
-            with self._lock, self._database.transaction() as change:
+            with self._lock, self._database.transaction(FLEET) as change:
                 arrivals.drop_arrivals(change, [idx for idx, _ in old if idx not in newest])
 
     def _newest_life(self) -> datetime | None:

@@ -9,6 +9,8 @@ back. Some at a time, so that whatever else the receiver does goes on.
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -16,6 +18,7 @@ from itertools import islice
 from typing import Final
 
 from lakzegel_server.fleet.roll import Roll
+from lakzegel_server.index.engine import FAILURES
 
 MOST: Final = 128  # devices a look: a transaction of some milliseconds
 SMALL: Final = 512  # devices that are all looked at before a page is shown
@@ -27,6 +30,7 @@ Names = Callable[[], list[str]]  # all devices: of the log, and of the rows
 After = Callable[[str, str], list[str]]  # of a group with a row, after a name
 Due = Callable[[datetime], list[str]]
 Look = Callable[[list[str], datetime], None]
+_log: Final = logging.getLogger(__name__)
 
 
 class Tending:
@@ -50,6 +54,8 @@ class Tending:
         self._due = due
         self._pause = pause
         self._monotonic = monotonic
+        self._turn = threading.Lock()
+        self._odd: set[str] = set()  # of whom no row can be made, until the next round
         self._round: Iterator[str] | None = None
         self._began: datetime | None = None
         self._hurries = True  # a start: rows may be of another program, or of long ago
@@ -67,12 +73,12 @@ class Tending:
 
     def changed(self, now: datetime) -> None:
         """Look at some of whom the log tells: what somebody did a moment ago is shown."""
-        self._one(self._roll.changed(MOST), now)
+        self._one(lambda _now: self._roll.changed(MOST), now)
 
     def all(self, now: datetime) -> None:
         """Look at all that are owed; for a fleet that is small."""
         self._watch(now)
-        while self._one(self._next(now), now):
+        while self._one(self._next, now):
             pass
 
     def some(self, now: datetime) -> None:
@@ -82,25 +88,51 @@ class Tending:
         calm = STEP
         while calm > 0 and self._monotonic() < until:
             began = self._monotonic()
-            count = self._one(self._next(now), now)
+            count = self._one(self._next, now)
             if not count:
                 return
             if not self._hurries and self._round is not None:
                 calm -= count
             self._pause(self._monotonic() - began)
 
-    def _one(self, names: list[str], now: datetime) -> int:
-        if names:
+    def _one(self, some: Due, now: datetime) -> int:
+        """How many were looked at: some that are owed it.
+
+        One look at a time: whoever finds nothing owed sees what another found.
+        """
+        with self._turn:
+            names = some(now)
+            if not names:
+                return 0
             try:
                 self._look(names, now)
-            except BaseException:
+            except FAILURES:
                 self._roll.again(names)
                 raise
-        return len(names)
+            except Exception:  # noqa: BLE001 - an odd device must not hide the others
+                self._singly(names, now)
+            return len(names)
+
+    def _singly(self, names: list[str], now: datetime) -> None:
+        """Look at each by itself, and pass over whom that cannot be done of."""
+        for name in names:
+            try:
+                self._look([name], now)
+            except FAILURES:
+                self._roll.again([name])
+                raise
+            except Exception as error:  # noqa: BLE001 - see above
+                self._odd.add(name)
+                _log.warning("device %s: its row cannot be made: %s", name, type(error).__name__)
 
     def _next(self, now: datetime) -> list[str]:
         """The next that are owed a look; none when nobody is."""
-        return self._roll.changed(MOST) or self._of_group() or self._due(now) or self._of_round(now)
+        return (
+            self._roll.changed(MOST)
+            or self._of_group()
+            or [name for name in self._due(now) if name not in self._odd]
+            or self._of_round(now)
+        )
 
     def _of_group(self) -> list[str]:
         """The next of a group that has another policy now."""
@@ -120,6 +152,7 @@ class Tending:
             if not self._hurries and self._began is not None and now < self._began + ROUND:
                 return []
             self._round, self._began = iter(self._names()), now
+            self._odd.clear()
         names = list(islice(self._round, MOST))
         if not names:
             self._round, self._hurries = None, False

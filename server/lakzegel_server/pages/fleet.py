@@ -17,6 +17,7 @@ from lakzegel_server.desk import Desk
 from lakzegel_server.fleet.absence import absent_until
 from lakzegel_server.fleet.causes import cause_of
 from lakzegel_server.fleet.model import Condition, DeviceHealth
+from lakzegel_server.fleet.rings import Ring
 from lakzegel_server.pages import sources
 from lakzegel_server.pages.conditions import ACTION, CONDITIONS, Said, Tone, code_of, since
 from lakzegel_server.pages.csvfile import header
@@ -34,6 +35,7 @@ COLUMNS: Final = (  # by what each can be sorted, and what it is called
     ("version", text("Version")),
 )
 LARGEST: Final = "spool"  # that is sorted by with the largest first
+RINGS: Final = 200  # groups that are listed
 BAR: Final = 1000  # units of the width of the whole bar
 
 
@@ -94,7 +96,8 @@ async def fleet(desk: Desk, request: Request) -> Response:
         since=since,
         full_of=full,
         absent_until=absent_until,
-        rings=rings,
+        rings=shown_rings(rings),
+        rings_left_out=max(0, len(rings) - RINGS),
     )
 
 
@@ -111,6 +114,14 @@ async def _rows(desk: Desk, names: list[str], now: datetime) -> AsyncIterator[st
     yield header()
     for some in sources.chunks(names):
         yield await desk.workers.run(sources.table, desk, some, now)
+
+
+def shown_rings(rings: list[Ring]) -> list[Ring]:
+    """By name; where there are too many, those of which most devices lag behind."""
+    if len(rings) <= RINGS:
+        return rings
+    lagging = sorted(rings, key=lambda one: (one.following - one.devices, one.group))
+    return sorted(lagging[:RINGS], key=lambda one: one.group)
 
 
 def _acting(selection: Selection) -> int:
