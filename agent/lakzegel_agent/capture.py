@@ -92,10 +92,10 @@ def capture_pass(  # noqa: PLR0913  # every side effect is an argument
     made = asdict(run.progress())
     return PassReport(
         **made,
-        missing=tuple(finder.missing),
+        missing=tuple(finder.noticed.missing),
         away=away(finder.sources),
-        unread=tuple(finder.unread),
-        lacking=tuple(finder.lacking),
+        unread=tuple(finder.noticed.unread),
+        lacking=tuple(finder.noticed.lacking),
         stopped=stopped,
     )
 
@@ -125,7 +125,14 @@ def _prepared(
     finder = Finder(watched, ledger.files, context.ledger_key, surveys)
     backlog, tally = Backlog(context.batch_limit), Tally()
     admission = Admission(
-        sources, watched, finder, backlog, ledger.files, clock, around.patience, context.ledger_key
+        sources,
+        watched,
+        finder.second,
+        backlog,
+        ledger.files,
+        clock,
+        around.patience,
+        context.ledger_key,
     )
     finder.in_flight = admission.targets
     labels = [source.label for source in sources]

@@ -18,7 +18,7 @@ from itertools import count
 from typing import Final
 
 from lakzegel_agent.captureevents import VANISHED
-from lakzegel_agent.capturefind import Finder
+from lakzegel_agent.capturesecond import SecondLook
 from lakzegel_agent.capturetarget import Target, Watched, stat_of
 from lakzegel_agent.capturework import Backlog, BigFile
 from lakzegel_agent.ledgerfiles import LedgerFiles, Work
@@ -40,7 +40,7 @@ class Admission:
         self,
         sources: Sequence[WatchedSource],
         watched: Sequence[Watched],
-        finder: Finder,
+        second: SecondLook,
         backlog: Backlog,
         files: LedgerFiles,
         clock: Callable[[], datetime],
@@ -49,7 +49,7 @@ class Admission:
     ) -> None:
         self._sources = sources
         self._watched = watched
-        self._finder = finder
+        self._second = second
         self._backlog = backlog
         self._files = files
         self._clock = clock
@@ -119,7 +119,7 @@ class Admission:
         told = stat_of(self._watched[target.source].info.root + b"/" + target.path)
         if told is None:
             self.settle(target.name)
-            self._finder.lose(target)
+            self._second.lose(target)
         else:
             self.admit(target._replace(stat=told))
         return True
@@ -156,7 +156,7 @@ class Admission:
             self.admit(target._replace(waited=True))
         elif why == VANISHED:
             self.settle(name)
-            self._finder.lose(target)
+            self._second.lose(target)
         elif why in {CHANGED, CROWDED} and not self._last(target):
             self._wait(target._replace(tries=target.tries + 1), self._patience.wait(target.tries))
         else:

@@ -3,28 +3,25 @@
 
 A file is looked at again when its size, times or inode are not those of its last capture. Nothing
 is ordered by a clock. Files that are met twice under one history, and files that were not met at
-all, are decided on when everything else is done (`second_look`).
+all, are decided on when everything else is done (capturesecond.py).
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 
-from lakzegel_agent import captureevents
 from lakzegel_agent.beforeterm import since
+from lakzegel_agent.capturesecond import Noticed, SecondLook, name_of
 from lakzegel_agent.capturestill import stretches
 from lakzegel_agent.capturestores import Shelf, Surveys
 from lakzegel_agent.capturetalks import new_talks
 from lakzegel_agent.capturetarget import (
     Target,
     Watched,
-    below,
     identity,
     is_file,
-    is_there,
-    stat_of,
     state_of,
 )
 from lakzegel_agent.ledgercipher import Cipher
-from lakzegel_agent.ledgerfiles import LedgerFiles, Work
+from lakzegel_agent.ledgerfiles import LedgerFiles
 from lakzegel_agent.ledgerrows import FileMark, FileState, KnownFile
 from lakzegel_agent.scan import EmptyFolder, Found, FoundFile, FoundOther, Outcome, look, scan
 from lakzegel_agent.sealing.conversations import MODE
@@ -32,7 +29,7 @@ from lakzegel_agent.sealing.jobs import Stat
 
 
 class Finder:
-    """Yields what to capture, and gathers in ``work`` what is to be noted."""
+    """Yields what to capture, and gathers in ``noticed`` what is to be kept and told."""
 
     def __init__(
         self, sources: Iterable[Watched], files: LedgerFiles, key: bytes, surveys: Surveys
@@ -42,12 +39,9 @@ class Finder:
         self._files = files
         self._cipher: Cipher = files.cipher
         self._key = key
-        self.work = Work()
+        self.noticed = Noticed()
+        self.second = SecondLook(self.sources, files, key, self.noticed)
         self.in_flight: Container[bytes] = ()
-        self.missing: list[str] = []
-        self.unread: list[str] = []
-        self.lacking: list[str] = []
-        self.found = 0
 
     def find(self) -> Iterator[Target]:
         """Yield every file that is new or changed."""
@@ -56,7 +50,7 @@ class Finder:
 
     def talks(self) -> Iterator[Target]:
         """Yield conversations and media of each source whose stores were all surveyed by now."""
-        self.work.named += self.surveys.learned
+        self.noticed.work.named += self.surveys.learned
         self.surveys.learned = []
         for source in self.sources:
             shelf, ready = source.shelf, source.shelf is not None and not source.shelf.waiting
@@ -68,35 +62,10 @@ class Finder:
         """Return whether `talks` has something to yield."""
         return any(s.shelf is not None and not s.shelf.waiting and s.met for s in self.sources)
 
-    def lose(self, target: Target) -> None:
-        """Note that a file vanished before it was read; a rename may have been the reason."""
-        known = self._files.look([target.name]).get(target.name)
-        if known is None or not known.captured:
-            self.sources[target.source].lost[target.name] = target
-
-    def second_look(self) -> Iterator[Target]:
-        """Yield files whose history another path had, or that were renamed meanwhile.
-
-        Nothing may be in flight. After it, ``work`` says which files have vanished.
-        """
-        for source in self.sources:
-            yield from self._twice(source)
-            if source.touched is not None:
-                self._lacks(source)
-            elif source.lost or source.complete:
-                yield from self._absent(source)
-            source.complete = False  # once a pass
-
-    def unsettled(self) -> bool:
-        """Return whether another look is needed."""
-        return any(s.twice or s.lost or s.complete for s in self.sources)
-
-    # the first look
-
     def _source(self, source: Watched) -> Iterator[Target]:
         source.identity = identity(source.info.root)
         if source.identity is None:
-            self.missing.append(source.info.label)
+            self.noticed.missing.append(source.info.label)
             return
         if source.touched is not None:
             yield from self._part(source, source.touched)
@@ -125,12 +94,12 @@ class Finder:
         found = _since(source, look(root, reader, sorted(touched), only=source.only))
         for some in stretches(found):
             yield from self._chunk(source, some)
-        names = {self._name(source, reader.history(path)) for path in touched}
+        names = {name_of(self._cipher, source, reader.history(path)) for path in touched}
         known = self._files.look(list(names)).values()
         if any(
             not row.gone and row.id <= source.highest and not source.met[row.id] for row in known
         ):
-            self.lacking.append(source.info.label)
+            self.noticed.lacking.append(source.info.label)
 
     def _chunk(self, source: Watched, found: Iterable[Found]) -> Iterator[Target]:
         met: list[FoundFile] = []
@@ -160,20 +129,22 @@ class Finder:
             (
                 self._cipher.name(b"conversation", label, store, one.key.encode())
                 if one.key
-                else self._name(source, store),
+                else name_of(self._cipher, source, store),
                 store,
                 one,
             )
             for store, one in shelf.talks()
         ]
-        self.found += len(found)
+        self.noticed.found += len(found)
 
         def met(row: KnownFile) -> None:
             if row.id <= source.highest:
                 source.met[row.id] = 1
 
         def note(name: bytes, outcome: Outcome, reason: str, path: bytes) -> None:
-            self.work.marks.append(FileMark(name, source.info.number, outcome, reason, path))
+            self.noticed.work.marks.append(
+                FileMark(name, source.info.number, outcome, reason, path)
+            )
 
         for name, one, secret, again, talk in new_talks(
             found, self._files, shelf.listed, met, note
@@ -186,7 +157,7 @@ class Finder:
         rows = source.still.rows(files)
         if not rows or any(source.met[row] for row in rows):
             return False
-        self.found += len(files)
+        self.noticed.found += len(files)
         for row in rows:
             source.met[row] = 1
         return True
@@ -205,8 +176,8 @@ class Finder:
         return files
 
     def _file(self, source: Watched, file: FoundFile, files: dict[bytes, FoundFile]) -> None:
-        self.found += 1
-        name = self._name(source, source.reader.history(file.path))
+        self.noticed.found += 1
+        name = name_of(self._cipher, source, source.reader.history(file.path))
         if name in files or name in self.in_flight:
             source.twice.append(file)
         else:
@@ -216,9 +187,11 @@ class Finder:
         if other.outcome == "failed":
             source.failed.append(other.path)
         if other.path:
-            others[self._name(source, other.path)] = other
+            others[name_of(self._cipher, source, other.path)] = other
         else:
-            (self.missing if other.reason == "missing" else self.unread).append(source.info.label)
+            (self.noticed.missing if other.reason == "missing" else self.noticed.unread).append(
+                source.info.label
+            )
 
     def _note(
         self, source: Watched, others: dict[bytes, FoundOther], known: dict[bytes, KnownFile]
@@ -229,7 +202,7 @@ class Finder:
                 source.met[row.id] = 1
             told = (other.outcome, other.reason)
             if row is None or row.gone or (row.outcome, row.reason) != told:
-                self.work.marks.append(
+                self.noticed.work.marks.append(
                     FileMark(name, source.info.number, other.outcome, other.reason, other.path)
                 )
 
@@ -271,94 +244,6 @@ class Finder:
             return False
         before = FileState.unpack(self._cipher.open(secret, name)).path
         return before != path and is_file(source.info.root + b"/" + before)
-
-    # the second look
-
-    def _twice(self, source: Watched) -> Iterator[Target]:
-        """Decide on files that were met under a history that another path had in this pass."""
-        twice, source.twice = source.twice, []
-        for file in twice:
-            path = source.info.root + b"/" + file.path
-            told = stat_of(path)
-            if told is None:
-                continue
-            name = self._name(source, source.reader.history(file.path))
-            state = self._files.state(name)
-            if state is not None and state.path == file.path:
-                continue
-            if state is not None and is_file(source.info.root + b"/" + state.path):
-                name = self._cipher.name(b"copy", source.info.label.encode(), file.path)
-            yield from self._decide(source, file.path, name, told)
-
-    def _decide(self, source: Watched, path: bytes, name: bytes, told: Stat) -> Iterator[Target]:
-        row = self._files.look([name]).get(name)
-        if row is not None and row.id <= source.highest:
-            source.met[row.id] = 1
-        if row is None or row.gone or row.mark != told.mark(self._key):
-            secret = self._files.secrets([name]).get(name)
-            yield Target(source.place, path, name, told, secret, row is not None and row.gone)
-
-    def _absent(self, source: Watched) -> Iterator[Target]:
-        """Decide on what vanished: it has gone, or has another name now."""
-        lost, source.lost = source.lost, {}
-        absent = self._unmet(source) if source.complete else {}
-        if not lost and not absent:
-            return
-        for one in scan(source.info.root, source.reader, only=source.only):
-            if not isinstance(one, FoundFile):
-                continue
-            name = self._name(source, source.reader.history(one.path))
-            absent.pop(name, None)
-            target = lost.pop(name, None)
-            if target is not None and target.tries < 3:  # noqa: PLR2004  # renamed for ever
-                yield target._replace(path=one.path, stat=state_of(one), tries=target.tries + 1)
-        self._gone(source, absent)
-        self.work.marks += [
-            FileMark(name, source.info.number, "failed", "vanished", target.path, keep=False)
-            for name, target in lost.items()
-        ]
-
-    def _lacks(self, source: Watched) -> None:
-        """Leave what vanished before it was read to a whole look, which finds it renamed or not."""
-        if source.lost and source.info.label not in self.lacking:
-            self.lacking.append(source.info.label)
-        source.lost = {}
-
-    def _unmet(self, source: Watched) -> dict[bytes, bytes]:
-        """Return name and path of the files that the scan did not meet and that are not there."""
-        number, seen = source.info.number, source.met
-        absent = dict(self._paths(self._files.present(number, seen, was_met=False)))
-        others = source.standing.others()
-        met = self._files.present(number, seen, was_met=True) if others else []
-        source.failed += source.standing.judge(absent.values(), (p for _, p in self._paths(met)))
-        return {
-            name: path
-            for name, path in absent.items()
-            if not below(path, tuple(source.failed))
-            and not is_there(source.info.root + b"/" + path)
-        }
-
-    def _paths(self, rows: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
-        for name, secret in self._files.unopened(rows):
-            yield name, FileState.unpack(self._cipher.open(secret, name)).path
-
-    def _gone(self, source: Watched, absent: dict[bytes, bytes]) -> None:
-        known = self._files.look(list(absent))
-        captured = []
-        for name, path in absent.items():
-            row = known[name]
-            if row.captured:
-                captured.append((name, path))
-            elif row.outcome == "sealed":  # its batch was given up, and now it has gone
-                self.work.marks.append(
-                    FileMark(name, source.info.number, "failed", "vanished", path, keep=False)
-                )
-        self.work.vanished += list(absent)
-        label = source.info.label
-        self.work.observed += [(label, said) for said in captureevents.vanished(captured)]
-
-    def _name(self, source: Watched, history: bytes) -> bytes:
-        return self._cipher.name(b"file", source.info.label.encode(), history)
 
 
 def _since(source: Watched, found: Iterator[Found]) -> Iterator[Found]:

@@ -151,9 +151,9 @@ class Run:
         if target is None:
             return False
         tools.admission.admit(target)
-        if len(tools.finder.work.marks) >= _MARKS:
+        if len(tools.finder.noticed.work.marks) >= _MARKS:
             self._note()
-        if tools.finder.found % _MARKS == 0:
+        if tools.finder.noticed.found % _MARKS == 0:
             tools.progress(self.progress())
         return True
 
@@ -185,8 +185,8 @@ class Run:
         tools = self._tools
         if self._note():
             return True
-        if tools.finder.unsettled():
-            self._found = tools.finder.second_look()
+        if tools.finder.second.is_needed():
+            self._found = tools.finder.second.look()
             return True
         if not self._foldered:
             self._foldered = True
@@ -195,7 +195,8 @@ class Run:
 
     def _note(self) -> bool:
         """Keep what the finder noticed."""
-        work, self._tools.finder.work = self._tools.finder.work, Work()
+        noticed = self._tools.finder.noticed
+        work, noticed.work = noticed.work, Work()
         return self._apply(work)
 
     def _summary(self) -> bool:
@@ -233,7 +234,7 @@ class Run:
         """Return the numbers so far."""
         tally = self._tools.tally
         return Progress(
-            self._tools.finder.found,
+            self._tools.finder.noticed.found,
             tally.sealed,
             tally.unchanged,
             tally.failed,
