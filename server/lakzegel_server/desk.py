@@ -117,7 +117,6 @@ def _assemble(
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
     workers, chores = _kept(stack, Workers()), Chores(log.lease if layout.shared else None)
-    settlers = _kept(stack, Workers(SETTLERS))
     limits = Limits(settings.limits)
     _tidy_up(layout, log, books.register)
     others = _Others.open(stack, layout, log, books, clock, settings)
