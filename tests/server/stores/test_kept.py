@@ -4,6 +4,7 @@
 import subprocess
 import sys
 import threading
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,11 @@ def test_the_same_bytes_again_are_no_error(store, name):
     assert store.read(name, 100) == b"sealed"
 
 
-@pytest.mark.parametrize("other", [b"SEALED", b"seal", b"sealed!", b""])
-def test_other_bytes_are_one_and_change_nothing(store, name, other):
+def test_other_bytes_are_one_and_change_nothing(store, name):
     store.put(name, b"sealed")
-    with pytest.raises(ClashError, match=name):
-        store.put(name, other)
+    for other in (b"SEALED", b"seal", b"sealed!", b""):
+        with pytest.raises(ClashError, match=name):
+            store.put(name, other)
     assert store.read(name, 100) == b"sealed"
 
 
@@ -126,12 +127,11 @@ def test_two_and_a_half_thousand_names_are_listed(store):
     assert len(found) == 2500
 
 
-@pytest.mark.parametrize("outside", OUTSIDE)
-def test_a_name_that_leads_elsewhere_is_refused(store, outside):
-    for ask in (store.size, store.open, store.changed, store.remove):
+def test_a_name_that_leads_elsewhere_is_refused(store):
+    for outside, ask in product(OUTSIDE, (store.size, store.open, store.changed, store.remove)):
         with pytest.raises(ValueError, match="not a name"):
             ask(outside)
-    for put in (store.put, store.supersede):
+    for outside, put in product(OUTSIDE, (store.put, store.supersede)):
         with pytest.raises(ValueError, match="not a name"):
             put(outside, b"1")
 

@@ -40,7 +40,7 @@ class Kept:
             return check(Layout(self.data, index=self.index, given=stores))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite"])
 def kept(request, tmp_path, object_bucket, keyring_bucket):
     index = request.getfixturevalue("address") if request.param == "postgresql" else None
     places = StorePlaces(
@@ -63,6 +63,7 @@ def sealed(world):
     return upload
 
 
+@pytest.mark.parametrize("kept", ["sqlite", "postgresql"], indirect=True)
 def test_a_batch_is_sealed_handed_out_and_locked(world, sealed, object_bucket):
     records = world.as_("records")
     assert records("GET", f"/v1/batches/{sealed.name}").content == sealed.batch
@@ -87,6 +88,7 @@ def test_a_keyring_that_is_replaced_is_gone(world, sealed, keyring_bucket):
     assert keyring_bucket.versions("waiting/") == []
 
 
+@pytest.mark.parametrize("kept", ["sqlite", "postgresql"], indirect=True)
 def test_annexes_and_held_statements_are_kept(world, kept):
     data = b"encrypted" * 100
     name = hashlib.sha256(data).hexdigest()
@@ -116,7 +118,6 @@ def test_a_store_that_fails_is_503_and_nothing_is_sealed(world, monkeypatch):
     world.receipt(world.client.put(upload), upload)
 
 
-@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
 def test_whoever_watches_is_told_that_a_store_is_away(world, monkeypatch):
     it = world.as_("it")
     found = {one["name"]: one for one in it("GET", "/healthz").json()["tests"]}
@@ -153,7 +154,6 @@ def test_a_receiver_that_was_killed_goes_on(kept):
         assert desk.log.shown.checkpoint.size >= before.checkpoint.size
 
 
-@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
 def test_what_was_never_sealed_stays_locked_and_check_says_so(kept):
     orphan = os.urandom(32).hex()
     with kept.open() as stores, world_at(kept.data, kept.index, stores) as world:
@@ -166,7 +166,6 @@ def test_what_was_never_sealed_stays_locked_and_check_says_so(kept):
     assert any("until its term ends" in one.what for one in report.orphans)
 
 
-@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
 def test_check_names_what_the_store_lost_or_has_otherwise(kept, object_bucket, keyring_bucket):
     with kept.open() as stores, world_at(kept.data, kept.index, stores) as world:
         device = world.enrol()
@@ -207,7 +206,6 @@ class Heard:
         self.heard.set()
 
 
-@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
 def test_of_uploads_that_are_settled_together_one_that_clashes_is_in_nobodys_way(world):
     uploads = [world.enrol(f"device-{number}").seal() for number in range(3)]
     world.stores.keyrings.put(f"keyrings/{uploads[1].name}.keyring", b"of something else")
