@@ -24,7 +24,7 @@ from lakzegel_server.commands import (
     serve,
 )
 from lakzegel_server.errors import ConfigError, DamageError, ServerError
-from lakzegel_server.index.engine import FAILURES, LOST, IndexFault
+from lakzegel_server.index.engine import FAILURES, LOST, NOT_LET, IndexFault
 from lakzegel_server.stores.failing import StoreError
 
 FOUND: Final = 1
@@ -69,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def explain(error: Exception) -> tuple[str, int]:
     """The line and the exit code that an error ends a command with."""
     if isinstance(error, IndexFault):
+        if error.state in NOT_LET:
+            return f"{error}; let the role own the database, or the schema it names", USAGE
         return str(error), UNREACHABLE if error.state == LOST else INTERNAL
     if isinstance(error, FAILURES):
         return f"index.sqlite: {error}; run 'lakzegel-server check'", INTERNAL

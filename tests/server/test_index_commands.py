@@ -62,6 +62,17 @@ def test_a_server_that_is_away_is_named_without_the_password(made, capsys):
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize("schema", ["pg_catalog", "nowhere"])
+def test_a_role_that_may_make_no_tables_there_is_told_what_it_needs(
+    schema, cluster, tmp_path, capsys
+):
+    url = f"{cluster.url(user='lakzegel')}&options=-csearch_path%3D{schema}"
+    init = ["init", "--data", str(tmp_path / "data"), "--name", "log.example/test"]
+    assert main([*init, "--database", url]) == 2
+    assert "let the role own the database" in capsys.readouterr().err
+    assert not (tmp_path / "data" / "keys").exists()
+
+
 @pytest.mark.parametrize("url", ["mysql://a/b", "postgresql//x", f"postgresql://a:{SECRET}\n@b/c"])
 def test_what_is_no_address_is_refused_and_not_repeated(made, url, capsys):
     assert main(["account", "list", "--data", str(made), "--database", url]) == 2

@@ -70,6 +70,22 @@ def test_of_many_processes_that_append_at_once_one_does_and_each_entry_is_there_
     assert (tree.size, tree.root()) == (wanted.size, wanted.root())
 
 
+def make(pipe, place, together):
+    together.wait(30)
+    Database.open(place).close()
+    pipe.send("made")
+
+
+def test_of_many_that_make_the_tables_at_once_none_fails(place):
+    together = _forking.Barrier(WRITERS)
+    with ExitStack() as stack:
+        makers = [process(make, place, together) for _ in range(WRITERS)]
+        pipes = [stack.enter_context(maker)[1] for maker in makers]
+        assert [pipe.recv() for pipe in pipes] == ["made"] * WRITERS
+    with closing(Database.open_readonly(place)) as database:
+        assert database.size() == 0
+
+
 def change_and_wait(pipe, place):
     with closing(Database.open(place)) as database, database.transaction() as change:
         change.execute(put("told"), ("half", 1, b""))

@@ -8,6 +8,7 @@ import secrets
 
 from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.commands.placed import placed, stored
+from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.opening import is_made
 from lakzegel_server.layout import Layout, create
@@ -35,8 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Make DATA, print the verifier keys and what comes next."""
     settings = load(Layout(arguments.data))
     layout = placed(arguments, settings)
-    if layout.index is not None and is_made(layout.index):
-        raise ConfigError(f"{layout.index}: already holds an index; give another schema")
+    if layout.index is not None:
+        if is_made(layout.index):
+            raise ConfigError(f"{layout.index}: already holds an index; give another schema")
+        Database.open(layout.index).close()  # where that cannot be made, no key is either
     token = opener(settings, make=True)
     with stored(arguments, settings, layout, origin=arguments.name) as whole:
         signer = create(layout.data, arguments.name, secrets.token_bytes(_SEEDS), token=token)

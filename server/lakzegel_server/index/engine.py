@@ -124,6 +124,7 @@ class IndexFault(Exception):  # noqa: N818 - an error that an engine reported, w
 
 LOST: Final = "lost"
 _DISK_FULL: Final = "53100"
+NOT_LET: Final = {"42501", "3F000"}  # no right, or no schema that there is any to
 FAILURES: Final = (sqlite3.Error, IndexFault)
 
 
