@@ -135,6 +135,9 @@ class Proxy:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(
+            asyncio.sleep(0.01)
+        )  # what was aborted is closed a turn later
         self._loop.close()
 
     def cut(self):
@@ -163,8 +166,14 @@ class Proxy:
                 continue
             both = {writer, there[1]}
             self._open |= both
-            await asyncio.gather(_pipe(reader, there[1]), _pipe(there[0], writer))
-            self._open -= both
+            try:
+                await asyncio.gather(_pipe(reader, there[1]), _pipe(there[0], writer))
+            except asyncio.CancelledError:
+                for one in both:
+                    one.transport.abort()
+                raise
+            finally:
+                self._open -= both
             return
         writer.transport.abort()
 

@@ -36,14 +36,14 @@ def test_some_killed_and_some_cut_off_in_their_turn_every_receipt_is_true_and_it
     cluster_of_three, cluster
 ):
     with cluster_of_three.under_load(cluster_of_three.enrol(3)) as pushers:
+        _, session = cluster_of_three.in_turn(cluster)
+        cluster.ask("SELECT pg_terminate_backend(%s)", session)
+        cluster_of_three.wait_beyond(cluster_of_three.newest())
         for _ in range(2):
-            _, session = cluster_of_three.in_turn(cluster)
-            cluster.ask("SELECT pg_terminate_backend(%s)", session)
-            cluster_of_three.wait_beyond(cluster_of_three.newest())
             cluster_of_three.kill_one()
             cluster_of_three.wait_beyond(cluster_of_three.newest())
     tree = cluster_of_three.judge(pushers)
-    told(cluster_of_three, pushers, tree, "2 kills, 2 sessions ended")
+    told(cluster_of_three, pushers, tree, "2 kills, a session ended")
 
 
 @pytest.mark.soak
