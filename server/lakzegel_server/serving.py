@@ -32,6 +32,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 GRACE_SECONDS: Final = 5  # for requests under way when it is told to stop
 IDLE_SECONDS: Final = 0.5  # for connections on which nothing is under way
 BACKLOG: Final = 2048
+RECEIVED: Final = 2**17  # bytes a connection that the system holds; else it lets each have 32 MiB
 _log: Final = logging.getLogger(__name__)
 
 
@@ -74,9 +75,11 @@ class Endpoint:
         Raises:
             ConfigError: the address cannot be had.
         """
-        if self.held is not None:
-            return self.held
-        return bind(self.host, self.port, backlog=BACKLOG, wrong=ConfigError)
+        bound = self.held
+        if bound is None:
+            bound = bind(self.host, self.port, backlog=BACKLOG, wrong=ConfigError)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
+        return bound
 
     def check_certificate(self) -> None:
         """Return when the certificate and its key can be used.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lakzegel_core.batch import BatchStream, Header, batch_id, open_header, peek_header
+from lakzegel_core.batch import BatchStream, Fed, Header, batch_id, open_header, peek_header
 from lakzegel_core.custody_state import DeviceState
 from lakzegel_core.errors import (
     DigestMismatchError,
@@ -83,7 +83,8 @@ class Upload:
         self._stream = BatchStream(self._open_header)
         self._keyring: BlockFile | None = None
         self._batch: BlockFile | None = None
-        self._early: list[memoryview] = []  # of the batch, not written yet
+        self._early: list[Fed] = []  # that is not written yet
+        self.placed = False  # whether it may write
         self.device = UNKNOWN  # as the header claims
         self.proven = False  # and whether that device signed it
         self.size = 0  # bytes of the batch file so far
@@ -122,19 +123,19 @@ class Upload:
         for chunk in chunks:
             fed = self._stream.feed(chunk)
             self.size += len(fed.batch)
-            self._early.append(fed.batch)
-            if self._stream.header is not None:  # until then nobody has earned a file
-                self._write(fed.keyring)
+            self._early.append(fed)
+            if self.placed:  # until then nobody has earned a file, nor the memory before it
+                self._write()
 
-    def _write(self, keyring: memoryview) -> None:
+    def _write(self) -> None:
         if self._keyring is None:
             self._keyring = BlockFile.create(self._work[0])
         if self._batch is None:
             self._batch = BlockFile.create(self._work[1])
-        for piece in self._early:
-            self._batch.write(piece)
+        for fed in self._early:
+            self._batch.write(fed.batch)
+            self._keyring.write(fed.keyring)
         self._early.clear()
-        self._keyring.write(keyring)
 
     def take_whole(self, chunks: Iterable[bytes]) -> None:
         """Verify all of it, and write it at once; it is complete then.
@@ -155,6 +156,7 @@ class Upload:
     def complete(self) -> None:
         """Return when batch and keyring are whole, and the system has all of them."""
         self._stream.finish()
+        self._write()
         for file in (self._keyring, self._batch):
             if file is not None:
                 file.finish()
