@@ -80,7 +80,7 @@ def check_name(name: str) -> str:
         FormatError: empty, or with a space, control character or plus.
         LimitError: more than 255 bytes.
     """
-    if not name or "+" in name or any(c.isspace() or not c.isprintable() for c in name):
+    if not name or "+" in name or " " in name or not name.isprintable():  # no other space is
         raise FormatError("key name", "empty, or holds a space, control character or plus")
     if len(name.encode("utf-8")) > MAX_KEY_NAME:
         raise LimitError("key name", f"more than {MAX_KEY_NAME} bytes")

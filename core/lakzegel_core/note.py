@@ -12,6 +12,7 @@ docs/spec/notes.md §1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -28,7 +29,7 @@ from lakzegel_core.limits import MAX_NOTE, MAX_SIGNATURES
 
 DASH: Final = "— "
 _KEY_ID: Final = 4
-_SPACE: Final = 0x20
+_CONTROL: Final = re.compile(rb"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def check_text(data: bytes) -> None:
     Raises:
         FormatError: one is there.
     """
-    if any(byte < _SPACE and byte != 0x0A for byte in set(data)):  # noqa: PLR2004 - newline
+    if _CONTROL.search(data):
         raise FormatError("note", "holds a control character")
 
 

@@ -189,3 +189,10 @@ def test_another_name_or_type_does_not_make_it_another_key(parts):
     ):
         with pytest.raises(RoleError):
             register.check(RoleKey(Role.POLICY, again))
+
+
+def test_of_all_characters_that_are_printed_only_the_space_is_one():
+    """So a name is looked at as a whole, and not character by character."""
+    found = [c for c in map(chr, range(0x110000)) if c.isspace() and c.isprintable()]
+
+    assert found == [" "]
