@@ -27,7 +27,7 @@ from lakzegel_office.backlog import Backlog
 from lakzegel_office.checkpoints import Checkpoints
 from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.lastverify import LastVerify
-from lakzegel_office.memory import PULLED, Memory, Sealed
+from lakzegel_office.memory import PULLED, Memory, Sealed, pulled_context
 from lakzegel_office.places import Places
 from lakzegel_office.pull import Puller
 from lakzegel_office.replay import Replay
@@ -88,7 +88,7 @@ def remember(log: OfficeLog) -> None:
     }
     resume(replay, size, log.edge.root(), says)
     replay.roots.anchor(size, log.edge.root())
-    sealed = Sealed(log.vault.load(INDEX), f"pulled {config.origin}".encode())
+    sealed = Sealed(log.vault.load(INDEX), pulled_context(config))
     backlog = Backlog(size).to_json(replay, size)
     Memory(home, config, PULLED, sealed).write(replay, {"backlog": backlog})
     (home.state / "tidied").write_bytes(b"%d\n" % size)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lakzegel_core import keyringchange, note, tiles
+from lakzegel_core import keyringchange, note
 from lakzegel_core.batch import Header, peek_header
 from lakzegel_core.custody import Custody
 from lakzegel_core.encoding import format_time
@@ -20,10 +20,9 @@ from lakzegel_core.entries import kind_of
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keyringchange import KeyringChange
 from lakzegel_office.errors import DoubtError
-from lakzegel_office.mirror import Mirror, read_bundle
+from lakzegel_office.logentries import Entries
 from lakzegel_office.places import HEADER, BatchPlace, Places
 
-BUNDLES: Final = 16  # bundles whose entries stay in memory
 PARSED: Final = 4096  # headers that stay parsed
 
 
@@ -55,48 +54,6 @@ class Change:
         return f"certificate {name}, entry {self.index} of {format_time(self.change.at)}"
 
 
-class Entries:
-    """Reads single entries, and stretches of them, of a log that grows."""
-
-    def __init__(self, mirror: Mirror) -> None:
-        """Keep the mirror; `size` is how far it may be read."""
-        self._mirror = mirror
-        self._bundles: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
-        self.size = 0
-
-    def at(self, index: int) -> bytes:
-        """Return an entry.
-
-        Raises:
-            DoubtError: its bundle is missing or none.
-        """
-        bundle, place = divmod(index, tiles.WIDTH)
-        return self.bundle(bundle)[place]
-
-    def since(self, first: int, upto: int | None = None) -> Iterator[tuple[int, bytes]]:
-        """Yield each entry from one on, up to another, with its place in the log."""
-        size = self.size if upto is None else min(upto, self.size)
-        for bundle in range(first // tiles.WIDTH, -(-size // tiles.WIDTH)):
-            begin = bundle * tiles.WIDTH
-            for index, entry in enumerate(self.bundle(bundle), begin):
-                if first <= index < size:
-                    yield index, entry
-
-    def bundle(self, bundle: int) -> list[bytes]:
-        """Return the entries of a bundle.
-
-        Raises:
-            DoubtError: it is missing or none.
-        """
-        key = bundle, min(tiles.WIDTH, self.size - bundle * tiles.WIDTH)
-        if key not in self._bundles:
-            self._bundles[key] = read_bundle(self._mirror, bundle, self.size)
-            if len(self._bundles) > BUNDLES:
-                self._bundles.popitem(last=False)
-        self._bundles.move_to_end(key)
-        return self._bundles[key]
-
-
 class Headers:
     """The headers that custody accepted, in the order of the log."""
 
@@ -104,17 +61,11 @@ class Headers:
         self,
         entries: Entries,
         places: Places,
-        prove: Callable[[int, bytes], None],
         is_known: Callable[[BatchPlace], bool],
     ) -> None:
-        """Begin with none.
-
-        `prove` returns when an entry is the log's at its place, `is_known` tells whether custody
-        accepted a header of a batch.
-        """
+        """Begin with none; `is_known` tells whether custody accepted a header of a batch."""
         self._entries = entries
         self._places = places
-        self._prove = prove
         self._parsed: OrderedDict[int, HeaderRecord] = OrderedDict()
         self._count = 0
         self._is_known = is_known
@@ -183,9 +134,7 @@ class Headers:
             return None
         record = self._parsed.get(index)
         if record is None:
-            entry = self._entries.at(index)
-            self._prove(index, entry)
-            record = self._record(index, entry)
+            record = self._record(index, self._entries.at(index))
         return record if record is not None and place_of(record) == place else None
 
     def _record(self, index: int, entry: bytes) -> HeaderRecord | None:

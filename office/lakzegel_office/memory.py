@@ -43,6 +43,11 @@ _BLOCK: Final = 1 << 20  # bytes that are read at a time
 _DAMAGED: Final = (LakzegelError, DoubtError, OSError, ValueError, KeyError, TypeError)
 
 
+def pulled_context(config: Config) -> bytes:
+    """Return what a pull's memory is sealed for."""
+    return f"pulled {config.origin}".encode()
+
+
 class Cover(Protocol):
     """How a file says that it is what was written."""
 

@@ -17,7 +17,7 @@ from lakzegel_core.revocation import Revocation
 from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.checkpoints import Checkpoints
 from lakzegel_office.headers import HeaderRecord
-from lakzegel_office.mirror import Mirror, read_bundle, read_limited
+from lakzegel_office.mirror import Mirror, read_limited
 from lakzegel_office.replay import Replay
 from lakzegel_office.stamps import Stamps
 
@@ -96,19 +96,11 @@ class Prover:
 
     def _standing(self, record: HeaderRecord) -> dict[int, bytes]:
         """Return delegations, admissions, enrolments, revocations and the header itself."""
-        refused = {problem.index for problem in self._replay.problems if problem.refused}
-        notes = _Notes()
-        for index, data in self._entries():
-            if index == record.index:
-                notes.kept[index] = data
-            elif index not in refused:
-                _keep(notes, index, data, record)
+        notes, entries = _Notes(), self._replay.entries
+        for index in self._replay.custody.kept.indices():  # no batch is among them
+            _keep(notes, index, entries.at(index), record)
+        notes.kept[record.index] = entries.at(record.index)
         return notes.kept
-
-    def _entries(self) -> Iterator[tuple[int, bytes]]:
-        size = self._replay.size
-        for bundle in range(-(-size // tiles.WIDTH)):
-            yield from enumerate(read_bundle(self._mirror, bundle, size), bundle * tiles.WIDTH)
 
 
 def _keep(notes: _Notes, index: int, data: bytes, record: HeaderRecord) -> None:

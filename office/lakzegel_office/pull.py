@@ -31,7 +31,7 @@ from lakzegel_office.holding import Misfit
 from lakzegel_office.home import Home
 from lakzegel_office.index import IndexStore
 from lakzegel_office.logsync import LogSync
-from lakzegel_office.memory import PULLED, Memory, Sealed
+from lakzegel_office.memory import PULLED, Memory, Sealed, pulled_context
 from lakzegel_office.mirror import Mirror, read_bundle
 from lakzegel_office.places import KEPT, Places
 from lakzegel_office.publishing import Publisher
@@ -91,8 +91,8 @@ class Puller:
         self._index_key = vault.load(INDEX)
         self._store = IndexStore(home.state, self._index_key)
         self._checkpoints: Checkpoints | None = None
-        context = f"pulled {config.origin}".encode()
-        self._memory = Memory(home, config, PULLED, Sealed(self._index_key, context))
+        cover = Sealed(self._index_key, pulled_context(config))
+        self._memory = Memory(home, config, PULLED, cover)
         self._remembered = None if whole else self._memory.read()
         self._saved = 0  # the size that a later process would go on from
         self._entries = 0  # how many entries that takes

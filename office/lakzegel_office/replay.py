@@ -30,12 +30,12 @@ from lakzegel_office.doubts import Doubt
 from lakzegel_office.headers import (
     Changes,
     Destroyed,
-    Entries,
     HeaderRecord,
     Headers,
     place_of,
     record_of,
 )
+from lakzegel_office.logentries import Entries
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.places import BatchPlace, Places
@@ -79,8 +79,8 @@ class Replay:
         self.custody = custody
         self.places = Places.passing() if places is None else places
         self.roots = Roots(mirror)
-        self.entries = Entries(mirror)
-        self.accepted = Headers(self.entries, self.places, self.roots.require_entry, self._is_known)
+        self.entries = Entries(mirror, self.roots.require_entry)
+        self.accepted = Headers(self.entries, self.places, self._is_known)
         self.changes = Changes(self.entries)
         self.destroyed = Destroyed(custody, self.places, self.changes)
         self.problems: list[Problem] = []

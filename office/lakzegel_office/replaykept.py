@@ -38,29 +38,22 @@ def resume(replay: Replay, size: int, root: bytes, says: Mapping[str, Any]) -> N
         LakzegelError, ValueError, KeyError, TypeError: it was not `said_of` a replay of this log.
     """
     replay.roots.begin_at(size, root)
-    replay.entries.size = size
+    replay.entries.size = replay.entries.remembered = size
     replay.accepted.begin_at(int(says["accepted"]))
     replay.clock_back.update({str(name): int(n) for name, n in says["clock_back"].items()})
     replay.items.update({(str(d), int(e)): int(n) for d, e, n in says["items"]})
     for index in says["changes"]:
         replay.changes.add(index)
     for index in says["findings"]:
-        found = Finding.from_text(note.parse(_entry(replay, index)).text)
+        found = Finding.from_text(note.parse(replay.entries.at(index)).text)
         replay.findings.setdefault(found.header, []).append((index, found))
     for index in says["marks"]:
-        replay.marks.append((index, _mark(_entry(replay, index))))
+        replay.marks.append((index, _mark(replay.entries.at(index))))
     for index, code, what, refused in says["problems"]:
-        record = record_of(index, _entry(replay, index))
+        record = record_of(index, replay.entries.at(index))
         replay.problems.append(Problem(index, str(code), str(what), record, refused=bool(refused)))
         if refused and record is not None:
             replay.accepted.refused.add(index)
-
-
-def _entry(replay: Replay, index: int) -> bytes:
-    """Return an entry that is proven to be the log's."""
-    entry = replay.entries.at(index)
-    replay.roots.require_entry(index, entry)
-    return entry
 
 
 def _mark(entry: bytes) -> Mark:

@@ -11,7 +11,6 @@ from lakzegel_office.errors import DoubtError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.replay import Replay
 from tests.office.conftest import make_world
-from tests.office.counting import opened_below
 from tests.office.killing import Killed, killed_before
 
 
@@ -84,23 +83,6 @@ def test_a_pull_replays_what_is_new_and_knows_as_much_as_if_it_had_replayed_all(
     assert lived_in.run("verify", "--open", "--except-findings", "--quiet") == 0
 
 
-def test_a_pull_begins_at_the_same_cost_whatever_the_log(tmp_path):
-    costs = []
-    for count in (5, 50):
-        (tmp_path / str(count)).mkdir()
-        world = make_world(tmp_path / str(count))
-        device = world.enrol()
-        for number in range(count):
-            device.send_files({f"cur/{number}": b"x"})
-        world.pull()
-        device.send_files({"new": b"y"})
-        with opened_below(world.home.root) as found:
-            report = world.pull()
-        assert (report.fetched, report.held) == (1, len(world.receiver.log))
-        costs.append(found["files"])
-    assert costs[0] == pytest.approx(costs[1], abs=4)
-
-
 def flip(path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -123,6 +105,9 @@ DAMAGES = {
     "no savepoint": lambda world, _: saved(world)[0].unlink(),
     "a memory with a flipped bit": lambda world, _: flip(world.home.state / "pulled"),
     "no memory": lambda world, _: (world.home.state / "pulled").unlink(),
+    "a memory that has no key": lambda world, _: (world.home.state / "pulled").write_bytes(
+        memory.Summed().close(b'{"format":1}')
+    ),
     "that of another log": of_another_log,
     "no index of places": lambda world, _: (world.home.state / "places.db").unlink(),
     "a damaged index of places": lambda world, _: (world.home.state / "places.db").write_bytes(
@@ -163,13 +148,6 @@ def test_a_fork_is_seen_from_what_is_remembered_too(lived_in):
     lived_in.receiver.append(last)
     with pytest.raises(DoubtError, match="fork"):
         lived_in.pull()
-
-
-def test_who_has_no_key_cannot_say_that_a_batch_was_opened(lived_in):
-    """A memory that is not sealed under the index key is none."""
-    path = lived_in.home.state / "pulled"
-    path.write_bytes(memory.Summed().close(b'{"format":1}'))
-    assert lived_in.pull().clean
 
 
 def test_after_an_entry_that_is_refused_nothing_more_is_remembered(lived_in, device, fed):
@@ -230,3 +208,29 @@ def test_after_a_verify_that_found_something_a_pull_looks_for_everything(lived_i
     assert lived_in.run("verify", "--except-findings", "--quiet") == 1
     assert lived_in.pull().fetched == 1
     assert lived_in.run("verify", "--except-findings", "--quiet") == 0
+
+
+def test_a_command_that_reads_goes_on_from_the_last_pull(lived_in, device, fed, tmp_path, capsys):
+    device.send_files({"c": b"3"})
+    lived_in.pull()
+    fed.clear()
+    capsys.readouterr()
+    for command in (
+        ["list"],
+        ["hold", "list"],
+        ["restore", "--all", "--out", str(tmp_path / "out")],
+    ):
+        assert lived_in.run(*command) in {0, 1}, command
+    out = capsys.readouterr().out
+    item = next(line.split("\t")[0] for line in out.splitlines() if line.endswith("\tc"))
+    assert lived_in.run("prove", item, str(tmp_path / "proof")) == 0
+    assert fed == []
+
+
+def test_an_old_entry_that_rotted_is_not_believed(lived_in, capsys):
+    path = next(iter((lived_in.home.mirror / "log/tile/entries").rglob("*.p/*")))
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    assert lived_in.run("list") == 1
+    assert "run: lakzegel-office verify" in capsys.readouterr().err

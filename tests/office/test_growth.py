@@ -7,7 +7,7 @@ import pytest
 
 from lakzegel_core.merkle import leaf_hash, root_of
 from lakzegel_core.tiles import new_tiles
-from lakzegel_office import headers, roots
+from lakzegel_office import headers, logentries, memory, roots
 from lakzegel_office.errors import DoubtError
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.places import HEADER, Places
@@ -145,7 +145,7 @@ def test_a_batch_is_found_though_the_index_lost_it(world, device):
 
 def test_what_is_in_memory_of_a_log_is_bounded(world, device, monkeypatch):
     monkeypatch.setattr(headers, "PARSED", 2)
-    monkeypatch.setattr(headers, "BUNDLES", 1)
+    monkeypatch.setattr(logentries, "BUNDLES", 1)
     for number in range(5):
         device.send_files({f"cur/{number}": b"x"})
     puller = world.puller()
@@ -156,42 +156,55 @@ def test_what_is_in_memory_of_a_log_is_bounded(world, device, monkeypatch):
     assert len(replay.accepted._parsed) == 2
 
 
-@pytest.fixture(scope="module", params=[20, 200], ids=["small", "tenfold"])
+SMALL, LARGE = 10, 100  # batches
+
+
+@pytest.fixture(scope="module", params=[SMALL, LARGE], ids=["small", "tenfold"])
 def sized(request, tmp_path_factory):
-    """An office that pulled so many batches of one device; another one is enrolled and silent."""
-    world = make_world(tmp_path_factory.mktemp("growth"))
-    device, silent = world.enrol(), world.enrol("secretaris")
-    for number in range(request.param):
-        device.send_files({f"cur/{number}": b"x"})
-    silent.send_files({"cur/1": b"x"})
-    assert world.pull().clean
-    return world, device, request.param
+    """An office that holds so many batches of one device, and what a run of each command costs.
+
+    Another device is enrolled and sealed once. Of each work: the files and folders it opened.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "EVERY", 1)
+        patch.setattr(memory, "SHARE", 1 << 30)
+        world = make_world(tmp_path_factory.mktemp("growth"))
+        device, silent = world.enrol(), world.enrol("secretaris")
+        for number in range(request.param):
+            device.send_files({f"cur/{number}": b"x"})
+        silent.send_files({"cur/1": b"x"})
+        assert world.pull().clean
+        assert world.run("verify", "--quiet") == 0
+        puller, cost = world.puller(), {}
+        works = {"beginning": puller.run, "turn": puller.run}
+        for name, work in works.items():
+            for number in range(3):
+                device.send_files({f"{name}/{number}": b"y"})
+            with opened_below(world.home.root) as found:
+                report = work()
+            assert (report.clean, report.fetched) == (True, 3)
+            assert report.held == len(world.receiver.log)
+            cost[name] = found["files"], found["folders"]
+        with opened_below(world.home.root) as found:
+            assert world.run("verify", "--since", "last", "--quiet") == 0
+        cost["verify"] = found["files"], found["folders"]
+        with opened_below(world.home.root) as found:
+            assert world.run("prove", f"{device.name}/0/3/0", str(world.home.root / "out")) == 0
+        cost["prove"] = found["files"], found["folders"]
+    return request.param, cost
 
 
 costs = {}
 
 
-def same_at_both_sizes(name, size, found):
-    """Compare what a piece of work opened with what it did at the other size."""
-    costs.setdefault(name, {})[size] = found["files"], found["folders"]
-    if len(costs[name]) == 2:
-        (small, listed), (large, listed_too) = costs[name][20], costs[name][200]
-        assert abs(large - small) <= 12, costs[name]  # a tile more here and there
-        assert abs(listed_too - listed) <= 2, costs[name]
-
-
-def test_a_turn_of_a_following_pull_costs_what_is_new(sized):
-    world, device, size = sized
-    puller = world.puller()
-    puller.run()
-    for number in range(3):
-        device.send_files({f"new/{number}": b"y"})
-    with opened_below(world.home.root) as found:
-        report = puller.run()
-    assert report.clean
-    assert (report.fetched, report.held) == (3, len(world.receiver.log))
-    assert found["files"] < 100, found
-    same_at_both_sizes("turn", size, found)
+def test_a_pull_its_turns_verify_since_last_and_a_proof_cost_what_is_new_whatever_the_log(sized):
+    size, costs[size] = sized
+    if len(costs) == 2:
+        for name, (files, folders) in costs[SMALL].items():
+            more, others = costs[LARGE][name]
+            assert abs(more - files) <= 8, (name, costs)  # a tile here and there
+            assert abs(others - folders) <= 2, (name, costs)
+            assert files < 200, costs
 
 
 def test_what_a_killed_pull_left_beyond_the_edge_goes_and_nothing_else(world, device):

@@ -13,7 +13,6 @@ import pytest
 from lakzegel_office.home import Home
 from lakzegel_office.memory import VERIFIED
 from tests.office.conftest import make_world
-from tests.office.counting import opened_below
 
 SINCE = ("verify", "--since", "last", "--quiet")
 
@@ -220,25 +219,6 @@ def test_the_memory_of_another_log_proves_nothing(verified, tmp_path, capsys):
     code, said = since(verified, capsys)
     assert code == 1
     assert "fork" in {doubt["code"] for doubt in said["doubts"]}
-
-
-def test_it_costs_what_is_new_whatever_the_log(tmp_path):
-    costs = []
-    for count in (3, 30):
-        (tmp_path / str(count)).mkdir()
-        world = make_world(tmp_path / str(count))
-        device = world.enrol()
-        for number in range(count):
-            device.send_files({f"cur/{number}": b"x"})
-        world.pull()
-        assert whole(world) == 0
-        device.send_files({"new": b"y"})
-        world.pull()
-        with opened_below(world.home.root) as found:
-            assert world.run(*SINCE) == 0
-        costs.append((found["files"], found["folders"]))
-    assert costs[0][0] == pytest.approx(costs[1][0], abs=4), costs
-    assert costs[0][1] == costs[1][1]
 
 
 def test_what_reads_everything_is_not_for_it(verified):

@@ -16,7 +16,6 @@ from lakzegel_core.errors import FormatError, LakzegelError
 from lakzegel_core.keyring import DESTROYED
 from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.catalog import Catalog
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.bodies import Opened
 from lakzegel_office.collection.database import (
     NAME,
@@ -41,6 +40,7 @@ from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.opening import OpenTask
 from lakzegel_office.replay import Replay, destroyed_in, keyring_of
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.vault import INDEX
 
 KEPT: Final = 8  # batches that stay open, mapped: the next unit is most often in one of them
@@ -154,7 +154,7 @@ def open_collection(
         DoubtError: the log in it does not verify.
     """
     mirror = Mirror(office.home.mirror)
-    replay = replay_mirror(mirror, office.config)
+    replay = replay_home(office)
     opener = _Opener(office, mirror, replay, progress or _silent)
     try:
         return opener.open()

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from lakzegel_core.encoding import format_time
 from lakzegel_office.audit import why
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.model import Query
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import (
@@ -40,8 +39,8 @@ from lakzegel_office.destroying.ripe import due_by, ripe
 from lakzegel_office.destroying.selection import Category, Selection, read_selection
 from lakzegel_office.errors import UsageError
 from lakzegel_office.keys.people import Duty
-from lakzegel_office.mirror import Mirror
 from lakzegel_office.pull import Puller
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.transport import Receiver
 
 
@@ -243,7 +242,7 @@ def _due(office: Office, query: Query, category: Category) -> list[str]:
 
 
 def _holds(office: Office) -> list[Hold]:
-    return list(Holds(office, replay_mirror(Mirror(office.home.mirror), office.config)).on())
+    return list(Holds(office, replay_home(office)).on())
 
 
 def _show(office: Office, plan: Plan) -> None:

@@ -13,7 +13,6 @@ from lakzegel_core.age import Identity
 from lakzegel_core.encoding import format_time
 from lakzegel_office import settings
 from lakzegel_office.audit import DONE, FAILED, why
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, as_now, command, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import UsageError
@@ -22,6 +21,7 @@ from lakzegel_office.keys.periods import ESCROW, Period
 from lakzegel_office.keys.shares import ITERATIONS, Group
 from lakzegel_office.keys.sheets import read_sheet
 from lakzegel_office.mirror import Mirror
+from lakzegel_office.replaying import replay_home
 
 
 def add(parts: Commands) -> None:
@@ -114,7 +114,7 @@ def _rehearse(office: Office, period: Period, identity: Identity, size: int, rea
     mirror = Mirror(office.home.mirror)
     if not mirror.checkpoint.exists():
         raise UsageError(f"{office.home.root}: no mirror yet; run: lakzegel-office pull")
-    replay = replay_mirror(mirror, office.config)
+    replay = replay_home(office)
     found = escrow.rehearse(office, replay, period, identity, size, SystemRandom())
     result = FAILED if found.failed else DONE
     about = {"period": period.name, "opened": str(found.tried - len(found.failed))}

@@ -7,7 +7,6 @@ from functools import partial
 from lakzegel_core.age import Identity
 from lakzegel_office.audit import AuditTrail
 from lakzegel_office.catalog import Catalog
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Office
 from lakzegel_office.errors import UsageError
 from lakzegel_office.extracted import numbers
@@ -17,6 +16,7 @@ from lakzegel_office.keys.periodkeys import period_keys
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.replay import Replay, destroyed_in, gone
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.vault import INDEX
 
 
@@ -50,7 +50,7 @@ def catalog_of(office: Office) -> Catalog:
         UsageError: there is no mirror yet.
         DoubtError: the log in it does not verify.
     """
-    return catalog_from(office, replay_mirror(Mirror(office.home.mirror), office.config))
+    return catalog_from(office, replay_home(office))
 
 
 def catalog_from(office: Office, replay: Replay) -> Catalog:

@@ -12,7 +12,6 @@ from lakzegel_core.encoding import format_time
 from lakzegel_core.fields import slug
 from lakzegel_office import durable
 from lakzegel_office.audit import why
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.model import Collection, Query
 from lakzegel_office.collection.opening import open_collection
 from lakzegel_office.commands.common import Commands, Office, answer_line, command, shown, unlock
@@ -21,7 +20,7 @@ from lakzegel_office.destroying.holds import MAX_UNITS, Hold, Holds
 from lakzegel_office.destroying.lists import Lists
 from lakzegel_office.destroying.queries import add_query, asked_of, from_row, read_units, to_row
 from lakzegel_office.errors import UsageError
-from lakzegel_office.mirror import Mirror
+from lakzegel_office.replaying import replay_home
 
 
 def add(commands: Commands) -> None:
@@ -102,7 +101,7 @@ def release(arguments: argparse.Namespace) -> int:
 
 
 def _holds(office: Office) -> Holds:
-    return Holds(office, replay_mirror(Mirror(office.home.mirror), office.config))
+    return Holds(office, replay_home(office))
 
 
 def _ids(collection: Collection, query: Query | None, units: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import FormatError
 from lakzegel_core.fields import slug
 from lakzegel_office import settings
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands import escrow
 from lakzegel_office.commands.common import Commands, Office, answer, as_now, command, unlock
 from lakzegel_office.commands.evidence import trail_of
@@ -25,6 +24,7 @@ from lakzegel_office.keys.periodkeys import begin_period, require_new
 from lakzegel_office.keys.periods import ROLES, Period
 from lakzegel_office.keys.staffing import Tools, renew_master
 from lakzegel_office.mirror import Mirror
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.vault import MASTER
 
 TEXT: Final = "the office's keys: periods of recipients, delegations"
@@ -66,7 +66,7 @@ def status(arguments: argparse.Namespace) -> int:
     """Print a line for each thing that comes round, and return 1 where one is due."""
     office = unlock(arguments)
     mirror = Mirror(office.home.mirror)
-    replay = replay_mirror(mirror, office.config) if mirror.checkpoint.exists() else None
+    replay = replay_home(office) if mirror.checkpoint.exists() else None
     now = datetime.now(UTC)
     found = list(all_due(office, replay))
     if arguments.json:

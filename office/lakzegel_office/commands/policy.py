@@ -21,7 +21,6 @@ from lakzegel_core.policy import Policy, parse_policy_toml, sign_policy
 from lakzegel_office import durable
 from lakzegel_office.annexes import keep_annex
 from lakzegel_office.annexreading import readable_annexes
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, command, say, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.config import POLICY_KEYS
@@ -40,6 +39,7 @@ from lakzegel_office.policydraft import (
 )
 from lakzegel_office.promoting import promoted
 from lakzegel_office.replay import Replay
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.widening import Shown, widened
 
 SUFFIX: Final = ".note"
@@ -155,7 +155,7 @@ def promote(arguments: argparse.Namespace) -> int:
 def _replay(office: Office) -> Replay | None:
     """Return the mirrored log, or None before the first pull."""
     mirror = Mirror(office.home.mirror)
-    return replay_mirror(mirror, office.config) if mirror.checkpoint.exists() else None
+    return replay_home(office) if mirror.checkpoint.exists() else None
 
 
 def _in_force(replay: Replay | None, draft: Policy) -> Policy | None:

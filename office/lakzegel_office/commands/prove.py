@@ -12,7 +12,7 @@ from lakzegel_core.itemjudge import judge_item
 from lakzegel_core.itemtimes import judge_times
 from lakzegel_office import durable
 from lakzegel_office.batchfile import DestroyedError, open_batch
-from lakzegel_office.checkpoints import Checkpoints, replay_mirror
+from lakzegel_office.checkpoints import Checkpoints
 from lakzegel_office.commands.common import Commands, command, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.commands.naming import add_item, item_of
@@ -21,6 +21,7 @@ from lakzegel_office.errors import DoubtError, GoneError, UsageError
 from lakzegel_office.keys.keychain import Keychain
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.proving import Prover
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.stamps import Stamps
 
 DEFAULT_REASON: Final = "proof"
@@ -48,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{path}: exists; give a new file")
     item = item_of(office, arguments.item)
     mirror = Mirror(office.home.mirror)
-    replay = replay_mirror(mirror, office.config)
+    replay = replay_home(office)
     now = datetime.now(UTC)
     catalog = catalog_from(office, replay)
     record = catalog.find(item)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from lakzegel_office.catalog import Catalog
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, answer, command, say, unlock
 from lakzegel_office.commands.evidence import catalog_from, identities, trail_of
 from lakzegel_office.errors import UsageError
@@ -19,6 +18,7 @@ from lakzegel_office.index import IndexedItem
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.replay import Replay, destroyed_in
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.restore import Restored, batch_places, restore
 from lakzegel_office.restoreplan import Plan, make_plan
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Restore and return 0, or 1 where a file could not be made whole."""
     began = time.monotonic()
     office = unlock(arguments)
-    replay = replay_mirror(Mirror(office.home.mirror), office.config)
+    replay = replay_home(office)
     devices = sorted({record.header.device for record in replay.accepted})
     if arguments.device is not None:
         if arguments.device not in devices:

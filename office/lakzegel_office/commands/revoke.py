@@ -11,10 +11,10 @@ from lakzegel_core.encoding import parse_decimal
 from lakzegel_core.errors import FormatError, LimitError
 from lakzegel_core.revocation import Revocation, sign_revocation
 from lakzegel_office import durable
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, command, unlock
 from lakzegel_office.errors import UsageError
 from lakzegel_office.mirror import Mirror
+from lakzegel_office.replaying import replay_home
 
 NONE: Final = "none"
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.out}: exists; choose another name")
     if not mirror.checkpoint.exists():
         raise UsageError(f"{office.home.root}: no mirror yet; run: lakzegel-office pull")
-    device = replay_mirror(mirror, office.config).custody.devices.get(arguments.device)
+    device = replay_home(office).custody.devices.get(arguments.device)
     if device is None:
         raise UsageError(f"--device {arguments.device}: not enrolled in the mirrored log")
     epoch, batch = _last(device) if arguments.after is None else _parse(arguments.after)

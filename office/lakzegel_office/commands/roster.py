@@ -20,12 +20,12 @@ from lakzegel_core.roster import normal_serial
 from lakzegel_core.tiles import encode_entries
 from lakzegel_core.withdrawal import Withdrawal, sign_withdrawal
 from lakzegel_office import durable
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.admit import add_expires, end_of, enrolment_key
 from lakzegel_office.commands.common import Commands, Office, answer, command, shown, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import UsageError
 from lakzegel_office.mirror import Mirror
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.rosters.book import Listed, Machine, book_of
 from lakzegel_office.terms.register import terms_of
 
@@ -180,7 +180,7 @@ def _state(one: Listed, state: AdmissionState | None, now: datetime) -> str:
 
 def _log(office: Office) -> Custody | None:
     mirror = Mirror(office.home.mirror)
-    return replay_mirror(mirror, office.config).custody if mirror.checkpoint.exists() else None
+    return replay_home(office).custody if mirror.checkpoint.exists() else None
 
 
 def _known(newest: Mapping[str, Listed], text: str) -> Listed:

@@ -11,7 +11,6 @@ from lakzegel_core.encoding import format_time
 from lakzegel_core.errors import FormatError
 from lakzegel_core.fields import slug
 from lakzegel_office import settings
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.commands.common import Commands, Office, answer, as_now, command, unlock
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.config import Config, read_config
@@ -23,6 +22,7 @@ from lakzegel_office.keys.master import for_passphrase
 from lakzegel_office.keys.people import Duty, Person, check_duties, in_order
 from lakzegel_office.keys.standing import standing
 from lakzegel_office.mirror import Mirror
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.vault import WORK_FACTOR
 
 TEXT: Final = "who works here, each with a passphrase and keys of his own"
@@ -139,7 +139,7 @@ def settle(arguments: argparse.Namespace) -> int:
     mirror = Mirror(office.home.mirror)
     if not mirror.checkpoint.exists():
         raise UsageError(f"{office.home.root}: no mirror yet; run: lakzegel-office pull")
-    in_force = replay_mirror(mirror, office.config).custody.require_delegation().approval
+    in_force = replay_home(office).custody.require_delegation().approval
     with office.home.changing_keys():
         tools = staffing.Tools(_now())
         trail_of(office).record("staff-settle", {}, now=tools.now)

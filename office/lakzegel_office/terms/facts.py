@@ -15,7 +15,6 @@ from lakzegel_core.custody_state import DeviceState
 from lakzegel_core.encoding import format_time, parse_time
 from lakzegel_core.errors import FormatError
 from lakzegel_office.catalog import Catalog
-from lakzegel_office.checkpoints import replay_mirror
 from lakzegel_office.collection.opening import custody_of
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from
@@ -27,6 +26,7 @@ from lakzegel_office.index import IndexedItem
 from lakzegel_office.mirror import Mirror
 from lakzegel_office.proven import DeviceProof, proven_devices
 from lakzegel_office.replay import Replay
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.verification import Progress, Verification, Verifier
 
 STATEMENTS: Final = ("attestation", "term-ended", "decommissioned")
@@ -162,7 +162,7 @@ def mirrored(office: Office) -> Replay:
     mirror = Mirror(office.home.mirror)
     if not mirror.checkpoint.exists():
         raise UsageError(f"{office.home.root}: no mirror yet; run: lakzegel-office pull")
-    return replay_mirror(mirror, office.config)
+    return replay_home(office)
 
 
 def facts_of(office: Office, custody: str, progress: Progress) -> Facts:

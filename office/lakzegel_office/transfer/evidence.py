@@ -20,7 +20,7 @@ from lakzegel_core.itemjudge import judge_item
 from lakzegel_core.keyring import DESTROYED
 from lakzegel_office.batchfile import OpenBatch
 from lakzegel_office.catalog import Catalog
-from lakzegel_office.checkpoints import Checkpoints, replay_mirror
+from lakzegel_office.checkpoints import Checkpoints
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import catalog_from
 from lakzegel_office.config import judge_keys
@@ -30,6 +30,7 @@ from lakzegel_office.mirror import Mirror
 from lakzegel_office.names import ItemId
 from lakzegel_office.proving import Prover
 from lakzegel_office.replay import Replay
+from lakzegel_office.replaying import replay_home
 from lakzegel_office.stamps import Stamps
 
 
@@ -67,7 +68,7 @@ class Evidence:
             DoubtError: the log in it does not verify.
         """
         mirror = Mirror(office.home.mirror)
-        replay = replay_mirror(mirror, office.config)
+        replay = replay_home(office)
         stamps = Stamps(mirror, office.config, replay, now)
         prover = Prover(mirror, replay, Checkpoints.load(mirror, office.config), stamps)
         made = cls(office, catalog_from(office, replay), prover, replay)
