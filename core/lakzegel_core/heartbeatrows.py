@@ -57,10 +57,9 @@ class GuardCount:
         return f"{word(self.guard)} {word(self.state)} {self.count}"
 
     @classmethod
-    def from_value(cls, value: str) -> Self:
+    def from_value(cls, value: str) -> GuardCount:
         """The row of a line."""
-        guard, state, many = split(value, 3)
-        return cls(word(guard), word(state), count(many))
+        return _guard(value)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -189,6 +188,13 @@ def table(label: str, rows: Sequence[Row], limit: int) -> Iterator[tuple[str, st
     return ((label, row.to_value()) for row in rows)
 
 
+@lru_cache(maxsize=4096)
+def _guard(value: str) -> GuardCount:
+    """A row that many devices have alike."""
+    guard, state, many = split(value, 3)
+    return GuardCount(word(guard), word(state), count(many))
+
+
 def split(value: str, parts: int) -> list[str]:
     """So many parts; the last one may hold spaces."""
     found = value.split(" ", parts - 1)
@@ -212,8 +218,9 @@ def count(value: str) -> int:
     return parse_decimal(value, what="heartbeat count")
 
 
+@lru_cache(maxsize=4096)
 def moment(value: str) -> datetime:
-    """A time."""
+    """A time; most are of few hours."""
     return parse_time(value, what="heartbeat time")
 
 

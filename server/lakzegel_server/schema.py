@@ -216,14 +216,16 @@ def next_number(table: str) -> str:
     return f"SELECT coalesce(max(number), 0) + 1 FROM {table}"  # noqa: S608 - likewise
 
 
+_UTF8: Final = ("utf-8", "surrogatepass")
 _LETTERS: Final = {str: b"s", bytes: b"b", int: b"i", bool: b"b"}  # of a column's type
 
 
 def row_digest(*columns: str | bytes | int) -> bytes:
     """SHA-256 over the columns of a row, each after its type and length."""
     parts: list[bytes] = []
-    for column in columns:
-        data = column if isinstance(column, bytes) else str(column).encode("utf-8", "surrogatepass")
-        kind = _LETTERS.get(type(column)) or type(column).__name__[:1].encode()
-        parts += (kind, len(data).to_bytes(4, "big"), data)
+    for column in columns:  # thousands of rows a second pass here
+        kind = type(column)
+        data = column if isinstance(column, bytes) else str(column).encode(*_UTF8)
+        letter = _LETTERS.get(kind) or kind.__name__[:1].encode()
+        parts += (letter, len(data).to_bytes(4, "big"), data)
     return hashlib.sha256(b"".join(parts)).digest()
