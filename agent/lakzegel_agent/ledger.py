@@ -229,13 +229,13 @@ class Ledger:
 
     def counts(self) -> Counts:
         """Return the versions of files of all sources by what became of them."""
-        return _add(row[1:] for row in self._count_rows())
+        return Counts.of(row[1:] for row in self._count_rows())
 
     def source_counts(self) -> dict[str, Counts]:
         """Return the same for each source's label."""
         labels = self.files.labels()
         rows = list(self._count_rows())
-        return {label: _add(row[1:] for row in rows if row[0] == id_) for id_, label in labels}
+        return {label: Counts.of(row[1:] for row in rows if row[0] == id_) for id_, label in labels}
 
     def outcomes(self) -> Iterator[tuple[str, str, str, int]]:
         """Yield label, outcome, reason and versions of every count."""
@@ -340,13 +340,3 @@ class Ledger:
 
     def _count_rows(self) -> Iterator[tuple[int, str, str, int]]:
         return iter(self._db.execute("SELECT source, outcome, reason, versions FROM counts"))
-
-
-def _add(rows: Iterator[tuple[str, str, int]]) -> Counts:
-    totals = {"sealed": 0, "excluded": 0, "failed": 0}
-    reasons: dict[str, int] = {}
-    for outcome, reason, versions in rows:
-        totals[outcome] += versions
-        if reason and versions:
-            reasons[reason] = reasons.get(reason, 0) + versions
-    return Counts(**totals, reasons=reasons)

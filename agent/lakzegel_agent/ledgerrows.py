@@ -2,10 +2,10 @@
 """What the ledger's rows hold once they are opened (docs/spec/ledger.md §3)."""
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Self
 
 Outcome = Literal["sealed", "excluded", "failed"]
 
@@ -68,6 +68,17 @@ class Counts:
     excluded: int = 0
     failed: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[str, str, int]]) -> Self:
+        """Return what rows of outcome, reason and versions come to."""
+        totals = {"sealed": 0, "excluded": 0, "failed": 0}
+        reasons: dict[str, int] = {}
+        for outcome, reason, versions in rows:
+            totals[outcome] += versions
+            if reason and versions:
+                reasons[reason] = reasons.get(reason, 0) + versions
+        return cls(**totals, reasons=reasons)
 
     @property
     def found(self) -> int:
