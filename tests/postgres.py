@@ -11,7 +11,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -20,6 +20,8 @@ import pytest
 from lakzegel_server.index.place import Address
 
 ROLE = "lakzegel"  # who has the index: nobody else, and no right over the server
+PREFIX = "lakzegel-pg-"  # of the folders of clusters
+USERS = "users"  # in each: the file on which its users hold a lock
 OPTIONS = (
     "-c listen_addresses='' -c unix_socket_directories={folder} -c shared_buffers=16MB"
     " -c max_connections=100 -c autovacuum=off -c max_wal_size=64MB -c min_wal_size=32MB"
@@ -50,7 +52,7 @@ class Cluster:
     @classmethod
     def make(cls):
         """One in a new folder, which other users may enter: the server is one of them."""
-        folder = Path(tempfile.mkdtemp(prefix="lakzegel-pg-"))
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         made = cls(folder)
         folder.chmod(0o755)
         user = _user()
@@ -178,6 +180,16 @@ def _user():
     return pytest.skip("no user to run PostgreSQL as")
 
 
+def _sweep():
+    """End servers of runs that were killed: nobody has a lock on them any more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            with suppress(FileNotFoundError), Path((folder / USERS).read_text()).open("r") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if (folder / USERS).exists():
+                Cluster(folder).end()
+
+
 @contextmanager
 def shared(base):
     """The cluster that all processes of one run share; ``base`` is a folder that they all know.
@@ -191,10 +203,12 @@ def shared(base):
         fcntl.flock(door, fcntl.LOCK_EX)
         known = base / "cluster"
         if not known.exists():
+            _sweep()
             known.write_text(str(Cluster.make().folder))
         fcntl.flock(users, fcntl.LOCK_SH)
-        fcntl.flock(door, fcntl.LOCK_UN)
         cluster = Cluster(Path(known.read_text()))
+        (cluster.folder / USERS).write_text(users.name)  # not before there is one
+        fcntl.flock(door, fcntl.LOCK_UN)
         try:
             yield cluster
         finally:
