@@ -14,6 +14,7 @@ from lakzegel_office.collection.model import Query, UnitKind
 from lakzegel_office.commands.common import Office
 from lakzegel_office.commands.evidence import trail_of
 from lakzegel_office.errors import DoubtError, OfficeError, UsageError
+from lakzegel_office.places import KEPT
 
 
 def mail(number, subject="Stukken", text="Goedemorgen, hierbij de stukken.", **fields):
@@ -129,7 +130,8 @@ def test_no_word_of_content_is_on_the_disk_in_the_clear(world, device, collected
             data = path.read_bytes().lower()
             assert b"zangzaad" not in data
             assert b"kanarievogel" not in data
-            assert b"sqlite format" not in data
+            if not path.name.startswith(KEPT):  # places in the log, which say nothing
+                assert b"sqlite format" not in data
 
 
 def test_an_index_under_another_key_or_damaged_is_made_anew_once_nobody_has_it_open(
