@@ -17,7 +17,7 @@ from typing import IO, Final, Self
 
 from lakzegel_server import durable
 
-BLOCK: Final = 2**18  # bytes handed over at once; a multiple of what any disk wants
+BLOCK: Final = 2**20  # bytes handed over at once; a multiple of what any disk wants
 DIRECT: Final = getattr(os, "O_DIRECT", 0)  # 0 where the system has no such thing
 _spare: Final[deque[memoryview]] = deque(maxlen=4)  # blocks whose pages need not be found again
 

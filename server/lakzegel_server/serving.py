@@ -32,7 +32,7 @@ KEEP_ALIVE_SECONDS: Final = 75
 GRACE_SECONDS: Final = 5  # for requests under way when it is told to stop
 IDLE_SECONDS: Final = 0.5  # for connections on which nothing is under way
 BACKLOG: Final = 2048
-RECEIVED: Final = 2**17  # bytes a connection that the system holds; else it lets each have 32 MiB
+RECEIVED: Final = 2**20  # bytes a connection that the system holds; else it lets each have 32 MiB
 _log: Final = logging.getLogger(__name__)
 
 

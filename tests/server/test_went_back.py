@@ -49,6 +49,17 @@ def wait_for(phase, world, seconds=20):
         time.sleep(0.02)  # a chore's work: nothing to await
 
 
+def wait_for_evidence(world, shown, seconds=20):
+    """Until what was shown lies there; the receiver stops before it writes that down."""
+    end = time.monotonic() + seconds
+    while shown not in [
+        open_checkpoint(path.read_bytes(), world.keys).checkpoint
+        for path in world.layout.evidence.glob("*")
+    ]:
+        assert time.monotonic() < end, "no evidence of what was shown"
+        time.sleep(0.02)  # likewise
+
+
 def test_an_index_that_went_back_stops_sealing_and_forward_again_lets_it_go_on(
     world, device, aside
 ):
@@ -86,8 +97,7 @@ def test_an_index_that_went_back_and_grew_another_way_is_seen_by_its_edge(kit, t
         elsewhere.close()
         wrong = index.rows()
         wait_for(Phase.FORKED, world)
-        evidence = [path.read_bytes() for path in world.layout.evidence.iterdir()]
-        assert shown in [open_checkpoint(data, world.keys).checkpoint for data in evidence]
+        wait_for_evidence(world, shown)
         assert index.rows()["tree"] == wrong["tree"], "nothing is appended to it"
 
 
