@@ -18,9 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from lakzegel_server.gate import HEAD_SECONDS, READ_SECONDS, YOUNG_SECONDS, Gate, too_slow
 from lakzegel_server.problems import document
 
-BUFFER: Final = (
-    2**20
-)  # bytes read at a time; less costs a large batch a third more of the processor
+BUFFER: Final = 2**20  # bytes read at a time; less costs a large batch a third more processor
 AHEAD: Final = 2**18  # bytes, as they came, that TLS keeps of a sender who has to wait
 MAX_HEAD: Final = 2**15  # bytes of a request's line and header fields, trailers included
 MAX_FIELDS: Final = 100
@@ -74,8 +72,8 @@ class Connection(asyncio.BufferedProtocol):
         self._partial = self._partial + size if begun else size
         if self._http.head_begun and self._partial > MAX_HEAD:
             self._http.send_400_response("the head is too large")
-        elif after is not before:
-            self._since, self._received = self._last, 0
+        elif after is not before:  # what came with a head counts for the body after it
+            self._since, self._received = self._last, size if after is Owed.BODY else 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""

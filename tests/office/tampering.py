@@ -5,6 +5,7 @@ What is sampled of a file: its first and its last byte, a bit of each word where
 most sixteen, by chance which), of each of eight stretches where it is not, and some more by chance.
 """
 
+import gc
 import os
 import re
 import signal
@@ -58,6 +59,7 @@ def lived_in(founded, folder):
 
 def files_of(world):
     """Return the bytes of every file of a home, by its name."""
+    gc.collect()  # which closes what the commands before had open: a `-wal` and a `-shm` go then
     root = world.home.root
     found = sorted(path for path in root.rglob("*") if path.is_file())
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
