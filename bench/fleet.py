@@ -35,7 +35,6 @@ from lakzegel_server.database import Database
 from lakzegel_server.desk import Desk, open_desk
 from lakzegel_server.layout import Layout, create
 from lakzegel_server.web.app import build
-from lakzegel_server.web.heartbeats import take
 
 AIM: Final = 100.0  # ms of processor time, the 99th of a hundred
 AIM_BEAT: Final = 0.3  # ms of each heartbeat
@@ -232,7 +231,7 @@ def _beats(desk: Desk, simulated: Simulated) -> float:
     notes = [simulated.heartbeat(place, 2, NOW) for place in places]
 
     def send() -> None:
-        for kept in [take(desk, note) for note in notes]:
+        for kept in [desk.hearing.verify(note) for note in notes]:
             kept.result()
 
     return _cpu(send) / len(notes)

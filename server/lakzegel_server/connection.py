@@ -19,6 +19,8 @@ from lakzegel_server.gate import HEAD_SECONDS, READ_SECONDS, YOUNG_SECONDS, Gate
 from lakzegel_server.problems import document
 
 BUFFER: Final = 2**20  # bytes read at a time; less costs a large batch a third more processor
+AT_ONCE: Final = 2**25  # bytes that all who are being answered may have brought by one look each
+LEAST: Final = 2**16  # bytes read at a time, however many there are
 AHEAD: Final = 2**18  # bytes, as they came, that TLS keeps of a sender who has to wait
 MAX_HEAD: Final = 2**15  # bytes of a request's line and header fields, trailers included
 MAX_FIELDS: Final = 100
@@ -56,8 +58,11 @@ class Connection(asyncio.BufferedProtocol):
         self._begun = False  # whether anything ever came
 
     def get_buffer(self, _wanted: int) -> memoryview:
-        """Where the next bytes go."""
-        return self._buffer
+        """Where the next bytes go: the more are being answered, the less of each is in memory."""
+        many = len(self._http.tasks)
+        if many * BUFFER <= AT_ONCE:
+            return self._buffer
+        return self._buffer[: max(LEAST, AT_ONCE // many)]
 
     def buffer_updated(self, size: int) -> None:
         """Parse them; the parser keeps none that it does not copy."""

@@ -14,6 +14,7 @@ from lakzegel_server.chores import Chores
 from lakzegel_server.claiming import claimed
 from lakzegel_server.counter import Counter
 from lakzegel_server.database import Database
+from lakzegel_server.fleet.hearing import Hearing
 from lakzegel_server.fleet.records import TEND_SECONDS, FleetRecords
 from lakzegel_server.handover.folder import Ties
 from lakzegel_server.handover.handover import Handover
@@ -61,6 +62,7 @@ class Desk:
     chores: Chores
     recovery: Recovery
     fleet: FleetRecords
+    hearing: Hearing
     witnesses: Witnesses
     people: People
     timestamps: Timestamps
@@ -141,6 +143,7 @@ def _assemble(
         chores=chores,
         recovery=others.recovery,
         fleet=books.fleet,
+        hearing=_kept(stack, Hearing(log, limits, books.fleet)),
         witnesses=others.witnesses,
         people=books.people,
         timestamps=others.timestamps,

@@ -24,7 +24,7 @@ from lakzegel_server.upload import AlreadySealedError, Sealed, Upload, record
 from lakzegel_server.workers import Workers
 
 MAX_UPLOAD: Final = MAX_BATCH + MAX_KEYRING
-MAX_UPLOADS: Final = 64  # large ones at a time; each holds at most 5 MiB beside its manifest
+MAX_UPLOADS: Final = 32  # large ones at a time; each holds at most 5 MiB beside its manifest
 PATIENCE: Final = 20.0  # seconds that a large one waits for others to end
 SMALL: Final = 2**16  # bytes of an upload that is taken whole, by one thread at one time
 BLOCK: Final = 2**20  # bytes gathered before a thread takes them: as many as are read at once

@@ -12,6 +12,7 @@ MMAP_THRESHOLD: Final = -3  # M_MMAP_THRESHOLD of <malloc.h>
 LARGE: Final = 2**22  # bytes of a block with pages of its own; what is read at once has a quarter
 TRIM_THRESHOLD: Final = -1  # M_TRIM_THRESHOLD
 KEPT: Final = 2**23  # bytes of free memory that stay: more than an upload has on its way
+YOUNG: Final = 10_000  # objects that are new before a look for cycles; a request makes hundreds
 
 
 def begin() -> None:
@@ -24,6 +25,7 @@ def begin() -> None:
     For the start of a process, once everything that stays is imported.
     """
     gc.freeze()
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:

@@ -24,6 +24,7 @@ from typing import Final
 from lakzegel_core.batch import Header
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.errors import BusyError, DamageError
+from lakzegel_server.handing import Answers
 from lakzegel_server.logstate import LogState
 from lakzegel_server.names import Names
 from lakzegel_server.register import Register
@@ -67,8 +68,7 @@ class Together:
         self._names = names
         self._told = told
         self._waiting: queue.SimpleQueue[Whole | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._ready: list[tuple[asyncio.Future[Sealed], Sealed | Exception]] = []
+        self._answers = Answers[Sealed]()
         self._threads = [
             threading.Thread(target=self._work, name=f"taker-{number}", daemon=True)
             for number in range(TAKERS)
@@ -190,7 +190,9 @@ class Together:
             one.upload.abandon()
         if isinstance(error, LakzegelError):
             record(self._register, one.upload, error)
-        self._deliver(one, error if isinstance(error, Exception) else BusyError("try again"))
+        self._answers.deliver(
+            one.done, error if isinstance(error, Exception) else BusyError("try again")
+        )
 
     # in the sequencer's thread
 
@@ -213,26 +215,6 @@ class Together:
         try:
             answer = one.answer(index, header.seen.size)
         except Exception as error:  # noqa: BLE001 - it is sealed, and its sender asks again
-            self._deliver(one, error)
+            self._answers.deliver(one.done, error)
         else:
-            self._deliver(one, Sealed(index, size, answer))
-
-    def _deliver(self, one: Whole, outcome: Sealed | Exception) -> None:
-        """Let the loop know, once for all that it has not heard of yet."""
-        with self._lock:
-            self._ready.append((one.done, outcome))
-            if len(self._ready) > 1:
-                return
-        with suppress(RuntimeError):  # it has ended, and nobody waits there any more
-            one.done.get_loop().call_soon_threadsafe(self._hand_out)
-
-    def _hand_out(self) -> None:
-        with self._lock:
-            ready, self._ready = self._ready, []
-        for done, outcome in ready:
-            if done.done():
-                continue
-            if isinstance(outcome, Exception):
-                done.set_exception(outcome)
-            else:
-                done.set_result(outcome)
+            self._answers.deliver(one.done, Sealed(index, size, answer))

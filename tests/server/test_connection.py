@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """However a body is cut on its way, the application has every byte of it, in order."""
 
+import os
 import socket
 from urllib.parse import urlsplit
 
 import pytest
+
+from lakzegel_server import connection as connections
 
 
 def status(world, path, coded):
@@ -42,3 +45,28 @@ def test_bodies_on_two_connections_at_once_stay_apart(world):
     for connection in made:
         with connection:
             assert connection.recv(65_536).split(b" ", 2)[1] == b"200"
+
+
+def test_the_more_are_being_answered_the_less_is_read_of_each(world, monkeypatch):
+    monkeypatch.setattr(connections, "AT_ONCE", 2**20)
+    read = []
+    get_buffer = connections.Connection.get_buffer
+
+    def seen(connection, wanted):
+        buffer = get_buffer(connection, wanted)
+        read.append((len(connection._http.tasks), len(buffer)))
+        return buffer
+
+    monkeypatch.setattr(connections.Connection, "get_buffer", seen)
+    device = world.enrol("minister-9")
+    upload = device.seal([os.urandom(900_000)])
+    where = urlsplit(world.client.url)
+    head = f"PUT /v1/batches/{upload.name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    waiting = []
+    for _ in range(3):  # all but the last of them say no more than that they will send
+        waiting.append(socket.create_connection((where.hostname, where.port)))
+        waiting[-1].sendall(f"{head}Content-Length: {len(upload.body)}\r\n\r\nx".encode())
+    assert world.client.put(upload).status_code == 200
+    for one in waiting:
+        one.close()
+    assert dict(read) == {0: 2**20, 1: 2**20, 2: 2**19, 3: 2**20 // 3, 4: 2**18}

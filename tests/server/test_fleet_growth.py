@@ -24,7 +24,6 @@ from lakzegel_server.pages import sources
 from lakzegel_server.pages.fleetquery import SORTS, Query
 from lakzegel_server.pages.inforce import read_in_force
 from lakzegel_server.web import vitals
-from lakzegel_server.web.heartbeats import take
 
 SIZES = SMALL, LARGE = 110, 1_100
 KINDS = ("condition", "code", "group", "ring", "follows", "ending")
@@ -195,7 +194,7 @@ def test_heartbeats_that_come_together_are_all_kept_and_a_replay_among_them_is_t
     desk = desks[SMALL]
     notes = [Simulated(LARGE).heartbeat(place, 500, NOW) for place in range(60)]
     twice = Simulated(LARGE).heartbeat(3, 501, NOW)
-    kept = [take(desk, note) for note in (*notes, twice, notes[5])]
+    kept = [desk.hearing.verify(note) for note in (*notes, twice, notes[5])]
     assert [one.result(10) for one in kept[:-1]] == [None] * 61
     with pytest.raises(ReplayError):
         kept[-1].result(10)
@@ -213,7 +212,9 @@ def test_an_odd_device_keeps_nobody_else_out(desks, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(Judge, "state", state)
-        kept = [take(desk, Simulated(LARGE).heartbeat(place, 900, NOW)) for place in range(4)]
+        kept = [
+            desk.hearing.verify(Simulated(LARGE).heartbeat(place, 900, NOW)) for place in range(4)
+        ]
         with pytest.raises(OverflowError):
             kept[1].result(10)
         assert [kept[place].result(10) for place in (0, 2, 3)] == [None] * 3

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from lakzegel_server.problems import status_of
-from lakzegel_server.web.app import build
 from lakzegel_server.web.routes import RULES
 
 
@@ -25,13 +24,7 @@ def operations(spec):
 
 
 def test_every_route_is_in_the_file_and_every_operation_is_a_route(spec):
-    class Desk:
-        accounts = None
-
-    served = set()
-    for route in build(Desk()).routes:
-        path = re.sub(r":path\}", "}", route.path)
-        served |= {(method, path) for method in route.methods - {"HEAD"}}
+    served = {(rule.method, re.sub(r":path\}", "}", rule.path)) for rule in RULES}
     assert served == {(method, path) for method, path, _ in operations(spec)}
 
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from lakzegel_core.errors import ConsistencyError, LakzegelError
 from lakzegel_server.desk import Desk
@@ -24,6 +24,7 @@ from lakzegel_server.web.counted import counted, counted_refusal
 from lakzegel_server.web.headers import Headers
 from lakzegel_server.web.identity import identify, require_role
 from lakzegel_server.web.login import to_login
+from lakzegel_server.web.often import Often
 from lakzegel_server.web.origin import is_secure, sender
 from lakzegel_server.web.refusals import refusal_page
 from lakzegel_server.web.routes import RULES, Rule
@@ -36,22 +37,21 @@ _log: Final = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build(desk: Desk) -> Starlette:
+def build(desk: Desk) -> ASGIApp:
     """The application of one receiver."""
-    routes = [
-        Route(rule.path, counted(desk, rule, _endpoint(desk, rule)), methods=[rule.method])
-        for rule in sorted(RULES, key=_seldom)
-    ]
-    headers = Middleware(Headers, secure=lambda scope: is_secure(desk.settings.web, scope))
+    endpoints = {
+        (rule.method, rule.path): counted(desk, rule, _endpoint(desk, rule)) for rule in RULES
+    }
     refuse = counted_refusal(desk, _refuse)
-    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse}, middleware=[headers])
+    app = Starlette(
+        routes=[
+            Route(path, found, methods=[method]) for (method, path), found in endpoints.items()
+        ],
+        exception_handlers={HTTPException: refuse},
+    )
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
-    return app
-
-
-def _seldom(rule: Rule) -> bool:
-    """What every device does all day is looked for first: routes are tried one after another."""
-    return (rule.method, rule.path) not in OFTEN
+    often = Often(app, {which: endpoints[which] for which in OFTEN})
+    return Headers(often, secure=lambda scope: is_secure(desk.settings.web, scope))
 
 
 def _endpoint(desk: Desk, rule: Rule) -> Endpoint:
