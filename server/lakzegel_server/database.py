@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Sequencing: one durable transaction commits a group of entries.
 
-A connection is used by one thread at a time; who shares one takes turns (`logstate.py`,
+A connection is used by one thread at a time; who shares one takes turns (`logturn.py`,
 `register.py`). Readers never wait. Which engine it is, is the business of `index/`.
 """
 

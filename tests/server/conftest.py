@@ -357,6 +357,11 @@ class World:
         assert answer.status_code == 200, answer.text
         return verify_receipt(answer.content, entry=upload.note, log=self.keys, seen=None)
 
+    def read_anew(self):
+        """Have the receiver prove by tiles that it did not read yet."""
+        shown = self.desk.log.shown
+        self.desk.log._showing.stand_by(shown.checkpoint, shown.data)
+
     def doubts(self):
         return [str(doubt) for doubt in check(self.layout).doubts]
 

@@ -113,7 +113,8 @@ def test_proofs_read_two_tiles_a_level_wherever_they_begin(states, counts):
     for state in states:
         size = state.shown.checkpoint.size
         for index in (0, 300, size // 3, size - 2):
-            state._reveal(state.shown.checkpoint, state.shown.data)  # a reader that read nothing
+            shown = state.shown
+            state._showing.reveal(shown.checkpoint, shown.data)  # with a reader that read nothing
             reads = counts.of(lambda s=state, i=index: receipt(s, i, max(1, i)))[0]
             assert reads <= 2 * LEVELS + 1
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lakzegel_server import logstate
+from lakzegel_server import logturn
 from lakzegel_server.errors import BusyError
 
 
@@ -49,13 +49,13 @@ def test_what_was_shown_is_handed_out_while_a_token_signs(world, slow):
 
 def test_whoever_has_to_know_what_is_shown_waits_a_while_and_no_longer(world, slow, monkeypatch):
     begun, may_end = slow
-    monkeypatch.setattr(logstate, "PATIENCE", 0.05)
+    monkeypatch.setattr(logturn, "PATIENCE", 0.05)
     sealing = publish(world)
     sealing.start()
     assert begun.wait(20)
     with pytest.raises(BusyError), world.desk.log.reading():
         pass
-    monkeypatch.setattr(logstate, "PATIENCE", 20.0)
+    monkeypatch.setattr(logturn, "PATIENCE", 20.0)
     ending = threading.Thread(target=lambda: (time.sleep(0.05), may_end.set()))
     ending.start()
     with world.desk.log.reading() as (custody, shown):

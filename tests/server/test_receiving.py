@@ -142,12 +142,12 @@ def test_where_a_tile_rotted_no_device_hears_that_it_saw_another_log(world, devi
     tile = next((world.data / "log/tile/0/000.p").glob(str(tree.size)))
     whole = tile.read_bytes()
     tile.write_bytes(bytes(len(whole)))
-    world.desk.log._shown = replace(world.desk.log.shown, reader=world.desk.log._reader(tree.size))
+    world.read_anew()
     upload = device.seal()
     answer = world.client.put(upload)
     assert (answer.status_code, answer.json()["title"]) == (503, "damage")
     tile.write_bytes(whole)
-    world.desk.log._shown = replace(world.desk.log.shown, reader=world.desk.log._reader(tree.size))
+    world.read_anew()
     world.receipt(world.client.put(upload), upload)
 
 

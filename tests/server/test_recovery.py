@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -906,7 +905,7 @@ def test_a_tile_that_rotted_is_damage_and_no_fork(old):
         tile = old.layout.log / "tile/0/000"
         good = tile.read_bytes()
         tile.write_bytes(bytes(len(good)))
-        world.desk.log._shown = replace(world.desk.log.shown, reader=world.desk.log._reader(271))
+        world.read_anew()
         answer = world.client("POST", "/v1/cosignatures", word)
         assert (answer.status_code, answer.json()["title"]) == (503, "damage")
         assert world.desk.log.standing.phase == "sealing"

@@ -18,8 +18,8 @@ from lakzegel_core.limits import MAX_ANNEX, MAX_HEADER
 from lakzegel_core.query import Query, open_query, peek_query
 from lakzegel_server.desk import Desk
 from lakzegel_server.housekeeping import read_held
-from lakzegel_server.logstate import Shown
 from lakzegel_server.people.records import Action, Event
+from lakzegel_server.showing import Shown
 from lakzegel_server.stores import names
 from lakzegel_server.web.receipts import consistency
 from lakzegel_server.web.requests import old_size, read_body

@@ -16,8 +16,9 @@ from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_core.note import Note, Signature, parse
 from lakzegel_server.cosigners import cosigners
 from lakzegel_server.errors import ServerError
-from lakzegel_server.logstate import LogState, Shown
+from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery.witnesses import Witness
+from lakzegel_server.showing import Shown
 from lakzegel_server.witnessing.line import Line, UnreachableError
 
 FIRST_PAUSE: Final = 1.0  # seconds before a witness that failed is asked again; doubles
