@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from lakzegel_core.cosignature import cosign
+from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_server.accounts import Account, AccountRole, Way
 from lakzegel_server.alerting.alerts import Alerts
 from lakzegel_server.alerting.model import Damping
@@ -18,6 +20,8 @@ from lakzegel_server.desk import open_desk
 from lakzegel_server.errors import ConfigError, SignOnError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import load_signer
+from lakzegel_server.logfollower import LogFollower
+from lakzegel_server.logstate import LogState
 from lakzegel_server.people.records import SELF, Action, Event, Thing
 from lakzegel_server.people.signon import Begun
 from lakzegel_server.receivers import CLOCK, MISSING, Receivers
@@ -92,6 +96,18 @@ def test_a_receiver_without_the_trails_key_does_not_make_another(third):
     assert not (third / "keys" / "trail.ed25519").exists()
 
 
+def test_a_start_takes_in_the_log_before_it_asks_for_the_turn(pair, monkeypatch):
+    taken, load_all = [], LogFollower.load
+    monkeypatch.setattr(
+        LogFollower, "load", lambda self: taken.append(self._taken.edge.size) or load_all(self)
+    )
+    with clustered.opened(pair.folders[0]) as layout:
+        state = LogState.open(layout, load_signer(layout), clock=lambda: kit.NOW)
+        assert taken == [state.shown.checkpoint.size]
+        state.close()
+    assert taken[0] > 0
+
+
 def test_who_is_logged_in_at_one_is_logged_in_at_the_other(pair):
     account = Account("support", AccountRole.IT, Way.SIGN_ON)
     session = pair.one.people.begin(account, "group", None, address="192.0.2.1")
@@ -119,6 +135,27 @@ def test_a_login_that_one_began_comes_back_to_the_other_and_only_once_in_all(pai
 def seal(desk):
     desk.log.refresh()
     return desk.trail.seal(desk.log, desk.sequencer)
+
+
+def test_lines_of_a_witness_that_one_was_given_are_shown_by_the_other(pair):
+    seal(pair.other)
+    pair.one.log.refresh()
+    checkpoint = pair.one.log.shown.checkpoint
+    key = SigningKey.from_seed("peer.example/w", Algorithm.ED25519_COSIGNATURE, bytes(32))
+    line = cosign(checkpoint, key, now=1)
+    pair.other.log.refresh()
+    assert pair.one.log.add_witness(checkpoint, [line])
+    assert pair.other.log.shown.data != pair.one.log.shown.data
+    pair.other.log.see_lines()
+    assert pair.other.log.shown.data == pair.one.log.shown.data
+
+
+def test_each_keeps_what_it_showed_where_no_index_can_take_it_back(pair):
+    pair.one.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))
+    assert seal(pair.one)
+    pair.other.log.refresh()
+    for desk in (pair.one, pair.other):
+        assert desk.layout.shown.read_bytes().startswith(desk.log.shown.checkpoint.to_text())
 
 
 def test_records_of_both_are_one_chain_whichever_of_them_seals_it(pair):

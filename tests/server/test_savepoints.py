@@ -156,6 +156,27 @@ def test_damage_after_the_savepoint_is_still_damage(log):
         log.open()
 
 
+def test_a_savepoint_that_does_not_lead_to_the_log_is_dropped_and_all_replayed(
+    log, monkeypatch, caplog
+):
+    state = log.open()
+    log.send(state, 4)
+    there = known(state)
+    state.close()
+    load = savepoints.Savepoints.load
+
+    def without_devices(self, origin, tree):
+        found = load(self, origin, tree)
+        found.custody.devices.clear()
+        return found
+
+    monkeypatch.setattr(savepoints.Savepoints, "load", without_devices)
+    again = log.open()
+    assert "the savepoint is not used, and the whole log replayed" in caplog.text
+    assert known(again) == there
+    again.close()
+
+
 def test_it_is_written_after_an_hour_or_many_entries_and_never_for_few(log, monkeypatch):
     now = [0.0]
     state = log.open()

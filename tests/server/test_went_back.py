@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """An index that went back under a receiver that serves: read-only at once, and never a fork."""
 
+import os
 import time
 
 import pytest
 
 from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_server.database import Database
-from lakzegel_server.layout import load_signer
+from lakzegel_server.errors import ReadOnlyError
+from lakzegel_server.layout import Layout, create, load_signer
 from lakzegel_server.logstate import LogState
 from lakzegel_server.standing import Phase
 
@@ -99,6 +101,26 @@ def test_an_index_that_went_back_and_grew_another_way_is_seen_by_its_edge(kit, t
         wait_for(Phase.FORKED, world)
         wait_for_evidence(world, shown)
         assert index.rows()["tree"] == wrong["tree"], "nothing is appended to it"
+
+
+def test_an_index_that_grew_another_way_is_not_signed_by_whoever_showed_the_first(kit, tmp_path):
+    signer, office = create(tmp_path / "data", kit.ORIGIN, os.urandom(64)), kit.Office()
+    layout = Layout(tmp_path / "data")
+    state, index = LogState.open(layout, signer, clock=lambda: kit.NOW), Index(layout)
+    state.append([office.delegation()])
+    before = index.rows()
+    state.append([office.policy_note(1, "group:x")])
+    shown = state.shown.data
+    index.put(before)
+    database = Database.open(layout.database)
+    assert database.commit(database.tree(), [office.policy_note(1, "group:y")])
+    database.close()
+    with pytest.raises(ReadOnlyError):
+        state.refresh()
+    assert (state.shown.checkpoint.size, state.shown.data, state.lost) == (2, b"", shown)
+    assert state.standing.phase is Phase.ASKING
+    assert layout.log.joinpath("checkpoint").read_bytes() == shown
+    state.close()
 
 
 def test_entries_are_appended_to_the_tree_that_they_were_checked_against_and_to_no_other(
