@@ -33,7 +33,8 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.alerting.observed import observe
 from lakzegel_server.database import Database
 from lakzegel_server.desk import Desk, open_desk
-from lakzegel_server.layout import Layout, create
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import create
 from lakzegel_server.web.app import build
 
 AIM: Final = 100.0  # ms of processor time, the 99th of a hundred

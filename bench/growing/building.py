@@ -24,7 +24,8 @@ from lakzegel_server.database import Database
 from lakzegel_server.durable import create as create_file
 from lakzegel_server.durable import write_all
 from lakzegel_server.fleet.records import FleetRecords
-from lakzegel_server.layout import Layout, LogSigner, create, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import LogSigner, create, load_signer
 from lakzegel_server.logstate import LogState
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.savepoints import Savepoints

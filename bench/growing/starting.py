@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from lakzegel_core.custody import Custody
-from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_signer
 from lakzegel_server.logstate import LogState
 
 

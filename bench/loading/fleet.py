@@ -23,7 +23,8 @@ from lakzegel_core.delegation import Delegation, sign_delegation
 from lakzegel_core.encoding import b64, unb64
 from lakzegel_core.enrolment import Enrolment, Reason, device_key_name, sign_enrolment
 from lakzegel_core.keys import Algorithm, SigningKey
-from lakzegel_server.layout import Layout, load_log_keys, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_log_keys, load_signer
 from lakzegel_server.logstate import LogState
 
 GROUP: Final = "load"

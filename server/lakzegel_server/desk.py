@@ -20,8 +20,9 @@ from lakzegel_server.handover.folder import Ties
 from lakzegel_server.handover.handover import Handover
 from lakzegel_server.housekeeping import adopt, sweep_unfinished
 from lakzegel_server.intake import Intake
-from lakzegel_server.layout import Layout, LogSigner, prepare
+from lakzegel_server.layout import Layout
 from lakzegel_server.limiting import Limits
+from lakzegel_server.logsigner import LogSigner, prepare
 from lakzegel_server.logstate import LogState
 from lakzegel_server.migrating.migrating import require_complete
 from lakzegel_server.people import trail as audit

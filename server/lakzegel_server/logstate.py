@@ -33,8 +33,9 @@ from lakzegel_server.database import FAILURES, Database, code_of, open_turns
 from lakzegel_server.errors import BusyError, ServerError
 from lakzegel_server.grouping import Group, Outcome, choose
 from lakzegel_server.index.turns import Lease
-from lakzegel_server.layout import Layout, LogSigner
+from lakzegel_server.layout import Layout
 from lakzegel_server.logfollower import LogFollower
+from lakzegel_server.logsigner import LogSigner
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.logturn import LogTurn
 from lakzegel_server.savepoints import Savepoints

@@ -12,7 +12,8 @@ from typing import Final
 from lakzegel_core.checkpoint import LogKeys
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
-from lakzegel_server.layout import ED25519, MLDSA, Layout
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import ED25519, MLDSA
 from lakzegel_server.schema import row_digest
 
 _COPY: Final = "copy keys/ from a receiver that serves this log"

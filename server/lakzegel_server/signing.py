@@ -12,7 +12,8 @@ from lakzegel_core.checkpoint import Checkpoint, open_checkpoint, sign_checkpoin
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_server.durable import replace_file
-from lakzegel_server.layout import Layout, LogSigner
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import LogSigner
 from lakzegel_server.logstore import LogStore
 
 

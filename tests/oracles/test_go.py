@@ -22,7 +22,8 @@ from lakzegel_core.delegation import Delegation, sign_delegation
 from lakzegel_core.keys import Algorithm, SigningKey
 from lakzegel_core.note import Note, parse
 from lakzegel_core.tiles import decode_entries, encode_entries, new_tiles
-from lakzegel_server.layout import Layout, create
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import create
 from lakzegel_server.logstate import LogState
 
 ORIGIN = "log.example/oracle"

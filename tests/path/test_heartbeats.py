@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from lakzegel_server.desk import open_desk
 from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.fleet.timeline import read_timeline
-from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_signer
 
 
 def heartbeats(world):

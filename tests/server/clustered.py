@@ -28,7 +28,8 @@ from lakzegel_server.accounts import AccountRole
 from lakzegel_server.commands import placed
 from lakzegel_server.database import Database
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import Layout, create
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import create
 from lakzegel_server.logstate import LogState
 from lakzegel_server.settings import load
 

@@ -44,7 +44,8 @@ from lakzegel_server.desk import open_desk
 from lakzegel_server.fleet.beats import read_beats
 from lakzegel_server.fleet.grace import GRACE
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import Layout, create
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import create
 from lakzegel_server.logstate import LogState
 from lakzegel_server.serving import Endpoint, make_server
 from lakzegel_server.stores.opening import StorePlaces, opened

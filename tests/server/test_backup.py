@@ -18,7 +18,8 @@ from lakzegel_server.database import Database
 from lakzegel_server.desk import open_desk
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import FOLDERS, Layout, load_signer
+from lakzegel_server.layout import FOLDERS, Layout
+from lakzegel_server.logsigner import load_signer
 from lakzegel_server.settings import Settings
 from lakzegel_server.settings_timestamps import TimestampAuthority
 from tests.tsa import OPENSSL, Authority, answering

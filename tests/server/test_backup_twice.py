@@ -16,7 +16,8 @@ from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fsck import run
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import Layout, load_log_keys
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_log_keys
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 

@@ -9,7 +9,8 @@ import pytest
 from lakzegel_server import durable
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import FOLDERS, Layout, create, make_folders
+from lakzegel_server.layout import FOLDERS, Layout, make_folders
+from lakzegel_server.logsigner import create
 from lakzegel_server.logstate import LogState
 
 

@@ -19,7 +19,8 @@ from lakzegel_server.fleet.gathering import Arriving
 from lakzegel_server.fleet.judging import Judge
 from lakzegel_server.fleet.reading import read_fleet
 from lakzegel_server.fleet.states import State, all_names, health_of, read_states
-from lakzegel_server.layout import Layout, create
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import create
 from lakzegel_server.pages import sources
 from lakzegel_server.pages.fleetquery import SORTS, Query
 from lakzegel_server.pages.inforce import read_in_force

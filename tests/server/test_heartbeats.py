@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from lakzegel_core.limits import MAX_HEARTBEAT
-from lakzegel_server.layout import load_signer
+from lakzegel_server.logsigner import load_signer
 from lakzegel_server.standing import SEALING, Phase, Standing
 
 ROUTE = "/v1/heartbeats"

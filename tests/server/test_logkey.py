@@ -14,12 +14,13 @@ from lakzegel_core.keys import VerifierKey
 from lakzegel_server.__main__ import main
 from lakzegel_server.errors import ConfigError, LogKeyError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import Layout, create, load_signer
+from lakzegel_server.layout import Layout
 from lakzegel_server.logkey import key as keymodule
 from lakzegel_server.logkey import process as processmodule
 from lakzegel_server.logkey.key import TokenKey
 from lakzegel_server.logkey.opening import opener
 from lakzegel_server.logkey.token import TokenError, open_key
+from lakzegel_server.logsigner import create, load_signer
 from lakzegel_server.settings import Settings, load
 from lakzegel_server.settings_logkey import LogKey
 

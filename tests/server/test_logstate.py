@@ -16,7 +16,8 @@ from lakzegel_core.errors import RootMismatchError
 from lakzegel_server import logturn
 from lakzegel_server.errors import BusyError
 from lakzegel_server.index.turns import FileTurns
-from lakzegel_server.layout import Layout, create, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import create, load_signer
 from lakzegel_server.logstate import LogState
 from lakzegel_server.logturn import LogTurn
 

@@ -19,8 +19,8 @@ from lakzegel_server.chores import Chores
 from lakzegel_server.desk import open_desk
 from lakzegel_server.errors import ConfigError, SignOnError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import load_signer
 from lakzegel_server.logfollower import LogFollower
+from lakzegel_server.logsigner import load_signer
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people.records import SELF, Action, Event, Thing
 from lakzegel_server.people.signon import Begun

@@ -16,7 +16,7 @@ from lakzegel_core.batch import Seen
 from lakzegel_core.checkpoint import Checkpoint
 from lakzegel_core.receipt import verify_receipt
 from lakzegel_server.intake import SMALL
-from lakzegel_server.layout import load_signer
+from lakzegel_server.logsigner import load_signer
 from lakzegel_server.logstate import LogState
 
 

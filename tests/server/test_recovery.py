@@ -28,7 +28,8 @@ from lakzegel_core.tiles import paths_for
 from lakzegel_server.database import Database
 from lakzegel_server.errors import DamageError, ReadOnlyError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_signer
 from lakzegel_server.recovery import following, ownword
 from lakzegel_server.recovery import recovery as module
 from lakzegel_server.recovery.asked import Round, is_enough

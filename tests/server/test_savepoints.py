@@ -12,7 +12,8 @@ from lakzegel_core.custody import Custody
 from lakzegel_server import savepoints
 from lakzegel_server.errors import DamageError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import Layout, create
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import create
 from lakzegel_server.logstate import LogState
 
 DEVICES = 3

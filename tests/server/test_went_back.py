@@ -9,7 +9,8 @@ import pytest
 from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ReadOnlyError
-from lakzegel_server.layout import Layout, create, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import create, load_signer
 from lakzegel_server.logstate import LogState
 from lakzegel_server.standing import Phase
 

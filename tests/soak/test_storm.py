@@ -19,7 +19,8 @@ from disk import ENDS, EVER, Fault
 from hostile import Hostile
 from running import BIG, Running
 
-from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_signer
 from lakzegel_server.logstate import LogState
 
 BATCHES, DEVICE, ALL = "/v1/batches/", "/v1/device", "/"

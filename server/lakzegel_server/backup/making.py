@@ -26,7 +26,8 @@ from lakzegel_server.database import open_turns
 from lakzegel_server.durable import replace_file
 from lakzegel_server.errors import ConfigError, DamageError
 from lakzegel_server.fsck.indexed import Indexed, open_indexed
-from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import ED25519, MLDSA, PKCS11
 from lakzegel_server.logstore import LogStore
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.trailkey import TRAIL_KEY

@@ -15,7 +15,8 @@ from lakzegel_server.commands.common import FINE, FOUND, Commands, command
 from lakzegel_server.commands.placed import placed, stored
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import ED25519, MLDSA, PKCS11, Layout, load_log_keys, load_origin
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import ED25519, MLDSA, PKCS11, load_log_keys, load_origin
 from lakzegel_server.settings import load
 from lakzegel_server.settings_stores import StoreSettings
 

@@ -13,7 +13,7 @@ from lakzegel_server.commands.placed import layout_of
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.handover.packages import Packages, Step
-from lakzegel_server.layout import load_origin
+from lakzegel_server.logsigner import load_origin
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.operator import operator
 from lakzegel_server.people.records import Action, Event, Thing

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.opening import is_made
-from lakzegel_server.layout import Layout, load_origin
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_origin
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from lakzegel_server.commands.placed import placed, stored
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.opening import is_made
-from lakzegel_server.layout import Layout, create
+from lakzegel_server.layout import Layout
 from lakzegel_server.logkey.opening import opener
+from lakzegel_server.logsigner import create
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trailkey
 from lakzegel_server.settings import load

@@ -13,7 +13,8 @@ from typing import Final
 from lakzegel_core.encoding import b64
 from lakzegel_server.commands.common import FINE, Commands, command
 from lakzegel_server.commands.placed import destined
-from lakzegel_server.layout import Layout, load_origin
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_origin
 from lakzegel_server.migrating.migrating import Migrated, migrate
 from lakzegel_server.settings import load
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.index.place import Address
-from lakzegel_server.layout import Layout, load_origin
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_origin
 from lakzegel_server.migrating.leaving import require_not_left
 from lakzegel_server.settings import Settings, load, read_private
 from lakzegel_server.stores.opening import StorePlace, StorePlaces, opened

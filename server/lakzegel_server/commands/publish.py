@@ -24,8 +24,9 @@ from lakzegel_server.commands.placed import layout_of, stored
 from lakzegel_server.counter import Answer, hand_over
 from lakzegel_server.database import Database
 from lakzegel_server.errors import BusyError, ConfigError, MisplacedError
-from lakzegel_server.layout import Layout, load_origin, load_signer
+from lakzegel_server.layout import Layout
 from lakzegel_server.logkey.opening import opener
+from lakzegel_server.logsigner import load_origin, load_signer
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.operator import operator

@@ -16,8 +16,9 @@ from lakzegel_server.commands.common import FINE, Commands, command, wall_clock
 from lakzegel_server.commands.placed import placed, stored
 from lakzegel_server.desk import open_desk
 from lakzegel_server.durable import replace_file
-from lakzegel_server.layout import Layout, LogSigner, load_signer
+from lakzegel_server.layout import Layout
 from lakzegel_server.logkey.opening import opener
+from lakzegel_server.logsigner import LogSigner, load_signer
 from lakzegel_server.manager import inherited_socket
 from lakzegel_server.recovery.once import require_index
 from lakzegel_server.settings import Settings, load

@@ -9,7 +9,7 @@ from lakzegel_core.checkpoint import LogKeys
 from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import Algorithm, SigningKey, VerifierKey
 from lakzegel_server.fsck.doubts import Survey
-from lakzegel_server.layout import ED25519, MLDSA, PKCS11, config_text
+from lakzegel_server.logsigner import ED25519, MLDSA, PKCS11, config_text
 
 _MAX: Final = 8_192  # bytes of any of these files
 _KINDS: Final = (

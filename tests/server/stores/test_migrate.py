@@ -17,7 +17,8 @@ from lakzegel_server.__main__ import main
 from lakzegel_server.commands.placed import destined, placed, stored
 from lakzegel_server.database import Database
 from lakzegel_server.fsck.run import check
-from lakzegel_server.layout import Layout, load_signer
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_signer
 from lakzegel_server.logstore import LogStore, edge_tiles
 from lakzegel_server.migrating.migrating import migrate
 from lakzegel_server.settings import load
