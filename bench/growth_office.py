@@ -2,9 +2,15 @@
 """What the office's pull and incremental verify cost as the log grows.
 
     python -m bench.growth_office --sizes 1000 10000 100000
+    python -m bench.growth_office --log DIR --work WORK [--replay FIRST UPTO]
 
 At each size a hundred new batches are pulled by a process that has just begun, a hundred more by
 the same one, and then verified since the size. Files that are opened are counted.
+
+`--log` measures beside a log that `bench.growth` made, twice: two hundred batches that a receiver
+seals, pulled and verified by commands of their own. `--replay` has the office replay entries FIRST
+to UPTO of it (0: all), and leaves below WORK what they came to, with which the measuring compares
+what it goes on from.
 """
 
 from __future__ import annotations
@@ -21,6 +27,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
+from bench.growing.officehome import LongOffice, devices_of
+from bench.growing.officemeasure import measure as measure_long
 from bench.officelog import OfficeLog
 from lakzegel_core.custody import Custody
 from lakzegel_office.backlog import Backlog
@@ -37,6 +45,7 @@ from lakzegel_office.verification import Verification
 
 NEW: Final = 100  # batches at a time
 DEVICES: Final = 100
+EVERY: Final = 2**20  # entries that are replayed between two stops
 SIZES: Final = (10**3, 10**4, 10**5)
 Result = TypeVar("Result")
 _opened = [0]
@@ -139,7 +148,13 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--devices", type=int, default=DEVICES)
     parser.add_argument("--work", type=Path, help="where the office is made; removed at the end")
+    parser.add_argument("--log", type=Path, metavar="DIR", help="measure beside the log there")
+    parser.add_argument("--replay", type=int, nargs=2, metavar=("FIRST", "UPTO"))
+    parser.add_argument("--every", type=int, default=EVERY, help="entries between two stops")
     arguments = parser.parse_args()
+    if arguments.log:
+        _long(arguments)
+        return
     sys.addaudithook(_hear)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(dir=arguments.work) as folder:
@@ -155,6 +170,28 @@ def main() -> None:
     for row in rows:
         cells = f"{row.cpu:.2f} | {row.seconds:.2f} | {row.files} | {row.peak}"
         print(f"| {row.size:,} | {row.work} | {cells} |")
+
+
+def _long(arguments: argparse.Namespace) -> None:
+    """Replay some of a log, or measure what is done beside it."""
+    if arguments.work is None:
+        raise SystemExit("--log: needs --work, on the same file system: full tiles are linked")
+    devices = devices_of(arguments.log)
+    if arguments.replay:
+        first, upto = arguments.replay
+        office = LongOffice.found(arguments.work, arguments.log / "data")
+        office.replay(arguments.work, first, upto or office.size, arguments.every, devices)
+        return
+    print(
+        "| entries | work | CPU s | s | files opened | MiB |\n| --- | --- | --- | --- | --- | --- |"
+    )
+    for row in measure_long(arguments.log, arguments.work, devices, _tell):
+        cells = f"{row['cpu']:.2f} | {row['seconds']:.2f} | {row['files']} | {row['peak']}"
+        print(f"| {row['size']:,} | {row['work']}, {row['turn']} | {cells} |")
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _silent(text: str) -> None:

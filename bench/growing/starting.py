@@ -12,7 +12,7 @@ from lakzegel_server.logsigner import load_signer
 from lakzegel_server.logstate import LogState
 
 
-def _most_resident() -> int:
+def most_resident() -> int:
     """Bytes that this program had in memory at most; not what started it, as getrusage says."""
     text = Path("/proc/self/status").read_text()
     (line,) = [one for one in text.splitlines() if one.startswith("VmHWM:")]
@@ -34,7 +34,7 @@ def main() -> None:
     began, used = time.perf_counter(), time.process_time()
     state = LogState.open(layout, load_signer(layout), clock=lambda: now)
     wall, cpu = time.perf_counter() - began, time.process_time() - used
-    resident = _most_resident() / 10**6
+    resident = most_resident() / 10**6
     print(json.dumps({"wall": wall, "cpu": cpu, "checked": count, "resident_mb": resident}))
     state.close()
 
