@@ -25,10 +25,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from bench.growing.officehome import LongOffice, devices_of
 from bench.growing.officemeasure import measure as measure_long
+from bench.growing.plot import plot
 from bench.officelog import OfficeLog
 from lakzegel_core.custody import Custody
 from lakzegel_office.backlog import Backlog
@@ -150,6 +151,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where the office is made; removed at the end")
     parser.add_argument("--log", type=Path, metavar="DIR", help="measure beside the log there")
     parser.add_argument("--replay", type=int, nargs=2, metavar=("FIRST", "UPTO"))
+    parser.add_argument("--join", type=Path, help="figures of before, in JSON, to tell as well")
+    parser.add_argument("--json", type=Path, help="with --log: write the figures there")
+    parser.add_argument("--svg", type=Path, help="with --log: write the plot there")
     parser.add_argument("--every", type=int, default=EVERY, help="entries between two stops")
     arguments = parser.parse_args()
     if arguments.log:
@@ -182,12 +186,26 @@ def _long(arguments: argparse.Namespace) -> None:
         office = LongOffice.found(arguments.work, arguments.log / "data")
         office.replay(arguments.work, first, upto or office.size, arguments.every, devices)
         return
-    print(
-        "| entries | work | CPU s | s | files opened | MiB |\n| --- | --- | --- | --- | --- | --- |"
-    )
-    for row in measure_long(arguments.log, arguments.work, devices, _tell):
+    rows = json.loads(arguments.join.read_text()) if arguments.join else []
+    rows += measure_long(arguments.log, arguments.work, devices, _tell)
+    rows.sort(key=lambda row: int(row["size"]))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    if arguments.svg:
+        arguments.svg.write_text(_plotted(rows))
+    print("| entries | work | CPU s | s | files opened | MiB |\n|" + " --- |" * 6)
+    for row in rows:
         cells = f"{row['cpu']:.2f} | {row['seconds']:.2f} | {row['files']} | {row['peak']}"
         print(f"| {row['size']:,} | {row['work']}, {row['turn']} | {cells} |")
+
+
+def _plotted(rows: list[dict[str, Any]]) -> str:
+    """Return a plot of each work's second turn."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row["turn"] == "second":
+            lines.setdefault(row["work"], []).append((row["size"], row["cpu"] * 1000))
+    return plot("What the length of a log costs an office, ms of processor", "ms", lines)
 
 
 def _tell(text: str) -> None:
