@@ -159,11 +159,11 @@ class LongOffice:
             self.stop(work, replay, first, 0.0)
         replay.roots.anchor(newest.size, newest.root)
         while replay.size < upto:
-            bundle, start = divmod(replay.size, tiles.WIDTH)
+            before, (bundle, start) = replay.size, divmod(replay.size, tiles.WIDTH)
             for entry in read_bundle(self.mirror, bundle, size)[start:]:
                 if replay.size < upto:
                     replay.feed(entry)
-            if replay.size % every == 0 or replay.size >= upto:
+            if replay.size // every > before // every or replay.size >= upto:
                 self.stop(work, replay, first, time.process_time() - began)
         replay.places.settle()
         replay.places.close()
