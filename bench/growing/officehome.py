@@ -49,7 +49,8 @@ from lakzegel_office.replay import Replay
 from lakzegel_office.replaykept import resume, said_of
 from lakzegel_office.vault import INDEX, Vault
 from lakzegel_office.verification import Verification
-from lakzegel_server.layout import Layout, load_log_keys
+from lakzegel_server.layout import Layout
+from lakzegel_server.logsigner import load_log_keys
 from lakzegel_server.logstore import LogStore
 
 PASSPHRASE: Final = "a phrase of the bench"

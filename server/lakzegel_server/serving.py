@@ -96,6 +96,7 @@ class Endpoint:
             ConfigError: they cannot be used.
         """
         found = self.served.look()  # before: what replaces it meanwhile is then found to be unread
+        context.num_tickets = 0  # no agent resumes, and two of them are a quarter of a handshake
         self._load(context)
         self.served.take(found)
 
