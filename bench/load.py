@@ -24,7 +24,7 @@ from bench.loading.client import Engine, Target
 from bench.loading.fleet import FILE, Fleet
 from bench.loading.phase import Outcome, Phase, Receiver, told
 from bench.loading.receipts import Verifier
-from bench.loading.servers import Certificate, Files, Used, check, init, nginx, receiver
+from bench.loading.servers import Certificate, Files, Used, calm, check, init, nginx, receiver
 from bench.measure import MB, BenchError
 
 SIZES: Final = {"small": SMALL, "large": LARGE}
@@ -150,6 +150,7 @@ def _measure(folder: Path, work: Path, fleet: Fleet, options: argparse.Namespace
             log = work / "receiver.log"
             pid, url = stack.enter_context(receiver(folder / "data", certificate, log))
             urls = [url]
+            calm(pid)
         verifier = Verifier(fleet)
         bench = Bench(fleet, urls, ca_file, certificate, pid, work, options, verifier)
         try:

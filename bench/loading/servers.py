@@ -26,6 +26,9 @@ from bench.loading.phase import request
 from bench.measure import MB, BenchError
 
 READY: Final = 120.0  # seconds for a receiver that replays a long log
+LOOK: Final = 10.0  # seconds of one look at what a receiver does
+LOOKS: Final = 30
+CALM: Final = 0.1  # of a core
 SYNCERS: Final = 8
 ORIGIN: Final = "log.example/load"
 
@@ -80,6 +83,21 @@ def receiver(data: Path, certificate: Certificate | None, log: Path) -> Iterator
     finally:
         process.terminate()
         process.wait()
+
+
+def calm(pid: int) -> None:
+    """Return when a receiver that was begun has looked at all its devices, as every start does.
+
+    Raises:
+        BenchError: it has not within some minutes.
+    """
+    process = psutil.Process(pid)
+    for _ in range(LOOKS):
+        before = sum(process.cpu_times()[:2])
+        time.sleep(LOOK)
+        if sum(process.cpu_times()[:2]) - before < CALM * LOOK:
+            return
+    raise BenchError(f"the receiver (process {pid}) does not come to rest after its start")
 
 
 def _await(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:

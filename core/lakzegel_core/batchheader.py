@@ -125,7 +125,8 @@ def open_header(data: bytes, key: VerifierKey) -> Header:
         FormatError: not the one encoding.
         SignatureError: not signed by ``key``, or ``key`` is not this device's and epoch's.
     """
-    signed = note.open_exact(data, [key], max_size=MAX_HEADER)
+    signed = _parse(data)
+    note.require_exact(signed, [key])
     header = parse_text(signed.text)
     _check_signer(header, key)
     return header
@@ -137,7 +138,12 @@ def peek_header(data: bytes) -> Header:
     Raises:
         FormatError: not the one encoding.
     """
-    return parse_text(note.parse(data, max_size=MAX_HEADER).text)
+    return parse_text(_parse(data).text)
+
+
+@lru_cache(maxsize=128)  # who checks a header looks at it to find its key, and again to verify it
+def _parse(data: bytes) -> note.Note:
+    return note.parse(data, max_size=MAX_HEADER)
 
 
 def split_header(data: bytes) -> bytes | None:
@@ -158,7 +164,7 @@ def split_header(data: bytes) -> bytes | None:
     return None
 
 
-@lru_cache(maxsize=128)  # who checks a header looks at it to find its key, and again to verify it
+@lru_cache(maxsize=128)  # as above
 def parse_text(text: bytes) -> Header:
     """The header of a note's text.
 

@@ -20,7 +20,7 @@ PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
 FOLDER: Final = 0o700
 LARGE: Final = 2**22  # bytes
-SYNCERS: Final = 16  # syncs at a time
+SYNCERS: Final = 8  # syncs at a time; each more is a thread to wake for every group
 
 
 def write_new(path: Path, pieces: Sequence[bytes | memoryview]) -> None:

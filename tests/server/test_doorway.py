@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Handshakes that never end take nobody's place, and no file that the receiver needs."""
 
+import gc
 import os
 import resource
 import selectors
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lakzegel_server import doorway, gate
+from lakzegel_server.connection import Connection
 
 HUNDREDS = 600  # more than there is room for
 
@@ -116,3 +118,27 @@ def test_a_handshake_that_does_not_end_is_let_go(secure, dial, monkeypatch):
             pass
     assert time.monotonic() - began < 5.0
     assert secure.client("GET", "/v1/health").status_code == 200
+
+
+def test_a_connection_that_has_ended_leaves_nothing_for_a_look_for_cycles_to_find(secure, dial):
+    context = ssl.create_default_context(cafile=secure.client.verify)
+
+    def alive():
+        return {id(one) for one in gc.get_objects() if isinstance(one, Connection)}
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for _ in range(20):
+            with context.wrap_socket(dial(), server_hostname="127.0.0.1") as connection:
+                connection.sendall(
+                    b"GET /v1/checkpoint HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                )
+                assert b"".join(iter(lambda: connection.recv(65_536), b"")).startswith(b"HTTP")
+        until = time.monotonic() + 10
+        while alive() - before and time.monotonic() < until:
+            time.sleep(0.05)  # the receiver waits for each to say goodbye
+        assert alive() - before == set()
+    finally:
+        gc.enable()

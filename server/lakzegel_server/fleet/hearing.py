@@ -3,8 +3,9 @@
 
     loop ──▶ hearing: verify ──▶ heartbeats (gathering.py): write together ──▶ loop
 
-To verify one takes a fifth of a millisecond, to wake a thread for each of them took longer; and
-the threads that take in large batches are not to keep a device from saying that it is there.
+To verify one takes a fifth of a millisecond, to wake a thread for each of them takes longer: one
+that comes alone is verified at once, those that follow are gathered for a moment. The threads that
+take in large batches are not to keep a device from saying that it is there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lakzegel_server.handing import Answers
 from lakzegel_server.limiting import Limits
 from lakzegel_server.logstate import LogState
 
+GATHER_SECONDS: Final = 0.05  # a quarter of what they are gathered for before they are written
 ENDING: Final = "the receiver is ending; try again"
 
 
@@ -46,7 +48,9 @@ class Hearing:
         self._log = log
         self._limits = limits
         self._records = records
-        self._waiting: queue.SimpleQueue[Heard | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[list[Heard] | None] = queue.SimpleQueue()
+        self._gathered: list[Heard] = []
+        self._gathering = False
         self._answers = Answers[None]()
         self._guard = threading.Lock()
         self._is_over = False
@@ -57,6 +61,8 @@ class Hearing:
         """Verify what has come, and end."""
         with self._guard:
             self._is_over = True
+            self._waiting.put(self._gathered)
+            self._gathered = []
             self._waiting.put(None)
         self._thread.join()
 
@@ -66,12 +72,25 @@ class Hearing:
         Raises:
             LakzegelError, BusyError: as ``verify``; ReplayError: there is a newer one.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         with self._guard:
             if self._is_over:
                 raise BusyError(ENDING)
-            self._waiting.put(Heard(data, done))
+            self._gathered.append(Heard(data, done))
+        if not self._gathering:
+            self._hand_over(loop)
         await done
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have those verified that came; in a moment again, unless nobody came."""
+        with self._guard:
+            heard, self._gathered = self._gathered, []
+            if heard:
+                self._waiting.put(heard)
+        self._gathering = bool(heard)
+        if heard:
+            loop.call_later(GATHER_SECONDS, self._hand_over, loop)
 
     def verify(self, data: bytes) -> Future[None]:
         """docs/spec/heartbeat.md §4: of this log and an enrolled device, by its key, not revoked.
@@ -100,13 +119,17 @@ class Hearing:
     # in the thread
 
     def _work(self) -> None:
-        while (heard := self._waiting.get()) is not None:
-            try:
-                kept = self.verify(heard.data)
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-                self._answers.deliver(heard.done, error)
-            else:
-                kept.add_done_callback(partial(self._kept, heard.done))
+        while (group := self._waiting.get()) is not None:
+            for heard in group:
+                self._hear(heard)
+
+    def _hear(self, heard: Heard) -> None:
+        try:
+            kept = self.verify(heard.data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            self._answers.deliver(heard.done, error)
+        else:
+            kept.add_done_callback(partial(self._kept, heard.done))
 
     def _kept(self, done: asyncio.Future[None], kept: Future[None]) -> None:
         failure = kept.exception()
