@@ -5,6 +5,7 @@
     ├── ConfigError     DATA or the command line is wrong: exit code 2
     ├── DamageError     DATA is not what the log says: exit code 1, 503
     │   ├── ClashError  a name that is put once gives other bytes already: 503
+    │   ├── SpoiltError what waited to take a place is not what its name says: 503
     │   └── KeptError   a store has kept what it was to forget: 503
     ├── BusyError       try again later: 503
     │   ├── SlowError   the sender is slower than a receiver can wait for: 503
@@ -49,6 +50,10 @@ class DamageError(ServerError):
 
 class ClashError(DamageError):
     """A name that is put once gives other bytes already; they are as they were."""
+
+
+class SpoiltError(DamageError):
+    """What waited to take another's place is not what its name says; that place is as it was."""
 
 
 class KeptError(DamageError):

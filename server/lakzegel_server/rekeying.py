@@ -8,6 +8,7 @@ waits as ``keyrings/<id>.<sha256>.next``; whatever a crash leaves, the log says 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from lakzegel_core.keyring import check_recipients
 from lakzegel_core.keyringchange import KIND, KeyringChange
 from lakzegel_core.limits import MAX_HEADER, MAX_KEYRING, MAX_NOTE
 from lakzegel_core.note import parse
-from lakzegel_server.errors import LostError, MissingError
+from lakzegel_server.errors import LostError, MissingError, SpoiltError
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
@@ -37,6 +38,7 @@ from lakzegel_server.stores import names
 
 _LENGTH: Final = 2  # bytes before the note
 MAX_BODY: Final = _LENGTH + MAX_NOTE + MAX_KEYRING
+_log: Final = logging.getLogger(__name__)
 _placing: Final = SharedLock()  # or an older keyring could be put over a newer one
 
 
@@ -116,8 +118,11 @@ def _in_force(header: Header, change: KeyringState | None) -> bytes:
 def settle(layout: Layout, log: LogState) -> None:
     """At a start: put each keyring that waits and is in force in its place; remove the others."""
     for waiting in list(layout.stores.keyrings.waiting()):
-        name = waiting.removeprefix(names.KEYRINGS).partition(".")[0]
-        _settle_one(layout, log, waiting, _stored_header(layout, name))
+        name, _ = names.parts_of_next(waiting)
+        try:
+            _settle_one(layout, log, waiting, _stored_header(layout, name))
+        except SpoiltError as error:  # the one in its place is old, which `check` names
+            _log.warning("%s", error)
 
 
 def _settle_one(layout: Layout, log: LogState, waiting: str, header: Header | None) -> None:
@@ -125,7 +130,7 @@ def _settle_one(layout: Layout, log: LogState, waiting: str, header: Header | No
 
     Where others share the index, one that is not in force stays: its entry may be on its way.
     """
-    name, digest, _ = waiting.removeprefix(names.KEYRINGS).split(".")
+    name, digest = names.parts_of_next(waiting)
     keyrings = layout.stores.keyrings
     # at the same time there may be the same request, here or at another receiver
     with _placing.alone(), log.deciding() as custody, suppress(FileNotFoundError):

@@ -109,6 +109,18 @@ def test_a_start_settles_by_the_log_what_a_crash_left(world, sealed, sealing):
     assert lies(world, sealed) == [change.keyring]
 
 
+def test_a_start_leaves_the_old_one_where_the_new_one_was_spoilt(world, sealed, caplog):
+    change = Change(world, sealed, 1)
+    waiting = world.layout.next_keyring(sealed.name, hashlib.sha256(change.keyring).hexdigest())
+    waiting.write_bytes(change.keyring[:-1])
+    world.desk.sequencer.submit(change.note).result()
+    settle(world.layout, world.desk.log)
+    assert "is not what its name says" in caplog.text
+    assert world.layout.keyring(sealed.name).read_bytes() == sealed.keyring
+    assert send(world, sealed, change).status_code == 200
+    assert lies(world, sealed) == [change.keyring]
+
+
 def test_a_disk_that_is_full_leaves_a_keyring_that_the_log_names(world, sealed, monkeypatch):
     change = Change(world, sealed, 1)
     for name in ("replace_file", "sync_folder"):

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lakzegel_core.limits import MAX_CHECKPOINT
+from lakzegel_core.limits import MAX_CHECKPOINT, MAX_KEYRING
 from lakzegel_server import durable
 from lakzegel_server.errors import ClashError
 from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
+from lakzegel_server.stores.promoting import require_as_named
 from lakzegel_server.stores.protocols import Moves
 from lakzegel_server.stores.reading import FileReading
 from lakzegel_server.stores.sized import size_of
@@ -107,7 +108,8 @@ class KeyringFiles(FileStore):
             yield f"{KEYRINGS}{path.name}"
 
     def promote(self, waiting: str, name: str) -> None:
-        """Rename the one that waits."""
+        """Rename the one that waits, once it was read."""
+        require_as_named(waiting, self.read(waiting, MAX_KEYRING))
         path = self._path(name)
         self._path(waiting).replace(path)
         durable.sync_folder(path.parent)

@@ -40,6 +40,12 @@ def next_keyring(name: str, digest: str) -> str:
     return f"{KEYRINGS}{name}.{digest}{NEXT}"
 
 
+def parts_of_next(waiting: str) -> tuple[str, str]:
+    """What the name of a keyring that waits says: its batch's id and its own digest, in hex."""
+    name, digest, _ = waiting.removeprefix(KEYRINGS).split(".")
+    return name, digest
+
+
 def annex(name: str) -> str:
     """An annex, by the hex of its digest."""
     return f"{ANNEXES}{name}"

@@ -25,7 +25,7 @@ class Reading(Protocol):
         ...
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes, at most so many; none at the end.
+        """The next bytes: so many, fewer only where the end comes first; none at the end.
 
         Raises:
             OSError: it cannot be read any more, or became shorter.
@@ -141,6 +141,7 @@ class Keyrings(Keeping, Protocol):
 
         Raises:
             FileNotFoundError: nothing waits under that name.
+            SpoiltError: what waits is not of the digest in its name; nothing was replaced.
             KeptError: the store has kept what it was to forget.
         """
         ...

@@ -17,7 +17,10 @@ class FileReading:
 
     def read(self, size: int, /) -> bytes:
         """The next bytes."""
-        return self._file.read(size)
+        data = self._file.read(size)
+        while len(data) < size and (more := self._file.read(size - len(data))):
+            data += more  # of a folder on a network, which may give less at a time
+        return data
 
     def close(self) -> None:
         """Close the file."""

@@ -14,6 +14,7 @@ from lakzegel_core.limits import MAX_KEYRING
 from lakzegel_server.errors import ClashError, KeptError
 from lakzegel_server.stores.failing import ExistsError
 from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
+from lakzegel_server.stores.promoting import require_as_named
 from lakzegel_server.stores.protocols import Moves
 from lakzegel_server.stores.s3client import S3Client, checksum
 from lakzegel_server.stores.s3parts import WHOLE, file_checksum, put_in_parts, whole_checksum
@@ -211,7 +212,9 @@ class S3Keyrings(S3Store):
 
     def promote(self, waiting: str, name: str) -> None:
         """Put the one that waits over the old one, and see that nothing else is left."""
-        self._put(self._key(name), self.read(waiting, MAX_KEYRING))
+        data = self.read(waiting, MAX_KEYRING)
+        require_as_named(waiting, data)
+        self._put(self._key(name), data)
         self._client.ask("delete_object", self._key(waiting))
         self._require_left(name, 1)
         self._require_left(waiting, 0)

@@ -40,12 +40,17 @@ class S3Reading:
         """The next bytes.
 
         Raises:
-            StoreError: the store does not give them.
+            StoreError: the store does not give them; what came of them is lost with this reading.
             FileNotFoundError: this version is gone.
         """
-        wanted, failure = min(size, self.size - self._at), None
-        if wanted <= 0:
-            return b""
+        wanted, pieces = min(size, self.size - self._at), []
+        while wanted > 0:  # a body gives what the network has: less than was asked for is no end
+            pieces.append(self._piece(wanted))
+            wanted -= len(pieces[-1])
+        return b"".join(pieces)
+
+    def _piece(self, wanted: int) -> bytes:
+        failure = None
         for _ in range(TRIES):
             try:
                 if failure is not None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What every store of objects and of keyrings does: stores.md §4, 5."""
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lakzegel_server.errors import ClashError
-from lakzegel_server.stores import s3
+from lakzegel_server.errors import ClashError, SpoiltError
+from lakzegel_server.stores import names, s3
 
 NAME = {"batches": "batches/ab12.batch", "keyrings": "keyrings/ab12.keyring"}
 PUTTING = Path(__file__).with_name("putting.py")
@@ -170,6 +171,19 @@ def test_a_writer_that_is_killed_leaves_nothing_or_the_whole(objects, tmp_path):
     assert list(objects.names("batches/")) in ([], ["batches/one"])
     objects.supersede("batches/one", b"a")  # and nothing is in the way of another
     assert objects.read("batches/one", 2**24) == b"a"
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"ne", b"new!", b"NEW"])
+def test_a_keyring_that_is_not_what_its_name_says_takes_no_place(keyrings, spoilt):
+    waiting = names.next_keyring("ab12", hashlib.sha256(b"new").hexdigest())
+    keyrings.put(NAME["keyrings"], b"old")
+    keyrings.put(waiting, spoilt)
+    with pytest.raises(SpoiltError, match="nothing was replaced; send the change again"):
+        keyrings.promote(waiting, NAME["keyrings"])
+    assert keyrings.read(NAME["keyrings"], 100) == b"old"
+    keyrings.supersede(waiting, b"new")
+    keyrings.promote(waiting, NAME["keyrings"])
+    assert keyrings.read(NAME["keyrings"], 100) == b"new"
 
 
 class several:  # noqa: N801 - reads as what it gives

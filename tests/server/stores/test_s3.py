@@ -2,6 +2,7 @@
 """What an S3 store must be, and what a receiver makes of one that fails: stores.md §4, 5."""
 
 import errno
+import hashlib
 import threading
 import time
 from contextlib import suppress
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
 
 from lakzegel_server.errors import ClashError, ConfigError, KeptError
 from lakzegel_server.stores import s3client, s3parts
@@ -22,7 +24,7 @@ from lakzegel_server.stores.secret import Credentials
 from tests.server.stores.conftest import CONNECT, KNOWN, ORIGIN, Bucket
 
 NAME, KEYRING = "batches/ab12.batch", "keyrings/ab12.keyring"
-WAITING = f"keyrings/ab12.{'0' * 64}.next"
+WAITING = f"keyrings/ab12.{hashlib.sha256(b'new').hexdigest()}.next"
 BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 FULL = b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -148,6 +150,18 @@ def test_a_promotion_that_was_cut_off_is_ended_by_the_next_start(s3_keyrings, st
         s3_keyrings.promote(waiting, KEYRING)
     assert s3_keyrings.read(KEYRING, 100) == b"new"
     assert list(s3_keyrings.waiting()) == []
+
+
+def test_what_the_network_gives_in_pieces_is_read_whole(s3_keyrings, monkeypatch):
+    """And so a keyring that is promoted is no part of one."""
+    s3_keyrings.put(KEYRING, b"old")
+    s3_keyrings.put(WAITING, b"new")
+    read = StreamingBody.read
+    monkeypatch.setattr(StreamingBody, "read", lambda body, size: read(body, min(size, 2)))
+    assert s3_keyrings.read(WAITING, 100) == b"new"
+    assert s3_keyrings.read(WAITING, 1) == b"ne"
+    s3_keyrings.promote(WAITING, KEYRING)
+    assert s3_keyrings.read(KEYRING, 100) == b"new"
 
 
 def test_a_keyring_that_was_removed_is_nowhere(s3_keyrings, keyring_bucket):
