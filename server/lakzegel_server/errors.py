@@ -9,6 +9,7 @@
     │   └── KeptError   a store has kept what it was to forget: 503
     ├── BusyError       try again later: 503
     │   ├── SlowError   the sender is slower than a receiver can wait for: 503
+    │   ├── RacedError  another receiver replaced it at this moment: 503
     │   ├── LogKeyError the token with the log's key does not sign: 503
     │   └── ReadOnlyError  may not be the newest log, or forked: 503
     ├── TooManyError    more than one sender may ask for, or failed logins: 429
@@ -70,6 +71,10 @@ class SlowError(BusyError):
     """The sender is slower than a receiver can wait for."""
 
     code: ClassVar[str] = "slow"
+
+
+class RacedError(BusyError):
+    """Another receiver replaced it since one looked; it is as that one put it."""
 
 
 class LogKeyError(BusyError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,7 @@ from lakzegel_core.keyring import check_recipients
 from lakzegel_core.keyringchange import KIND, KeyringChange
 from lakzegel_core.limits import MAX_HEADER, MAX_KEYRING, MAX_NOTE
 from lakzegel_core.note import parse
-from lakzegel_server.errors import LostError, MissingError, SpoiltError
+from lakzegel_server.errors import LostError, MissingError, RacedError, SpoiltError
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
@@ -39,6 +39,7 @@ from lakzegel_server.stores import names
 _LENGTH: Final = 2  # bytes before the note
 MAX_BODY: Final = _LENGTH + MAX_NOTE + MAX_KEYRING
 _log: Final = logging.getLogger(__name__)
+_ROUNDS: Final = 4  # in which somebody else may replace the same keyring
 _placing: Final = SharedLock()  # or an older keyring could be put over a newer one
 
 
@@ -91,7 +92,7 @@ def replace_keyring(
     except LakzegelError:
         keyrings.remove(waiting)
         raise
-    _settle_one(layout, log, waiting, header)
+    _settle_one(layout, log, waiting, header, sealed=True)
     return index
 
 
@@ -125,19 +126,36 @@ def settle(layout: Layout, log: LogState) -> None:
             _log.warning("%s", error)
 
 
-def _settle_one(layout: Layout, log: LogState, waiting: str, header: Header | None) -> None:
+def _settle_one(
+    layout: Layout, log: LogState, waiting: str, header: Header | None, *, sealed: bool = False
+) -> None:
     """Put a keyring that waits in its place where it is in force; remove it where it is not.
 
-    Where others share the index, one that is not in force stays: its entry may be on its way.
+    Where others share the index, one that is not in force stays, as its entry may be on its way;
+    one whose entry is ``sealed`` was replaced since, and goes.
+
+    Raises:
+        RacedError: others replace it all the time.
     """
     name, digest = names.parts_of_next(waiting)
-    keyrings = layout.stores.keyrings
-    # at the same time there may be the same request, here or at another receiver
-    with _placing.alone(), log.deciding() as custody, suppress(FileNotFoundError):
-        if _is_changed_to(custody, header, bytes.fromhex(digest)):
-            keyrings.promote(waiting, names.keyring(name))
-        elif not layout.shared:
-            keyrings.remove(waiting)
+    keyrings, place = layout.stores.keyrings, names.keyring(name)
+    for left in reversed(range(_ROUNDS)):
+        version = keyrings.version(place)  # before it is decided: a turn can be lost unnoticed
+        # at the same time there may be the same request, here or at another receiver
+        with _placing.alone(), log.deciding() as custody:
+            if not _is_changed_to(custody, header, bytes.fromhex(digest)):
+                if sealed or not layout.shared:
+                    keyrings.remove(waiting)
+                return
+            try:
+                keyrings.promote(waiting, place, version)
+            except FileNotFoundError:
+                return  # the other one did it
+            except RacedError:
+                if not left:
+                    raise
+            else:
+                return
 
 
 def _is_changed_to(custody: Custody, header: Header | None, digest: bytes) -> bool:

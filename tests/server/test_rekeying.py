@@ -14,6 +14,7 @@ from lakzegel_server.database import Database
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.records import Action
 from lakzegel_server.rekeying import Replacement, replace_keyring, settle
+from lakzegel_server.stores.files import KeyringFiles
 from lakzegel_server.upload import Upload
 from tests.server.rekeyed import Change
 
@@ -151,17 +152,40 @@ def test_a_batch_that_is_sent_again_meanwhile_does_not_bring_the_old_one_back(
     assert lies(world, sealed) == [change.keyring]
 
 
+def test_a_turn_that_was_lost_while_a_keyring_is_replaced_puts_no_older_one_back(
+    world, sealed, monkeypatch
+):
+    """Another receiver seals and places a later change between the look and the put."""
+    first = Change(world, sealed, 1)
+    second = Change(world, sealed, 0, before=first)
+    promote, later = KeyringFiles.promote, []
+
+    def late(store, waiting, name, version):
+        if not later:  # as the other one leaves it
+            later.append(name)
+            store.replace(name, second.keyring, version)
+            patch.setattr(rekeying, "_is_changed_to", lambda *_: False)
+        return promote(store, waiting, name, version)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyringFiles, "promote", late)
+        assert send(world, sealed, first).status_code == 200
+    assert later
+    assert lies(world, sealed) == [second.keyring]  # nor does the first one wait for a start
+    assert send(world, sealed, second).status_code == 200
+
+
 def test_of_two_changes_at_once_the_later_one_stays(world, sealed, monkeypatch):
     first = Change(world, sealed, 1)
     second = Change(world, sealed, 0, before=first)
     sealed_first, go_on = Event(), Event()
     settle_now = rekeying._settle_one
 
-    def slow(*arguments):
+    def slow(*arguments, **named):
         if not sealed_first.is_set():
             sealed_first.set()
             go_on.wait(10)
-        return settle_now(*arguments)
+        return settle_now(*arguments, **named)
 
     monkeypatch.setattr(rekeying, "_settle_one", slow)
     thread = Thread(target=send, args=(world, sealed, first))

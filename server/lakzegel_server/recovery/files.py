@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import IO, Final
 
 from lakzegel_core import entries
@@ -14,6 +15,7 @@ from lakzegel_core.errors import DigestMismatchError, LakzegelError
 from lakzegel_core.held import open_held
 from lakzegel_core.limits import MAX_ANNEX, MAX_KEYRING, MAX_NOTE
 from lakzegel_server.durable import create, write_all
+from lakzegel_server.errors import RacedError
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery.sources import NotThereError, Office
@@ -103,10 +105,14 @@ class Files:
         data = self._get(office, f"/v1/keyrings/{name}", MAX_KEYRING)
         if data is None or hashlib.sha256(data).digest() != wanted:
             return False
-        with placing(self._log, [(header, wanted)]) as (counts,):
+        keyrings, place = self._layout.stores.keyrings, names.keyring(name)
+        version = keyrings.version(place)
+        self._log.refresh()  # what another receiver replaced before that is known now
+        with placing(self._log, [(header, wanted)]) as (counts,), suppress(RacedError):
             if counts:
-                self._layout.stores.keyrings.supersede(names.keyring(name), data)
-        return counts
+                keyrings.replace(place, data, version)
+                return True
+        return False
 
     # annexes and the held statement
 

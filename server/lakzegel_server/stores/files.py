@@ -12,7 +12,7 @@ from lakzegel_core.limits import MAX_CHECKPOINT, MAX_KEYRING
 from lakzegel_server import durable
 from lakzegel_server.errors import ClashError
 from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
-from lakzegel_server.stores.promoting import require_as_named
+from lakzegel_server.stores.promoting import raced, require_as_named
 from lakzegel_server.stores.protocols import Moves
 from lakzegel_server.stores.reading import FileReading
 from lakzegel_server.stores.sized import size_of
@@ -107,12 +107,30 @@ class KeyringFiles(FileStore):
         for path in (self._root / KEYRINGS).glob(f"*{NEXT}"):
             yield f"{KEYRINGS}{path.name}"
 
-    def promote(self, waiting: str, name: str) -> None:
+    def version(self, name: str) -> str | None:
+        """Which file it is, and when that was written."""
+        try:
+            found = self._path(name).stat()
+        except FileNotFoundError:
+            return None
+        return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+
+    def replace(self, name: str, data: bytes, version: str | None) -> None:
+        """Rename a new file over the old one."""
+        self._require(name, version)
+        durable.replace_file(self._path(name), data, work=self._work)
+
+    def promote(self, waiting: str, name: str, version: str | None) -> None:
         """Rename the one that waits, once it was read."""
         require_as_named(waiting, self.read(waiting, MAX_KEYRING))
+        self._require(name, version)
         path = self._path(name)
         self._path(waiting).replace(path)
         durable.sync_folder(path.parent)
+
+    def _require(self, name: str, version: str | None) -> None:
+        if self.version(name) != version:
+            raise raced(name)
 
 
 class FileDocuments:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A keyring that waits is what its name says before it takes another's place (stores.md §5)."""
+"""What keeps a keyring from being replaced by what it should not be (docs/spec/stores.md §5)."""
 
 from __future__ import annotations
 
 import hashlib
 
-from lakzegel_server.errors import SpoiltError
+from lakzegel_server.errors import RacedError, SpoiltError
 from lakzegel_server.stores.names import parts_of_next
 
 
@@ -20,3 +20,8 @@ def require_as_named(waiting: str, data: bytes) -> None:
         raise SpoiltError(
             f"{waiting}: is not what its name says, so nothing was replaced; send the change again"
         )
+
+
+def raced(name: str) -> RacedError:
+    """The error of a name that has become another's since one looked."""
+    return RacedError(f"{name}: another receiver replaced it at this moment; send it again")

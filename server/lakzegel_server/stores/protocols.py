@@ -134,13 +134,33 @@ class Keyrings(Keeping, Protocol):
         """The names of those that wait for their entry."""
         ...
 
-    def promote(self, waiting: str, name: str) -> None:
+    def version(self, name: str) -> str | None:
+        """What is another when the name gives other bytes; None when nothing has it.
+
+        Ask for it before you decide that something is to be replaced: whoever replaced it since
+        may have known more, and is found out.
+        """
+        ...
+
+    def replace(self, name: str, data: bytes, version: str | None) -> None:
+        """Return when the name gives these bytes, and gave those of this version before.
+
+        In a folder that several receivers share, one that replaces it in the very moment between
+        the look and the rename is not seen.
+
+        Raises:
+            RacedError: it gives others; they stay.
+        """
+        ...
+
+    def promote(self, waiting: str, name: str, version: str | None) -> None:
         """Return when ``name`` gives what ``waiting`` gave, and what it gave before is gone.
 
         A crash leaves both names, and to call this again finishes it.
 
         Raises:
             FileNotFoundError: nothing waits under that name.
+            RacedError: the name gives another version; it stays.
             SpoiltError: what waits is not of the digest in its name; nothing was replaced.
             KeptError: the store has kept what it was to forget.
         """

@@ -14,7 +14,7 @@ from lakzegel_core.limits import MAX_KEYRING
 from lakzegel_server.errors import ClashError, KeptError
 from lakzegel_server.stores.failing import ExistsError
 from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
-from lakzegel_server.stores.promoting import require_as_named
+from lakzegel_server.stores.promoting import raced, require_as_named
 from lakzegel_server.stores.protocols import Moves
 from lakzegel_server.stores.s3client import S3Client, checksum
 from lakzegel_server.stores.s3parts import WHOLE, file_checksum, put_in_parts, whole_checksum
@@ -210,11 +210,26 @@ class S3Keyrings(S3Store):
         for key in self._list(WAITING):
             yield f"{KEYRINGS}{key.removeprefix(WAITING)}"
 
-    def promote(self, waiting: str, name: str) -> None:
+    def version(self, name: str) -> str | None:
+        """The store's tag of its bytes."""
+        found = self._head(self._key(name))
+        return None if found is None else str(found["ETag"])
+
+    def replace(self, name: str, data: bytes, version: str | None) -> None:
+        """Put it under the condition that this is what is there; it is the store that compares."""
+        key = self._key(name)
+        there = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        try:
+            self._put(key, data, **there)
+        except (ExistsError, FileNotFoundError):  # or an answer was lost, and it is ours
+            if not self._is_data(key, data):
+                raise raced(name) from None
+
+    def promote(self, waiting: str, name: str, version: str | None) -> None:
         """Put the one that waits over the old one, and see that nothing else is left."""
         data = self.read(waiting, MAX_KEYRING)
         require_as_named(waiting, data)
-        self._put(self._key(name), data)
+        self.replace(name, data, version)
         self._client.ask("delete_object", self._key(waiting))
         self._require_left(name, 1)
         self._require_left(waiting, 0)

@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final
 
-from lakzegel_server.errors import ConfigError
+from lakzegel_server.errors import ConfigError, RacedError
 from lakzegel_server.stores.failing import ExistsError, RefusalError, StoreError
 from lakzegel_server.stores.place import S3Place
 from lakzegel_server.stores.s3 import MARK, S3Keyrings, S3Objects
@@ -22,6 +23,7 @@ _MAX_MARK: Final = 1024
 _NO_LOCK: Final = frozenset(
     {"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"}
 )
+_OF_NOTHING: Final = f'"{"0" * 32}"'  # a tag that no bytes have
 _TRIAL: Final = timedelta(days=1)
 
 
@@ -87,8 +89,27 @@ def open_keyrings(
 def _require_forgetting(keyrings: S3Keyrings, place: S3Place) -> None:
     trial = f"keyrings/trial-{secrets.token_hex(8)}"
     keyrings.put(trial, b"to be forgotten\n")
+    if _replaces_another(keyrings, trial):
+        keyrings.remove(trial)
+        raise ConfigError(
+            f"{place}: put over what is there though it was told not to (If-Match); keyrings need"
+            " a store that compares"
+        )
     if not keyrings.remove(trial) or keyrings.size(trial) is not None:
         raise ConfigError(f"{place}: what was deleted is still there; keyrings cannot be kept so")
+
+
+def _replaces_another(keyrings: S3Keyrings, trial: str) -> bool:
+    """Whether the store puts over what is there on the condition that it is something else."""
+    try:
+        keyrings.replace(trial, b"of a receiver that came too late\n", _OF_NOTHING)
+    except RacedError:
+        return False
+    except RefusalError as error:
+        if error.status == HTTPStatus.NOT_IMPLEMENTED:
+            return True
+        raise
+    return True
 
 
 def _require_bucket(client: S3Client) -> None:
@@ -96,7 +117,7 @@ def _require_bucket(client: S3Client) -> None:
         client.ask("head_bucket")
     except RefusalError as error:
         where = f"{client.place}"
-        if error.status == 404:  # noqa: PLR2004 - as HTTP has it
+        if error.status == HTTPStatus.NOT_FOUND:
             raise ConfigError(f"{where}: there is no such bucket") from None
         raise ConfigError(f"{where}: {error.strerror}") from None
 
@@ -121,16 +142,21 @@ def _mark(origin: str, kind: str) -> bytes:
 
 
 def _make_mark(client: S3Client, mark: bytes, terms: dict[str, Any]) -> None:
-    """Mark a store that nobody did."""
-    with suppress(ExistsError):
-        client.ask(
-            "put_object",
-            MARK,
-            Body=mark,
-            ChecksumSHA256=checksum(mark),
-            IfNoneMatch="*",
-            **terms,
-        )
+    """Mark a store that nobody did, and see that it then refuses another.
+
+    Raises:
+        ConfigError: it puts over what is there.
+    """
+    given = {"Body": mark, "ChecksumSHA256": checksum(mark), "IfNoneMatch": "*", **terms}
+    for _ in range(2):
+        try:
+            client.ask("put_object", MARK, **given)
+        except ExistsError:
+            return
+    raise ConfigError(
+        f"{client.place}: put over what is there though it was told not to (If-None-Match); what"
+        " is put once needs a store that compares"
+    )
 
 
 def _require_mark(client: S3Client, mark: bytes) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lakzegel_server.errors import ClashError, SpoiltError
+from lakzegel_server.errors import ClashError, RacedError, SpoiltError
 from lakzegel_server.stores import names, s3
 
 NAME = {"batches": "batches/ab12.batch", "keyrings": "keyrings/ab12.keyring"}
@@ -179,11 +179,30 @@ def test_a_keyring_that_is_not_what_its_name_says_takes_no_place(keyrings, spoil
     keyrings.put(NAME["keyrings"], b"old")
     keyrings.put(waiting, spoilt)
     with pytest.raises(SpoiltError, match="nothing was replaced; send the change again"):
-        keyrings.promote(waiting, NAME["keyrings"])
+        keyrings.promote(waiting, NAME["keyrings"], keyrings.version(NAME["keyrings"]))
     assert keyrings.read(NAME["keyrings"], 100) == b"old"
     keyrings.supersede(waiting, b"new")
-    keyrings.promote(waiting, NAME["keyrings"])
+    keyrings.promote(waiting, NAME["keyrings"], keyrings.version(NAME["keyrings"]))
     assert keyrings.read(NAME["keyrings"], 100) == b"new"
+
+
+@pytest.mark.parametrize("before", [b"old", None])
+def test_whoever_comes_too_late_puts_no_older_keyring_back(keyrings, before):
+    name, waiting = NAME["keyrings"], names.next_keyring("ab12", hashlib.sha256(b"2").hexdigest())
+    if before is not None:
+        keyrings.put(name, before)
+    keyrings.put(waiting, b"2")
+    seen = keyrings.version(name)
+    keyrings.replace(name, b"third", seen)
+    with pytest.raises(RacedError, match="send it again"):
+        keyrings.promote(waiting, name, seen)
+    with pytest.raises(RacedError):
+        keyrings.replace(name, b"2", seen)
+    assert keyrings.read(name, 100) == b"third"
+    keyrings.remove(name)
+    with pytest.raises(RacedError):
+        keyrings.replace(name, b"2", '"0"')
+    assert keyrings.size(name) is None
 
 
 class several:  # noqa: N801 - reads as what it gives

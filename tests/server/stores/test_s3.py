@@ -17,7 +17,7 @@ from lakzegel_server.errors import ClashError, ConfigError, KeptError
 from lakzegel_server.stores import s3client, s3parts
 from lakzegel_server.stores.failing import StoreError
 from lakzegel_server.stores.place import S3Place
-from lakzegel_server.stores.s3 import S3Objects
+from lakzegel_server.stores.s3 import S3Keyrings, S3Objects
 from lakzegel_server.stores.s3client import S3Client
 from lakzegel_server.stores.s3opening import MARK, open_keyrings, open_objects
 from lakzegel_server.stores.secret import Credentials
@@ -121,7 +121,7 @@ def test_a_keyring_that_is_promoted_is_the_only_one(s3_keyrings, keyring_bucket)
     s3_keyrings.put(KEYRING, b"old")
     s3_keyrings.put(WAITING, b"new")
     assert list(s3_keyrings.waiting()) == [WAITING]
-    s3_keyrings.promote(WAITING, KEYRING)
+    s3_keyrings.promote(WAITING, KEYRING, s3_keyrings.version(KEYRING))
     assert s3_keyrings.read(KEYRING, 100) == b"new"
     assert list(s3_keyrings.waiting()) == []
     versions = keyring_bucket.versions()
@@ -134,7 +134,7 @@ def test_a_keyring_that_is_promoted_is_the_only_one(s3_keyrings, keyring_bucket)
 def test_a_promotion_that_was_cut_off_is_ended_by_the_next_start(s3_keyrings, step, monkeypatch):
     s3_keyrings.put(KEYRING, b"old")
     s3_keyrings.put(WAITING, b"new")
-    ask, left = S3Client.ask, [step]
+    ask, left, version = S3Client.ask, [step], s3_keyrings.version(KEYRING)
 
     def dies(*arguments, **named):
         left[0] -= 1
@@ -144,10 +144,10 @@ def test_a_promotion_that_was_cut_off_is_ended_by_the_next_start(s3_keyrings, st
 
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr(S3Client, "ask", dies)
-        s3_keyrings.promote(WAITING, KEYRING)
+        s3_keyrings.promote(WAITING, KEYRING, version)
     assert s3_keyrings.read(KEYRING, 100) in {b"old", b"new"}
     for waiting in list(s3_keyrings.waiting()):
-        s3_keyrings.promote(waiting, KEYRING)
+        s3_keyrings.promote(waiting, KEYRING, s3_keyrings.version(KEYRING))
     assert s3_keyrings.read(KEYRING, 100) == b"new"
     assert list(s3_keyrings.waiting()) == []
 
@@ -160,8 +160,19 @@ def test_what_the_network_gives_in_pieces_is_read_whole(s3_keyrings, monkeypatch
     monkeypatch.setattr(StreamingBody, "read", lambda body, size: read(body, min(size, 2)))
     assert s3_keyrings.read(WAITING, 100) == b"new"
     assert s3_keyrings.read(WAITING, 1) == b"ne"
-    s3_keyrings.promote(WAITING, KEYRING)
+    s3_keyrings.promote(WAITING, KEYRING, s3_keyrings.version(KEYRING))
     assert s3_keyrings.read(KEYRING, 100) == b"new"
+
+
+def test_an_answer_that_was_lost_is_no_error_of_a_replacement(server, admin, plain, proxy):
+    """The store has it, and says to the second try that it is not what it was."""
+    bucket = Bucket(server, admin, plain, endpoint=proxy.endpoint)
+    keyrings = S3Keyrings(CONNECT(bucket.place, KNOWN))
+    keyrings.put(KEYRING, b"old")
+    version = keyrings.version(KEYRING)
+    proxy.after = 0
+    keyrings.replace(KEYRING, b"new", version)
+    assert keyrings.read(KEYRING, 100) == b"new"
 
 
 def test_a_keyring_that_was_removed_is_nowhere(s3_keyrings, keyring_bucket):
@@ -208,6 +219,20 @@ def test_a_bucket_that_has_or_had_versions_is_refused_for_keyrings(server, admin
     admin.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": status})
     with pytest.raises(ConfigError, match=f"versioning is {status.lower()}"):
         open_keyrings(bucket.place, KNOWN, ORIGIN)
+
+
+@pytest.mark.parametrize("condition", ["IfMatch", "IfNoneMatch"])
+def test_a_store_that_does_not_compare_is_refused(keyring_bucket, condition, monkeypatch):
+    ask = S3Client.ask
+
+    def heedless(client, *operation, **arguments):
+        arguments.pop(condition, None)
+        return ask(client, *operation, **arguments)
+
+    monkeypatch.setattr(S3Client, "ask", heedless)
+    with pytest.raises(ConfigError, match="put over what is there though it was told not to"):
+        open_keyrings(keyring_bucket.place, KNOWN, ORIGIN)
+    assert keyring_bucket.versions("keyrings/") == []
 
 
 def test_a_store_is_one_logs(object_bucket, keyring_bucket):
