@@ -42,6 +42,18 @@ _FULL: Final = frozenset(
     {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull"}
 )
 _GONE: Final = frozenset({"NoSuchKey", "NotFound", "404", "NoSuchVersion"})
+_OWN: Final = frozenset(  # what a machine lacks that asks
+    {
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOBUFS,
+        errno.EADDRNOTAVAIL,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EIO,
+    }
+)
 _DENIED: Final = frozenset({401, 403})
 _CONFLICT: Final = 409
 _EXISTS: Final = 412
@@ -96,11 +108,12 @@ class S3Client:
             FileNotFoundError: nothing has this key.
             ExistsError: something has, where nothing was to.
             StoreError: it cannot be done now, or ever by these credentials.
+            OSError: this machine cannot ask.
         """
         if name is not None:
             arguments["Key"] = self.place.base + name
         call = getattr(self._client, operation)
-        for pause in (*_pauses(), None):
+        for pause in (*_pauses(), None):  # between two tries each
             try:
                 if isinstance(body := arguments.get("Body"), io.IOBase):
                     body.seek(0)
@@ -128,8 +141,12 @@ class S3Client:
         return RefusalError.of(errno.EIO, text, status=status, code=code)
 
 
-def unreachable(error: Exception) -> StoreError:
-    """The error of a store that does not answer."""
+def unreachable(error: Exception) -> OSError:
+    """The error of a store that does not answer, or of a machine that cannot ask it."""
+    own = _own(error)
+    if own is not None:
+        text = f"the store cannot be asked from here: {own.strerror}"
+        return OSError(own.errno, text, "store")
     if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
         return StoreError(errno.ETIMEDOUT, "the store does not answer")
     if isinstance(error, NoCredentialsError):
@@ -137,6 +154,16 @@ def unreachable(error: Exception) -> StoreError:
     if isinstance(error, HTTPClientError | EndpointConnectionError | ConnectionError):
         return StoreError(errno.ECONNREFUSED, "the store cannot be reached")
     return StoreError(errno.EIO, f"the store cannot be asked ({type(error).__name__})")
+
+
+def _own(error: BaseException) -> OSError | None:
+    """What this machine lacks, where that is at the bottom of it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _OWN and cause.strerror:
+            return cause
+        cause = getattr(cause, "kwargs", {}).get("error") or cause.__cause__ or cause.__context__
+    return None
 
 
 def checksum(data: bytes) -> str:
@@ -163,4 +190,4 @@ def _plain(code: str) -> str:
 
 
 def _pauses(chance: Callable[[], float] = random.random) -> list[float]:
-    return [2**number * (0.5 + chance()) / 10 for number in range(TRIES)]
+    return [2**number * (0.5 + chance()) / 10 for number in range(TRIES - 1)]

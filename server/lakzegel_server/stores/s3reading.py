@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 from typing import Any, Final, Self
 
+from lakzegel_server.stores.failing import ExistsError, StoreError
 from lakzegel_server.stores.s3client import READ_ERRORS, S3Client, unreachable
 
 TRIES: Final = 4  # at one place
@@ -40,7 +42,8 @@ class S3Reading:
         """The next bytes.
 
         Raises:
-            StoreError: the store does not give them; what came of them is lost with this reading.
+            StoreError: the store does not give them, or gives another version now; what came of
+                them is lost with this reading.
             FileNotFoundError: this version is gone.
         """
         wanted, pieces = min(size, self.size - self._at), []
@@ -52,9 +55,9 @@ class S3Reading:
     def _piece(self, wanted: int) -> bytes:
         failure = None
         for _ in range(TRIES):
+            if failure is not None:
+                self._again()  # that asks often enough by itself, and knows what is wrong
             try:
-                if failure is not None:
-                    self._again()
                 data: bytes = self._body.read(wanted)
             except READ_ERRORS as error:
                 failure = unreachable(error)
@@ -79,7 +82,11 @@ class S3Reading:
     def _again(self) -> None:
         self._body.close()
         rest = f"bytes={self._at}-"
-        self._body = self._client.ask("get_object", self._key, Range=rest, **self._same)["Body"]
+        try:
+            answer = self._client.ask("get_object", self._key, Range=rest, **self._same)
+        except ExistsError:  # 412: another one has its name
+            raise StoreError(errno.ESTALE, "was replaced while it was read") from None
+        self._body = answer["Body"]
 
 
 def checksum_of(reading: S3Reading) -> str:

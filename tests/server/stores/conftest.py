@@ -130,6 +130,7 @@ class Proxy:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
         self.answer = None  # these bytes in the place of what the server says
+        self.asked = 0  # so often was that said
         self.after = None  # of so many bytes from the server, end the connection
         self.held = threading.Event()  # while it is clear, nothing comes back
         self.held.set()
@@ -174,6 +175,7 @@ class Proxy:
 
     def _up(self, data, source, target):
         if self.answer is not None:
+            self.asked += 1
             source.sendall(self.answer)
             return False
         target.sendall(data)

@@ -3,6 +3,7 @@
 
 import errno
 import hashlib
+import resource
 import threading
 import time
 from contextlib import suppress
@@ -26,6 +27,7 @@ from tests.server.stores.conftest import CONNECT, KNOWN, ORIGIN, Bucket
 NAME, KEYRING = "batches/ab12.batch", "keyrings/ab12.keyring"
 WAITING = f"keyrings/ab12.{hashlib.sha256(b'new').hexdigest()}.next"
 BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+CONFLICT = b"HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 FULL = b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -321,6 +323,60 @@ def test_a_read_that_is_cut_off_goes_on_where_it_was(shaky, proxy):
         reading._body.close()
         rest = b"".join(iter(lambda: reading.read(2**18), b""))
     assert first + rest == data
+
+
+def test_a_name_that_two_put_at_the_same_moment_is_asked_for_as_often_as_any(shaky, proxy):
+    proxy.answer = CONFLICT
+    with pytest.raises(StoreError, match="409"):
+        shaky.put(NAME, b"sealed")
+    assert proxy.asked == s3client.TRIES
+
+
+@pytest.fixture
+def torn(server, admin, plain, proxy, shaky):
+    """A keyring that is being read, and its store; the connection is lost."""
+    bucket = Bucket(server, admin, plain, endpoint=proxy.endpoint)
+    keyrings = S3Keyrings(CONNECT(bucket.place, KNOWN))
+    keyrings.put(KEYRING, bytes(range(256)))
+    with keyrings.open(KEYRING) as reading:
+        reading.read(100)
+        reading._body.close()
+        yield reading, keyrings
+
+
+def test_what_became_another_while_it_was_read_is_not_gone_on_with(torn):
+    reading, keyrings = torn
+    keyrings.supersede(KEYRING, bytes(256))
+    with pytest.raises(StoreError, match="was replaced while it was read"):
+        reading.read(100)
+
+
+def test_what_was_removed_while_it_was_read_is_not_there(torn):
+    reading, keyrings = torn
+    keyrings.remove(KEYRING)
+    with pytest.raises(FileNotFoundError):
+        reading.read(100)
+
+
+def test_a_store_that_is_busy_while_it_is_read_is_said_to_be_and_not_asked_for_ever(torn, proxy):
+    reading, _ = torn
+    proxy.answer = BUSY
+    with pytest.raises(StoreError, match="503"):
+        reading.read(100)
+    assert proxy.asked == s3client.TRIES
+    proxy.answer = None
+
+
+def test_a_machine_without_room_for_a_connection_does_not_blame_the_store(shaky):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with pytest.raises(OSError, match="from here: Too many open files") as failure:
+            shaky.put(NAME, b"sealed")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert failure.value.errno == errno.EMFILE
+    assert not isinstance(failure.value, StoreError)
 
 
 def test_nobody_there_is_said(object_bucket, monkeypatch):
