@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import errno
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from lakzegel_server.database import Database
 from lakzegel_server.index.engine import SEQUENCING, WRITING
 from lakzegel_server.schema import put, row_digest
+from lakzegel_server.stores.indexed import IndexedStore
 from lakzegel_server.stores.names import checked, checked_prefix
 from lakzegel_server.stores.sized import size_of
 
@@ -18,26 +17,14 @@ _PUT: Final = put("documents")
 _ADVANCE: Final = f"{_PUT} WHERE documents.size <= excluded.size"
 
 
-class RowDocuments:
-    """A connection of its own, opened when it is needed; for any thread."""
-
-    def __init__(self, opening: Callable[[], Database]) -> None:
-        self._opening = opening
-        self._database: Database | None = None
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+class RowDocuments(IndexedStore):
+    """One row a document."""
 
     def read(self, name: str, limit: int) -> bytes:
         """The row's bytes."""
         wanted = "SELECT data FROM documents WHERE name = ?"
-        with self._lock:
-            found = self._index().connection.execute(wanted, (checked(name),)).fetchone()
+        with self._index() as index:
+            found = index.connection.execute(wanted, (checked(name),)).fetchone()
         if found is None:
             raise FileNotFoundError(errno.ENOENT, "no such document", name)
         return bytes(found[0])[: limit + 1]
@@ -58,29 +45,24 @@ class RowDocuments:
     def exists(self, name: str) -> bool:
         """Whether the row is there."""
         wanted = "SELECT 1 FROM documents WHERE name = ?"
-        with self._lock:
-            found = self._index().connection.execute(wanted, (checked(name),)).fetchone()
+        with self._index() as index:
+            found = index.connection.execute(wanted, (checked(name),)).fetchone()
         return found is not None
 
     def remove(self, name: str) -> None:
         """Delete the row."""
-        with self._lock, self._index().transaction() as change:
+        with self._index() as index, index.transaction() as change:
             change.execute("DELETE FROM documents WHERE name = ?", (checked(name),))
 
     def names(self, prefix: str) -> Iterator[str]:
         """The names of rows."""
         low, high = checked_prefix(prefix), f"{prefix[:-1]}0"  # what comes after a slash
         wanted = "SELECT name FROM documents WHERE name >= ? AND name < ? ORDER BY name"
-        with self._lock:
-            found = self._index().connection.execute(wanted, (low, high)).fetchall()
+        with self._index() as index:
+            found = index.connection.execute(wanted, (low, high)).fetchall()
         yield from (str(row[0]) for row in found)
 
     def _put(self, statement: str, name: str, data: bytes, purpose: str) -> int:
         row = (checked(name), size_of(data), data)
-        with self._lock, self._index().transaction(purpose) as change:
+        with self._index() as index, index.transaction(purpose) as change:
             return change.execute(statement, (*row, row_digest(*row))).rowcount
-
-    def _index(self) -> Database:
-        if self._database is None:
-            self._database = self._opening()
-        return self._database
