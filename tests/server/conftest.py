@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,7 +39,7 @@ from lakzegel_core.receipt import verify_receipt
 from lakzegel_core.revocation import Revocation, sign_revocation
 from lakzegel_server import accounts
 from lakzegel_server.accounts import AccountRole
-from lakzegel_server.database import Database
+from lakzegel_server.database import Database, open_turns
 from lakzegel_server.desk import open_desk
 from lakzegel_server.fleet.beats import read_beats
 from lakzegel_server.fleet.grace import GRACE
@@ -365,6 +365,13 @@ class World:
 
     def doubts(self):
         return [str(doubt) for doubt in check(self.layout).doubts]
+
+    @contextmanager
+    def taken(self):
+        """The turn is somebody else's, as of another process that appends."""
+        turns = open_turns(self.layout.database, self.layout.lock)
+        with closing(turns), turns.turn():
+            yield
 
     def left_behind(self):
         """What lies in DATA of batches: ids of batches, of keyrings, unfinished files."""

@@ -4,6 +4,7 @@
 import pytest
 
 from lakzegel_server.__main__ import main
+from lakzegel_server.fsck import run
 from lakzegel_server.fsck.files import survey
 from lakzegel_server.fsck.indexed import open_indexed
 from lakzegel_server.fsck.rows import check_rows
@@ -84,3 +85,17 @@ def test_a_server_that_is_away_is_no_doubt_but_an_answer_that_cannot_be_had(rece
     url = "postgresql://127.0.0.1:1/none"
     assert main(["check", "--data", str(receiver.data), "--database", url]) == 3
     assert "postgresql://127.0.0.1:1/none" in capsys.readouterr().err
+
+
+def test_what_was_never_sealed_in_a_folder_that_receivers_share_is_no_doubt(receiver, monkeypatch):
+    """Another one may be about to seal it, and no start takes it away."""
+    monkeypatch.setattr(run, "PATIENCE_SECONDS", 0.0)
+    name = "1" * 64
+    for path in (receiver.batch(name), receiver.keyring(name), receiver.batch("1")):
+        path.write_bytes(b"durable, but its entry was not")
+    report = check(receiver)
+    assert [doubt.place for doubt in report.doubts] == ["batches/1.batch"]
+    assert sorted((one.place, one.what) for one in report.orphans) == [
+        (place, "never sealed, or not yet; it does no harm")
+        for place in (f"batches/{name}.batch", f"keyrings/{name}.keyring")
+    ]

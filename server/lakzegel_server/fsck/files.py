@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import stat
 from pathlib import Path
 
 from lakzegel_server.fsck.doubts import Doubt, Files, Survey
 from lakzegel_server.fsck.places import Places
+from lakzegel_server.fsck.rows import INDEX
 from lakzegel_server.layout import FOLDERS, Layout
 from lakzegel_server.migrating.leaving import MOVED
-from lakzegel_server.stores.names import BATCHES, KEYRINGS, NEXT
-from lakzegel_server.stores.protocols import Keeping
 
 _GROWING = ("batches/", "keyrings/", "log/", "annexes/", "timestamps/", "trail/")
+_STORED = re.compile(r"batches/[0-9a-f]{64}\.batch|keyrings/[0-9a-f]{64}\.keyring")
 _SMALL = ("keys", "evidence", "incoming")
 _LOCKS = ("serve.lock", "sequence.lock")
 _SOCKET = "publish.sock"  # holds nothing; left behind by a receiver that was killed, it is dead
@@ -98,8 +99,7 @@ def check_rest(found: Survey) -> None:
     """Name every file and folder that nothing accounts for."""
     _pass_over_locks(found)
     for place in sorted(found.files - found.claimed):
-        store = found.places.store(place)
-        if store is None or not _is_orphan(found, place, store):
+        if not _is_orphan(found, place):
             found.doubt(place, _why_unexpected(place))
     folders = {str(p) for place in found.claimed for p in Path(place).parents} | set(FOLDERS)
     for place in sorted(found.folders - folders):
@@ -107,9 +107,13 @@ def check_rest(found: Survey) -> None:
             found.doubt(place, "no folder of a receiver's")
 
 
-def _is_orphan(found: Survey, place: str, store: Keeping) -> bool:
-    """Whether it is of an upload that was never sealed, in a store that nobody sweeps."""
-    if not place.startswith((BATCHES, KEYRINGS)) or place.endswith(NEXT):
+def _is_orphan(found: Survey, place: str) -> bool:
+    """Whether it is of an upload that was never sealed, where nobody sweeps.
+
+    That is in a store apart, and in a folder of a receiver that shares its index.
+    """
+    store = found.places.store(place)
+    if not _STORED.fullmatch(place) or (store is None and found.index == INDEX):
         return False
     objects = found.places.stores.objects
     kept = "the store keeps it until its term ends" if store is objects else "it does no harm"
