@@ -61,6 +61,7 @@ def rows(data):
 
 
 def test_what_is_restored_is_what_was_there(world, device, tmp_path, capsys):
+    """File by file, with the index in one of sqlite."""
     seal(world, device, 3)
     world.desk.log.settle()
     assert backup(world, tmp_path / "out", "--keys") == 0

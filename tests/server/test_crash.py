@@ -176,6 +176,7 @@ def require_one_log(layout, seen):
 
 
 def test_committed_entries_whose_tiles_were_lost_get_them_again(world, device, kit, tmp_path):
+    """Of a copy of DATA, with its index in a file of sqlite."""
     world.client.put(device.seal())
     shutil.copytree(world.data, tmp_path / "crashed", ignore=lambda *_: ["publish.sock"])
     crashed = Layout(tmp_path / "crashed")
