@@ -42,6 +42,8 @@ from lakzegel_server.waiting import Waiting
 from lakzegel_server.witnessing.witnesses import Witnesses
 from lakzegel_server.workers import Workers
 
+STORE: Final = "store-"  # the chore that asks one whether it answers, before what it keeps
+STORE_SECONDS: Final = 30.0
 SAVE_SECONDS: Final = 60.0  # how often it looks whether a savepoint is due
 _log: Final = logging.getLogger(__name__)
 
@@ -123,7 +125,7 @@ def _assemble(
     limits = Limits(settings.limits)
     _tidy_up(layout, log, books.register)
     others = _Others.open(stack, layout, log, books, clock, settings)
-    _give_chores(chores, log, books, others)
+    _give_chores(chores, layout, log, books, others)
     told = books.fleet.sealed
     intake = Intake(layout, log, sequencer, books.register, workers, told, limits)
     stack.callback(intake.close)
@@ -227,7 +229,9 @@ class _Others:
         )
 
 
-def _give_chores(chores: Chores, log: LogState, books: _Books, others: _Others) -> None:
+def _give_chores(
+    chores: Chores, layout: Layout, log: LogState, books: _Books, others: _Others
+) -> None:
     """What is done again and again."""
     others.recovery.begin(chores)
     others.witnesses.begin(chores)
@@ -237,6 +241,8 @@ def _give_chores(chores: Chores, log: LogState, books: _Books, others: _Others) 
     chores.add("office", EVERY, books.visits.tend)
     chores.add("refusals", FLUSH_SECONDS, books.register.flush)
     chores.add("savepoint", SAVE_SECONDS, log.save)
+    for name, store in layout.stores.apart().items():
+        chores.add(f"{STORE}{name}", STORE_SECONDS, store.test)  # so that alerts tell of it
 
 
 def _begin(

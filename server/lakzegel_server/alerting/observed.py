@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lakzegel_core.encoding import format_time
-from lakzegel_server.desk import Desk
+from lakzegel_server.desk import STORE, Desk
 from lakzegel_server.fleet.causes import is_trouble
 from lakzegel_server.fleet.counts import CODE, ENDING, read_census
 from lakzegel_server.fleet.states import NEVER
@@ -23,6 +23,7 @@ from lakzegel_server.standing import Phase
 SURGE: Final = timedelta(minutes=10)
 AWAY_SECONDS: Final = 600  # that a witness, an authority or a place of hand-over may be away
 OFFICE_GRACE: Final = timedelta(minutes=30)  # after a start, in which the office comes back
+STORE_AWAY: Final = "store-away"
 REFUSED: Final = "enrolment-refused"
 REFUSED_FOR: Final = timedelta(hours=2)  # a device that is refused asks again within the hour
 BY_TOKEN: Final = frozenset({"expired", "exhausted", "withdrawn"})  # codes of enrolments alone
@@ -34,6 +35,7 @@ _PHASES: Final = {
 }
 _ENDING: Final = "certificate-ending"
 _ANOTHER_LOG: Final = frozenset({"ahead", "fork", "not-extended"})  # a witness's failures
+_OF_STORE: Final = frozenset({"StoreError", "RefusalError"})  # of what needs a store that is away
 _FULL: Final = frozenset({"OSError", "OperationalError", "FullError"})  # of a disk without room
 
 
@@ -82,6 +84,7 @@ def _of_itself(desk: Desk, now: int) -> Counter[str]:
         and _is_ours(desk, f"handover-{one.name}")
         for one in desk.handover.states()
     )
+    found[STORE_AWAY] = len(_stores_away(desk))
     found["chore-failing"] = len(list(_chores(desk, is_full=bool(found["disk"]))))
     found.update(_of_certificate(desk, datetime.fromtimestamp(now, UTC)))
     return found
@@ -109,18 +112,24 @@ def is_office_away(desk: Desk, now: datetime) -> bool:
 
 def _chores(desk: Desk, *, is_full: bool) -> Iterator[str]:
     """The chores whose failure no other cause tells of, now or soon."""
-    told: list[str] = []
+    told = [STORE]
     if any(one.failing_since is not None for one in desk.witnesses.states()):
         told.append("witness-")
     if any(one.failing is not None for one in desk.timestamps.states()):
         told.append("timestamp-")
     if not desk.log.standing.sealing:
         told += ["recovery", "recovered-files"]
+    unread = _OF_STORE if _stores_away(desk) else frozenset()
     for chore in desk.chores:
         if chore.failed is None or (is_full and chore.failed in _FULL):
             continue
-        if not chore.name.startswith(tuple(told)):
+        if chore.failed not in unread and not chore.name.startswith(tuple(told)):
             yield chore.name
+
+
+def _stores_away(desk: Desk) -> list[str]:
+    """The chores that ask a store whether it answers, of those that do not."""
+    return [one.name for one in desk.chores if one.failed and one.name.startswith(STORE)]
 
 
 def _of_devices(desk: Desk, now: datetime) -> dict[str, int]:

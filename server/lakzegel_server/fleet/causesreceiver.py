@@ -96,6 +96,14 @@ FOUND: Final = (
         text("Enlarge the receiver's disk, or free what is not Lakzegel's on it."),
     ),
     Cause(
+        "store-away",
+        Severity.CRITICAL,
+        Owner.ADMIN,
+        text("Object store away"),
+        text("The store of batches or of keyrings does not answer, so nothing is sealed."),
+        text("Bring the store back, or the way to it; the receiver asks again by itself."),
+    ),
+    Cause(
         "witness-missing",
         Severity.WARNING,
         Owner.ADMIN,

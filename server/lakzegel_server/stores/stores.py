@@ -11,7 +11,7 @@ from typing import Self
 from lakzegel_server.stores.files import FileDocuments, FileStore, KeyringFiles
 from lakzegel_server.stores.filetiles import TileFiles
 from lakzegel_server.stores.names import KEYRINGS
-from lakzegel_server.stores.protocols import Documents, Keyrings, Moves, Objects, Tiles
+from lakzegel_server.stores.protocols import Documents, Keeping, Keyrings, Moves, Objects, Tiles
 
 INCOMING = "incoming"
 
@@ -35,6 +35,15 @@ class Stores:
     def keyrings_apart(self) -> bool:
         """Whether keyrings are."""
         return not isinstance(self.keyrings, FileStore)
+
+    def apart(self) -> dict[str, Keeping]:
+        """The stores of objects and keyrings that are elsewhere, by what they keep."""
+        found = dict[str, Keeping]()
+        if self.objects_apart:
+            found["objects"] = self.objects
+        if self.keyrings_apart:
+            found["keyrings"] = self.keyrings
+        return found
 
     @property
     def documents_apart(self) -> bool:

@@ -18,7 +18,6 @@ from lakzegel_server.index.engine import FAILURES, code_of
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.schema import put, row_digest
-from lakzegel_server.stores.protocols import Keeping
 from lakzegel_server.vitals.probes import FailedError, Test
 
 LOCKED_SECONDS: Final = 2.0  # as long may somebody else be writing
@@ -44,7 +43,7 @@ class Receiver:
         return {
             "database": self.database,
             "disk": self.disk,
-            **({"stores": self.stores} if self._apart() else {}),
+            **({"stores": self.stores} if self.layout.stores.apart() else {}),
             "keys": self.keys,
             "checkpoint": self.checkpoint,
             "sealing": self.sealing,
@@ -77,21 +76,12 @@ class Receiver:
     def stores(self) -> str:
         """Where objects and keyrings are answers."""
         began = time.perf_counter()
-        for name, store in self._apart().items():
+        for name, store in self.layout.stores.apart().items():
             try:
                 store.test()
             except OSError as error:
                 raise FailedError(f"{name}: {error.strerror}") from None
         return f"an answer in {(time.perf_counter() - began) * 1000:.0f} ms"
-
-    def _apart(self) -> dict[str, Keeping]:
-        """The stores that are not below DATA."""
-        stores, found = self.layout.stores, dict[str, Keeping]()
-        if stores.objects_apart:
-            found["objects"] = stores.objects
-        if stores.keyrings_apart:
-            found["keyrings"] = stores.keyrings
-        return found
 
     def keys(self) -> str:
         """The log's keys sign."""

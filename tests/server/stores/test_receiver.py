@@ -10,16 +10,18 @@ from contextlib import ExitStack
 import pytest
 
 from lakzegel_server import housekeeping
+from lakzegel_server.alerting.observed import observe
 from lakzegel_server.errors import ClashError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout
 from lakzegel_server.stores.failing import StoreError
 from lakzegel_server.stores.opening import StorePlace, StorePlaces, opened
-from lakzegel_server.stores.s3 import S3Objects
+from lakzegel_server.stores.s3 import MARK, S3Objects
+from lakzegel_server.stores.s3client import S3Client
 from lakzegel_server.stores.stores import Stores
 from lakzegel_server.together import Whole
 from lakzegel_server.upload import Sealed, Upload
-from tests.server.conftest import serving, world_at
+from tests.server.conftest import NOW, serving, world_at
 from tests.server.rekeyed import Change
 from tests.server.stores.conftest import KNOWN, ORIGIN
 
@@ -133,6 +135,34 @@ def test_whoever_watches_is_told_that_a_store_is_away(world, monkeypatch):
     failed = [one for one in answer.json()["tests"] if not one["passed"]]
     assert [one["name"] for one in failed] == ["stores"]
     assert "cannot be reached" in failed[0]["detail"]
+
+
+def test_a_store_that_is_away_is_an_alert_and_one_alone(world, monkeypatch):
+    desk, asked, away, ask = world.desk, threading.Semaphore(0), threading.Event(), S3Client.ask
+    chore = desk.chores["store-objects"]
+
+    def answer(client, operation, name=None, **arguments):
+        if name == MARK and client is world.stores.objects._client:
+            asked.release()
+            if away.is_set():
+                raise StoreError(5, "the store cannot be reached")
+        return ask(client, operation, name, **arguments)
+
+    def observed():
+        for _ in range(2):  # in the second round the first is over
+            chore.wake()
+            assert asked.acquire(timeout=10)
+        return observe(desk, int(NOW))
+
+    monkeypatch.setattr(S3Client, "ask", answer)
+    assert "store-away" not in observed()
+    away.set()
+    desk.chores["trail"].failed = "StoreError"  # as whatever else needs it then
+    found = observed()
+    assert found["store-away"] == 1
+    assert "chore-failing" not in found
+    away.clear()
+    assert "store-away" not in observed()
 
 
 def test_a_receiver_that_was_killed_goes_on(kept):
