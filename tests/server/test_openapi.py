@@ -7,6 +7,7 @@ from http import HTTPStatus
 import pytest
 import yaml
 
+from lakzegel_server.pages.receiver import TESTS
 from lakzegel_server.problems import status_of
 from lakzegel_server.web.routes import RULES
 
@@ -33,6 +34,14 @@ def test_the_roles_of_the_file_are_those_of_the_routes(spec):
     for rule in RULES:
         path = rule.path.replace(":path}", "}")
         assert stated[rule.method, path] == {role.value for role in rule.roles}, path
+
+
+def test_the_tests_of_a_receiver_are_those_of_the_specification_and_have_words(spec, kit):
+    page = (kit.SPEC.parent / "monitoring.md").read_text("utf-8")
+    table = page.partition("| name | passes when |")[2].partition("\n\n")[0]
+    named = re.findall(r"^\| `([a-z-]+)`", table, flags=re.MULTILINE)
+    assert spec["components"]["schemas"]["Tests"]["items"]["properties"]["name"]["enum"] == named
+    assert set(TESTS) == set(named)
 
 
 def test_statuses_tell_never_from_again(spec):

@@ -24,6 +24,7 @@ from lakzegel_server.people import breakglass, trail, trailrows
 from lakzegel_server.people.people import Attempt
 from lakzegel_server.people.records import FIELDS, SELF, Action, Event, Thing
 from lakzegel_server.people.segmentfile import SegmentFile, parse_segment
+from lakzegel_server.people.trail import ALL
 
 DAY = 24 * 60 * 60
 STEPS = ("replace_file", "add_segment", "submit", "finish_segment")
@@ -73,7 +74,7 @@ def records(world):
     """Every record, oldest first."""
     world.desk.trail.flush()
     database = Database.open_readonly(world.layout.database)
-    lines = [line for _, line in trailrows.waiting(database.connection, -1)]
+    lines = [line for _, line in trailrows.waiting(database.connection, ALL)]
     database.close()
     sealed = []
     for number in sorted(int(path.stem) for path in world.layout.trail.iterdir()):
@@ -198,7 +199,7 @@ def test_starts_stops_and_changed_settings_are_told(kit, tmp_path):
         with kit.serving(layout, signer) as (_, _desk):
             pass
     database = Database.open_readonly(layout.database)
-    lines = [json.loads(line) for _, line in trailrows.waiting(database.connection, -1)]
+    lines = [json.loads(line) for _, line in trailrows.waiting(database.connection, ALL)]
     database.close()
     assert [f"{r['action']} {r['object']}" for r in lines] == [
         *("start receiver", "stop receiver") * 2,

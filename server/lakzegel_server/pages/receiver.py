@@ -17,11 +17,13 @@ from lakzegel_server.pages.rendering import timed_page
 TESTS: Final = {  # of docs/spec/monitoring.md §1, by their names
     "database": text("What is written is durable"),
     "disk": text("There is room on the disk"),
+    "stores": text("Where batches and keyrings are kept answers"),
     "keys": text("The log's keys sign"),
     "checkpoint": text("What is shown is what was committed"),
     "sealing": text("Batches are taken in"),
     "chores": text("What it does by itself is being done"),
     "clock": text("Its clock is right"),
+    "database-clock": text("Its clock is the database's"),
     "certificate": text("Its certificate holds"),
     "handover": text("What was sealed is handed over"),
 }

@@ -13,6 +13,7 @@ from lakzegel_server.database import Database
 from lakzegel_server.pages import trail as page
 from lakzegel_server.people import trailreading, trailrows
 from lakzegel_server.people.records import Action, Event, Thing, Who
+from lakzegel_server.people.trail import ALL
 
 
 def get(world, path="/trail", *, role="audit", language="en"):
@@ -158,7 +159,7 @@ def test_looking_is_recorded_and_only_an_auditor_may(used):
     get(used)
     used.desk.trail.flush()
     database = Database.open_readonly(used.layout.database)
-    lines = [line.decode() for _, line in trailrows.waiting(database.connection, -1)]
+    lines = [line.decode() for _, line in trailrows.waiting(database.connection, ALL)]
     database.close()
     assert any('"action":"read"' in line and '"object":"record"' in line for line in lines)
 
