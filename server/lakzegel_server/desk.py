@@ -101,9 +101,9 @@ def open_desk(
             desk = _assemble(
                 stack, layout, signer, clock, settings or Settings(), certificate or Served(None)
             )
-            desk.vitals.probes.add("certificate", lambda: desk.certificate.test(clock))
             if desk.receivers is not None:
                 desk.vitals.probes.add("database-clock", desk.receivers.test)
+            desk.vitals.probes.add("certificate", lambda: desk.certificate.test(clock))
             yield desk
 
 

@@ -43,6 +43,7 @@ def crowd(world):
 def test_a_group_is_durable_by_one_sync_of_each_folder_and_all_have_receipts(
     world, crowd, monkeypatch
 ):
+    """Of a receiver with its index in a file of sqlite: of several, each keyring is put alone."""
     devices, send = crowd
     uploads = [device.seal() for device in devices]
     synced = []
@@ -83,6 +84,7 @@ def told(world, monkeypatch):
 
 
 def test_bytes_then_names_are_durable_before_anything_is_sealed(world, crowd, told):
+    """Of a receiver with its index in a file of sqlite: of several, a keyring is never renamed."""
     devices, send = crowd
     uploads = [device.seal() for device in devices]
     for answer, upload in zip(send(uploads), uploads, strict=True):
@@ -120,5 +122,6 @@ def test_a_disk_that_fills_up_half_way_leaves_nothing_of_a_batch(world, device, 
     with monkeypatch.context() as broken:
         broken.setattr(durable, "settle", full)
         assert world.client.put(upload).status_code == 507
-    assert world.left_behind() == [[], [], []]
+    left = [upload.name] if world.layout.shared else []  # it may be another's, who seals it
+    assert world.left_behind() == [left, left, []]
     world.receipt(world.client.put(upload), upload)

@@ -11,11 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_core.errors import SignatureError
+from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_server.chores import Chores
 from lakzegel_server.fleet.model import Condition
 from lakzegel_server.settings import Settings
 from lakzegel_server.settings_vitals import Healthz, Metrics
 from lakzegel_server.standing import Phase, Standing
+from lakzegel_server.stores import names
 from lakzegel_server.vitals import probes as module
 from lakzegel_server.vitals import tests as made
 from lakzegel_server.vitals.gauges import Fleet, Gauges
@@ -56,7 +58,8 @@ def asked(world, monkeypatch):
 def test_a_receiver_that_is_well_says_so_and_names_its_tests_to_it_alone(world, asked):
     assert asked() == []
     tests = world.as_("it")("GET", "/healthz").json()["tests"]
-    assert [test["name"] for test in tests] == NAMES
+    clock = ["database-clock"] if world.layout.shared else []
+    assert [test["name"] for test in tests] == [*NAMES[:-1], *clock, NAMES[-1]]
     assert world.client("GET", "/healthz").json() == {"status": "ok"}
     assert world.as_("records")("GET", "/healthz").json() == {"status": "ok"}
     assert world.client.as_("it-person.x")("GET", "/healthz").status_code == 401
@@ -80,13 +83,13 @@ def test_an_index_that_cannot_be_written_fails(world, asked):
 
 
 def test_a_checkpoint_that_is_another_than_the_committed_tree_fails(world, asked):
-    path = world.layout.log / "checkpoint"
-    right = path.read_bytes()
-    path.write_bytes(right.replace(b"\n1\n", b"\n2\n"))
+    documents = world.layout.stores.documents
+    right = documents.read(names.CHECKPOINT, MAX_CHECKPOINT)
+    documents.replace(names.CHECKPOINT, right.replace(b"\n1\n", b"\n2\n"))
     assert asked() == ["checkpoint"]
-    path.write_bytes(right)
+    documents.replace(names.CHECKPOINT, right)
     world.enrol()
-    path.write_bytes(right)
+    documents.replace(names.CHECKPOINT, right)
     assert asked() == ["checkpoint"]
     world.desk.log.store.write_checkpoint(world.desk.log.shown.data)
     assert asked() == []
