@@ -39,6 +39,7 @@ from lakzegel_core.receipt import verify_receipt
 from lakzegel_core.revocation import Revocation, sign_revocation
 from lakzegel_server import accounts
 from lakzegel_server.accounts import AccountRole
+from lakzegel_server.alerting.observed import observe, own_causes
 from lakzegel_server.database import Database, open_turns
 from lakzegel_server.desk import open_desk
 from lakzegel_server.fleet.beats import read_beats
@@ -500,6 +501,15 @@ def beats(desk):
     with desk.fleet.reading() as connection:
         names = [row[0] for row in connection.execute("SELECT device FROM heartbeats")]
         return read_beats(connection, names)
+
+
+def observed(desk, now):
+    """Every cause that holds, once each of several receivers said what it finds of itself."""
+    if desk.receivers is not None:
+        desk.receivers.beat(own_causes(desk, lambda: now))
+    found = observe(desk, now)
+    found.pop("receiver-clock", None)  # a receiver of tests lives in another time than a database
+    return found
 
 
 def ended(chore):

@@ -19,7 +19,7 @@ import pytest
 
 from lakzegel_server.alerting.alerts import Alerts
 from lakzegel_server.alerting.model import Alert, Damping, Kind, step
-from lakzegel_server.alerting.observed import observe, own_causes
+from lakzegel_server.alerting.observed import observe
 from lakzegel_server.alerting.senders import MailSender
 from lakzegel_server.alerting.store import Store
 from lakzegel_server.database import Database
@@ -28,6 +28,7 @@ from lakzegel_server.settings_alerts import Mail
 from lakzegel_server.standing import Phase, Standing
 from lakzegel_server.words import read_words
 from lakzegel_web.sending import SendError
+from tests.server.conftest import observed
 
 _spec = importlib.util.spec_from_file_location(
     "lakzegel_serving_tests", Path(__file__).with_name("test_serving.py")
@@ -321,9 +322,7 @@ def test_causes_of_the_receiver_and_of_devices_are_found(world, device):
     later = now + 27 * 3600
     assert observe(desk, later).keys() >= {"late"}
     desk.log.stand(Standing(Phase.SHORT))
-    if desk.receivers is not None:  # of several, each says so of itself, every five seconds
-        desk.receivers.beat(own_causes(desk, desk.vitals.gauges.clock))
-    assert observe(desk, now)["short"] == 1
+    assert observed(desk, now)["short"] == 1
     desk.log.stand(Standing(Phase.SEALING))
     for _ in range(desk.settings.alerts.refusals):
         desk.register.refuse(device="x", code="gap", entry_id="0", proven=False)

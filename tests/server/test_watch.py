@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from lakzegel_server.alerting.observed import OFFICE_GRACE, observe
+from lakzegel_server.alerting.observed import OFFICE_GRACE
 from lakzegel_server.chores import Chore
 from lakzegel_server.errors import ConfigError
 from lakzegel_server.pages.receiverstate import state_of
@@ -21,6 +21,7 @@ from lakzegel_server.standing import SEALING, Phase, Standing
 from lakzegel_server.vitals.office import Visits
 from lakzegel_server.vitals.probes import FailedError
 from lakzegel_server.web.vitals import others
+from tests.server.conftest import observed
 
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 
@@ -58,7 +59,7 @@ def served(world, kit, tmp_path):
 
 
 def told(world, kit, *, days):
-    found = observe(world.desk, int((kit.START + dt.timedelta(days=days)).timestamp()))
+    found = observed(world.desk, int((kit.START + dt.timedelta(days=days)).timestamp()))
     return {code for code in found if code.startswith("receiver-")}
 
 
@@ -108,10 +109,10 @@ def test_devices_that_name_the_own_certificate_are_no_second_alert(world, kit, s
     ends = {"certificate": kit.START + 90 * DAY}
     world.client("POST", "/v1/heartbeats", device.heartbeat(**ends))
     later = int((kit.START + 61 * DAY).timestamp())
-    assert "certificate-ending" not in observe(world.desk, later)
+    assert "certificate-ending" not in observed(world.desk, later)
     other = {"certificate": kit.START + 89 * DAY}
     world.client("POST", "/v1/heartbeats", device.heartbeat(2, **other))
-    assert observe(world.desk, later)["certificate-ending"] == 1
+    assert observed(world.desk, later)["certificate-ending"] == 1
 
 
 def test_an_office_that_does_not_come_is_told_until_it_does(tmp_path, kit):
@@ -119,7 +120,7 @@ def test_an_office_that_does_not_come_is_told_until_it_does(tmp_path, kit):
     with kit.world_at(tmp_path / "data", clock=hands) as world:
 
         def away():
-            return observe(world.desk, int(hands())).get("office-unreachable", 0)
+            return observed(world.desk, int(hands())).get("office-unreachable", 0)
 
         assert away() == 0
         hands.now += 26 * HOUR + dt.timedelta(seconds=1)
@@ -148,9 +149,9 @@ def test_an_office_is_given_time_after_the_receiver_was_away(tmp_path, kit):
         layout, signer = world.layout, world.desk.log._signing._signer
     hands.now += 5 * DAY
     with kit.serving(layout, signer, clock=hands) as (_, desk):
-        assert "office-unreachable" not in observe(desk, int(hands()))
+        assert "office-unreachable" not in observed(desk, int(hands()))
         hands.now += OFFICE_GRACE + dt.timedelta(seconds=1)
-        assert observe(desk, int(hands()))["office-unreachable"] == 1
+        assert observed(desk, int(hands()))["office-unreachable"] == 1
 
 
 @contextmanager
@@ -166,7 +167,7 @@ def failing(world, name, kind):
 def test_what_has_a_cause_of_its_own_is_not_told_as_failing_work_too(world, kit, monkeypatch):
     def of(name, kind="ValueError"):
         with failing(world, name, kind):
-            return observe(world.desk, int(kit.NOW)).get("chore-failing", 0)
+            return observed(world.desk, int(kit.NOW)).get("chore-failing", 0)
 
     names = ("witness-0", "timestamp-qtsp", "recovery")
     assert [of(name) for name in names] == [1, 1, 1], "nothing else tells of it"
@@ -201,7 +202,7 @@ def test_a_witness_that_knows_another_log_is_not_told_as_one_that_is_away(
 ):
     one = SimpleNamespace(failing_since=kit.NOW - minutes * 60, failure=failure)
     monkeypatch.setattr(type(world.desk.witnesses), "states", lambda _: (one,))
-    assert observe(world.desk, int(kit.NOW)) == told
+    assert observed(world.desk, int(kit.NOW)) == told
     world.desk.log.stand(Standing(Phase.ASKING))
-    assert "witness-contradicts" not in observe(world.desk, int(kit.NOW))
+    assert "witness-contradicts" not in observed(world.desk, int(kit.NOW))
     world.desk.log.stand(SEALING)

@@ -7,12 +7,14 @@ import time
 import pytest
 
 from lakzegel_core.checkpoint import open_checkpoint
+from lakzegel_core.limits import MAX_CHECKPOINT
 from lakzegel_server.database import Database
 from lakzegel_server.errors import ReadOnlyError
 from lakzegel_server.layout import Layout
 from lakzegel_server.logsigner import create, load_signer
 from lakzegel_server.logstate import LogState
 from lakzegel_server.standing import Phase
+from lakzegel_server.stores import names
 
 TABLES = {"tree": "(?, ?, ?)", "entries": "(?, ?)", "pending": "(?, ?)"}
 
@@ -77,13 +79,14 @@ def test_an_index_that_went_back_stops_sealing_and_forward_again_lets_it_go_on(
     assert world.client("GET", "/v1/health").json()["status"] == "read-only"
     assert aside.rows()["tree"] == before["tree"]
     wait_for(Phase.SHORT, world)
-    kept = open_checkpoint(world.layout.ahead.read_bytes(), world.keys)
+    documents = world.layout.stores.documents
+    kept = open_checkpoint(documents.read(names.AHEAD, MAX_CHECKPOINT), world.keys)
     assert kept.checkpoint == shown
     aside.put(after)
     world.desk.recovery._due = 0.0
     wait_for(Phase.SEALING, world)
     assert world.receipt(world.client.put(again), again).index == sealed.index + 1
-    assert not world.layout.ahead.exists()
+    assert not documents.exists(names.AHEAD)
 
 
 def test_an_index_that_went_back_and_grew_another_way_is_seen_by_its_edge(kit, tmp_path):
