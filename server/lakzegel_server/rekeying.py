@@ -35,6 +35,7 @@ from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.sharing import SharedLock
 from lakzegel_server.stores import names
+from lakzegel_server.stores.protocols import Keyrings
 
 _LENGTH: Final = 2  # bytes before the note
 MAX_BODY: Final = _LENGTH + MAX_NOTE + MAX_KEYRING
@@ -136,6 +137,7 @@ def _settle_one(
 
     Raises:
         RacedError: others replace it all the time.
+        SpoiltError: what waits, or waited, is not what the log names.
     """
     name, digest = names.parts_of_next(waiting)
     keyrings, place = layout.stores.keyrings, names.keyring(name)
@@ -150,12 +152,27 @@ def _settle_one(
             try:
                 keyrings.promote(waiting, place, version)
             except FileNotFoundError:
-                return  # the other one did it
+                _require_placed(keyrings, place, digest)
+                return
             except RacedError:
                 if not left:
                     raise
             else:
                 return
+
+
+def _require_placed(keyrings: Keyrings, place: str, digest: str) -> None:
+    """Return when what waits no more is in its place, where another request put it.
+
+    Raises:
+        SpoiltError: it is not, so the old one was not deleted.
+    """
+    try:
+        found = hashlib.sha256(keyrings.read(place, MAX_KEYRING)).hexdigest()
+    except FileNotFoundError:
+        found = ""
+    if found != digest:
+        raise SpoiltError(f"{place}: what was to replace it is gone; send the change again")
 
 
 def _is_changed_to(custody: Custody, header: Header | None, digest: bytes) -> bool:

@@ -179,6 +179,27 @@ def test_a_turn_that_was_lost_while_a_keyring_is_replaced_puts_no_older_one_back
     assert send(world, sealed, second).status_code == 200
 
 
+@pytest.mark.parametrize("placed", [True, False], ids=["in its place", "nowhere"])
+def test_a_keyring_that_waits_no_more_is_in_its_place_or_nothing_is_attested(
+    world, sealed, monkeypatch, placed
+):
+    change, promote = Change(world, sealed, 1), KeyringFiles.promote
+
+    def gone(store, waiting, name, version):
+        if placed:  # by the same request at another receiver
+            promote(store, waiting, name, version)
+        store.remove(waiting)
+        raise FileNotFoundError(2, "not in the store", waiting)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyringFiles, "promote", gone)
+        answer = send(world, sealed, change)
+    assert answer.status_code == (200 if placed else 503)
+    assert lies(world, sealed) == [change.keyring if placed else sealed.keyring]
+    assert send(world, sealed, change).status_code == 200
+    assert lies(world, sealed) == [change.keyring]
+
+
 def test_of_two_changes_at_once_the_later_one_stays(world, sealed, monkeypatch):
     first = Change(world, sealed, 1)
     second = Change(world, sealed, 0, before=first)
