@@ -119,7 +119,8 @@ def _in_force(header: Header, change: KeyringState | None) -> bytes:
 
 def settle(layout: Layout, log: LogState) -> None:
     """At a start: put each keyring that waits and is in force in its place; remove the others."""
-    for waiting in list(layout.stores.keyrings.waiting()):
+    found = list(layout.stores.keyrings.waiting())
+    for waiting in filter(names.is_next, found):  # `check` names others
         name, _ = names.parts_of_next(waiting)
         try:
             _settle_one(layout, log, waiting, _stored_header(layout, name))

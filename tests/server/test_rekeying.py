@@ -11,6 +11,7 @@ import pytest
 from lakzegel_core.receipt import verify_receipt
 from lakzegel_server import durable, rekeying
 from lakzegel_server.database import Database
+from lakzegel_server.fsck import run
 from lakzegel_server.people import trailrows
 from lakzegel_server.people.records import Action
 from lakzegel_server.people.trail import ALL
@@ -112,6 +113,19 @@ def test_a_start_settles_by_the_log_what_a_crash_left(world, sealed, sealing):
     assert lies(world, sealed) == found
     assert send(world, sealed, change).status_code == 200
     assert lies(world, sealed) == [change.keyring]
+
+
+def test_a_start_passes_over_what_no_receiver_named_so_and_check_names_it(
+    world, sealed, monkeypatch
+):
+    """Also beside a receiver that serves: a change that is under way ends within moments."""
+    monkeypatch.setattr(run, "PATIENCE_SECONDS", 0.0)
+    stray = world.data / "keyrings" / f"{sealed.name}.next"
+    stray.write_bytes(b"left by somebody")
+    settle(world.layout, world.desk.log)
+    assert stray.exists()
+    assert f"{sealed.name}.next" in " ".join(world.doubts())
+    stray.unlink()
 
 
 def test_a_start_leaves_the_old_one_where_the_new_one_was_spoilt(world, sealed, caplog):

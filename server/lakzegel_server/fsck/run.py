@@ -34,6 +34,7 @@ from lakzegel_server.housekeeping import is_id
 from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.stores.names import NEXT
 
 PATIENCE_SECONDS: Final = 5.0  # a batch may be durable this long before it is sealed
 _PAUSE: Final = 0.1
@@ -112,14 +113,19 @@ def _list_stored(
 
 
 def _pass_over_uploads(found: Survey, layout: Layout) -> None:
-    """Wait for batches that were durable but not sealed yet when the check began."""
+    """Wait for batches that were durable but not sealed yet when the check began.
+
+    And for keyrings that waited for the end of their change.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while waiting := [p for p in found.files - found.claimed if p.startswith(_STORED)]:
         database = Database.open_readonly(layout.database)
         try:
             for place in waiting:
                 name = place.partition("/")[2].partition(".")[0]
-                known = is_id(name) and database.index_of(bytes.fromhex(name)) is not None
+                # one that waits is of a sealed batch always: it has to go, once its change is ended
+                sealed = is_id(name) and not place.endswith(NEXT)
+                known = sealed and database.index_of(bytes.fromhex(name)) is not None
                 if known or not found.exists(place):
                     found.files.discard(place)
         finally:

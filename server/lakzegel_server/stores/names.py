@@ -22,6 +22,7 @@ RESTORED: Final = "restored"
 
 MAX_NAME: Final = 200  # characters
 _NAME: Final = re.compile(r"[a-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*){0,8}\Z")
+_NEXT: Final = re.compile(r"keyrings/[0-9a-z]+\.[0-9a-f]{64}\.next\Z")
 _PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]*/\Z")
 
 
@@ -38,6 +39,11 @@ def keyring(name: str) -> str:
 def next_keyring(name: str, digest: str) -> str:
     """A keyring that waits for its entry, by its batch's id and the hex of its own digest."""
     return f"{KEYRINGS}{name}.{digest}{NEXT}"
+
+
+def is_next(place: str) -> bool:
+    """Whether it is the name of a keyring that waits, and not of a file that somebody left."""
+    return _NEXT.match(place) is not None
 
 
 def parts_of_next(waiting: str) -> tuple[str, str]:
