@@ -71,3 +71,22 @@ def test_decisions_have_a_number_of_their_own_and_all_their_parts(root):
 
 def test_the_changelog_has_a_place_for_what_is_not_released_yet(root):
     assert "\n## Unreleased\n" in (root / "CHANGELOG.md").read_text()
+
+
+SPECIFIED = re.compile(r"(\d+)\. ")
+LONG = 80  # characters; nobody writes such a line twice by chance
+
+
+def test_the_specification_says_nothing_twice_and_counts_its_steps(root):
+    wrong = []
+    for paper in sorted((root / "docs" / "spec").glob("*.md")):
+        before, seen = None, set()
+        for line in paper.read_text().splitlines():
+            number = SPECIFIED.match(line)
+            if number and before and int(number[1]) != int(before[1]) + 1:
+                wrong.append(f"{paper.name}: {line[:LONG]}")
+            if len(line) > LONG and not number and line in seen:
+                wrong.append(f"{paper.name}: twice: {line[:LONG]}")
+            before = number
+            seen.add(line)
+    assert wrong == []
