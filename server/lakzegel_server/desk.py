@@ -34,7 +34,9 @@ from lakzegel_server.register import FLUSH_SECONDS, Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.settings import Settings
 from lakzegel_server.sharedkeys import require_same
+from lakzegel_server.sweeping import Sweeping
 from lakzegel_server.timestamping.desk import Timestamps
+from lakzegel_server.unsealed import Unsealed
 from lakzegel_server.vitals.certificate import Served
 from lakzegel_server.vitals.office import EVERY, Visits
 from lakzegel_server.vitals.vitals import Vitals
@@ -118,6 +120,8 @@ def _assemble(
     """All parts, at work; the stack ends them, the last one first."""
     log = _kept(stack, LogState.open(layout, signer, clock=clock))
     books = _Books.open(stack, layout, log, clock, settings)
+    unsealed = _kept(stack, Unsealed.open(layout))
+    sweeping = Sweeping(layout, log, books.register, unsealed)
     books.fleet.begin(log, settings.fleet)
     sequencer = Sequencer(log)
     stack.callback(sequencer.stop)
@@ -126,8 +130,11 @@ def _assemble(
     _tidy_up(layout, log, books.register)
     others = _Others.open(stack, layout, log, books, clock, settings)
     _give_chores(chores, layout, log, books, others)
+    others = _Others.open(stack, layout, log, books, sweeping, clock, settings)
+    _give_chores(chores, log, books, others)
+    sweeping.add_chore(chores)
     told = books.fleet.sealed
-    intake = Intake(layout, log, sequencer, books.register, workers, told, limits)
+    intake = Intake(layout, log, sequencer, books.register, workers, unsealed, told, limits)
     stack.callback(intake.close)
     intake.start()
     receivers = _kept(stack, Receivers.open(layout, log, clock)) if layout.shared else None
@@ -212,12 +219,13 @@ class _Others:
         layout: Layout,
         log: LogState,
         books: _Books,
+        sweeping: Sweeping,
         clock: Callable[[], float],
         settings: Settings,
     ) -> _Others:
         """All of them; the stack closes what has to be."""
         missed = books.trail.take_back  # whoever looks from now on finds written down what is lost
-        recovery = Recovery(layout, log, books.register, settings, before_sealing=missed)
+        recovery = Recovery(layout, log, books.register, sweeping, settings, before_sealing=missed)
         witnesses = Witnesses(log, settings, clock=clock, suspect=recovery.suspect)
         stack.callback(witnesses.close)
         ties = Ties(witnesses.quorum_met, books.trail.note, books.visits.fetched)

@@ -70,6 +70,11 @@ def sync_open_file(fd: int) -> None:
             raise
 
 
+def sync_data(fd: int) -> None:
+    """Make the bytes of an open file durable; its times may be those of before."""
+    getattr(os, "fdatasync", os.fsync)(fd)
+
+
 def sync_files(paths: Iterable[Path]) -> None:
     """Make the bytes of files durable; call ``sync_folder`` for their names."""
     for path in paths:
@@ -130,10 +135,18 @@ def write_all(file: IO[bytes], data: bytes | memoryview) -> None:
         rest = rest[file.write(rest) :]
 
 
-def settle(moves: Iterable[tuple[Path, Path]]) -> None:
-    """Make written files durable under their final names, in this order."""
+def settle(moves: Iterable[tuple[Path, Path]], before: Callable[[], None] = lambda: None) -> None:
+    """Make written files durable under their final names, in this order.
+
+    ``before`` is done while they are synced, and has returned before the first gets its name.
+    """
     pairs = list(moves)
-    _at_once(sync_files, [work for work, _ in pairs])
+    noted = _syncers().submit(before)
+    try:
+        _at_once(sync_files, [work for work, _ in pairs])
+    finally:
+        wait([noted])
+    noted.result()
     for work, path in pairs:
         work.replace(path)
     _at_once(_sync_folders, list(dict.fromkeys(path.parent for _, path in pairs)))

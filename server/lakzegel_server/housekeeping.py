@@ -12,7 +12,6 @@ from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
 from lakzegel_server.register import Register
 from lakzegel_server.stores import names
-from lakzegel_server.stores.protocols import Keeping
 
 
 def sweep_unfinished(layout: Layout) -> int:
@@ -22,33 +21,6 @@ def sweep_unfinished(layout: Layout) -> int:
         path.unlink()
         count += 1
     return count
-
-
-def sweep_unsealed(layout: Layout, register: Register) -> int:
-    """Take away batches that never reached the log; how many files.
-
-    Only of what is known to be the newest log: one that was set back has files of entries that it
-    does not know yet. Where others share the index nothing is: what it does not know yet another
-    receiver may be about to seal (docs/spec/stores.md §7). Nor in a store apart from DATA: to list
-    ten million names takes minutes, and what lies there is the same when the device sends it again.
-    """
-    if layout.shared:
-        return 0
-    stores, count = layout.stores, 0
-    if not stores.objects_apart:
-        count += _sweep(stores.objects, names.BATCHES, register)
-    if not stores.keyrings_apart:
-        count += _sweep(stores.keyrings, names.KEYRINGS, register)
-    return count
-
-
-def _sweep(store: Keeping, prefix: str, register: Register) -> int:
-    unsealed = []  # of millions of names, a few
-    for place in store.names(prefix):
-        name = place.removeprefix(prefix).partition(".")[0]
-        if is_id(name) and register.index_of(bytes.fromhex(name)) is None:
-            unsealed.append(place)
-    return sum(store.remove(place) for place in unsealed)
 
 
 def adopt(layout: Layout, log: LogState, register: Register) -> None:

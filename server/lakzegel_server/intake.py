@@ -20,6 +20,7 @@ from lakzegel_server.pace import timed
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.together import Answer, Together
+from lakzegel_server.unsealed import Unsealed
 from lakzegel_server.upload import AlreadySealedError, Sealed, Upload, record
 from lakzegel_server.workers import Workers
 
@@ -40,6 +41,7 @@ class Intake:
         sequencer: Sequencer,
         register: Register,
         workers: Workers,
+        unsealed: Unsealed,
         sealed: Callable[[Header, int, int], None] = lambda _header, _index, _size: None,
         limits: Limits | None = None,
     ) -> None:
@@ -50,7 +52,9 @@ class Intake:
         self._workers = workers
         self._limits = limits or Limits()
         self._names = Names()
-        self._together = Together(log, layout.stores, sequencer, register, self._names, sealed)
+        self._together = Together(
+            log, layout.stores, sequencer, register, self._names, unsealed, sealed
+        )
         self._places = asyncio.Semaphore(MAX_UPLOADS)
 
     def start(self) -> None:

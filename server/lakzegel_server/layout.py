@@ -13,7 +13,7 @@ from lakzegel_server.stores.stores import Stores
 
 FOLDERS: Final = (
     *("keys", "log", "batches", "keyrings", "annexes", "incoming"),
-    *("timestamps", "timestamps/roots", "trail"),
+    *("timestamps", "timestamps/roots", "trail", "waiting"),
 )
 
 
@@ -67,6 +67,11 @@ class Layout:
     def incoming(self) -> Path:
         """Uploads under way; swept at start."""
         return self.data / "incoming"
+
+    @property
+    def unsealed(self) -> Path:
+        """Which batches may lie here without an entry."""
+        return self.data / "unsealed"
 
     @property
     def batches(self) -> Path:
@@ -172,7 +177,7 @@ class Layout:
 
     def next_keyring(self, name: str, digest: str) -> Path:
         """A keyring that waits for its entry, by its batch's id and the hex of its own digest."""
-        return self.keyrings / f"{name}.{digest}.next"
+        return self.data / "waiting" / f"{name}.{digest}.next"
 
     def segment(self, number: int) -> Path:
         """A segment of the audit trail."""

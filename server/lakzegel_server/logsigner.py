@@ -99,6 +99,7 @@ def _write(layout: Layout, second: SigningKey, first: Signer, kept: tuple[str, s
         (layout.key(kept[0]), f"{kept[1]}\n"),
         (layout.key(MLDSA), f"{second.to_text()}\n"),
         *_handed_out(layout, LogKeys(first.verifier, second.verifier)),
+        *(() if layout.shared else ((layout.unsealed, ""),)),  # nothing lies here yet
         (layout.config, config_text(first.verifier.name)),
     ):
         replace_file(path, text.encode(), work=layout.incoming)

@@ -2,7 +2,7 @@
 """A batch's keyring is replaced by the entry that two approvers signed, and the old one deleted.
 
 docs/spec/http.md §12: new one durable, entry sealed, old one deleted, in that order. The new one
-waits as ``keyrings/<id>.<sha256>.next``; whatever a crash leaves, the log says which one counts.
+waits as ``waiting/<id>.<sha256>.next``; whatever a crash leaves, the log says which one counts.
 """
 
 from __future__ import annotations

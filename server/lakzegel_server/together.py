@@ -30,6 +30,7 @@ from lakzegel_server.names import Names
 from lakzegel_server.register import Register
 from lakzegel_server.sequencer import Sequencer
 from lakzegel_server.stores.stores import Stores
+from lakzegel_server.unsealed import Unsealed
 from lakzegel_server.upload import AlreadySealedError, Sealed, Upload, record, settle_together
 
 TAKERS: Final = 2  # one works while the other waits for the disk
@@ -59,6 +60,7 @@ class Together:
         sequencer: Sequencer,
         register: Register,
         names: Names,
+        unsealed: Unsealed,
         told: Told,
     ) -> None:
         self._log = log
@@ -66,6 +68,7 @@ class Together:
         self._sequencer = sequencer
         self._register = register
         self._names = names
+        self._unsealed = unsealed
         self._told = told
         self._waiting: queue.SimpleQueue[Whole | None] = queue.SimpleQueue()
         self._answers = Answers[Sealed]()
@@ -150,7 +153,10 @@ class Together:
     def _settle(self, whole: Sequence[Whole]) -> None:
         """Make all of them durable at once, and have them sealed."""
         try:
-            settle_together(self._log, self._stores, [one.upload for one in whole])
+            uploads = [one.upload for one in whole]
+            new = [upload.name for upload in uploads if upload.sealed is None]
+            with self._unsealed.noting(new) as noted:
+                settle_together(self._log, self._stores, uploads, noted)
         except DamageError as error:
             self._settle_apart(whole, error)
             return
@@ -178,6 +184,7 @@ class Together:
         """Leave nothing of one that was written and cannot be sealed."""
         with suppress(Exception):  # what is left of it, the next start removes
             one.upload.discard()
+            self._unsealed.forget([one.upload.name])
         self._release(one)
         self._refuse(one, error)
 
@@ -207,6 +214,7 @@ class Together:
     def _end(self, one: Whole, index: int) -> None:
         header, size = one.upload.header, one.upload.size
         if one.upload.sealed is None:
+            self._unsealed.forget([one.upload.name])
             self._told(header, index, size)
         self._release(one)
         self._finish(one, index, header, size)

@@ -291,12 +291,20 @@ class Upload:
         return None not in there
 
 
-def settle_together(log: LogState, stores: Stores, uploads: Sequence[Upload]) -> None:
-    """Return when the files of uploads that are complete are durable under their names."""
+def settle_together(
+    log: LogState,
+    stores: Stores,
+    uploads: Sequence[Upload],
+    before: Callable[[], None] = lambda: None,
+) -> None:
+    """Return when the files of uploads that are complete are durable under their names.
+
+    ``before`` has returned before any of them has its name.
+    """
     with placing(log, [(one.header, one.header.keyring) for one in uploads]) as counting:
         pairs = zip(uploads, counting, strict=True)
         wanted = [one.moves(counts=counts) for one, counts in pairs]
-        stores.settle([move for moves in wanted for move in moves])
+        stores.settle([move for moves in wanted for move in moves], before)
     for one, moves in zip(uploads, wanted, strict=True):
         one.settled(moves)
 

@@ -24,7 +24,7 @@ from lakzegel_server.settings import Settings
 from lakzegel_server.settings_timestamps import TimestampAuthority
 from tests.tsa import OPENSSL, Authority, answering
 
-DERIVED = {"listening", "serve.lock", "sequence.lock", "index.sqlite", "restored"}
+DERIVED = {"listening", "serve.lock", "sequence.lock", "index.sqlite", "restored", "unsealed"}
 
 
 def seal(world, device, count=1):
@@ -232,7 +232,7 @@ def test_timestamps_are_in_it(tmp_path, kit):
 
 
 def test_every_folder_of_a_receiver_is_in_a_backup_or_has_a_reason_not_to_be():
-    work = {"incoming"}
+    work = {"incoming", "waiting"}
     assert set(FOLDERS) - work == {
         *("keys", "log", "batches", "keyrings", "annexes", "timestamps", "timestamps/roots"),
         "trail",

@@ -18,9 +18,11 @@ from lakzegel_core.checkpoint import open_checkpoint
 from lakzegel_core.merkle import verify_consistency
 from lakzegel_core.receipt import verify_receipt
 from lakzegel_core.tiles import HashReader
+from lakzegel_server.database import Database
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstore import LogStore
+from lakzegel_server.unsealed import read_names
 
 
 class Process:
@@ -135,7 +137,7 @@ def test_killed_at_any_moment_of_sealing_it_never_shows_two_checkpoints_that_dis
     office = kit.Office()
     layout, signer, tokens = kit.make_receiver(tmp_path / "data", office)
     keys, dice = signer.keys, random.Random(os.urandom(8))
-    process, seen, sealed = Process(layout), Witnessed(keys), {}
+    process, seen, sealed, unsealed = Process(layout), Witnessed(keys), {}, 0
     client = kit.Client(process.url, keys)
     world = kit.World(layout.data, office, keys, client, None, tokens)
     devices = [world.enrol(f"device-{number}") for number in range(3)]
@@ -144,7 +146,9 @@ def test_killed_at_any_moment_of_sealing_it_never_shows_two_checkpoints_that_dis
     for _ in range(kills):
         after = dice.uniform(0, 0.15)
         waiting = work_until_killed(kit, keys, process, devices, waiting, sealed, seen, after)
+        unsealed += require_noted(layout)
         process = Process(layout)
+        assert require_noted(layout) == 0
     client = kit.Client(process.url, keys)
     seen.take(client("GET", "/log/checkpoint").content)
     for name in sealed:
@@ -158,8 +162,23 @@ def test_killed_at_any_moment_of_sealing_it_never_shows_two_checkpoints_that_dis
     require_one_log(layout, seen)
     print(
         f"{kills} kills: {len(sealed)} batches with receipts of {report.batches} sealed;"
-        f" {len(seen.all)} checkpoints of {len(seen.trees())} trees, all of one log"
+        f" {len(seen.all)} checkpoints of {len(seen.trees())} trees, all of one log;"
+        f" {unsealed} batches lay there without an entry"
     )
+
+
+def require_noted(layout):
+    """How many batches lie there without an entry; the receiver noted each."""
+    index = Database.open_readonly(layout.index_file)
+    found = {
+        path.name.partition(".")[0]: path
+        for folder in (layout.batches, layout.keyrings)
+        for path in folder.iterdir()
+        if index.index_of(bytes.fromhex(path.name.partition(".")[0])) is None
+    }
+    index.close()
+    assert found.keys() <= set(read_names(layout.unsealed))
+    return len(found)
 
 
 def require_one_log(layout, seen):
@@ -203,10 +222,12 @@ def test_a_start_takes_away_what_was_never_sealed(tmp_path, kit):
     layout.incoming.joinpath("x.part").write_bytes(b"x")
     for path in (layout.batch("1" * 64), layout.keyring("1" * 64)):
         path.write_bytes(b"durable, but its entry was not")
+    layout.unsealed.write_text("1" * 64 + "\n")
     assert len(check(layout).doubts) == 3
     with kit.serving(layout, signer):
-        pass
+        assert not layout.batch("1" * 64).exists()  # before it answers
     assert check(layout).doubts == ()
+    assert layout.unsealed.read_bytes() == b""
 
 
 def test_a_damaged_log_is_not_served(tmp_path, kit, capsys):

@@ -113,7 +113,7 @@ def test_what_is_wrong_with_one_is_nobody_elses_matter(world, crowd, kit):
 
 @pytest.mark.parametrize("size", [100, 2 * SMALL])
 def test_a_disk_that_fills_up_half_way_leaves_nothing_of_a_batch(world, device, monkeypatch, size):
-    def full(moves):
+    def full(moves, _before):
         work, place = next(iter(moves))
         work.replace(place)
         raise OSError(errno.ENOSPC, "no space left")

@@ -46,6 +46,8 @@ def _restore(manifest: Manifest, objects: Objects, layout: Layout) -> list[str]:
     replace_file(layout.restored, note, work=layout.incoming)
     for end in ("-wal", "-shm"):  # of an index that was served after an earlier try
         layout.index_file.with_name(layout.index_file.name + end).unlink(missing_ok=True)
+    if not layout.shared:
+        replace_file(layout.unsealed, b"", work=layout.incoming)  # the log names all that comes
     return [
         place
         for place in sorted(manifest.files, key=lambda place: place == _LAST)

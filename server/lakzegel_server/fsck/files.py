@@ -14,14 +14,17 @@ from lakzegel_server.fsck.places import Places
 from lakzegel_server.fsck.rows import INDEX
 from lakzegel_server.layout import FOLDERS, Layout
 from lakzegel_server.migrating.leaving import MOVED
+from lakzegel_server.stores.names import KEYRINGS, NEXT, WAITING
+from lakzegel_server.unsealed import read_names
 
 _GROWING = ("batches/", "keyrings/", "log/", "annexes/", "timestamps/", "trail/")
 _STORED = re.compile(r"batches/[0-9a-f]{64}\.batch|keyrings/[0-9a-f]{64}\.keyring")
-_SMALL = ("keys", "evidence", "incoming")
+_SMALL = ("keys", "evidence", "incoming", "waiting")
 _LOCKS = ("serve.lock", "sequence.lock")
 _SOCKET = "publish.sock"  # holds nothing; left behind by a receiver that was killed, it is dead
 _JOURNALS = ("index.sqlite-wal", "index.sqlite-shm")
 _SETTINGS = "settings.toml"  # the operator's own; `serve` says when it cannot be read
+_UNSEALED = "unsealed"  # a receiver's own note of what is under way
 _SHOWN = "shown"  # a receiver's own note of what it showed, where it shares its index
 _RESTORED = "restored"  # says when the backup was made; gone once `serve` has caught up
 
@@ -129,6 +132,10 @@ def _pass_over_locks(found: Survey) -> None:
     found.claimed.update(
         place for place in (*_JOURNALS, _SETTINGS, _RESTORED, _SHOWN) if place in found.files
     )
+    if _UNSEALED in found.files and (
+        found.live or read_names(found.data / _UNSEALED, cut=False) is not None
+    ):
+        found.claimed.add(_UNSEALED)
     if found.live:
         found.claimed.add("listening")
         found.claimed.update(p for p in found.files if p.startswith("incoming/"))
@@ -137,8 +144,10 @@ def _pass_over_locks(found: Survey) -> None:
 def _why_unexpected(place: str) -> str:
     if place.startswith("incoming/"):
         return "an upload that was not finished; the next start takes it away"
-    if place.startswith("keyrings/") and place.endswith(".next"):
+    if place.startswith((WAITING, KEYRINGS)) and place.endswith(NEXT):
         return "a keyring whose change was not ended; the next start settles it"
+    if place == _UNSEALED:
+        return "names no batches; the next start looks at all of them and writes it anew"
     if place == "listening":
         return "left behind by a receiver that was killed; the next start replaces it"
     return "no file of a receiver's, or of nothing in its log"

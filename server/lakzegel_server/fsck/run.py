@@ -38,7 +38,7 @@ from lakzegel_server.stores.names import NEXT
 
 PATIENCE_SECONDS: Final = 5.0  # a batch may be durable this long before it is sealed
 _PAUSE: Final = 0.1
-_STORED: Final = ("batches/", "keyrings/")
+_STORED: Final = ("batches/", "keyrings/", "waiting/")
 
 
 def check(layout: Layout, since: int | None = 0) -> Report:

@@ -27,7 +27,7 @@ def leave(source: Layout, target: Layout) -> None:
     make_folder(folder)
     moved: list[str] = []
     if source.database != target.database:
-        moved += [*INDEX, *DOCUMENTS]
+        moved += [*INDEX, *DOCUMENTS, "unsealed"]
     if type(source.stores.objects) is not type(target.stores.objects):
         moved += OBJECTS
     for name in moved:

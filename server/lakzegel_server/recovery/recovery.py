@@ -18,7 +18,6 @@ from lakzegel_core.checkpoint import SignedCheckpoint
 from lakzegel_core.errors import LakzegelError
 from lakzegel_server.chores import Chores
 from lakzegel_server.errors import ServerError
-from lakzegel_server.housekeeping import sweep_unsealed
 from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.layout import Layout
 from lakzegel_server.logstate import LogState
@@ -36,6 +35,7 @@ from lakzegel_server.rekeying import settle
 from lakzegel_server.settings import Settings, runtime_folder
 from lakzegel_server.standing import SEALING, Phase, Standing
 from lakzegel_server.stores import names
+from lakzegel_server.sweeping import Sweeping
 
 TICK: Final = 1.0  # seconds; how often it looks whether there is something to do
 FIRST_PAUSE: Final = 1.0  # seconds before it asks again; doubles
@@ -66,6 +66,7 @@ class Recovery:
         layout: Layout,
         log: LogState,
         register: Register,
+        sweeping: Sweeping,
         settings: Settings,
         *,
         before_sealing: Callable[[LogState], None] = lambda _: None,
@@ -75,13 +76,14 @@ class Recovery:
         self._before_sealing = before_sealing
         self._state = log
         self._register = register
+        self._sweeping = sweeping
         self._office = settings.office
         self._witnesses = witnesses_of(settings)
         self._monotonic = monotonic
         self._files = Files(layout, log, register)
         self._word = OwnWord(layout, log)
         self._since = log.edge().size
-        self._swept = False
+        self._is_settled = False
         self._files_due = True  # which were lacking at the last start is not remembered
         self._lacking = 0
         self._silent: dict[str, str] = {}
@@ -309,12 +311,10 @@ class Recovery:
             ForkFoundError: this log showed another tree than the one that DATA has now.
         """
         self._word.require_kept()
-        if not self._swept:
-            count = sweep_unsealed(self._layout, self._register)
+        self._sweeping.before_sealing()
+        if not self._is_settled:
             settle(self._layout, self._state)
-            self._swept = True
-            if count:
-                _log.info("took away %d files of batches that were never sealed", count)
+            self._is_settled = True
         if not self._state.standing.sealing:
             _log.info(
                 "this is the newest log: sealing goes on at entry %d", self._state.edge().size

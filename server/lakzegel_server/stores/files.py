@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from lakzegel_core.limits import MAX_CHECKPOINT, MAX_KEYRING
 from lakzegel_server import durable
 from lakzegel_server.errors import ClashError
-from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
+from lakzegel_server.stores.names import KEYRINGS, NEXT, WAITING, checked, checked_prefix
 from lakzegel_server.stores.promoting import raced, require_as_named
 from lakzegel_server.stores.protocols import Moves
 from lakzegel_server.stores.reading import FileReading
@@ -48,9 +48,9 @@ class FileStore:
         """Put the file there, in the place of another."""
         durable.replace_file(self._path(name), data, work=self._work)
 
-    def settle(self, moves: Moves) -> None:
-        """Move files to their names."""
-        durable.settle([(work, self._path(name)) for work, name in moves])
+    def settle(self, moves: Moves, before: Callable[[], None] = lambda: None) -> None:
+        """Move files to their names; ``before`` has been done then."""
+        durable.settle([(work, self._path(name)) for work, name in moves], before)
 
     def open(self, name: str) -> FileReading:
         """The file."""
@@ -103,8 +103,8 @@ class KeyringFiles(FileStore):
     """Keyrings as files: to replace one is to rename another over it."""
 
     def waiting(self) -> Iterator[str]:
-        """The files named so."""
-        for path in (self._root / KEYRINGS).glob(f"*{NEXT}"):
+        """The files of their folder: to look for them among all keyrings takes minutes."""
+        for path in (self._root / WAITING).glob(f"*{NEXT}"):
             yield f"{KEYRINGS}{path.name}"
 
     def version(self, name: str) -> str | None:
@@ -131,6 +131,10 @@ class KeyringFiles(FileStore):
     def _require(self, name: str, version: str | None) -> None:
         if self.version(name) != version:
             raise raced(name)
+
+    def _path(self, name: str) -> Path:
+        path = super()._path(name)
+        return self._root / WAITING / path.name if name.endswith(NEXT) else path
 
 
 class FileDocuments:

@@ -14,6 +14,7 @@ TIMESTAMPS: Final = "timestamps/"
 TILES: Final = "log/"
 EVIDENCE: Final = "evidence/"
 NEXT: Final = ".next"  # a keyring that waits for its entry
+WAITING: Final = "waiting/"  # where those lie
 
 CHECKPOINT: Final = "log/checkpoint"
 HELD: Final = "held"

@@ -13,7 +13,7 @@ from typing import Any, Final
 from lakzegel_core.limits import MAX_KEYRING
 from lakzegel_server.errors import ClashError, KeptError
 from lakzegel_server.stores.failing import ExistsError
-from lakzegel_server.stores.names import KEYRINGS, NEXT, checked, checked_prefix
+from lakzegel_server.stores.names import KEYRINGS, NEXT, WAITING, checked, checked_prefix
 from lakzegel_server.stores.promoting import raced, require_as_named
 from lakzegel_server.stores.protocols import Moves
 from lakzegel_server.stores.s3client import S3Client, checksum
@@ -23,7 +23,6 @@ from lakzegel_server.stores.s3reading import S3Reading, checksum_of
 PAGE: Final = 1000  # names an answer
 PUTTERS: Final = 32  # files that are put at a time
 MARK: Final = "store"  # the object that says whose store it is
-WAITING: Final = "waiting/"  # where keyrings lie until their entry is sealed
 _UNVERSIONED: Final = "null"
 _log: Final = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -68,11 +68,15 @@ class Stores:
             files=files,
         )
 
-    def settle(self, moves: Moves) -> None:
-        """Return when written files are durable under their names, keyrings as others."""
+    def settle(self, moves: Moves, before: Callable[[], None] = lambda: None) -> None:
+        """Return when written files are durable under their names, keyrings as others.
+
+        ``before`` has returned before any of them has its name.
+        """
         if self.files is not None:  # one sync a folder, whatever goes there
-            self.files.settle(moves)
+            self.files.settle(moves, before)
             return
+        before()
         self.keyrings.settle(_of(moves, keyrings=True))
         self.objects.settle(_of(moves, keyrings=False))
 

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from lakzegel_server import housekeeping
 from lakzegel_server.alerting.observed import observe
 from lakzegel_server.errors import ClashError
 from lakzegel_server.fsck.run import check
@@ -19,7 +18,9 @@ from lakzegel_server.stores.opening import StorePlace, StorePlaces, opened
 from lakzegel_server.stores.s3 import MARK, S3Objects
 from lakzegel_server.stores.s3client import S3Client
 from lakzegel_server.stores.stores import Stores
+from lakzegel_server.sweeping import Sweeping
 from lakzegel_server.together import Whole
+from lakzegel_server.unsealed import Unsealed
 from lakzegel_server.upload import Sealed, Upload
 from tests.server.conftest import NOW, serving, world_at
 from tests.server.rekeyed import Change
@@ -189,7 +190,11 @@ def test_what_was_never_sealed_stays_locked_and_check_says_so(kept):
     with kept.open() as stores, world_at(kept.data, kept.index, stores) as world:
         stores.objects.put(f"batches/{orphan}.batch", b"never sealed")
         stores.keyrings.put(f"keyrings/{orphan}.keyring", b"never sealed")
-        assert housekeeping.sweep_unsealed(world.layout, world.desk.register) == 0
+        world.layout.unsealed.unlink(missing_ok=True)
+        unsealed = Unsealed.open(world.layout)
+        sweeping = Sweeping(world.layout, world.desk.log, world.desk.register, unsealed)
+        sweeping.before_sealing()
+        sweeping.look_at_all()
     report = kept.report()
     assert report.doubts == ()
     assert {one.place.partition("/")[0] for one in report.orphans} == {"batches", "keyrings"}
