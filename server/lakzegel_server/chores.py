@@ -50,6 +50,11 @@ class Chore:
         return self._stopping.is_set()
 
     @property
+    def leads(self) -> bool:
+        """Whether it is done here for all receivers."""
+        return self._lease is not None and self.ours
+
+    @property
     def alive(self) -> bool:
         """Whether its thread is there."""
         return self._thread.is_alive()

@@ -34,7 +34,9 @@ STOPPED: Final = "stopped"  # the standing of one that ended by itself
 MISSING: Final = "receiver-missing"
 CLOCK: Final = "receiver-clock"
 OFF_SECONDS: Final = 30.0  # that a receiver's clock may differ from the database's
-_COLUMNS: Final = "name, beat, started, version, size, standing, causes, settings"
+_COLUMNS: Final = (
+    "name, beat, started, version, size, standing, causes, settings, seen, ahead, leases"
+)
 _NOW: Final = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 Own = Callable[[], Mapping[str, int]]
 
@@ -51,6 +53,15 @@ class Receiver:
     standing: str
     causes: Mapping[str, int]  # what it finds wrong with itself
     settings: str  # SHA-256 of its settings.toml
+    seen: int  # when it wrote that, in milliseconds of the database's clock
+    ahead: int  # milliseconds that its own clock is ahead of that
+    leases: tuple[str, ...] = ()  # what it does for all
+    quiet: float = 0.0  # seconds since then, by the database's clock
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it did not end by itself and says nothing any more."""
+        return self.standing != STOPPED and self.quiet > MISSING_SECONDS
 
     def row(self) -> tuple[str | int, ...]:
         """The columns but the digest."""
@@ -58,6 +69,7 @@ class Receiver:
         return (
             *(self.name, self.beat, self.started, self.version),
             *(self.size, self.standing, causes, self.settings),
+            *(self.seen, self.ahead, " ".join(self.leases)),
         )
 
 
@@ -87,6 +99,7 @@ class Receivers:
         self._lock = threading.Lock()
         self._settings = settings_digest(layout)
         self._started = format_time(datetime.fromtimestamp(int(clock()), UTC))
+        self._chores: Chores | None = None
         self._seen: dict[str, tuple[int, float]] = {}  # the beat of each, and when it was new
 
     @classmethod
@@ -103,11 +116,13 @@ class Receivers:
 
     def begin(self, chores: Chores, own: Own) -> None:
         """Say from now on that it is there, and what it finds wrong with itself."""
+        self._chores = chores
         chores.add("receivers", EVERY, lambda: self.beat(own()))
 
     def beat(self, causes: Mapping[str, int], *, standing: str = "") -> None:
         """Write the row once more."""
-        self._look_at_clock()
+        there = self._look_at_clock()
+        leases = sorted(one.name for one in self._chores or () if one.leads and not standing)
         says = standing or self._log.standing.phase.value
         size = self._log.shown.checkpoint.size
         with self._lock, self._database.transaction() as change:
@@ -122,6 +137,9 @@ class Receivers:
                 standing=says,
                 causes=causes,
                 settings=self._settings,
+                seen=round(there * 1000),
+                ahead=round(self.offset * 1000),
+                leases=tuple(leases),
             )
             row = mine.row()
             change.execute(put("receivers"), (*row, row_digest(*row)))
@@ -130,7 +148,7 @@ class Receivers:
         """Every receiver that has a row, by name."""
         with self._lock:
             rows = self._database.connection.execute(
-                f"SELECT {_COLUMNS} FROM receivers ORDER BY name"  # noqa: S608 - names of ours
+                f"SELECT {_COLUMNS}, ({_NOW}) FROM receivers ORDER BY name"  # noqa: S608 - ours
             ).fetchall()
         return [_receiver(row) for row in rows]
 
@@ -164,11 +182,13 @@ class Receivers:
             raise FailedError(f"the clock is {ahead} the database's")
         return "that of the database"
 
-    def _look_at_clock(self) -> None:
+    def _look_at_clock(self) -> float:
+        """The database's time; how far this clock is ahead of it is known then."""
         with self._lock:
             before = self._clock()
-            there = self._database.connection.execute(_NOW).fetchone()[0] / 1000
+            there = float(self._database.connection.execute(_NOW).fetchone()[0]) / 1000
             self.offset = (before + self._clock()) / 2 - there
+        return there
 
     def _look(self) -> list[Receiver]:
         """All of them, with a note of whose row has changed."""
@@ -213,5 +233,7 @@ def are_settings_new(database: Database, layout: Layout, digest: str) -> bool:
 
 
 def _receiver(row: Any) -> Receiver:  # noqa: ANN401 - a row
-    name, beat, started, release, size, standing, causes, settings = row
-    return Receiver(name, beat, started, release, size, standing, json.loads(causes), settings)
+    name, beat, started, release, size, standing, causes, settings, *later, leases, now = row
+    seen, ahead = later
+    said = standing, json.loads(causes), settings, seen, ahead, tuple(leases.split())
+    return Receiver(name, beat, started, release, size, *said, max(now - seen, 0) / 1000)

@@ -212,6 +212,25 @@ def test_a_clock_that_is_not_the_databases_is_a_cause_and_fails_the_test(pair):
     assert pair.one.receivers.test() == "that of the database"
 
 
+def test_each_says_when_it_was_there_how_its_clock_is_and_what_it_does_for_all(pair):
+    chores = Chores(pair.other.log.lease)
+    led = chores.add("tidying", 60, lambda: None, alone="tidying")
+    receivers = pair.other.receivers
+    receivers.begin(chores, dict)
+    led._round()
+    receivers.beat({})
+    found = {one.name: one for one in pair.one.receivers.all()}
+    mine = found[receivers.name]
+    assert mine.leases == ("tidying",)
+    assert abs(mine.ahead / 1000 - receivers.offset) < 1
+    assert 0 <= mine.quiet < 30
+    assert not mine.is_missing
+    assert receivers.name != pair.one.receivers.name
+    receivers.beat({}, standing="stopped")
+    assert {one.leases for one in pair.one.receivers.all() if one.name == mine.name} == {()}
+    led._lease.close()
+
+
 def test_what_one_receiver_does_is_done_under_a_lease(pair):
     alone = {chore.name for chore in pair.one.chores if chore._lease is not None}
     assert alone == {"trail", "timestamp-renewal", "recovered-files"}

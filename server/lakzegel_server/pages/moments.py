@@ -100,6 +100,14 @@ class Moments:
                 return self.said(one) if one else self.said(several, count=seconds // unit)
         return ""
 
+    def apart(self, seconds: float) -> str:
+        """How far a clock is ahead or behind, in whole seconds."""
+        count = round(abs(seconds))
+        if not count:
+            return self.said(text("right"))
+        said = text("{count} s ahead") if seconds > 0 else text("{count} s behind")
+        return self.said(said, count=self.figure(count))
+
     def figure(self, number: int) -> str:
         """``12,345``, in Dutch with a dot."""
         shown = f"{number:,}"

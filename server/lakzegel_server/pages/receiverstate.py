@@ -17,6 +17,7 @@ from lakzegel_server.cosigners import cosigners
 from lakzegel_server.desk import Desk
 from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.language import text
+from lakzegel_server.receivers import OFF_SECONDS, STOPPED, Receiver
 from lakzegel_server.standing import Phase
 from lakzegel_server.vitals.certificate import State
 
@@ -51,6 +52,25 @@ class Voucher:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """One of the receivers that share the index, by what it said last."""
+
+    name: str
+    is_this: bool
+    tone: Tone
+    says: str
+    seen: datetime
+    ahead: float  # seconds that its clock is ahead of the database's
+    version: str
+    leases: tuple[str, ...]  # what it does for all
+
+    @property
+    def clock_tone(self) -> Tone:
+        """Whether its clock is right."""
+        return Tone.BAD if abs(self.ahead) > OFF_SECONDS else Tone.GOOD
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiverState:
     """Everything that the page shows."""
 
@@ -69,6 +89,7 @@ class ReceiverState:
     certificate_tone: Tone = Tone.CALM
     visited: datetime | None = None  # by the records office, which fetched something
     office_tone: Tone = Tone.CALM
+    peers: tuple[Peer, ...] = ()  # the receivers of this index, where that is no file
 
     @property
     def percent_free(self) -> int:
@@ -109,7 +130,33 @@ def state_of(desk: Desk) -> ReceiverState:
         certificate_tone=_tone_of(certificate, desk.settings.watch.certificate, now),
         visited=_moment(visit.at) if visit.came else None,
         office_tone=Tone.WARN if is_office_away(desk, now) else Tone.GOOD,
+        peers=_peers(desk, now),
     )
+
+
+def _peers(desk: Desk, now: datetime) -> tuple[Peer, ...]:
+    """All that share the index; none where it is a file."""
+    found = () if desk.receivers is None else desk.receivers.all()
+    return tuple(
+        Peer(
+            one.name,
+            desk.receivers is not None and one.name == desk.receivers.name,
+            *_says(one),
+            now - timedelta(seconds=int(one.quiet)),
+            one.ahead / 1000,
+            one.version,
+            one.leases,
+        )
+        for one in found
+    )
+
+
+def _says(one: Receiver) -> tuple[Tone, str]:
+    if one.standing == STOPPED:
+        return Tone.CALM, text("Stopped by itself.")
+    if one.is_missing:
+        return Tone.BAD, text("Says nothing any more.")
+    return PHASES[Phase(one.standing)]
 
 
 def _tone_of(certificate: State | None, ending: timedelta, now: datetime) -> Tone:

@@ -9,6 +9,7 @@ import pytest
 from lakzegel_server.pages import receiver
 from lakzegel_server.pages.conditions import Tone
 from lakzegel_server.pages.receiverstate import PHASES, state_of
+from lakzegel_server.receivers import STOPPED, Receiver
 from lakzegel_server.standing import SEALING, Phase, Standing
 
 
@@ -90,3 +91,46 @@ def test_health_is_shown_while_the_log_is_caught_up_with_and_nothing_new_is(worl
     log.stand(SEALING)
     log.refresh()
     assert state_of(world.desk).size == 4
+
+
+def peer(name, **more):
+    known = {
+        "beat": 7, "started": "", "version": "1.2.3", "size": 5, "standing": "sealing",
+        "causes": {}, "settings": "", "seen": 0, "ahead": 0,
+    }  # fmt: skip
+    return Receiver(name=name, **known | more)
+
+
+def test_the_receivers_of_one_index_are_listed_with_how_they_fare(world, monkeypatch):
+    receivers = SimpleNamespace(
+        name="a-1",
+        all=lambda: [
+            peer("a-1", leases=("alerts", "trail"), quiet=2.0),
+            peer("b-2", ahead=-41_000, quiet=29.0),
+            peer("c-3", quiet=600.0),
+            peer("d-4", standing=STOPPED, quiet=600.0),
+        ],
+    )
+    state = state_of(With(world.desk, receivers=receivers))
+    one, other, missing, stopped = state.peers
+    assert (one.is_this, one.tone, one.clock_tone, one.leases) == (
+        *(True, Tone.GOOD, Tone.GOOD),
+        ("alerts", "trail"),
+    )
+    assert (other.is_this, other.ahead, other.clock_tone) == (False, -41.0, Tone.BAD)
+    assert (missing.tone, stopped.tone) == (Tone.BAD, Tone.CALM)
+    monkeypatch.setattr(receiver, "state_of", lambda _desk: state)
+    text = get(world)
+    for said in (
+        *("Receivers of this log", "shows you this page", "<code>trail</code>", "41 s behind"),
+        *("10 minutes ago", "Says nothing any more.", "Stopped by itself.", "1.2.3"),
+    ):
+        assert said in text
+    dutch = world.as_("audit")("GET", "/receiver", **{"Accept-Language": "nl"}).text
+    assert "Ontvangers van dit logboek" in dutch
+    assert "loopt 41 s achter" in dutch
+
+
+def test_a_receiver_alone_lists_no_others(world):
+    assert state_of(world.desk).peers == ()
+    assert "Receivers of this log" not in get(world)
