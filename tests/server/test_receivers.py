@@ -23,6 +23,7 @@ from lakzegel_server.logfollower import LogFollower
 from lakzegel_server.logsigner import load_signer
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people.records import SELF, Action, Event, Thing
+from lakzegel_server.people.segmentput import put_segment
 from lakzegel_server.people.signon import Begun
 from lakzegel_server.receivers import CLOCK, MISSING, Receivers
 from lakzegel_server.settings import load
@@ -173,7 +174,8 @@ def test_records_of_both_are_one_chain_whichever_of_them_seals_it(pair):
 def test_a_segment_that_one_put_and_never_named_is_the_one_that_the_other_seals(pair):
     pair.one.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))
     waiting, number = pair.one.trail._oldest(1000), len(pair.one.trail.segments())
-    _, data = pair.one.trail._file(number, tuple(line for _, line in waiting))
+    lines = tuple(line for _, line in waiting)
+    _, data = put_segment(pair.one.layout, number, lines, now=kit.NOW)
     pair.other.trail.note(Event(SELF, Action.PUBLISH, Thing.ENTRIES))  # after the first ended
     assert seal(pair.other)
     assert pair.other.layout.stores.objects.read(f"trail/{number}.jsonl", 2**20) == data

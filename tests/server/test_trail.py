@@ -20,7 +20,7 @@ from lakzegel_server.__main__ import main
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.database import Database
 from lakzegel_server.errors import DeniedError
-from lakzegel_server.people import breakglass, trail, trailrows
+from lakzegel_server.people import breakglass, trail, trailcount, trailrows
 from lakzegel_server.people.people import Attempt
 from lakzegel_server.people.records import FIELDS, SELF, Action, Event, Thing
 from lakzegel_server.people.segmentfile import SegmentFile, parse_segment
@@ -394,12 +394,12 @@ def test_after_a_restore_of_the_index_alone_segments_are_taken_in_again(kit, tmp
 
 
 def test_anonymous_failures_fill_neither_disk_nor_log(world):
-    for index in range(5 * trail.MAX_COUNTED):
+    for index in range(5 * trailcount.MAX_COUNTED):
         who = replace(SELF, address=f"192.0.{index // 256}.{index % 256}")
         world.desk.trail.count(Event(who, Action.LOGIN, Thing.SESSION).refused("denied"))
     before = len(records(world))
     world.desk.trail.flush()
-    assert before <= trail.MAX_COUNTED + 10
+    assert before <= trailcount.MAX_COUNTED + 10
     assert sum(r["count"] for r in records(world) if r["action"] == "login") == 5 * 256
 
 
@@ -413,7 +413,7 @@ def test_strangers_have_a_few_records_a_day_of_their_own_and_are_counted_togethe
     for minute in range(20):
         fail(minute)
     found = [r for r in records(world) if r["action"] == "login"]
-    assert len(found) <= trail.STRANGERS + 20
+    assert len(found) <= trailcount.STRANGERS + 20
     assert sum(r["count"] for r in found) == 20 * 300
     assert found[-1]["address"] == "-"
     known = Event(replace(SELF, name="somebody", address="10.99.0.1"), Action.ASK, Thing.ROUTE)

@@ -12,39 +12,23 @@ import hashlib
 import logging
 import secrets
 import threading
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, Self
 
 from lakzegel_core.encoding import parse_time
-from lakzegel_core.errors import FormatError, LakzegelError
+from lakzegel_core.errors import LakzegelError
 from lakzegel_core.keys import SigningKey
 from lakzegel_core.trail import Trail, sign_trail
 from lakzegel_server import sharedkeys
 from lakzegel_server.database import Database
-from lakzegel_server.errors import ClashError, DamageError
+from lakzegel_server.errors import DamageError
 from lakzegel_server.layout import Layout
-from lakzegel_server.limiting import Bucket
 from lakzegel_server.logstate import LogState
 from lakzegel_server.people import trailback, trailkey, trailrows
-from lakzegel_server.people.records import (
-    NOTHING,
-    RECEIVER,
-    SELF,
-    Action,
-    Event,
-    Thing,
-    parse,
-)
-from lakzegel_server.people.segmentfile import (
-    MAX_RECORDS,
-    MAX_SEGMENT,
-    SALT,
-    SegmentFile,
-    moments,
-    parse_segment,
-)
+from lakzegel_server.people.records import RECEIVER, SELF, Action, Event, Thing, parse
+from lakzegel_server.people.segmentfile import MAX_RECORDS, moments
+from lakzegel_server.people.segmentput import put_segment
+from lakzegel_server.people.trailcount import Counting
 from lakzegel_server.people.trailrows import Segment, State
 from lakzegel_server.receivers import are_settings_new
 from lakzegel_server.sequencer import Sequencer
@@ -54,10 +38,6 @@ TEND_SECONDS: Final = 60.0  # what was counted is written down at least this oft
 FULL: Final = 256  # records that make a segment at once
 OLDEST_SECONDS: Final = 24 * 60 * 60  # and so does one of this age
 ALL: Final = 2**62
-MAX_COUNTED: Final = 256  # different things that are counted apart within that time
-STRANGERS: Final = 256  # records a day that tell apart from where somebody unknown was refused
-_DAY: Final = 86_400.0
-FORGOTTEN_SECONDS: Final = 3600.0  # after which a file whose receiver never named it may go
 FIRST_ENTRY: Final = 2  # the log's second entry may have to be a succession
 Listener = Callable[[Event], None]
 _log: Final = logging.getLogger(__name__)
@@ -76,8 +56,7 @@ class AuditTrail:
         self._lock = threading.Lock()
         self._sealing = threading.Lock()
         self._swept = False
-        self._counted: Counter[Event] = Counter()
-        self._strangers = Bucket(STRANGERS, _DAY, STRANGERS, clock())
+        self._counting = Counting(clock)
         self._listeners: list[Listener] = []
         self._full: Callable[[], None] = lambda: None
 
@@ -119,42 +98,21 @@ class AuditTrail:
             listener(event)
 
     def count(self, event: Event) -> None:
-        """Count what happens often; it is a record within a minute.
-
-        What comes from too many addresses to count each apart is counted together: nobody fills
-        the disk, or the log, by failing.
-        """
-        with self._lock:
-            if event not in self._counted and not self._has_room(event):
-                event = replace(event, id=NOTHING, who=replace(event.who, address=NOTHING))
-            self._counted[event] += 1
-
-    def _has_room(self, event: Event) -> bool:
-        """Whether it may have a record of its own; of strangers only so many a day."""
-        if len(self._counted) >= MAX_COUNTED:
-            return False
-        if event.who.name != NOTHING:
-            return True
-        self._strangers.refill(max(self._clock(), self._strangers.at))
-        if self._strangers.wait(1.0) > 0:
-            return False
-        self._strangers.left -= 1.0
-        return True
+        """Count what happens often; it is a record within a minute."""
+        self._counting.add(event)
 
     def flush(self) -> None:
         """Write down what was counted; that wakes nobody, or it would be done without end.
 
         What tends to the trail does it every minute, and seals what is enough afterwards.
         """
-        with self._lock:
-            counted, self._counted = self._counted, Counter()
+        counted = self._counting.take()
         if not counted:
             return
         try:
             self._append([event.counted(times) for event, times in counted.items()])
         except BaseException:
-            with self._lock:
-                self._counted.update(counted)
+            self._counting.put_back(counted)
             raise
 
     def started(self, settings: bytes) -> None:
@@ -282,7 +240,9 @@ class AuditTrail:
         if not waiting:
             return None
         number = before.trail.number + 1 if before else 0
-        lines, data = self._file(number, tuple(line for _, line in waiting))
+        lines, data = put_segment(
+            self._layout, number, tuple(line for _, line in waiting), now=self._clock()
+        )
         since, until = moments([parse(line).at for line in lines])
         entry = Trail(
             origin=log.origin,
@@ -299,44 +259,6 @@ class AuditTrail:
         with self._lock:
             added = trailrows.add_segment(self._database, segment)
         return segment if added else None
-
-    def _file(self, number: int, lines: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], bytes]:
-        """The records of the segment and its file, which is durable.
-
-        Where others share the index, one may have put it and ended before it said so: then that
-        one is it, for two receivers must never put two under one name.
-
-        Raises:
-            DamageError: what lies there is of other records.
-        """
-        objects, place = self._layout.stores.objects, names.segment(number)
-        data = SegmentFile(number, secrets.token_bytes(SALT), lines).to_bytes()
-        if not self._layout.shared:
-            objects.supersede(place, data)
-            return lines, data
-        try:
-            objects.put(place, data)
-        except ClashError:
-            return self._lying(place, lines, data)
-        return lines, data
-
-    def _lying(
-        self, place: str, lines: tuple[bytes, ...], data: bytes
-    ) -> tuple[tuple[bytes, ...], bytes]:
-        """The segment that lies there, when it is the beginning of what waits."""
-        objects = self._layout.stores.objects
-        there = objects.read(place, MAX_SEGMENT)
-        try:
-            found = parse_segment(there).lines
-        except FormatError:
-            found = ()
-        if found and found == lines[: len(found)]:
-            return found, there
-        put_at = objects.changed(place)
-        if put_at is None or self._clock() - put_at < FORGOTTEN_SECONDS:
-            raise DamageError(f"{place}: is of records that the index does not have")
-        objects.supersede(place, data)  # of an index that went back; nobody is about to name it
-        return lines, data
 
     def _is_last(self, log: LogState) -> bool:
         """Whether nobody else is there to seal what waits."""
