@@ -202,6 +202,33 @@ def test_a_devices_cosignature_is_kept_apart_and_the_newest_one(world, device, k
     assert world.client.checkpoint().data == newer.data
 
 
+class Unwalked(dict):
+    """Devices that nobody may go through one by one, however many there are."""
+
+    def values(self):
+        raise AssertionError("somebody went through all devices")
+
+    __iter__ = items = keys = values
+
+
+def test_a_cosignature_is_taken_and_the_receivers_page_shown_without_a_look_at_all_devices(
+    world, kit, monkeypatch
+):
+    devices = [world.enrol(f"laptop-{number}") for number in range(3)]
+    signed = world.client.checkpoint()
+    with world.desk.log.looking() as custody:
+        monkeypatch.setattr(custody, "devices", Unwalked(custody.devices))
+    for device in devices:
+        note = kit.cosigned(signed, device.witness)
+        assert world.client("POST", "/v1/cosignatures", note).status_code == 204
+    for name in (devices[0].witness.verifier.name, "a.example/nobody/0/witness", "b.example"):
+        stranger = kit.SigningKey.from_seed(name, kit.Algorithm.ED25519_COSIGNATURE, bytes(32))
+        answer = world.client("POST", "/v1/cosignatures", kit.cosigned(signed, stranger))
+        assert code(answer) == (403, "unknown-key")
+    assert world.as_("it")("GET", "/receiver").status_code == 200
+    monkeypatch.undo()
+
+
 def test_cosignatures_of_strangers_and_of_other_logs_are_refused(world, kit):
     signed = world.client.checkpoint()
     stranger = kit.new_key("x.example/w", kit.Algorithm.ED25519_COSIGNATURE)

@@ -44,7 +44,7 @@ def check_lines(
 ) -> None:
     """Besides the log's, only lines of cosigners that the log names, and all of them hold."""
     own = {(key.name, key.key_id) for key in (keys.ed25519, keys.mldsa)}
-    known = cosigners(custody).shown
+    known = cosigners(custody)
     for line in parse(data, max_size=MAX_CHECKPOINT).signatures:
         identity = (line.name, line.key_id)
         if identity in own:

@@ -107,7 +107,7 @@ def state_of(desk: Desk) -> ReceiverState:
     """How this receiver fares, also while it catches up and shows nothing new."""
     with desk.log.looking() as custody:
         shown = desk.log.shown
-        known = {name for name, _ in cosigners(custody).shown}
+        known = {name for name, _ in cosigners(custody)}
         size, data = shown.checkpoint.size, shown.data
     signed = open_checkpoint(data, desk.log.keys).signed_at if data else None
     lines = parse(data, max_size=MAX_CHECKPOINT).signatures if data else ()

@@ -138,7 +138,7 @@ def _known_lines(log: LogState, signed: SignedCheckpoint) -> bytes:
     note = parse(signed.data, max_size=MAX_CHECKPOINT)
     own = {(key.name, key.key_id) for key in (log.keys.ed25519, log.keys.mldsa)}
     with log.looking() as custody:
-        known = cosigners(custody).shown
+        known = cosigners(custody)
     kept = []
     for line in note.signatures:
         key = known.get((line.name, line.key_id))

@@ -15,7 +15,7 @@ from lakzegel_core.held import open_held
 from lakzegel_core.keys import VerifierKey
 from lakzegel_core.limits import MAX_CHECKPOINT, MAX_NOTE
 from lakzegel_core.note import Signature, parse
-from lakzegel_server.cosigners import Identity, cosigners
+from lakzegel_server.cosigners import Identity, cosigners, device_cosigners
 from lakzegel_server.desk import Desk
 from lakzegel_server.errors import MissingError
 from lakzegel_server.logstate import LogState
@@ -67,14 +67,15 @@ def _take_cosignatures(desk: Desk, data: bytes) -> None:
     if tree.origin != desk.log.origin:
         raise FormatError("checkpoint", f"of log {tree.origin}, not {desk.log.origin}")
     with desk.log.reading() as (custody, _):
-        known = cosigners(custody)
-    merged = _verified(tree, note.signatures, known.shown)
-    apart = _verified(tree, note.signatures, {k: key for k, (_, key) in known.devices.items()})
+        shown = cosigners(custody)
+        devices = device_cosigners(custody, [(one.name, one.key_id) for one in note.signatures])
+    merged = _verified(tree, note.signatures, shown)
+    apart = _verified(tree, note.signatures, {k: key for k, (_, key) in devices.items()})
     if not merged and not apart:
         raise UnknownKeyError("checkpoint: nobody cosigned whom the log names as a cosigner")
     require_seen(desk.log, "cosigner", tree.size, tree.root)
     for line in apart:
-        device, _ = known.devices[line.name, line.key_id]
+        device, _ = devices[line.name, line.key_id]
         desk.register.keep_cosignature(device, tree.size, line.to_line())
     if merged:
         desk.log.add_witness(tree, merged)

@@ -204,7 +204,7 @@ class Asked:
     def _show(self, shown: Shown, line: Signature) -> None:
         """Serve the line with the checkpoint, when that is still the newest."""
         with self._log.looking() as custody:
-            named = (line.name, line.key_id) in cosigners(custody).shown
+            named = (line.name, line.key_id) in cosigners(custody)
         if named:  # nobody counts the line of one whom the log does not name
             self._log.add_witness(shown.checkpoint, [line])
 
