@@ -27,6 +27,8 @@ from lakzegel_server.people.segmentput import put_segment
 from lakzegel_server.people.signon import Begun
 from lakzegel_server.receivers import CLOCK, MISSING, Receivers
 from lakzegel_server.settings import load
+from lakzegel_server.sweeping import Sweeping
+from lakzegel_server.unsealed import Unsealed
 from tests.server import clustered
 from tests.server import conftest as kit
 
@@ -262,8 +264,11 @@ def test_what_was_never_sealed_stays_for_another_may_be_about_to_seal_it(pair):
     objects = pair.one.layout.stores.objects
     name = hashlib.sha256(b"of another receiver").hexdigest()
     objects.put(f"batches/{name}.batch", b"of another receiver")
-    pair.one.recovery._swept = False
-    pair.one.recovery._open()
+    sweeping = Sweeping(
+        pair.one.layout, pair.one.log, pair.one.register, Unsealed.open(pair.one.layout)
+    )
+    sweeping.before_sealing()
+    sweeping.look_at_all()
     assert objects.size(f"batches/{name}.batch") is not None
 
 

@@ -30,7 +30,7 @@ from lakzegel_server.errors import DamageError, ReadOnlyError
 from lakzegel_server.fsck.run import check
 from lakzegel_server.layout import Layout
 from lakzegel_server.logsigner import load_signer
-from lakzegel_server.recovery import following, ownword
+from lakzegel_server.recovery import fetching, following, ownword
 from lakzegel_server.recovery import recovery as module
 from lakzegel_server.recovery.asked import Round, is_enough
 from lakzegel_server.recovery.continuity import Continuity, boot_id
@@ -876,7 +876,7 @@ def test_a_restart_that_asks_nobody_still_fetches_the_files_that_are_lacking(
         settled(world, lambda: world.desk.recovery.state.lacking == len(gone))
         for name in gone:
             (tmp_path / name.partition("/")[2]).rename(old.mirror.folder / name)
-        world.desk.chores[module.FILES_CHORE].wake()
+        world.desk.chores[fetching.CHORE].wake()
         settled(world, lambda: old.contents() == before)
 
 
@@ -892,9 +892,9 @@ def test_files_of_entries_that_come_in_while_others_are_fetched_are_fetched_afte
                 await_phase(world.desk, "sealing")
             return 0
 
-        monkeypatch.setattr(recovery._files, "fetch", fetch)
-        recovery._files_due = True
-        world.desk.chores[module.FILES_CHORE].wake()
+        monkeypatch.setattr(recovery._fetching._files, "fetch", fetch)
+        recovery._fetching.due = True
+        world.desk.chores[fetching.CHORE].wake()
         settled(world, lambda: len(fetched) == 2)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from lakzegel_core.checkpoint import SignedCheckpoint
 from lakzegel_core.errors import LakzegelError
-from lakzegel_server.chores import Chores
+from lakzegel_server.chores import Chore, Chores
 from lakzegel_server.errors import ServerError
 from lakzegel_server.index.engine import FAILURES
 from lakzegel_server.layout import Layout
@@ -24,15 +24,16 @@ from lakzegel_server.logstate import LogState
 from lakzegel_server.recovery import evidence
 from lakzegel_server.recovery.asked import OFFICE, Round, ask_witnesses, is_enough
 from lakzegel_server.recovery.asking import NoAnswerError
-from lakzegel_server.recovery.continuity import EVERY, Continuity, boot_id
+from lakzegel_server.recovery.fetching import Fetching
 from lakzegel_server.recovery.files import Files
 from lakzegel_server.recovery.following import ForkFoundError, compare, follow
 from lakzegel_server.recovery.ownword import OwnWord
 from lakzegel_server.recovery.sources import Office
+from lakzegel_server.recovery.stillhere import StillHere
 from lakzegel_server.recovery.witnesses import witnesses_of
 from lakzegel_server.register import Register
 from lakzegel_server.rekeying import settle
-from lakzegel_server.settings import Settings, runtime_folder
+from lakzegel_server.settings import Settings
 from lakzegel_server.standing import SEALING, Phase, Standing
 from lakzegel_server.stores import names
 from lakzegel_server.sweeping import Sweeping
@@ -41,9 +42,7 @@ TICK: Final = 1.0  # seconds; how often it looks whether there is something to d
 FIRST_PAUSE: Final = 1.0  # seconds before it asks again; doubles
 LONGEST_PAUSE: Final = 60.0
 SUSPICION_PAUSE: Final = 60.0  # seconds between questions that others caused
-FILES_EVERY: Final = 3600.0
 CHORE: Final = "recovery"
-FILES_CHORE: Final = "recovered-files"
 _EXPECTED: Final = (ServerError, LakzegelError, OSError, *FAILURES)
 _log: Final = logging.getLogger(__name__)
 
@@ -75,17 +74,13 @@ class Recovery:
         self._layout = layout
         self._before_sealing = before_sealing
         self._state = log
-        self._register = register
         self._sweeping = sweeping
         self._office = settings.office
         self._witnesses = witnesses_of(settings)
         self._monotonic = monotonic
-        self._files = Files(layout, log, register)
+        self._fetching = Fetching(log, Files(layout, log, register), settings.office)
         self._word = OwnWord(layout, log)
-        self._since = log.edge().size
         self._is_settled = False
-        self._files_due = True  # which were lacking at the last start is not remembered
-        self._lacking = 0
         self._silent: dict[str, str] = {}
         self._pause = FIRST_PAUSE
         self._due = 0.0
@@ -93,15 +88,16 @@ class Recovery:
         self._unkept: ForkFoundError | None = None  # whose evidence could not be stored yet
         self._suspected = threading.Event()
         self._deciding = threading.Lock()  # what is heard, and what was found out by asking
-        self._chores: Chores | None = None
-        folder = runtime_folder()
-        self._continuity = Continuity(folder, boot=boot_id()) if folder else None
+        self._chore: Chore | None = None
+        self._here = StillHere(layout, log)
 
     @property
     def state(self) -> State:
         """How it stands now."""
         asked = bool(self._office or self._witnesses)
-        return State(self._state.standing, tuple(sorted(self._silent)), self._lacking, asked)
+        return State(
+            self._state.standing, tuple(sorted(self._silent)), self._fetching.lacking, asked
+        )
 
     def begin(self, chores: Chores) -> None:
         """Decide whether to seal at once, before anything is answered.
@@ -113,12 +109,9 @@ class Recovery:
             self._decide()
         except ForkFoundError as fork:
             self._fork(fork)
-        self._chores = chores
-        chores.add(CHORE, TICK, self.work)
-        chores.add(FILES_CHORE, FILES_EVERY, self.fetch_files, alone=FILES_CHORE)
-        if self._continuity is not None:
-            self._state.before_shown(self._continuity.note)
-            chores.add("continuity", EVERY, self._still_here)
+        self._chore = chores.add(CHORE, TICK, self.work)
+        self._fetching.add_chore(chores)
+        self._here.begin(chores)
 
     def _decide(self) -> None:
         """Whether to seal at once, by what DATA and this machine know."""
@@ -129,7 +122,7 @@ class Recovery:
             self._word.require_newest()
             self._open()
             _log.info("nobody is named who could tell of a newer log; a restore would fork it")
-        elif self._is_continuous():
+        elif self._here.is_continuous():
             self._open()
         else:
             self._word.keep_beyond()
@@ -208,22 +201,6 @@ class Recovery:
             self._go_back(kept)
         return True
 
-    def fetch_files(self) -> None:
-        """Fetch what the log names and DATA lacks, once it is known what the log is."""
-        if not self._files_due or self._office is None or not self._state.standing.sealing:
-            return
-        self._files_due = False  # before, for meanwhile the log may have to catch up again
-        again = True
-        try:
-            with Office.open(self._office, self._state.keys) as office:
-                lacking = self._files.fetch(office, self._since, self._stopping(FILES_CHORE))
-            self._lacking = lacking
-            again = lacking > 0 or self._stopping(FILES_CHORE)()
-        finally:
-            self._files_due = self._files_due or again
-        if lacking:
-            _log.warning("%d files are lacking that the office does not have", lacking)
-
     # asking
 
     def _attempt(self) -> None:
@@ -231,7 +208,7 @@ class Recovery:
         found = Round()
         if self._office is not None:
             self._ask_office(found)
-        if self._stopping(CHORE)():
+        if self._is_stopping():
             return
         ask_witnesses(found, self._state, self._witnesses)
         self._silent = found.silent
@@ -259,12 +236,12 @@ class Recovery:
         size = found.signed.checkpoint.size
         if size > self._state.edge().size:
             self._catching_up(size)
-        follow(self._state, office, found.signed, self._stopping(CHORE))
+        follow(self._state, office, found.signed, self._is_stopping)
 
     def _catching_up(self, size: int) -> None:
         here = self._state.edge().size
         _log.warning("this log has %d entries, the office %d: catching up", here, size)
-        self._files_due = True
+        self._fetching.due = True
         detail = f"entries {here} to {size - 1} are fetched from the office"
         self._stop_sealing(Standing(Phase.CATCHING_UP, detail, size))
 
@@ -297,7 +274,7 @@ class Recovery:
             if signed.checkpoint.size <= self._state.edge().size:
                 compare(self._state, office, signed)
                 return
-        self._since = self._state.edge().size
+        self._fetching.since = self._state.edge().size
         with self._deciding:
             self._catching_up(signed.checkpoint.size)
         self._due = 0.0
@@ -320,14 +297,12 @@ class Recovery:
                 "this is the newest log: sealing goes on at entry %d", self._state.edge().size
             )
         self._pause = FIRST_PAUSE
-        if self._continuity is not None:
-            self._continuity.note(self._state.shown.checkpoint)
+        self._here.note()
         self._before_sealing(self._state)
         for done in (names.RESTORED, names.AHEAD):
             self._layout.stores.documents.remove(done)
         self._state.stand(SEALING)
-        if self._chores is not None:
-            self._chores[FILES_CHORE].wake()
+        self._fetching.wake()
 
     def _fork(self, fork: ForkFoundError) -> None:
         """Never seal again; first of all stop, for to keep the evidence may fail."""
@@ -351,7 +326,7 @@ class Recovery:
         self._state.stated = max(self._state.stated, size)
         _log.error("somebody shows a signed checkpoint of %d entries, DATA has %d", size, here)
         if self._state.standing.sealing:
-            self._since, self._due = here, 0.0
+            self._fetching.since, self._due = here, 0.0
             detail = f"this log showed {size} entries, DATA has {here}"
             self._stop_sealing(Standing(Phase.ASKING, detail, size))
         evidence.keep_ahead(self._layout, signed.data)
@@ -360,31 +335,12 @@ class Recovery:
         self._due = self._monotonic() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
-    def _stopping(self, chore: str) -> Callable[[], bool]:
-        chores = self._chores
-        return lambda: chores is not None and chores[chore].stopping
-
-    # what DATA and this machine know by themselves
-
-    def _is_continuous(self) -> bool:
-        """Whether DATA has all that this machine showed until just now."""
-        if self._layout.stores.documents.exists(names.RESTORED):
-            return False
-        shown = self._continuity.newest() if self._continuity else None
-        here = self._state.edge().size
-        if shown is None or shown.origin != self._state.origin or shown.size > here:
-            return False
-        return self._state.stated <= here and self._state.root(shown.size) == shown.root
-
-    def _still_here(self) -> None:
-        if self._continuity is not None and self._state.standing.sealing:
-            with self._state.turn():
-                self._continuity.note(self._state.shown.checkpoint)
+    def _is_stopping(self) -> bool:
+        return self._chore is not None and self._chore.stopping
 
     def _stop_sealing(self, standing: Standing) -> None:
         """Be read-only, also after another start."""
         try:
-            if self._continuity is not None:
-                self._continuity.forget()
+            self._here.forget()
         finally:
             self._state.stand(standing)
