@@ -144,7 +144,8 @@ def test_a_policy_is_seen_to_come_from_ring_to_ring(world, kit):
     for one, serial, version in zip(devices, (7, 6, 6), versions, strict=True):
         note = one.heartbeat(policy=serial, agent=version)
         assert world.client("POST", "/v1/heartbeats", note).status_code == 204
-    found = rings_of(world.desk)
+    found, left_out = rings_of(world.desk)
+    assert left_out == 0
     assert [(r.group, r.devices, r.expected, r.serial, r.following, r.others) for r in found] == [
         ("r1", 2, 0, 7, 1, (6,)),
         ("r2", 1, 1, 6, 1, ()),

@@ -31,18 +31,33 @@ class Ring:
     versions: tuple[tuple[str, int], ...] = ()
 
 
-def rings(counts: Iterable[RingCount]) -> list[Ring]:
-    """The groups, by name."""
+def rings(counts: Iterable[RingCount], most: int | None = None) -> tuple[list[Ring], int]:
+    """The groups, by name, and how many are left out.
+
+    Of more than ``most`` it is those of which most devices lag behind; nothing else is made of the
+    others, for there may be thousands.
+    """
     members: defaultdict[str, list[RingCount]] = defaultdict(list)
     for one in counts:
         members[one.group].append(one)
-    return [_ring(group, members[group]) for group in sorted(members)]
+    shown: Iterable[str] = members
+    if most is not None and len(members) > most:
+        lagging = {group: sum(one.devices for one in _late(members[group])) for group in members}
+        shown = sorted(members, key=lambda group: (-lagging[group], group))[:most]
+    found = [_ring(group, members[group]) for group in sorted(shown)]
+    return found, len(members) - len(found)
+
+
+def _late(counts: Iterable[RingCount]) -> list[RingCount]:
+    """Those that do not follow what is the newest for them."""
+    here = (one for one in counts if one.enrolled)
+    return [one for one in here if one.policy is None or one.policy != one.wanted]
 
 
 def _ring(group: str, counts: list[RingCount]) -> Ring:
     here = [one for one in counts if one.enrolled]
     serial = max((one.wanted for one in here if one.wanted is not None), default=None)
-    late = [one for one in here if one.policy is None or one.policy != one.wanted]
+    late = _late(here)
     others = {one.policy for one in late}
     devices = sum(one.devices for one in here)
     return Ring(

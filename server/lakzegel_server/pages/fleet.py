@@ -35,7 +35,7 @@ COLUMNS: Final = (  # by what each can be sorted, and what it is called
     ("version", text("Version")),
 )
 LARGEST: Final = "spool"  # that is sorted by with the largest first
-RINGS: Final = 200  # groups that are listed
+RINGS: Final = 50  # groups that are listed
 BAR: Final = 1000  # units of the width of the whole bar
 
 
@@ -75,7 +75,10 @@ async def fleet(desk: Desk, request: Request) -> Response:
         return RedirectResponse(menu(role)[0].path, HTTPStatus.SEE_OTHER)
     query, now = Query.read(request.query_params), desk.fleet.now()
     selection, total = await desk.workers.run(sources.selection_of, desk, query, now)
-    rings = [] if query.filtered else await desk.workers.run(sources.rings_of, desk)
+    rings: list[Ring] = []
+    left_out = 0
+    if not query.filtered:
+        rings, left_out = await desk.workers.run(sources.rings_of, desk, RINGS)
     return timed_page(
         desk,
         request,
@@ -96,8 +99,8 @@ async def fleet(desk: Desk, request: Request) -> Response:
         since=since,
         full_of=full,
         absent_until=absent_until,
-        rings=shown_rings(rings),
-        rings_left_out=max(0, len(rings) - RINGS),
+        rings=rings,
+        rings_left_out=left_out,
     )
 
 
@@ -114,14 +117,6 @@ async def _rows(desk: Desk, names: list[str], now: datetime) -> AsyncIterator[st
     yield header()
     for some in sources.chunks(names):
         yield await desk.workers.run(sources.table, desk, some, now)
-
-
-def shown_rings(rings: list[Ring]) -> list[Ring]:
-    """By name; where there are too many, those of which most devices lag behind."""
-    if len(rings) <= RINGS:
-        return rings
-    lagging = sorted(rings, key=lambda one: (one.following - one.devices, one.group))
-    return sorted(lagging[:RINGS], key=lambda one: one.group)
 
 
 def _acting(selection: Selection) -> int:

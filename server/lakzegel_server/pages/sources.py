@@ -48,11 +48,11 @@ def chunks(names: list[str]) -> Iterator[list[str]]:
     return (names[at : at + CHUNK] for at in range(0, len(names), CHUNK))
 
 
-def rings_of(desk: Desk) -> list[Ring]:
-    """How far each group is with its newest policy."""
+def rings_of(desk: Desk, most: int | None = None) -> tuple[list[Ring], int]:
+    """How far each group is with its newest policy, and how many groups are left out."""
     desk.fleet.refresh(desk.fleet.now())
     with desk.fleet.reading() as connection:
-        return rings(read_census(connection, RING).rings)
+        return rings(read_census(connection, RING).rings, most)
 
 
 def shared_of(desk: Desk, now: datetime) -> list[Shared]:

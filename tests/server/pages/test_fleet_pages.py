@@ -14,8 +14,9 @@ from starlette.datastructures import QueryParams
 from lakzegel_server.fleet.assess import Facts
 from lakzegel_server.fleet.assess import _condition as condition_of
 from lakzegel_server.fleet.causes import cause_of
+from lakzegel_server.fleet.counts import RingCount
 from lakzegel_server.fleet.model import Condition, DeviceHealth, Fleet, Trouble
-from lakzegel_server.fleet.rings import Ring
+from lakzegel_server.fleet.rings import rings
 from lakzegel_server.pages import selecting, sources
 from lakzegel_server.pages.conditions import (
     CONDITIONS,
@@ -27,7 +28,6 @@ from lakzegel_server.pages.conditions import (
     since,
 )
 from lakzegel_server.pages.csvfile import COLUMNS, cell, header, rows
-from lakzegel_server.pages.fleet import shown_rings
 from lakzegel_server.pages.fleetquery import PAGE, SORTS, Query
 from lakzegel_server.pages.selecting import healths, select
 from lakzegel_server.pages.selecting import names as names_of
@@ -305,11 +305,20 @@ def test_a_name_from_outside_is_escaped_everywhere(kit, showing, simulated, tmp_
             assert "&lt;img src=x&gt;" in text
 
 
-def test_of_too_many_groups_those_are_shown_that_lag_behind(monkeypatch):
-    groups = [Ring(f"g{n}", 9, 0, 7, 9 - n % 4, ()) for n in range(8)]
-    assert shown_rings(groups) == groups
-    monkeypatch.setattr("lakzegel_server.pages.fleet.RINGS", 4)
-    assert [one.group for one in shown_rings(groups)] == ["g2", "g3", "g6", "g7"]
+def test_of_too_many_groups_those_are_shown_that_lag_behind():
+    alike = [
+        RingCount(f"g{n}", True, 7, policy, "1.0", devices)
+        for n in range(8)
+        for policy, devices in ((7, 9 - n % 4), (6, n % 4))
+        if devices
+    ]
+    found, left_out = rings(alike, 8)
+    assert (len(found), left_out) == (8, 0)
+    assert [one.group for one in found] == sorted(one.group for one in found)
+    found, left_out = rings([*alike, RingCount("g0", False, 7, None, None, 90)], 4)
+    assert [one.group for one in found] == ["g2", "g3", "g6", "g7"]
+    assert [one.following for one in found] == [7, 6, 7, 6]
+    assert left_out == 4
 
 
 @pytest.mark.parametrize(
