@@ -28,7 +28,7 @@ from urllib.parse import urlencode
 import psutil
 
 from bench.fleetfilling import NOW, ORIGIN, Simulated, fill_custody, fill_index
-from lakzegel_server import accounts
+from lakzegel_server import accounts, memory
 from lakzegel_server.accounts import AccountRole
 from lakzegel_server.alerting.observed import observe
 from lakzegel_server.database import Database
@@ -125,6 +125,7 @@ def _receiver(data: Path, simulated: Simulated) -> Iterator[tuple[Desk, dict[str
         with desk.log.looking() as custody:
             fill_custody(custody, simulated)
         desk.fleet.grace.began -= timedelta(hours=1)
+        memory.begin()  # as `serve` does
         yield desk, tokens
 
 
