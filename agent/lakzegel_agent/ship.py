@@ -101,9 +101,10 @@ class Shipper:
         numbers: dict[journal.Number, int] = {"epoch": row.epoch, "batch": row.batch}
         try:
             body = self._spool.upload(row.epoch, row.batch)
+            begin = self._spool.beginning(row.epoch, row.batch, MAX_HEADER)
         except FileNotFoundError:
             raise LedgerDamagedError(f"spool: batch {name} is not there any more") from None
-        header = header_of(body)
+        header = header_in(begin)
         if hashlib.sha256(header).digest() != row.id:
             raise LedgerDamagedError(f"spool: batch {name} is not the one that was closed")
         try:
@@ -149,18 +150,13 @@ def require_intact(body: Body, name: str) -> None:
         raise LedgerDamagedError(f"spool: batch {name} was damaged on this disk: {error}") from None
 
 
-def header_of(body: Body) -> bytes:
-    """The header note that an upload begins with.
+def header_in(begin: bytes) -> bytes:
+    """The header note that the file of a batch begins with.
 
     Raises:
         LedgerDamagedError: it does not begin with one.
     """
-    data = b""
-    for piece in body:
-        data += piece
-        if len(data) >= MAX_HEADER:
-            break
-    header = split_header(data[:MAX_HEADER])
+    header = split_header(begin)
     if header is None:
         raise LedgerDamagedError("spool: a batch without its header")
     return header

@@ -73,6 +73,11 @@ class Spool:
         """Return what a receiver is sent of a batch."""
         return Upload([self.path(epoch, batch, kind) for kind in KINDS])
 
+    def beginning(self, epoch: int, batch: int, most: int) -> bytes:
+        """Return what a receiver is sent first of a batch, its header among it."""
+        with self.path(epoch, batch, KINDS[0]).open("rb", buffering=0) as head:
+            return head.read(most)
+
     def remove(self, epoch: int, batch: int) -> None:
         """Remove a batch; the head first, so that what is left is no batch."""
         for kind in KINDS:

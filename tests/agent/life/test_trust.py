@@ -8,7 +8,7 @@ import pytest
 
 from lakzegel_agent.answer import MAX_ANSWER, parse_answer
 from lakzegel_agent.link import LogAlarmError
-from lakzegel_agent.ship import header_of
+from lakzegel_agent.ship import header_in
 from lakzegel_agent.transport import NeverError
 from lakzegel_agent.trust import LogViolationError, open_receipt, open_tree
 from lakzegel_core import note
@@ -23,6 +23,7 @@ from lakzegel_core.errors import (
     SignatureError,
     UnknownKeyError,
 )
+from lakzegel_core.limits import MAX_HEADER
 from lakzegel_core.receipt import make_receipt
 from lakzegel_core.tlogproof import TlogProof
 
@@ -80,8 +81,9 @@ def test_a_receipt_of_another_log_is_refused(device, receiver, log, kit):
 def shipper_fails(device, error):
     row = device.ledger.waiting()[0]
     body = device.spool.upload(row.epoch, row.batch)
+    header = header_in(device.spool.beginning(row.epoch, row.batch, MAX_HEADER))
     with pytest.raises(error):
-        device.link.send_batch(header_of(body), body)
+        device.link.send_batch(header, body)
     assert device.ledger.waiting() == [row]
 
 
@@ -271,6 +273,7 @@ def test_a_refusal_that_hides_no_rollback_stays_a_refusal(device, receiver):
     receiver.broken = [NeverError("no", status=409, code="gap")]
     row = device.ledger.waiting()[0]
     body = device.spool.upload(row.epoch, row.batch)
+    header = header_in(device.spool.beginning(row.epoch, row.batch, MAX_HEADER))
     with pytest.raises(NeverError):
-        device.link.send_batch(header_of(body), body)
+        device.link.send_batch(header, body)
     assert list((device.root / "evidence").iterdir()) == []
