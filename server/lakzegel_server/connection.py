@@ -89,7 +89,7 @@ class Connection(asyncio.BufferedProtocol):
         self._gate.enter(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Let the application know, and let go: TLS keeps this, and with it a buffer, as it does us.
+        """Let the application know, and let go of it: TLS keeps this, and it keeps TLS's buffers.
 
         Each closed connection would else stay, with 300 KB, until the next look for cycles.
         """

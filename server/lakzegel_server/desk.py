@@ -128,10 +128,8 @@ def _assemble(
     workers, chores = _kept(stack, Workers()), Chores(log.lease if layout.shared else None)
     limits = Limits(settings.limits)
     _tidy_up(layout, log, books.register)
-    others = _Others.open(stack, layout, log, books, clock, settings)
-    _give_chores(chores, layout, log, books, others)
     others = _Others.open(stack, layout, log, books, sweeping, clock, settings)
-    _give_chores(chores, log, books, others)
+    _give_chores(chores, layout, log, books, others)
     sweeping.add_chore(chores)
     told = books.fleet.sealed
     intake = Intake(layout, log, sequencer, books.register, workers, unsealed, told, limits)
