@@ -4,8 +4,6 @@
 An agent at rest would else keep what a dozen formats need, and what hostile files make of it; and a
 look that does not end is ended. Requests and answers are pickles: both sides are this program. The
 ledger's key goes through standard input, never through an argument.
-
-    request || GO    ->    outcome        GO once everything that is to be captured was
 """
 
 from __future__ import annotations
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from lakzegel_agent.policies import InForce
     from lakzegel_agent.station import Station
 
-GO: Final = b"\n"
 PATIENCE: Final = 60.0  # seconds; what feeds a watchdog waits meanwhile
 
 
@@ -43,64 +40,33 @@ class Request:
     now: datetime
 
 
-class Apart:
-    """A process in which the guards look."""
-
-    def __init__(self, station: Station, in_force: InForce, where: Where, now: datetime) -> None:
-        annex = None if in_force.annex is None else in_force.annex.text
-        request = Request(station.home.ledger, station.ledger_key, in_force.note, annex, where, now)
-        self._why = ""
-        self._process: subprocess.Popen[bytes] | None = None
-        try:
-            self._process = subprocess.Popen(
-                ownprocess.worker("guards"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # a traceback may name a file
-            )
-            assert self._process.stdin is not None  # noqa: S101  # PIPE was asked for
-            self._process.stdin.write(pickle.dumps(request))
-            self._process.stdin.flush()
-        except OSError as error:
-            self._why = f"no process for the look ({error.strerror})"
-
-    def outcome(self) -> Outcome:
-        """Return what the look came to, now that everything was captured.
-
-        One that fails or does not end is a problem, and no more.
-
-        Raises:
-            UnwritableError: it cannot be kept now; the next look finds it again.
-        """
-        if self._process is None or self._why:
-            self.end()
-            return _failed(self._why)
-        try:
-            told, _ = self._process.communicate(GO, timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.end()
-            return _failed(f"the look did not end within {PATIENCE:.0f} s")
-        if self._process.returncode:
-            return _failed(f"the look ended with {self._process.returncode}")
-        found: Outcome | UnwritableError = pickle.loads(told)  # noqa: S301  # our own child's
-        if isinstance(found, UnwritableError):
-            raise found
-        return found
-
-    def end(self) -> None:
-        """End it; a look that was not asked for its outcome never was."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-
-
 def look_apart(station: Station, in_force: InForce, where: Where, now: datetime) -> Outcome:
-    """Return what a look came to that is begun now; as `Apart.outcome`.
+    """Return what a look came to; one that fails or does not end is a problem, and no more.
 
     Raises:
         UnwritableError: it cannot be kept now; the next look finds it again.
     """
-    return Apart(station, in_force, where, now).outcome()
+    annex = None if in_force.annex is None else in_force.annex.text
+    request = Request(station.home.ledger, station.ledger_key, in_force.note, annex, where, now)
+    try:
+        done = subprocess.run(
+            ownprocess.worker("guards"),
+            input=pickle.dumps(request),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a traceback may name a file
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return _failed(f"the look did not end within {PATIENCE:.0f} s")
+    except OSError as error:
+        return _failed(f"no process for the look ({error.strerror})")
+    if done.returncode:
+        return _failed(f"the look ended with {done.returncode}")
+    found: Outcome | UnwritableError = pickle.loads(done.stdout)  # noqa: S301  # our own child's
+    if isinstance(found, UnwritableError):
+        raise found
+    return found
 
 
 def main() -> None:
@@ -117,16 +83,10 @@ def main() -> None:
     found: Outcome | UnwritableError
     try:
         with Ledger.open(asked.ledger, asked.key) as ledger:
-            found = attend(ledger, in_force, asked.where, asked.now, _await_go)
+            found = attend(ledger, in_force, asked.where, asked.now)
     except UnwritableError as error:
         found = error
     pickle.dump(found, sys.stdout.buffer)
-
-
-def _await_go() -> None:
-    """Return once everything was captured; who asked and has gone is not answered."""
-    if sys.stdin.buffer.read(len(GO)) != GO:
-        sys.exit(1)
 
 
 def _failed(why: str) -> Outcome:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from operator import itemgetter
 from pathlib import Path
 
 from lakzegel_agent.errors import LedgerDamagedError, UsageError
@@ -59,16 +58,8 @@ from lakzegel_core.encoding import format_time
 from lakzegel_core.policy import Policy
 
 
-def attend(
-    ledger: Ledger,
-    in_force: InForce,
-    where: Where,
-    now: datetime,
-    captured: Callable[[], None] = lambda: None,
-) -> Outcome:
+def attend(ledger: Ledger, in_force: InForce, where: Where, now: datetime) -> Outcome:
     """Let every guard look, and keep what came of it, all in one transaction.
-
-    Those that tell of what was captured look last, once ``captured`` has returned.
 
     Raises:
         UnwritableError: it cannot be kept now; the next look finds it again.
@@ -79,9 +70,9 @@ def attend(
     looks: dict[str, Looked] = {}
     work = Work()
     found, told = [], []
+    counts = counted(ledger)
     chosen = _chosen(ledger, in_force.policy, before)
-    for guard, counts in _in_turn(chosen.values(), ledger, captured):
-        id_ = guard.declaration.id
+    for id_, guard in chosen.items():
         notes = GuardNotes(ledger, id_)
         surroundings = surroundings_of(in_force, where, now, notes, counts)
         one = check(guard, surroundings, mode_of(in_force.policy, guard), enforcer)
@@ -93,27 +84,10 @@ def attend(
             told.append(shown(looks[id_], guard, one.mode))
         work.observed += [(DEVICE, payload) for payload in payloads]
         work.named += notes.named()
-    told.sort(key=itemgetter("id"))
     work.named += [(NAME, pack(looks)), (SHOWN, json.dumps(told).encode())]
     work.named.append((WHEN, f"{format_time(now)} {policy}".encode()))
     ledger.files.apply(work)
     return Outcome(bool(work.observed), dict(_problems(in_force, found, chosen)))
-
-
-def _in_turn(
-    chosen: Iterable[Guard], ledger: Ledger, captured: Callable[[], None]
-) -> Iterator[tuple[Guard, dict[str, Counted]]]:
-    """Yield each guard with what it may count: first those that count nothing."""
-    last = []
-    for guard in chosen:
-        if guard.declaration.counts:
-            last.append(guard)
-        else:
-            yield guard, {}
-    captured()
-    counts = counted(ledger) if last else {}
-    for guard in last:
-        yield guard, counts
 
 
 def _chosen(ledger: Ledger, policy: Policy, before: Mapping[str, Looked]) -> Mapping[str, Guard]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any, Final
 
 from lakzegel_agent import completeness, ending, readout
@@ -30,8 +31,8 @@ from lakzegel_agent.errors import (
     UnreachableError,
     UnwritableError,
 )
-from lakzegel_agent.guardbeside import Beside
-from lakzegel_agent.guardtimes import guard
+from lakzegel_agent.guardtimes import Outcome as Guarded
+from lakzegel_agent.guardtimes import Where, guard
 from lakzegel_agent.ledgerrows import BatchRow
 from lakzegel_agent.policies import InForce
 from lakzegel_agent.readoutkeeper import OVERDUE, UNKNOWN
@@ -164,25 +165,19 @@ def _capture(
         if courier is not None:
             courier.kick()
 
-    with pool, Beside(opened, in_force) as beside:
-        teller = Teller(say)
-
-        def progress(made: Progress) -> None:
-            teller.tell(made)
-            beside.tell(made)
-
+    with pool:
         work = Pass(
             current=current,
             in_force=in_force,
             pool=pool,
             wait_for_room=wait_for_room,
             on_batch=on_batch,
-            progress=progress,
+            progress=Teller(say).tell,
             stop=stop,
             pulse=pulse,
         )
         try:
-            report = _look_at_all(opened, work, beside)
+            report = _look_at_all(opened, work)
         except UnwritableError as error:
             with suppress(UnwritableError):  # shipping makes room, so that it has to go on
                 opened.problems.add(opened.ledger, error.code, str(error))
@@ -191,7 +186,7 @@ def _capture(
     return report, None
 
 
-def _look_at_all(opened: Station, work: Pass, beside: Beside) -> PassReport:
+def _look_at_all(opened: Station, work: Pass) -> PassReport:
     """A pass over everything, and over what it left to say; the last one where the term is over."""
     in_force = work.in_force
     sources = watched(opened, in_force)
@@ -199,22 +194,27 @@ def _look_at_all(opened: Station, work: Pass, beside: Beside) -> PassReport:
     if ending.must_end(opened.home, opened.ledger, in_force, log, wall_clock()):
         return run_last(opened, work, sources)
     report = run_pass(opened, work, sources)
-    if not report.stopped and _look_back(opened, in_force, sources, beside):
+    if not report.stopped and _look_back(opened, in_force, sources):
         report = _together(report, run_pass(opened, work, []))  # seals what it found
     return report
 
 
-def _look_back(
-    opened: Station, in_force: InForce, sources: Sequence[WatchedSource], beside: Beside
-) -> bool:
+def _look_back(opened: Station, in_force: InForce, sources: Sequence[WatchedSource]) -> bool:
     """State what the pass left open; whether there is news to be sealed."""
     return any(
         [
             completeness.look_back(opened, in_force),
-            guard(opened, in_force, beside.look, wall_clock()),
+            guard(opened, in_force, _guards_look, wall_clock()),
             readout.look(opened, in_force, sources),
         ]
     )
+
+
+def _guards_look(opened: Station, in_force: InForce, where: Where, now: datetime) -> Guarded:
+    """Let the guards look in this very process."""
+    from lakzegel_agent.guarding import attend  # noqa: PLC0415 - most passes come too soon for it
+
+    return attend(opened.ledger, in_force, where, now)
 
 
 def _tell(opened: Station, say: Say) -> None:

@@ -68,7 +68,6 @@ class Declaration:
     reasons: frozenset[str]
     cannot: str  # what it can only report, or not even see; English, for people
     default: str | None = None  # the mode where the policy does not name it; None: the policy's
-    counts: bool = False  # it tells of what was captured: it looks once a pass is over
 
 
 @dataclass(frozen=True, slots=True)

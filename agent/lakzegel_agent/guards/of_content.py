@@ -147,7 +147,7 @@ class ContentGuard(ReportingGuard):
 
 def declared(id_: str, row: int, cannot: str) -> Declaration:
     """Return the declaration of a guard of content: off unless the policy names it."""
-    return Declaration(id_, (row,), EVERYWHERE, False, REASONS, cannot, "off", counts=True)
+    return Declaration(id_, (row,), EVERYWHERE, False, REASONS, cannot, "off")
 
 
 def _reasons(one: Labelled, label: str) -> Iterable[str]:

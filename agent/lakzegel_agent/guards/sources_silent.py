@@ -42,7 +42,6 @@ class SourcesSilent(ReportingGuard):
         reasons=frozenset({SILENT}),
         cannot="why nothing comes; sources that bring something on fewer than 14 of 60 days; days"
         " on which this agent did not run",
-        counts=True,
     )
 
     def look(self, surroundings: Surroundings) -> Iterable[Reading]:
